@@ -1,0 +1,97 @@
+"""The values that the core passes around: record references, events, record states, standardised records.
+
+All are immutable. A record is named by its *reference*, the text ``source/record_id`` (a source name holds no
+``/``, so the first one separates). Times are integers: microseconds since 1970-01-01T00:00:00Z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Scalar = str | int | float | bool | None
+Value = Scalar | tuple[Scalar, ...]
+"""An attribute's value as it was delivered: a JSON scalar, or a flat list of them (kept as a tuple)."""
+
+Version = int | str
+"""An ordering token of a source: an integer (signed 64 bit) or a text. Every integer sorts below every text."""
+
+RecordOp = Literal["upsert", "patch", "delete"]
+Verdict = Literal["link", "separate", "none"]
+
+
+def make_ref(source: str, record_id: str) -> str:
+    """Return the reference ``source/record_id``."""
+    return f"{source}/{record_id}"
+
+
+def split_ref(ref: str) -> tuple[str, str]:
+    """Return ``(source, record_id)`` of a reference; the first slash separates."""
+    source, _, record_id = ref.partition("/")
+    return source, record_id
+
+
+def version_order(version: Version) -> tuple[int, int, str]:
+    """Return a key that orders versions: integers by value, then texts by code point."""
+    if isinstance(version, int):
+        return (0, version, "")
+    return (1, 0, version)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEvent:
+    """One change of one source record. ``attributes`` is empty for a delete."""
+
+    domain: str
+    source: str
+    record_id: str
+    op: RecordOp
+    version: Version
+    event_time_us: int
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> str:
+        """The record's reference."""
+        return make_ref(self.source, self.record_id)
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictEvent:
+    """A steward's decision on an unordered pair of records, which need not exist (yet). ``a < b`` as references."""
+
+    domain: str
+    a: str
+    b: str
+    verdict: Verdict
+    version: Version
+    event_time_us: int
+    steward: str
+
+    def __post_init__(self) -> None:
+        """Refuse a pair of a record with itself, and a pair out of order."""
+        if self.a >= self.b:
+            raise ValueError("a verdict names two different records, the smaller reference first")
+
+
+ChangeEvent = RecordEvent | VerdictEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Standardised:
+    """One attribute of one record after standardisation.
+
+    ``value`` is what a golden record shows (cleaned, readable); ``match`` is what blocking and comparisons see
+    (folded, canonical). Both are ``None`` when the source sent nothing usable. A multi-valued attribute has tuples,
+    sorted by ``match``, without duplicates. ``valid`` is False for a value kept though it failed its type's check
+    (a phone number that no plan knows): survivorship can filter on it, and ``match`` is then usually ``None``.
+    """
+
+    value: str | tuple[str, ...] | None
+    match: str | tuple[str, ...] | None
+    valid: bool = True
+
+
+MISSING = Standardised(None, None)
+"""The standardised form of an absent, empty or placeholder value."""

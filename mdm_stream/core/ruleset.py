@@ -1,0 +1,181 @@
+"""The compiled rule set: plain frozen data, the only form of the rules that the core sees.
+
+Built once from YAML by :mod:`mdm_stream.rules`. ``digest`` identifies its meaning: two files that compile to the
+same rules have the same digest, and an index refuses to be opened with another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Method = Literal["fellegi_sunter", "weighted_mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of the domain. ``type`` names a standardiser; ``options`` are that standardiser's own.
+
+    ``pattern`` is a regular expression that the whole standardised ``value`` must match to be valid.
+    ``fills`` maps a part that the type yields (``given``, ``family`` of a ``full_name``) to the attribute that it
+    fills where the record itself has none.
+    """
+
+    name: str
+    type: str
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    required: bool = False
+    pattern: str | None = None
+    sensitive: bool = False
+    multi: bool = False
+    fills: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source system. ``columns`` maps an attribute to the columns that it is built from.
+
+    Several columns are joined by one space (or form the list of a multi-valued attribute), nulls left out.
+    ``key``, ``version`` and ``event_time`` name columns of a CDC row or CSV file; ``table`` is ``schema.table`` or
+    ``table`` of the one table that feeds the source. ``trust`` is in 0..1.
+    """
+
+    name: str
+    format: Literal["canonical", "debezium", "dms", "csv"] = "canonical"
+    table: str | None = None
+    key: tuple[str, ...] = ()
+    version: str | None = None
+    event_time: str | None = None
+    version_kind: Literal["integer", "text"] | None = None
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trust: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """One call in a blocking-key expression: ``function(attribute, argument)``."""
+
+    function: str
+    attribute: int
+    argument: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyExpression:
+    """One blocking-key expression: its parts joined. A record whose part is missing has no such key.
+
+    ``tag`` is short, unique in the rule set, and prefixes every key, so keys of two expressions never meet.
+    """
+
+    tag: str
+    text: str
+    parts: tuple[KeyPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """What must hold of two records' match values: ``kind`` with an optional ``threshold``.
+
+    Kinds: ``null`` (either side missing), ``exact``, ``jaro_winkler``, ``token_sort``, ``token_set`` (similarity in
+    0..1 at least the threshold), ``damerau_levenshtein`` (edits at most the threshold), ``date_within`` (days at
+    most), ``numeric_within`` (absolute difference at most), ``numeric_ratio`` (smaller / larger at least),
+    ``intersect`` (the values of the two share at least one), ``swap`` (two attributes, exchanged between the
+    records: similarity at least the threshold both ways), ``prefix`` (one starts with the other, the shorter at
+    least threshold characters long), ``else`` (always). ``attributes`` are indexes; most kinds take one.
+    A predicate other than ``null`` and ``else`` never holds where an attribute it reads is missing.
+    For a multi-valued attribute it holds if it holds of any two of the values.
+    """
+
+    kind: str
+    attributes: tuple[int, ...]
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One grade of a comparison: it applies if all its predicates hold and no level before it did.
+
+    ``bits`` is log2(m/u), the evidence for a match. ``label`` is shown to people.
+    """
+
+    label: str
+    when: tuple[Predicate, ...]
+    bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One graded comparison. Its last level is ``else``; its first is usually ``null``.
+
+    For ``weighted_mean`` rule sets ``levels`` is empty and ``similarity`` (a predicate kind with a similarity, on
+    ``attributes``) and ``weight`` are set; a missing value leaves the comparison out of the mean.
+    """
+
+    name: str
+    attributes: tuple[int, ...]
+    levels: tuple[Level, ...] = ()
+    similarity: str | None = None
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeterministicRule:
+    """A rule that decides a pair outright if all predicates hold; the first that applies wins."""
+
+    name: str
+    when: tuple[Predicate, ...]
+    link: bool
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One survivorship strategy with its options (half_life_days, sources, ...)."""
+
+    name: str
+    options: Mapping[str, str | int | float | bool | tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SurvivorshipRule:
+    """How the values of ``attributes`` are chosen. More than one attribute: they survive together, from one record."""
+
+    attributes: tuple[int, ...]
+    strategies: tuple[Strategy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How pairs are scored and decided. ``prior`` is the probability that a candidate pair is a match."""
+
+    method: Method
+    prior: float
+    link: float
+    review: float
+    deterministic: tuple[DeterministicRule, ...]
+    comparisons: tuple[Comparison, ...]
+    exclusive: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """Everything that decides what the golden records of one domain are."""
+
+    domain: str
+    version: int
+    digest: str
+    attributes: tuple[Attribute, ...]
+    sources: Mapping[str, Source]
+    blocking: tuple[KeyExpression, ...]
+    max_block_size: int
+    max_cluster_size: int
+    match: Match
+    survivorship: tuple[SurvivorshipRule, ...]
+
+    def index_of(self, attribute: str) -> int:
+        """Return the position of an attribute by name; ``ValueError`` if there is none."""
+        for position, candidate in enumerate(self.attributes):
+            if candidate.name == attribute:
+                return position
+        raise ValueError(f"no attribute {attribute!r} in domain {self.domain!r}")
