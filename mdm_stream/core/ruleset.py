@@ -54,11 +54,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class KeyPart:
-    """One call in a blocking-key expression: ``function(attribute, argument)``."""
+    """One call in a blocking-key expression: ``function(attribute, argument)``.
+
+    Parts with the same ``group`` other than 0 come from one ``unordered(...)``: their values are sorted among
+    themselves before they are joined, so two records meet even if they hold the values the other way round.
+    """
 
     function: str
     attribute: int
     argument: int = 0
+    group: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +82,31 @@ class KeyExpression:
 class Predicate:
     """What must hold of two records' match values: ``kind`` with an optional ``threshold``.
 
-    Kinds: ``null`` (either side missing), ``exact``, ``jaro_winkler``, ``token_sort``, ``token_set`` (similarity in
-    0..1 at least the threshold), ``damerau_levenshtein`` (edits at most the threshold), ``date_within`` (days at
-    most), ``numeric_within`` (absolute difference at most), ``numeric_ratio`` (smaller / larger at least),
-    ``intersect`` (the values of the two share at least one), ``swap`` (two attributes, exchanged between the
-    records: similarity at least the threshold both ways), ``prefix`` (one starts with the other, the shorter at
-    least threshold characters long), ``else`` (always). ``attributes`` are indexes; most kinds take one.
-    A predicate other than ``null`` and ``else`` never holds where an attribute it reads is missing.
-    For a multi-valued attribute it holds if it holds of any two of the values.
+    Every kind is symmetric in the two records. ``attributes`` are indexes; most kinds take one. A predicate other
+    than ``null`` and ``else`` never holds where an attribute it reads is missing, or cannot be read as the kind
+    needs (a text that is no date). For a multi-valued attribute it holds if it holds of any two of the values.
+
+    ========================= ==================================================================================
+    ``null``                  either record lacks any of the attributes
+    ``else``                  always
+    ``exact``, ``intersect``  the values are equal (the two records share at least one value)
+    ``jaro_winkler``          similarity in 0..1, at least the threshold
+    ``token_sort``            similarity of the texts with their words sorted, at least the threshold
+    ``token_set``             the same after setting shared words aside, at least the threshold
+    ``damerau_levenshtein``   edits (insert, delete, replace, exchange of neighbours), at most the threshold
+    ``levenshtein``           edits (insert, delete, replace), at most the threshold
+    ``prefix``                one starts with the other, the shorter at least threshold characters long
+    ``initial``               one is a single character that the other starts with
+    ``nickname``              both are forms of one given name (bill, william)
+    ``soundex``               equal Soundex codes
+    ``metaphone``             equal Metaphone codes
+    ``date_within``           days between two ISO dates, at most the threshold
+    ``date_swap``             the same date but for day and month exchanged
+    ``numeric_within``        absolute difference of two numbers, at most the threshold
+    ``numeric_ratio``         smaller / larger magnitude of two numbers of one sign, at least the threshold
+    ``swap``                  two attributes, exchanged between the records: Jaro-Winkler similarity at least the
+                              threshold both ways
+    ========================= ==================================================================================
     """
 
     kind: str
