@@ -1,0 +1,144 @@
+"""A population written to a folder: one file a source as it would be captured, the truth, the rules, a manifest."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.population.records import SOURCES
+from mdm_stream.population.demo_rules import DEMO_RULES
+from mdm_stream.population.stream import Population, WireEvent, generate
+
+EVENT_FILES = {"crm": "crm.debezium.jsonl", "erp": "erp.dms.jsonl", "web": "web.canonical.jsonl"}
+TRUTH_FILE = "truth.csv"
+RULES_FILE = "rules.yaml"
+MANIFEST_FILE = "manifest.json"
+PROGRESS_EVERY_EVENTS = 1_000
+
+assert set(EVENT_FILES) == set(SOURCES)
+
+Progress = Callable[[int], None]
+"""Called now and then with the number of events written so far."""
+
+
+def write_population(
+    out_dir: Path | str, people: int, seed: int, *, on_progress: Progress | None = None
+) -> dict[str, Any]:
+    """Write the population to ``out_dir``, made if absent, and return the manifest, which is written last.
+
+    The same arguments give the same bytes. Files of an earlier run are replaced, each as a whole; others are left
+    alone. The order of lines in a file is the order of delivery of its source. Raises ``ConfigurationError`` for a
+    folder that cannot be written and ``ValueError`` for a number of people out of range.
+    """
+    population, out = generate(people, seed), Path(out_dir)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / MANIFEST_FILE).unlink(missing_ok=True)
+        summary = _write_events(out, population, on_progress or (lambda _count: None))
+        records, entities = _write_truth(out, population)
+        (out / RULES_FILE).write_text(DEMO_RULES, encoding="utf-8")
+        manifest = _manifest(out, population, summary, records, entities)
+        _replace(out / MANIFEST_FILE, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write the population to {out}: {error.strerror}; choose a folder that can be written"
+        ) from error
+    return manifest
+
+
+class _Summary:
+    """Counts of what was written."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, Counter[str]] = {source: Counter() for source in SOURCES}
+        self.deliveries = self.repeated = self.late = 0
+        self.first_us: int | None = None
+        self.last_us = 0
+
+    def add(self, event: WireEvent) -> None:
+        self.deliveries += 1
+        self.kinds[event.source][event.op] += not event.repeat
+        self.repeated += event.repeat
+        self.late += event.late and not event.repeat
+        self.first_us = event.time_us if self.first_us is None else min(self.first_us, event.time_us)
+        self.last_us = max(self.last_us, event.time_us)
+
+
+def _write_events(out: Path, population: Population, on_progress: Progress) -> _Summary:
+    summary = _Summary()
+    with ExitStack() as stack:
+        files: dict[str, BinaryIO] = {
+            source: stack.enter_context(_partial(out / name).open("wb")) for source, name in EVENT_FILES.items()
+        }
+        for event in population.events():
+            files[event.source].write(event.raw + b"\n")
+            summary.add(event)
+            if summary.deliveries % PROGRESS_EVERY_EVENTS == 0:
+                on_progress(summary.deliveries)
+    for name in EVENT_FILES.values():
+        _partial(out / name).replace(out / name)
+    on_progress(summary.deliveries)
+    return summary
+
+
+def _write_truth(out: Path, population: Population) -> tuple[int, int]:
+    """Write the truth and return the numbers of records and of the entities that they describe."""
+    records = 0
+    entities: set[str] = set()
+    with _partial(out / TRUTH_FILE).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("source", "record_id", "entity_id"))
+        for row in population.truth():
+            writer.writerow(row)
+            records += 1
+            entities.add(row.entity_id)
+    _partial(out / TRUTH_FILE).replace(out / TRUTH_FILE)
+    return records, len(entities)
+
+
+def _manifest(out: Path, population: Population, summary: _Summary, records: int, entities: int) -> dict[str, Any]:
+    names = (*EVENT_FILES.values(), TRUTH_FILE, RULES_FILE)
+    replay = " ".join(("mdm-stream replay", *EVENT_FILES.values(), "--rules", RULES_FILE, "--out resolved"))
+    return {
+        "about": "An invented population over three sources, for trying mdm-stream out. No person in it is real.",
+        "people": population.people,
+        "seed": population.seed,
+        "deliveries": summary.deliveries,
+        "events": sum(counts.total() for counts in summary.kinds.values()),
+        "repeated_deliveries": summary.repeated,
+        "late_deliveries": summary.late,
+        "event_kinds": {source: dict(sorted(counts.items())) for source, counts in summary.kinds.items()},
+        "first_event_time": _day_and_time(summary.first_us or 0),
+        "last_event_time": _day_and_time(summary.last_us),
+        "records_alive": records,
+        "entities_alive": entities,
+        "files": {name: {"bytes": (out / name).stat().st_size, "sha256": _sha256(out / name)} for name in names},
+        "try": [replay, f"mdm-stream evaluate --crosswalk resolved/crosswalk.csv --truth {TRUTH_FILE}"],
+    }
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    _partial(path).write_bytes(content)
+    _partial(path).replace(path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _day_and_time(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(time_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
