@@ -1,0 +1,16 @@
+"""Wire formats to change events: canonical JSON, Debezium envelopes, DMS records, CSV rows."""
+
+from mdm_stream.decode.csv_rows import iter_csv_events
+from mdm_stream.decode.decoder import ClaimedIdentity, Decoder, claimed_identity
+from mdm_stream.decode.files import file_events
+from mdm_stream.decode.received import POSITION_DIGITS, Received
+
+__all__ = [
+    "POSITION_DIGITS",
+    "ClaimedIdentity",
+    "Decoder",
+    "Received",
+    "claimed_identity",
+    "file_events",
+    "iter_csv_events",
+]

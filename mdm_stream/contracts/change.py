@@ -1,0 +1,233 @@
+"""What the change stream carries in canonical form: one JSON object an event.
+
+A *record change* says what happened to one source record; a *verdict* is a steward's decision on a pair of them.
+The models are strict (a number is never taken for a text) and closed (a member that they do not know is an error:
+it is mostly a misspelt one). ``encode_event`` writes what the models read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from mdm_stream.contracts.times import format_time_us, parse_time_us
+from mdm_stream.core.model import ChangeEvent, Value, VerdictEvent, split_ref
+
+EVENT_BYTES_MAX = 1_048_576
+"""The record size that every Kinesis stream takes unasked; larger payloads belong in a store of their own."""
+RECORD_ID_CHARS_MAX = 256
+"""Longer than any natural key, short enough to be part of every index key and of a Kinesis partition key."""
+VERSION_CHARS_MAX = 256
+"""Room for a log position of six fixed-width tokens."""
+STEWARD_CHARS_MAX = 256
+ATTRIBUTES_MAX = 500
+"""Wider than any table that describes a person, company or product; it bounds the work that one event can cause."""
+ATTRIBUTE_NAME_CHARS_MAX = 128
+"""The longest column name of the databases in use (Oracle and SQL Server: 128)."""
+TEXT_CHARS_MAX = 65_536
+"""A text longer than this is a document, not an attribute."""
+LIST_ITEMS_MAX = 1_000
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
+
+SOURCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+"""No slash: a record's reference is ``source/record_id``, split at the first one."""
+DOMAIN_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+"""A name that is legal in a Redis hash tag, an S3 key and an SQL identifier alike."""
+
+_CONTROL_IN_ID = re.compile("[\x00-\x1f\x7f-\x9f]")
+# Tabs and line breaks are ordinary in multi-line addresses. The other control characters mean that the field holds
+# binary data or was damaged on its way.
+_CONTROL_IN_VALUE = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+
+
+class ValueProblemError(ValueError):
+    """Why an attribute's value cannot be taken: ``code`` is machine-readable, the text repeats no value."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the code beside the sentence."""
+        self.code = code
+        super().__init__(message)
+
+
+def check_value(value: object) -> Value:
+    """Return an attribute's value in the core's form (a list becomes a tuple); ``ValueProblemError`` if it is none."""
+    if isinstance(value, str):
+        return _check_text(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if not isinstance(value, list | tuple):
+        raise ValueProblemError("wrong_type", "must be a text, number, boolean, null or a flat list of these")
+    if len(value) > LIST_ITEMS_MAX:
+        raise ValueProblemError("too_many", f"has more than {LIST_ITEMS_MAX:,} items")
+    items: list[str | int | float | bool | None] = []
+    for item in value:
+        if isinstance(item, str):
+            items.append(_check_text(item))
+        elif item is None or isinstance(item, bool | int | float):
+            items.append(item)
+        else:
+            raise ValueProblemError(
+                "wrong_type", "is a list that holds something other than texts, numbers and booleans"
+            )
+    return tuple(items)
+
+
+def has_control_character(text: str) -> bool:
+    """Tell whether a text holds a character that no identifier may hold (Unicode category Cc)."""
+    return _CONTROL_IN_ID.search(text) is not None
+
+
+def _check_text(text: str) -> str:
+    if len(text) > TEXT_CHARS_MAX:
+        raise ValueProblemError("too_long", f"is longer than {TEXT_CHARS_MAX:,} characters")
+    if _CONTROL_IN_VALUE.search(text) is not None:
+        raise ValueProblemError("control_character", "holds a control character other than a tab or line break")
+    return text
+
+
+def _wire_value(value: object) -> Value:
+    try:
+        return check_value(value)
+    except ValueProblemError as problem:
+        raise PydanticCustomError(problem.code, "{problem}", {"problem": str(problem)}) from None
+
+
+def _without_control_characters(text: str) -> str:
+    if has_control_character(text):
+        raise PydanticCustomError("control_character", "holds a control character")
+    return text
+
+
+def _time_text(text: str) -> str:
+    try:
+        parse_time_us(text)
+    except ValueError as error:
+        raise PydanticCustomError("wrong_format", "{problem}", {"problem": f"is {error}"}) from None
+    return text
+
+
+_SCALAR_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "maxLength": TEXT_CHARS_MAX},
+        {"type": "number"},
+        {"type": "boolean"},
+        {"type": "null"},
+    ],
+}
+_VALUE_SCHEMA: dict[str, Any] = {
+    "anyOf": [*_SCALAR_SCHEMA["anyOf"], {"type": "array", "items": _SCALAR_SCHEMA, "maxItems": LIST_ITEMS_MAX}],
+}
+_PRINTABLE: dict[str, Any] = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
+
+Domain = Annotated[str, Field(pattern=DOMAIN_PATTERN)]
+SourceName = Annotated[str, Field(pattern=SOURCE_PATTERN)]
+RecordId = Annotated[
+    str,
+    Field(min_length=1, max_length=RECORD_ID_CHARS_MAX, json_schema_extra=_PRINTABLE),
+    AfterValidator(_without_control_characters),
+]
+VersionText = Annotated[
+    str,
+    Field(min_length=1, max_length=VERSION_CHARS_MAX, json_schema_extra=_PRINTABLE),
+    AfterValidator(_without_control_characters),
+]
+VersionToken = Annotated[int, Field(ge=INTEGER_MIN, le=INTEGER_MAX)] | VersionText
+EventTime = Annotated[str, Field(json_schema_extra={"format": "date-time"}), AfterValidator(_time_text)]
+AttributeName = Annotated[
+    str,
+    Field(min_length=1, max_length=ATTRIBUTE_NAME_CHARS_MAX),
+    AfterValidator(_without_control_characters),
+]
+StewardName = Annotated[
+    str,
+    Field(min_length=1, max_length=STEWARD_CHARS_MAX),
+    AfterValidator(_without_control_characters),
+]
+AttributeValue = Annotated[Any, PlainValidator(_wire_value), WithJsonSchema(_VALUE_SCHEMA)]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class RecordChangeBase(_Wire):
+    """What every change of a source record says.
+
+    Without ``version`` the position at which the event is archived orders it, without ``event_time`` the time of its
+    arrival there dates it: both are the same on a redelivery and on a replay.
+    """
+
+    domain: Domain
+    source: SourceName
+    record_id: RecordId
+    version: VersionToken | None = None
+    event_time: EventTime | None = None
+
+
+class RecordWrite(RecordChangeBase):
+    """``upsert`` sets the whole record (what it does not carry becomes null), ``patch`` only what it carries.
+
+    An attribute that the domain's rules do not use is allowed, and ignored: sources send more than is used.
+    """
+
+    op: Literal["upsert", "patch"]
+    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=ATTRIBUTES_MAX)]
+
+
+class RecordDelete(RecordChangeBase):
+    """``delete`` leaves a tombstone at its version. Attributes may come along (the last image) and are ignored."""
+
+    op: Literal["delete"]
+    attributes: Annotated[dict[AttributeName, AttributeValue] | None, Field(max_length=ATTRIBUTES_MAX)] = None
+
+
+class VerdictRecord(_Wire):
+    """One side of a verdict."""
+
+    source: SourceName
+    record_id: RecordId
+
+
+class VerdictChange(_Wire):
+    """A steward's decision on an unordered pair of two different records. ``none`` takes an earlier one back."""
+
+    domain: Domain
+    op: Literal["verdict"]
+    a: VerdictRecord
+    b: VerdictRecord
+    verdict: Literal["link", "separate", "none"]
+    version: VersionToken | None = None
+    event_time: EventTime | None = None
+    steward: StewardName
+
+
+RecordChange = Annotated[RecordWrite | RecordDelete, Field(discriminator="op")]
+CanonicalChange = Annotated[RecordWrite | RecordDelete | VerdictChange, Field(discriminator="op")]
+
+_CHANGE: TypeAdapter[RecordWrite | RecordDelete | VerdictChange] = TypeAdapter(CanonicalChange)
+
+
+def validate_change(event: Mapping[str, object]) -> RecordWrite | RecordDelete | VerdictChange:
+    """Return the event as a model; pydantic's ``ValidationError`` lists everything that is wrong with it."""
+    return _CHANGE.validate_python(event)
+
+
+def encode_event(event: ChangeEvent) -> bytes:
+    """Return an event as canonical JSON bytes; decoding them gives an equal event.
+
+    What it writes carries its version and time, so where the bytes are archived no longer matters.
+    """
+    common = {"domain": event.domain, "version": event.version, "event_time": format_time_us(event.event_time_us)}
+    if isinstance(event, VerdictEvent):
+        a, b = (dict(zip(("source", "record_id"), split_ref(ref), strict=True)) for ref in (event.a, event.b))
+        pair = {"op": "verdict", "a": a, "b": b, "verdict": event.verdict, "steward": event.steward}
+        return orjson.dumps({**common, **pair})
+    record = {"source": event.source, "record_id": event.record_id, "op": event.op}
+    if event.op == "delete":
+        return orjson.dumps({**common, **record})
+    return orjson.dumps({**common, **record, "attributes": dict(event.attributes)})

@@ -1,0 +1,30 @@
+"""The wire contracts as JSON Schema (draft 2020-12), for sources and subscribers written in another language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from mdm_stream.contracts.change import RecordChange, VerdictChange
+from mdm_stream.contracts.golden import FeedEnvelope
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_CONTRACTS: dict[str, tuple[str, TypeAdapter[Any]]] = {
+    "change": ("Change of a source record", TypeAdapter(RecordChange)),
+    "verdict": ("Steward's verdict on a pair of records", TypeAdapter(VerdictChange)),
+    "golden": ("Message of the golden feed", TypeAdapter(FeedEnvelope)),
+}
+
+
+def contract_names() -> tuple[str, ...]:
+    """Return the names that ``contract_schema`` takes."""
+    return tuple(_CONTRACTS)
+
+
+def contract_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of one contract, by a name of ``contract_names()``; ``ValueError`` for another."""
+    if name not in _CONTRACTS:
+        raise ValueError(f"no contract of that name; there are {', '.join(_CONTRACTS)}")
+    title, adapter = _CONTRACTS[name]
+    return {"$schema": _DIALECT, **adapter.json_schema(), "title": title}

@@ -1,0 +1,86 @@
+"""Canonical JSON events: what applications and the publisher send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from mdm_stream.contracts.change import (
+    RecordDelete,
+    RecordWrite,
+    VerdictChange,
+    validate_change,
+)
+from mdm_stream.contracts.times import parse_time_us
+from mdm_stream.core.model import ChangeEvent, RecordEvent, Value, VerdictEvent, Version, make_ref
+from mdm_stream.core.ruleset import Source
+from mdm_stream.decode.reasons import rejection, rejection_of
+from mdm_stream.decode.received import Received
+from mdm_stream.decode.sources import SourceCatalogue
+
+_VARIANTS = frozenset({"upsert", "patch", "delete", "verdict"})
+_POSITIONS_ARE_TEXT = frozenset({"debezium", "dms"})
+
+
+def is_canonical(event: Mapping[str, Any]) -> bool:
+    """Tell whether an object has a mark of a canonical event (it may still lack everything else)."""
+    return not event.keys().isdisjoint(("domain", "record_id", "attributes", "verdict"))
+
+
+def decode_canonical(
+    event: Mapping[str, Any],
+    received: Received,
+    catalogue: SourceCatalogue,
+) -> tuple[ChangeEvent, ...]:
+    """Return the one change that a canonical event says. What it carries beyond the rules' columns is left behind."""
+    try:
+        change = validate_change(event)
+    except ValidationError as error:
+        raise rejection_of(error, _VARIANTS) from None
+    time_us = parse_time_us(change.event_time) if change.event_time is not None else received.arrival_time_us
+    if isinstance(change, VerdictChange):
+        return (_verdict(change, time_us, received, catalogue),)
+    return (_record(change, time_us, received, catalogue),)
+
+
+def check_version_kind(version: Version, source: Source, path: str) -> None:
+    """Refuse a version of another kind than the source has: one kind never sorts among the other.
+
+    The positions of a database log are texts, so that is the kind of a source that such a log feeds.
+    """
+    kind = "text" if source.format in _POSITIONS_ARE_TEXT else source.version_kind
+    if kind is None or (kind == "text") == isinstance(version, str):
+        return
+    wanted = "a text" if kind == "text" else "an integer"
+    raise rejection("wrong_version_kind", path, f"must be {wanted}, as every version of this source")
+
+
+def _record(
+    change: RecordWrite | RecordDelete,
+    time_us: int,
+    received: Received,
+    catalogue: SourceCatalogue,
+) -> RecordEvent:
+    route = catalogue.by_name(change.domain, change.source)
+    if change.version is not None:
+        check_version_kind(change.version, route.source, "version")
+    elif route.source.version_kind == "integer" or route.source.format in _POSITIONS_ARE_TEXT:
+        # The archive's position is a text of another order than this source's own versions.
+        raise rejection("missing", "version", "is required: this source orders its changes by a version of its own")
+    version = received.position if change.version is None else change.version
+    attributes: dict[str, Value] = {}
+    if isinstance(change, RecordWrite):
+        attributes = {name: value for name, value in change.attributes.items() if name in route.columns}
+    return RecordEvent(change.domain, change.source, change.record_id, change.op, version, time_us, attributes)
+
+
+def _verdict(change: VerdictChange, time_us: int, received: Received, catalogue: SourceCatalogue) -> VerdictEvent:
+    for side in (change.a, change.b):
+        catalogue.by_name(change.domain, side.source)
+    a, b = sorted(make_ref(side.source, side.record_id) for side in (change.a, change.b))
+    if a == b:
+        raise rejection("same_record", "b", "names the same record as a; a verdict is on two different records")
+    version = received.position if change.version is None else change.version
+    return VerdictEvent(change.domain, a, b, change.verdict, version, time_us, change.steward)

@@ -1,0 +1,106 @@
+"""Raw bytes of the change stream to change events, whatever their format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mdm_stream.contracts.change import DOMAIN_PATTERN, SOURCE_PATTERN
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.decode.canonical import decode_canonical, is_canonical
+from mdm_stream.decode.debezium import decode_debezium, is_debezium
+from mdm_stream.decode.dms import decode_dms, is_dms
+from mdm_stream.decode.json_object import parse_object
+from mdm_stream.decode.reasons import rejection
+from mdm_stream.decode.received import Received
+from mdm_stream.decode.rows import checked_record_id
+from mdm_stream.decode.sources import Format, SourceCatalogue
+from mdm_stream.errors import RejectedEventError
+
+_Decode = Callable[[Mapping[str, Any], Received, SourceCatalogue], tuple[ChangeEvent, ...]]
+_FORMATS: tuple[tuple[Format, Callable[[Mapping[str, Any]], bool], _Decode], ...] = (
+    ("canonical", is_canonical, decode_canonical),
+    ("debezium", is_debezium, decode_debezium),
+    ("dms", is_dms, decode_dms),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedIdentity:
+    """What a rejected event says that it is about, as far as that can be read and has the right form."""
+
+    domain: str | None = None
+    source: str | None = None
+    record_id: str | None = None
+
+
+class Decoder:
+    """Decodes events by the rule sets in use. Holds no state between events: safe to share between threads."""
+
+    def __init__(
+        self,
+        rulesets: Mapping[str, Ruleset],
+        *,
+        expected: Format | None = None,
+        only_source: str | None = None,
+    ) -> None:
+        """Take the rule sets by domain; ``ConfigurationError`` if their sources contradict each other.
+
+        ``expected`` refuses events of every other format. ``only_source`` names the source of rows whatever their
+        table is called.
+        """
+        self._catalogue = SourceCatalogue(rulesets, only_source=only_source)
+        self._expected = expected
+
+    def decode(self, raw: bytes, received: Received) -> tuple[ChangeEvent, ...]:
+        """Return the changes that one record of the stream says, in the order in which they are to be applied.
+
+        Empty means that there is nothing to do: a tombstone (no bytes), a control record, a heartbeat. The same bytes
+        and ``received`` give the same events. ``RejectedEventError`` lists what is wrong.
+        """
+        if not raw:
+            return ()
+        event = parse_object(raw)
+        matching = [(name, decode) for name, matches, decode in _FORMATS if matches(event)]
+        if self._expected is not None:
+            matching = [(name, decode) for name, decode in matching if name == self._expected]
+        if not matching:
+            wanted = f"of format {self._expected}" if self._expected else "a canonical, Debezium or DMS event"
+            raise rejection("unknown_shape", "", f"is an object, but not {wanted}")
+        if len(matching) > 1:
+            raise rejection(
+                "ambiguous_shape", "", f"has the marks of several formats: {', '.join(name for name, _ in matching)}"
+            )
+        return matching[0][1](event, received, self._catalogue)
+
+
+def claimed_identity(raw: bytes) -> ClaimedIdentity:
+    """Return what a rejected event says that it is about; depends on the bytes alone, and never fails."""
+    try:
+        event = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return ClaimedIdentity()
+    if not isinstance(event, dict):
+        return ClaimedIdentity()
+    return ClaimedIdentity(
+        domain=_matching(event.get("domain"), DOMAIN_PATTERN),
+        source=_matching(event.get("source"), SOURCE_PATTERN),
+        record_id=_record_id(event.get("record_id")),
+    )
+
+
+def _matching(name: object, pattern: str) -> str | None:
+    # "$" of Python's expressions also matches before a final line break; the contract's does not.
+    return name if isinstance(name, str) and not name.endswith("\n") and re.match(pattern, name) else None
+
+
+def _record_id(value: object) -> str | None:
+    try:
+        return checked_record_id(value, "record_id") if isinstance(value, str) else None
+    except RejectedEventError:
+        return None

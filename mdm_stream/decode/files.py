@@ -1,0 +1,73 @@
+"""Event files: canonical, Debezium or DMS objects one a line, or CSV; plain or gzip."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.decode.csv_rows import iter_csv_events
+from mdm_stream.decode.decoder import Decoder
+from mdm_stream.decode.received import Received
+from mdm_stream.decode.sources import Format
+from mdm_stream.errors import ConfigurationError, RejectedEventError
+
+LINE_BYTES_MAX = 64 * 1024 * 1024
+"""A longer line is no event file's: reading on would fill the memory."""
+
+
+def file_events(
+    path: Path | str,
+    format: Format | None,  # noqa: A002  (the word that the rules and the command line use)
+    source: str | None,
+    rulesets: Mapping[str, Ruleset],
+) -> Iterator[tuple[bytes, ChangeEvent | RejectedEventError]]:
+    """Yield each event of a file with the bytes that it came from, or those bytes with why they hold no event.
+
+    Bytes that say two changes come twice, those that say none (a control record, a blank line) not at all. An event
+    without a version takes the number of its line, one without a time that microsecond of 1970: reading a file again
+    gives the same. ``format`` None tells CSV by the file's name and the others by their shape. ``source`` is that of
+    CSV rows without one, and of Debezium and DMS rows whatever their table. ``ConfigurationError`` if the file cannot
+    be read, also from in the middle of it (a damaged gzip file).
+    """
+    path = Path(path)
+    lines = file_lines(path)
+    if format == "csv" or (format is None and ".csv" in path.suffixes):
+        yield from iter_csv_events((line for _, line in lines), rulesets, source)
+        return
+    decoder = Decoder(rulesets, expected=format, only_source=source)
+    for number, line in lines:
+        raw = line.strip(b"\r\n")
+        if not raw.strip():
+            continue
+        try:
+            for event in decoder.decode(raw, Received.from_row(number)):
+                yield raw, event
+        except RejectedEventError as rejected:
+            yield raw, rejected
+
+
+def file_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file with their numbers from 1 on, line ends kept; gzip is told by its first bytes."""
+    number = 0
+    try:
+        with _opened(path) as handle:
+            while line := handle.readline(LINE_BYTES_MAX + 1):
+                number += 1
+                if len(line) > LINE_BYTES_MAX:
+                    raise ConfigurationError(f"{path}:{number}: the line has more than {LINE_BYTES_MAX:,} bytes")
+                yield number, line
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ConfigurationError(f"{path}: the gzip data is damaged or cut short after line {number}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    with path.open("rb") as probe:
+        compressed = probe.read(2) == b"\x1f\x8b"
+    return cast("BinaryIO", gzip.open(path, "rb")) if compressed else path.open("rb")

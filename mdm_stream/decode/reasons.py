@@ -1,0 +1,117 @@
+"""Why an event cannot be applied: the stable codes, and how a model's complaints become reasons.
+
+A reason names the place and the rule that was broken, never the value that broke it: reasons are logged, values are
+personal. Member names that the sender chose freely are shown only if they look like names.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mdm_stream.errors import Reason, RejectedEventError
+
+Code = Literal[
+    "empty",  # nothing but white space
+    "too_large",  # more bytes than an event may have
+    "binary",  # compressed, aggregated or other binary data
+    "not_utf8",  # text in another encoding
+    "truncated_json",  # JSON that ends too early
+    "invalid_json",  # no JSON: a syntax error, NaN, a number that no double holds
+    "not_an_object",  # JSON, but no object
+    "unknown_shape",  # an object of no known format, or not of the format that was announced
+    "ambiguous_shape",  # an object with the marks of two formats
+    "unknown_domain",  # no rule set for it
+    "unknown_source",  # the domain's rules do not name it
+    "unknown_table",  # no source reads that table
+    "missing",  # a member, column or key that must be there
+    "unexpected",  # a member that the contract does not know
+    "wrong_type",
+    "wrong_format",
+    "unknown_value",  # none of the values that the contract lists
+    "out_of_range",
+    "too_long",
+    "too_short",
+    "too_many",
+    "control_character",
+    "wrong_version_kind",  # an integer where the source has texts, or the other way round
+    "no_position",  # a change that carries nothing to order it by
+    "imprecise_key",  # a number that JSON readers cannot tell from its neighbours, used as a key
+    "same_record",  # a verdict on a record and itself
+    "truncate",  # a table was emptied, and no row says which records that deletes
+    "ragged_row",  # a CSV row with more or fewer fields than its header
+    "invalid_csv",  # quoting that cannot be read
+]
+
+REASONS_MAX = 20
+"""An event with hundreds of wrong members is wrong as a whole; the first reasons say enough to find out why."""
+
+_SHOWN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_BY_TYPE: dict[str, tuple[Code, str]] = {
+    "missing": ("missing", "is required"),
+    "extra_forbidden": ("unexpected", "is no member of this event"),
+    "string_type": ("wrong_type", "must be a text"),
+    "int_type": ("wrong_type", "must be an integer"),
+    "dict_type": ("wrong_type", "must be an object"),
+    "model_type": ("wrong_type", "must be an object"),
+    "union_tag_not_found": ("missing", "is required"),
+    "string_too_long": ("too_long", "is longer than allowed"),
+    "string_too_short": ("too_short", "must not be empty"),
+    "too_long": ("too_many", "has more entries than allowed"),
+    "literal_error": ("unknown_value", "is none of the values that are allowed here"),
+    "less_than_equal": ("out_of_range", "must be an integer of 64 bits"),
+    "greater_than_equal": ("out_of_range", "must be an integer of 64 bits"),
+    "control_character": ("control_character", "holds a control character"),
+    "string_pattern_mismatch": ("wrong_format", "does not have the form of a name that is allowed here"),
+}
+
+
+def rejection(code: Code, path: str, message: str) -> RejectedEventError:
+    """Return the error for an event that is wrong in one place."""
+    return RejectedEventError((Reason(code, path, message),))
+
+
+def shown_name(name: object) -> str:
+    """Return a member or column name fit for a reason: names that do not look like one become ``?``."""
+    if isinstance(name, int):
+        return str(name)
+    return name if isinstance(name, str) and _SHOWN_NAME.fullmatch(name) else "?"
+
+
+def rejection_of(error: ValidationError, variants: frozenset[str]) -> RejectedEventError:
+    """Return a model's complaints as a rejection, at most one reason for each place, in the model's order.
+
+    ``variants`` are the names that pydantic puts in front of a place for the alternative that it tried.
+    """
+    reasons: dict[str, Reason] = {}
+    for detail in error.errors(include_url=False, include_input=False, include_context=True):
+        reason = _reason_of(detail, variants)
+        reasons.setdefault(reason.path, reason)
+        if len(reasons) == REASONS_MAX:
+            break
+    return RejectedEventError(tuple(reasons.values()))
+
+
+def _reason_of(detail: ErrorDetails, variants: frozenset[str]) -> Reason:
+    kind, place = detail["type"], detail["loc"]
+    if place and place[0] in variants:
+        place = place[1:]
+    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+        code: Code = "missing" if kind == "union_tag_not_found" else "unknown_value"
+        return Reason(code, "op", "must be one of upsert, patch, delete, verdict")
+    if place[:1] == ("version",):
+        # The alternatives of a version are tried one by one, and each complains: one sentence says it better.
+        code = "wrong_type" if kind in {"int_type", "string_type"} else _BY_TYPE.get(kind, ("wrong_type", ""))[0]
+        return Reason(code, "version", "must be an integer of 64 bits or a printable text of 1 to 256 characters")
+    path = ".".join(shown_name(name) for name in place if name != "[key]")
+    if kind in _BY_TYPE:
+        return Reason(*_spread(_BY_TYPE[kind], path))
+    # What is left are the complaints of our own checks, whose sentences repeat no value.
+    return Reason(kind, path, str(detail.get("ctx", {}).get("problem", "is not allowed here")))
+
+
+def _spread(known: tuple[Code, str], path: str) -> tuple[str, str, str]:
+    return known[0], path, known[1]

@@ -1,0 +1,195 @@
+"""A table's row to the parts of a change event: its record id, the columns that the rules use, its version and time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from mdm_stream.contracts.change import (
+    RECORD_ID_CHARS_MAX,
+    ValueProblemError,
+    check_value,
+    has_control_character,
+)
+from mdm_stream.contracts.times import format_time_us, parse_time_us
+from mdm_stream.core.model import RecordEvent, Value
+from mdm_stream.decode.positions import column_position
+from mdm_stream.decode.reasons import REASONS_MAX, rejection, shown_name
+from mdm_stream.decode.sources import Route
+from mdm_stream.errors import Reason, RejectedEventError
+
+_EXACT_FLOAT_MAX = 2**53
+"""Above it neighbouring integers share one double, and two records would share one id."""
+_MILLISECONDS_FROM, _MICROSECONDS_FROM = 10**11, 10**14
+"""From 1973 on the three units of epoch time that columns come in do not overlap."""
+
+
+def write_events(
+    route: Route,
+    row: Mapping[str, Any],
+    before: Mapping[str, Any] | None,
+    *,
+    position: str,
+    event_time_us: int,
+    unavailable: frozenset[str] = frozenset(),
+    path: str,
+) -> tuple[RecordEvent, ...]:
+    """Return the events of an inserted or updated row.
+
+    Usually one upsert; a patch if the database did not log the columns named in ``unavailable``. If ``before`` shows
+    that the key was another one, the delete of the old record comes first, at the same version.
+    """
+    record_id = record_id_of(route, row, path)
+    attributes = attributes_of(route, row, path, unavailable)
+    version = _version_of(route, row, position, path, deleted=False)
+    time_us = _time_of(route, row, event_time_us, path)
+    op = "patch" if unavailable & route.columns else "upsert"
+    source = route.source.name
+    written = RecordEvent(route.domain, source, record_id, op, version, time_us, attributes)  # type: ignore[arg-type]
+    if before is None:
+        return (written,)
+    old = {**row, **{name: value for name, value in before.items() if value is not None}}
+    old_id = record_id_of(route, old, "before")
+    if old_id == record_id:
+        return (written,)
+    return RecordEvent(route.domain, source, old_id, "delete", version, time_us), written
+
+
+def delete_events(
+    route: Route,
+    row: Mapping[str, Any],
+    *,
+    position: str,
+    event_time_us: int,
+    path: str,
+) -> tuple[RecordEvent, ...]:
+    """Return the event of a deleted row, of which only the key (and a version column, if the rules name one) is needed.
+
+    Its time is the log's: the row's own time column still says when it was last written.
+    """
+    record_id = record_id_of(route, row, path)
+    version = _version_of(route, row, position, path, deleted=True)
+    return (RecordEvent(route.domain, route.source.name, record_id, "delete", version, event_time_us),)
+
+
+def record_id_of(route: Route, row: Mapping[str, Any], path: str) -> str:
+    r"""Return the record id of a row: its key column as text, or several joined by ``|``.
+
+    When joined, a ``|`` or ``\`` inside a part is preceded by ``\``, so different keys never give one id.
+    """
+    key = route.source.key
+    if not key:
+        raise rejection("missing", path, "has no key: name the table's key columns for this source in the rules")
+    parts = [_key_text(row.get(column), f"{path}.{shown_name(column)}") for column in key]
+    if len(parts) == 1:
+        record_id = parts[0]
+    else:
+        record_id = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
+    return checked_record_id(record_id, f"{path}.{shown_name(key[0])}")
+
+
+def checked_record_id(record_id: str, path: str) -> str:
+    """Return the record id if it can be one."""
+    if not record_id:
+        raise rejection("too_short", path, "is empty, and it identifies the record")
+    if len(record_id) > RECORD_ID_CHARS_MAX:
+        raise rejection("too_long", path, f"makes a record id longer than {RECORD_ID_CHARS_MAX} characters")
+    if has_control_character(record_id):
+        raise rejection("control_character", path, "holds a control character, and it identifies the record")
+    return record_id
+
+
+def attributes_of(
+    route: Route,
+    row: Mapping[str, Any],
+    path: str,
+    unavailable: frozenset[str] = frozenset(),
+) -> dict[str, Value]:
+    """Return the columns that the rules use, those in ``unavailable`` left out; all that is wrong is told at once."""
+    attributes: dict[str, Value] = {}
+    reasons: list[Reason] = []
+    for column, value in row.items():
+        if column not in route.columns or column in unavailable:
+            continue
+        try:
+            attributes[column] = check_value(value)
+        except ValueProblemError as problem:
+            reasons.append(Reason(problem.code, f"{path}.{shown_name(column)}", str(problem)))
+    if reasons:
+        raise RejectedEventError(tuple(sorted(reasons, key=lambda reason: reason.path)[:REASONS_MAX]))
+    return attributes
+
+
+def column_time_us(value: object, path: str) -> int:
+    """Return the time in a column: RFC 3339 (UTC if it has no offset), a date, or an epoch number.
+
+    The unit of a number follows from its size: seconds below 10^11, milliseconds below 10^14, else microseconds.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) < _MILLISECONDS_FROM:
+            return value * 1_000_000
+        return value * 1_000 if abs(value) < _MICROSECONDS_FROM else value
+    if isinstance(value, str):
+        try:
+            return _text_time_us(value.strip())
+        except ValueError:
+            raise rejection("wrong_format", path, "is not a time such as 2026-01-31T09:30:00Z") from None
+    raise rejection("wrong_type", path, "must be a time as RFC 3339 text or as a number since 1970")
+
+
+def checked_time_us(time_us: int, path: str) -> int:
+    """Return the time if RFC 3339 can write it."""
+    try:
+        format_time_us(time_us)
+    except ValueError:
+        raise rejection("out_of_range", path, "is a time outside the years 1 to 9999") from None
+    return time_us
+
+
+def _text_time_us(text: str) -> int:
+    try:
+        return parse_time_us(text)
+    except ValueError:
+        if len(text) == len("2026-01-31"):
+            return parse_time_us(f"{date.fromisoformat(text).isoformat()}T00:00:00Z")
+        if datetime.fromisoformat(text).tzinfo is None:
+            return parse_time_us(f"{text}Z")
+        raise
+
+
+def _version_of(route: Route, row: Mapping[str, Any], position: str, path: str, *, deleted: bool) -> str:
+    column = route.source.version
+    if column is None:
+        return position
+    path = f"{path}.{shown_name(column)}"
+    value = row.get(column)
+    kind = route.source.version_kind
+    if value is not None and kind is not None and (kind == "text") != isinstance(value, str):
+        raise rejection("wrong_version_kind", path, f"must be {'a text' if kind == 'text' else 'an integer'}")
+    return column_position(value, path, deleted=deleted)
+
+
+def _time_of(route: Route, row: Mapping[str, Any], default_us: int, path: str) -> int:
+    column = route.source.event_time
+    value = row.get(column) if column is not None else None
+    if value is None:
+        return default_us
+    path = f"{path}.{shown_name(column)}"
+    return checked_time_us(column_time_us(value, path), path)
+
+
+def _key_text(value: object, path: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if abs(value) > _EXACT_FLOAT_MAX:
+            raise rejection("imprecise_key", path, "is too large a number to be exact in JSON; send the key as text")
+        return str(int(value)) if value.is_integer() else repr(value)
+    if value is None:
+        raise rejection("missing", path, "is part of the key, and is absent or null")
+    raise rejection("wrong_type", path, "is part of the key, and must be a text, number or boolean")

@@ -1,0 +1,115 @@
+"""Which rule set and source an event belongs to: by the source's name, or by the table that its rows come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mdm_stream.core.ruleset import Ruleset, Source
+from mdm_stream.decode.reasons import rejection
+from mdm_stream.errors import ConfigurationError
+
+Format = Literal["canonical", "debezium", "dms", "csv"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an event goes. ``columns`` are those that the rules use; everything else a source sends is left behind."""
+
+    domain: str
+    source: Source
+    columns: frozenset[str]
+
+
+class SourceCatalogue:
+    """Finds the route of an event among the rule sets in use. Immutable once built.
+
+    A rule set that names no source takes every source, column by attribute name.
+    """
+
+    def __init__(self, rulesets: Mapping[str, Ruleset], *, only_source: str | None = None) -> None:
+        """Index the sources; ``ConfigurationError`` if two read one table, or a table's source has no key.
+
+        With ``only_source`` every row of a table is taken to be of that source, whatever its table is called.
+        """
+        self._rulesets = dict(rulesets)
+        self._only_source = only_source
+        self._by_name: dict[tuple[str, str], Route] = {}
+        self._by_table: dict[tuple[str, str], Route] = {}
+        self._attributes = {
+            domain: frozenset(attribute.name for attribute in rules.attributes) for domain, rules in rulesets.items()
+        }
+        for domain, rules in self._rulesets.items():
+            for source in rules.sources.values():
+                self._add(domain, source)
+        if only_source is not None:
+            self._check_only_source(only_source)
+
+    def by_name(self, domain: str, source: str) -> Route:
+        """Return the route of a named source; ``RejectedEventError`` if the domain or the source is unknown."""
+        route = self._by_name.get((domain, source))
+        if route is not None:
+            return route
+        rules = self._rulesets.get(domain)
+        if rules is None:
+            raise rejection("unknown_domain", "domain", "has no rule set here; add one, or correct the name")
+        if rules.sources:
+            raise rejection("unknown_source", "source", "is not among the sources that the domain's rules name")
+        return Route(domain, Source(source), self._attributes[domain])
+
+    def by_table(self, kind: Format, names: Iterable[str]) -> Route:
+        """Return the route of a table's rows; ``names`` are its names, the most precise one first."""
+        if self._only_source is not None:
+            return self._named_anywhere(self._only_source, kind)
+        for name in names:
+            route = self._by_table.get((kind, name))
+            if route is not None:
+                return route
+        raise rejection(
+            "unknown_table",
+            "table",
+            f"no source of format {kind} reads it; name it as the table of a source in the rules, or stop sending it",
+        )
+
+    def for_csv(self, source: str) -> Route:
+        """Return the route of a CSV row, which names a source and no domain."""
+        return self._named_anywhere(source, "csv")
+
+    def _named_anywhere(self, source: str, kind: Format) -> Route:
+        routes = [route for (_, name), route in self._by_name.items() if name == source]
+        if not routes:
+            routes = [self.by_name(domain, source) for domain, rules in self._rulesets.items() if not rules.sources]
+        if len(routes) > 1:
+            routes = [route for route in routes if route.source.format == kind] or routes
+        if len(routes) == 1:
+            return routes[0]
+        if routes:
+            raise rejection("unknown_source", "source", "is a source of several domains; give it another name in one")
+        raise rejection("unknown_source", "source", "is not among the sources that the rules name")
+
+    def _add(self, domain: str, source: Source) -> None:
+        mapped = frozenset(column for columns in source.columns.values() for column in columns)
+        route = Route(domain, source, mapped or self._attributes[domain])
+        self._by_name[domain, source.name] = route
+        if source.format not in {"debezium", "dms"}:
+            return
+        if not source.key:
+            raise ConfigurationError(
+                f"source {source.name} of domain {domain} has format {source.format} and no key; "
+                "name the columns of the table's primary key as its key",
+            )
+        table = (source.format, source.table or source.name)
+        if table in self._by_table:
+            other = self._by_table[table]
+            raise ConfigurationError(
+                f"sources {other.domain}.{other.source.name} and {domain}.{source.name} both read {source.format} "
+                f"table {table[1]}; a table feeds one source",
+            )
+        self._by_table[table] = route
+
+    def _check_only_source(self, name: str) -> None:
+        if any(known == name for _, known in self._by_name):
+            return
+        if all(rules.sources for rules in self._rulesets.values()):
+            raise ConfigurationError(f"the rules name no source {name}; name one that they have, or add it to them")
