@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import orjson
 
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.population.records import SOURCES
 from mdm_stream.population.demo_rules import DEMO_RULES
+from mdm_stream.population.records import SOURCES
 from mdm_stream.population.stream import Population, WireEvent, generate
 
 EVENT_FILES = {"crm": "crm.debezium.jsonl", "erp": "erp.dms.jsonl", "web": "web.canonical.jsonl"}
