@@ -1,0 +1,180 @@
+"""A Kinesis and S3 API on loopback in a process of its own.
+
+``python -m mdm_stream.local.kinesis_server --port 0 --journal FOLDER --ready-file FILE`` serves until SIGTERM.
+FILE appears, whole, once requests are answered: ``{"endpoint_url": ..., "pid": ...}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from mdm_stream.errors import ConfigurationError, TransientError
+from mdm_stream.local.aws import local_client
+from mdm_stream.local.checkpoints import write_atomically
+from mdm_stream.local.children import log_tail, spawn, stop_process
+
+_POLL_INTERVAL_S = 0.02
+_REQUEST_TIMEOUT_S = 60.0
+_EXIT_CONFIGURATION = 2
+
+
+class KinesisServer:
+    """The server as a child: ``with KinesisServer(journal_folder) as server: server.client("kinesis")``.
+
+    With a journal folder, accepted records, their sequence numbers and the streams survive a restart and SIGKILL.
+    ``start`` and ``stop`` are idempotent.
+    """
+
+    def __init__(
+        self,
+        journal_folder: Path | None = None,
+        *,
+        port: int = 0,
+        log: Path | None = None,
+        keep_fds: Sequence[int] = (),
+        start_timeout_s: float = 60.0,
+        stop_timeout_s: float = 10.0,
+    ) -> None:
+        self.endpoint_url = ""
+        self._journal_folder = journal_folder
+        self._port = port
+        self._log = log
+        self._keep_fds = tuple(keep_fds)
+        self._start_timeout_s = start_timeout_s
+        self._stop_timeout_s = stop_timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The server's process id; ``ValueError`` while it is not started."""
+        if self._process is None:
+            raise ValueError("the Kinesis server is not started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def client(self, service: str = "kinesis") -> Any:
+        """Return a boto3 client of ``kinesis`` or ``s3``; its credentials and region are the local ones."""
+        return local_client(service, self.endpoint_url)
+
+    def start(self) -> Self:
+        """Start and wait until requests are answered; ``TransientError`` says why they are not."""
+        if self.running:
+            return self
+        with tempfile.TemporaryDirectory(prefix="mdm-kinesis-") as scratch:
+            ready_file, log = Path(scratch) / "ready.json", self._log or Path(scratch) / "kinesis.log"
+            command = [sys.executable, "-m", __spec__.name, "--port", str(self._port), "--ready-file", str(ready_file)]
+            if self._journal_folder is not None:
+                command += ["--journal", str(self._journal_folder)]
+            self._process = spawn(command, log=log, keep_fds=self._keep_fds)
+            deadline_s = time.monotonic() + self._start_timeout_s
+            while not ready_file.exists():
+                if not self.running or time.monotonic() > deadline_s:
+                    tail = log_tail(log)
+                    self.stop()
+                    raise TransientError(f"the local Kinesis API did not start; its log ends with:\n{tail}")
+                time.sleep(_POLL_INTERVAL_S)
+            self.endpoint_url = orjson.loads(ready_file.read_bytes())["endpoint_url"]
+        return self
+
+    def stop(self) -> None:
+        """Stop gracefully; the journal is on disk when this returns."""
+        if self._process is not None:
+            stop_process(self._process, self._stop_timeout_s)
+            self._process = None
+
+    def trim(self, stream: str, through: Mapping[str, str], keep_records: int) -> int:
+        """Forget records up to a sequence number a shard, but the newest ``keep_records`` of each; return how many.
+
+        Numbering goes on as before, so checkpoints stay valid.
+        """
+        from mdm_stream.local.kinesis_api import TRIM_PATH  # noqa: PLC0415 - it imports moto, slow and server-side
+
+        host = self.endpoint_url.removeprefix("http://")
+        connection = http.client.HTTPConnection(host, timeout=_REQUEST_TIMEOUT_S)
+        try:
+            body = orjson.dumps({"stream": stream, "through": dict(through), "keep_records": keep_records})
+            connection.request("POST", TRIM_PATH, body)
+            return int(orjson.loads(connection.getresponse().read())["dropped"])
+        except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
+            raise TransientError("the local Kinesis API did not answer a trim") from error
+        finally:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> None:
+    """Serve until SIGTERM or SIGINT, then close the journal. Runs in the main thread of its own process."""
+    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415 - only the server needs moto's stack
+
+    from mdm_stream.local.kinesis_api import JournalledApi  # noqa: PLC0415
+    from mdm_stream.local.kinesis_store import KinesisStore  # noqa: PLC0415
+
+    class Handler(WSGIRequestHandler):
+        # Headers and body leave in separate segments; with Nagle's algorithm the second would wait 40 ms for the
+        # acknowledgement of the first.
+        disable_nagle_algorithm = True
+
+        def log_request(self, *_args: object) -> None:
+            """One line a request would bury the errors."""
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_args: stopping.set())
+    store = KinesisStore(journal_folder)
+    server = make_server("127.0.0.1", port, JournalledApi(store), threaded=True, request_handler=Handler)
+    thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
+    thread.start()
+    if ready_file is not None:
+        ready = {"endpoint_url": f"http://127.0.0.1:{server.port}", "pid": os.getpid()}
+        write_atomically(ready_file, orjson.dumps(ready))
+    stopping.wait()
+    server.shutdown()
+    thread.join()
+    with store.writing:  # a request that is under way is journalled first
+        store.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m mdm_stream.local.kinesis_server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument(
+        "--journal", type=Path, help="folder that keeps the streams; without it they are kept in memory"
+    )
+    parser.add_argument("--ready-file", type=Path, help="written once requests are answered")
+    options = parser.parse_args(argv)
+    try:
+        serve(options.port, options.journal, options.ready_file)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return _EXIT_CONFIGURATION
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
