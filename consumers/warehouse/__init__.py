@@ -1,0 +1,1 @@
+"""The warehouse consumer: the golden feed into DuckDB or Snowflake."""

@@ -1,0 +1,28 @@
+"""Golden records where analysts work: DuckDB embedded, Snowflake in the cloud, one SQL layer for both."""
+
+from mdm_stream.warehouse.consumer import BatchOutcome, WarehouseConsumer
+from mdm_stream.warehouse.faults import SessionLostError, WarehouseBusyError
+from mdm_stream.warehouse.rows import parse_envelope
+from mdm_stream.warehouse.settings import WarehouseSettings, open_warehouse
+from mdm_stream.warehouse.warehouse import (
+    MESSAGES_PER_APPLY_MAX,
+    Applied,
+    DuckDbWarehouse,
+    SnowflakeWarehouse,
+    Warehouse,
+)
+
+__all__ = [
+    "MESSAGES_PER_APPLY_MAX",
+    "Applied",
+    "BatchOutcome",
+    "DuckDbWarehouse",
+    "SessionLostError",
+    "SnowflakeWarehouse",
+    "Warehouse",
+    "WarehouseBusyError",
+    "WarehouseConsumer",
+    "WarehouseSettings",
+    "open_warehouse",
+    "parse_envelope",
+]

@@ -1,0 +1,41 @@
+"""Lambda entry point: golden feed records from Kinesis to the warehouse. Settings: ``MDM_WAREHOUSE_*``."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+
+from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
+
+SERVICE = "mdm-warehouse"
+logger, tracer = Logger(service=SERVICE), Tracer(service=SERVICE)
+metrics = Metrics(namespace="mdm-stream", service=SERVICE)
+
+
+@cache
+def consumer() -> WarehouseConsumer:
+    """Build the consumer at cold start; its connection lives as long as this process."""
+    settings = WarehouseSettings.from_environment(os.environ)
+    return WarehouseConsumer(open_warehouse(settings), idle_close_s=settings.idle_close_s)
+
+
+@logger.inject_lambda_context(correlation_id_path="Records[0].eventID", clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Apply one batch and report where to go on; a schedule event only lets an idle connection close."""
+    if event.get("source") == "mdm.schedule":
+        logger.debug("schedule", closed=consumer().close_when_idle())
+        return {"batchItemFailures": []}
+    outcome = consumer().apply_records(event["Records"])
+    metrics.add_metric("RecordsApplied", MetricUnit.Count, outcome.records_applied)
+    metrics.add_metric("BatchesFailed", MetricUnit.Count, int(outcome.error is not None))
+    if outcome.lag_ms_max is not None:
+        metrics.add_metric("LagMsMax", MetricUnit.Milliseconds, outcome.lag_ms_max)
+    metrics.flush_metrics()
+    if outcome.error is not None:
+        logger.error("batch stopped", reason=str(outcome.error), sequence_number=outcome.failed_sequence_number)
+    return outcome.response

@@ -1,0 +1,67 @@
+-- Golden records, the crosswalk, the whole history and the rejected events, as the golden feed tells them.
+--
+-- No primary keys are declared: Snowflake does not enforce them, and in DuckDB an index would make every
+-- MERGE slower for a promise that the guarded MERGE already keeps. All times are UTC, without an offset.
+
+-- The newest change of each golden record. A row of sequence 0 was ended by finish_epoch.
+CREATE TABLE IF NOT EXISTS golden_record (
+    domain        $text      NOT NULL,
+    golden_id     $text      NOT NULL,
+    epoch         $integer   NOT NULL,
+    sequence      $integer   NOT NULL,
+    status        $text      NOT NULL,  -- live, retired
+    merged_into   $text,
+    golden_values $json,
+    provenance    $json,
+    member_count  $integer   NOT NULL,
+    rules_version $integer,
+    committed_at  $timestamp NOT NULL,
+    applied_at    $timestamp NOT NULL
+);
+
+-- The newest claim on each source record. golden_id is NULL for a record that belongs to no golden record.
+CREATE TABLE IF NOT EXISTS crosswalk (
+    domain        $text      NOT NULL,
+    source        $text      NOT NULL,
+    record_id     $text      NOT NULL,
+    golden_id     $text,
+    epoch         $integer   NOT NULL,
+    sequence      $integer   NOT NULL,
+    applied_at    $timestamp NOT NULL
+);
+
+-- One row for each (domain, epoch, sequence), never changed. payload is the data of the feed message.
+CREATE TABLE IF NOT EXISTS golden_history (
+    domain        $text      NOT NULL,
+    epoch         $integer   NOT NULL,
+    sequence      $integer   NOT NULL,
+    golden_id     $text      NOT NULL,
+    status        $text      NOT NULL,
+    merged_into   $text,
+    payload       $json      NOT NULL,
+    rules_version $integer   NOT NULL,
+    committed_at  $timestamp NOT NULL,
+    applied_at    $timestamp NOT NULL
+);
+
+-- The first report of each rejected event. The rejected bytes themselves stay at location.
+CREATE TABLE IF NOT EXISTS quarantined_event (
+    quarantine_id  $text      NOT NULL,
+    domain         $text,
+    source         $text,
+    record_id      $text,
+    reasons        $json      NOT NULL,
+    raw_bytes      $integer   NOT NULL,
+    location       $text      NOT NULL,
+    received_from  $text      NOT NULL,
+    quarantined_at $timestamp NOT NULL,
+    report_digest  $text      NOT NULL,
+    applied_at     $timestamp NOT NULL
+);
+
+-- An epoch whose restatement is complete: whatever an older epoch said and this one did not repeat has ended.
+CREATE TABLE IF NOT EXISTS finished_epoch (
+    domain        $text      NOT NULL,
+    epoch         $integer   NOT NULL,
+    finished_at   $timestamp NOT NULL
+);

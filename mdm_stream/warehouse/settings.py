@@ -1,0 +1,169 @@
+"""The settings of the warehouse consumer, read once from the environment, and the warehouse that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from mdm_stream.errors import ConfigurationError, TransientError
+from mdm_stream.warehouse.snowflake_session import SnowflakeSession
+from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, SqlWarehouse, Warehouse
+
+PREFIX = "MDM_WAREHOUSE_"
+DUCKDB_PATH = "warehouse.duckdb"
+IDLE_CLOSE_S_DUCKDB = 1.0
+IDLE_CLOSE_S_SNOWFLAKE = 900.0
+
+_REQUIRED_SNOWFLAKE = ("ACCOUNT", "USER", "DATABASE", "SCHEMA")
+
+
+@dataclass(frozen=True, slots=True)
+class SnowflakeSettings:
+    """Where to log in, and as whom. Login is by key pair.
+
+    ``private_key_path`` names a PEM file, ``private_key_secret_arn`` a Secrets Manager secret whose text is the PEM;
+    one of the two is set. ``private_key_passphrase`` decrypts either, where it is encrypted.
+    """
+
+    account: str
+    user: str
+    database: str
+    schema: str
+    warehouse: str | None = None
+    role: str | None = None
+    private_key_path: str | None = None
+    private_key_secret_arn: str | None = None
+    private_key_passphrase: str | None = field(default=None, repr=False)
+
+    def connect_args(self) -> dict[str, Any]:
+        """Return the connector's arguments. Reads the secret, if one is named, at this moment."""
+        arguments: dict[str, Any] = {
+            "account": self.account,
+            "user": self.user,
+            "database": self.database,
+            "schema": self.schema,
+            "authenticator": "SNOWFLAKE_JWT",
+        }
+        if self.warehouse is not None:
+            arguments["warehouse"] = self.warehouse
+        if self.role is not None:
+            arguments["role"] = self.role
+        if self.private_key_secret_arn is not None:
+            arguments["private_key"] = _der_of_pem(
+                _read_secret(self.private_key_secret_arn), self.private_key_passphrase
+            )
+        else:
+            arguments["private_key_file"] = self.private_key_path
+            if self.private_key_passphrase is not None:
+                arguments["private_key_file_pwd"] = self.private_key_passphrase
+        return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class WarehouseSettings:
+    """Everything that the warehouse consumer is told from outside; ``docs/warehouse.md`` lists the variables."""
+
+    kind: Literal["duckdb", "snowflake"] = "duckdb"
+    duckdb_path: str = DUCKDB_PATH
+    lock_wait_ms: int = LOCK_WAIT_MS
+    idle_close_s: float = IDLE_CLOSE_S_DUCKDB
+    snowflake: SnowflakeSettings | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> WarehouseSettings:
+        """Read the variables that start with ``MDM_WAREHOUSE_``; an empty one counts as not set.
+
+        Raises ``ConfigurationError`` that names the variable and what it may hold.
+        """
+        given = {
+            name.removeprefix(PREFIX): value for name, value in environment.items() if name.startswith(PREFIX) and value
+        }
+        kind = given.get("KIND", "duckdb")
+        if kind not in {"duckdb", "snowflake"}:
+            raise ConfigurationError(f"{PREFIX}KIND is neither 'duckdb' nor 'snowflake'")
+        idle_default = IDLE_CLOSE_S_DUCKDB if kind == "duckdb" else IDLE_CLOSE_S_SNOWFLAKE
+        return cls(
+            kind=cast("Literal['duckdb', 'snowflake']", kind),
+            duckdb_path=given.get("DUCKDB_PATH", DUCKDB_PATH),
+            lock_wait_ms=int(_number(given, "LOCK_WAIT_MS", LOCK_WAIT_MS)),
+            idle_close_s=_number(given, "IDLE_CLOSE_S", idle_default),
+            snowflake=_snowflake(given) if kind == "snowflake" else None,
+        )
+
+
+def open_warehouse(settings: WarehouseSettings) -> Warehouse:
+    """Return the warehouse of ``settings``. Nothing is connected before its first use.
+
+    A Snowflake key is read again for every login, so that one that was rotated is picked up by the next session.
+    """
+    snowflake = settings.snowflake
+    if snowflake is not None:
+        return SqlWarehouse(lambda: SnowflakeSession(snowflake.connect_args()))
+    return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms)
+
+
+def _snowflake(given: Mapping[str, str]) -> SnowflakeSettings:
+    missing = [f"{PREFIX}SNOWFLAKE_{name}" for name in _REQUIRED_SNOWFLAKE if f"SNOWFLAKE_{name}" not in given]
+    if missing:
+        raise ConfigurationError(f"set {', '.join(missing)}: the Snowflake warehouse needs them")
+    path, secret = given.get("SNOWFLAKE_PRIVATE_KEY_PATH"), given.get("SNOWFLAKE_PRIVATE_KEY_SECRET_ARN")
+    if (path is None) == (secret is None):
+        raise ConfigurationError(
+            f"set one of {PREFIX}SNOWFLAKE_PRIVATE_KEY_PATH and {PREFIX}SNOWFLAKE_PRIVATE_KEY_SECRET_ARN"
+        )
+    return SnowflakeSettings(
+        account=given["SNOWFLAKE_ACCOUNT"],
+        user=given["SNOWFLAKE_USER"],
+        database=given["SNOWFLAKE_DATABASE"],
+        schema=given["SNOWFLAKE_SCHEMA"],
+        warehouse=given.get("SNOWFLAKE_WAREHOUSE"),
+        role=given.get("SNOWFLAKE_ROLE"),
+        private_key_path=path,
+        private_key_secret_arn=secret,
+        private_key_passphrase=given.get("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"),
+    )
+
+
+def _number(given: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        number = float(given.get(name, default))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise ConfigurationError(f"{PREFIX}{name} is not a number of at least 0")
+    return number
+
+
+def _read_secret(arn: str) -> str:
+    import boto3  # noqa: PLC0415 - only a key that is kept in Secrets Manager needs it
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        # An ARN is arn:partition:secretsmanager:region:account:secret:name; the secret may be of another region.
+        client = boto3.client("secretsmanager", region_name=arn.split(":")[3])
+        return str(client.get_secret_value(SecretId=arn)["SecretString"])
+    except IndexError as error:
+        raise ConfigurationError(f"{PREFIX}SNOWFLAKE_PRIVATE_KEY_SECRET_ARN is not an ARN") from error
+    except KeyError as error:
+        raise ConfigurationError("the secret of the Snowflake private key holds no text") from error
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in {"AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException"}:
+            raise ConfigurationError(f"the secret of the Snowflake private key cannot be read: {code}") from error
+        raise TransientError(f"Secrets Manager: {code}") from error
+    except BotoCoreError as error:
+        raise TransientError(f"Secrets Manager: {type(error).__name__}") from error
+
+
+def _der_of_pem(pem: str, passphrase: str | None) -> bytes:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - comes with the connector
+
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), passphrase.encode() if passphrase else None)
+    except (ValueError, TypeError):
+        # The parser's own message may quote the key.
+        raise ConfigurationError("the Snowflake private key is not a PEM key that the passphrase opens") from None
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

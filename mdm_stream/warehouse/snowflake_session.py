@@ -1,0 +1,117 @@
+"""A Snowflake connection that runs the shared statements: staging by PUT and COPY of one NDJSON file a batch.
+
+The file goes to the stage of a temporary table, so it needs no object that outlives the session and no grant beyond
+USAGE on database and schema. Its name is the digest of its content; COPY runs with FORCE because the same batch may
+come again, and PURGE removes the file.
+
+Each statement commits by itself. A reader can see the history of a batch some moments before its golden records; the
+version guards make a crash between two statements harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.warehouse.dialect import SNOWFLAKE
+from mdm_stream.warehouse.faults import translate_snowflake
+from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timestamp_text
+
+_DEFAULTS: dict[str, object] = {
+    "application": "mdm_stream",
+    "autocommit": True,
+    "login_timeout": 30,
+    "network_timeout": 60,
+    "paramstyle": "qmark",
+}
+_SESSION_PARAMETERS: dict[str, object] = {"QUERY_TAG": "mdm-stream warehouse", "TIMEZONE": "UTC"}
+
+
+class SnowflakeSession:
+    """One logged-in session with its temporary staging tables. Not safe for use by several threads at once."""
+
+    dialect = SNOWFLAKE
+
+    def __init__(self, connect_args: Mapping[str, Any]) -> None:
+        """Log in with the arguments of ``snowflake.connector.connect``; ours are defaults that they override."""
+        self._connection = _connect(connect_args)
+        for sql in (_CREATE_STAGED_LINE, _CREATE_STAGED_ROW):
+            self.execute(sql, step="create the staging tables")
+
+    def execute(self, sql: str, parameters: Sequence[object] = (), *, step: str) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows."""
+        return self._run(step, sql, tuple(parameters) or None)
+
+    def stage(self, ndjson: bytes, applied_at: datetime) -> None:
+        """Replace the content of ``staged_row``."""
+        name = f"{hashlib.blake2b(ndjson, digest_size=16).hexdigest()}.ndjson"
+        self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
+        self._run("clear the staging tables", "TRUNCATE TABLE staged_row")
+        put = f"PUT file://{name} @%staged_line AUTO_COMPRESS = TRUE OVERWRITE = TRUE"
+        self._run("upload the staged file", put, file_stream=io.BytesIO(ndjson))
+        copy = (
+            f"COPY INTO staged_line FROM @%staged_line/{name}.gz FILE_FORMAT = (TYPE = JSON) FORCE = TRUE PURGE = TRUE"
+        )
+        self._run("copy the staged file", copy)
+        self._run("stage", _INSERT_STAGED_ROW, (timestamp_text(applied_at),))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do nothing: each statement commits by itself, as the module's docstring says."""
+        yield
+
+    def close(self) -> None:
+        """Log out; the temporary tables and staged files go with the session."""
+        import snowflake.connector  # noqa: PLC0415
+
+        try:
+            self._connection.close()
+        except snowflake.connector.errors.Error as error:
+            raise translate_snowflake(error, "close") from error
+
+    def _run(
+        self, step: str, sql: str, parameters: tuple[object, ...] | None = None, **options: Any
+    ) -> list[tuple[Any, ...]]:
+        import snowflake.connector  # noqa: PLC0415 - a laptop that writes to DuckDB does not carry the connector
+
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, parameters, **options)
+                return list(cursor.fetchall())
+        except snowflake.connector.errors.Error as error:
+            raise translate_snowflake(error, step) from error
+
+
+def _connect(connect_args: Mapping[str, Any]) -> Any:
+    try:
+        import snowflake.connector  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError(
+            "the Snowflake connector is not installed; install mdm-stream with the extra 'snowflake'"
+        ) from error
+    given = dict(connect_args)
+    session_parameters = {**_SESSION_PARAMETERS, **given.pop("session_parameters", {})}
+    try:
+        return snowflake.connector.connect(**{**_DEFAULTS, **given}, session_parameters=session_parameters)
+    except snowflake.connector.errors.Error as error:
+        raise translate_snowflake(error, "log in") from error
+
+
+_CREATE_STAGED_LINE = f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_line (line {SNOWFLAKE.json})"
+_CREATE_STAGED_ROW = (
+    "CREATE TEMPORARY TABLE IF NOT EXISTS staged_row ("
+    + ", ".join(f"{name} {getattr(SNOWFLAKE, kind)}" for name, kind in STAGED_COLUMNS)
+    + "".join(f", {name} {SNOWFLAKE.json}" for name, _ in EXTRACTED_COLUMNS)
+    + f", applied_at {SNOWFLAKE.timestamp})"
+)
+_INSERT_STAGED_ROW = (
+    "INSERT INTO staged_row SELECT "  # noqa: S608 - made of declared column names
+    + ", ".join(f"line['{name}']::{getattr(SNOWFLAKE, kind)}" for name, kind in STAGED_COLUMNS)
+    + "".join(f", line['document']['{key}']" for _, key in EXTRACTED_COLUMNS)
+    + f", CAST(? AS {SNOWFLAKE.timestamp}) FROM staged_line"
+)

@@ -1,0 +1,126 @@
+"""Golden feed messages for the tests, and the content of a warehouse to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent, QuarantineReason, RecordKey
+
+MINUTE_FORMAT = "2026-03-01T12:{:02d}:00Z"
+
+
+def keys(*refs: str) -> list[RecordKey]:
+    """``crm/1`` to record keys."""
+    return [RecordKey(source=ref.split("/", 1)[0], record_id=ref.split("/", 1)[1]) for ref in refs]
+
+
+def upsert(
+    sequence: int,
+    golden_id: str,
+    members: Sequence[str],
+    *,
+    epoch: int = 1,
+    removed: Sequence[str] = (),
+    domain: str = "person",
+    committed_at: str | None = None,
+    values: dict[str, Any] | None = None,
+) -> FeedEnvelope:
+    """A golden record with these members."""
+    return _envelope(
+        GoldenChange(
+            domain=domain,
+            epoch=epoch,
+            sequence=sequence,
+            op="upsert",
+            golden_id=golden_id,
+            members=keys(*members),
+            removed=keys(*removed),
+            values={"name": f"name {epoch}.{sequence}"} if values is None else values,
+            rules_version=3,
+            committed_at=committed_at or MINUTE_FORMAT.format(min(sequence, 59)),
+        )
+    )
+
+
+def retire(
+    sequence: int,
+    golden_id: str,
+    *,
+    epoch: int = 1,
+    removed: Sequence[str] = (),
+    merged_into: str | None = None,
+    domain: str = "person",
+    committed_at: str | None = None,
+) -> FeedEnvelope:
+    """The end of a golden record."""
+    return _envelope(
+        GoldenChange(
+            domain=domain,
+            epoch=epoch,
+            sequence=sequence,
+            op="retire",
+            golden_id=golden_id,
+            members=[],
+            removed=keys(*removed),
+            merged_into=merged_into,
+            rules_version=3,
+            committed_at=committed_at or MINUTE_FORMAT.format(min(sequence, 59)),
+        )
+    )
+
+
+def rejected(quarantine_id: str, *, minute: int = 0, received_from: str = "kinesis") -> FeedEnvelope:
+    """A report of a rejected event."""
+    report = QuarantinedEvent(
+        quarantine_id=quarantine_id,
+        source="crm",
+        reasons=[QuarantineReason(code="json.invalid", path="", message="not JSON")],
+        raw_bytes=12,
+        location="s3://bucket/key",
+        received_from=received_from,
+        quarantined_at=MINUTE_FORMAT.format(minute),
+    )
+    return FeedEnvelope(
+        id=f"quarantine/{quarantine_id}",
+        source="mdm-stream",
+        type="mdm.event.quarantined",
+        subject=quarantine_id,
+        time=report.quarantined_at,
+        data=report,
+    )
+
+
+def _envelope(change: GoldenChange) -> FeedEnvelope:
+    return FeedEnvelope(
+        id=f"{change.domain}/{change.epoch}/{change.sequence}",
+        source="mdm-stream",
+        type="mdm.golden.upserted" if change.op == "upsert" else "mdm.golden.retired",
+        subject=change.golden_id,
+        time=change.committed_at,
+        data=change,
+    )
+
+
+TABLES = {
+    "golden_record": "domain, golden_id, epoch, sequence, status, merged_into, golden_values, provenance, "
+    "member_count, rules_version, committed_at",
+    "crosswalk": "domain, source, record_id, golden_id, epoch, sequence",
+    "golden_history": "domain, epoch, sequence, golden_id, status, merged_into, payload, rules_version, committed_at",
+    "quarantined_event": "quarantine_id, domain, source, record_id, reasons, raw_bytes, location, received_from, "
+    "quarantined_at",
+    "finished_epoch": "domain, epoch, finished_at",
+}
+
+
+def contents(warehouse: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """Every table, sorted, without ``applied_at``."""
+    return {
+        table: sorted(warehouse.query(f"SELECT {columns} FROM {table}"), key=repr) for table, columns in TABLES.items()
+    }
+
+
+def clear(warehouse: Any) -> None:
+    """Empty every table."""
+    for table in TABLES:
+        warehouse.query(f"DELETE FROM {table}")

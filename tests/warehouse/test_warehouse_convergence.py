@@ -1,0 +1,296 @@
+"""Whatever way the feed is delivered, the tables end up the same: those of a slow, obvious fold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from feed_messages import clear, contents, rejected, retire, upsert
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange
+from mdm_stream.errors import TransientError
+from mdm_stream.warehouse import DuckDbWarehouse
+from mdm_stream.warehouse.duckdb_session import DuckDbSession
+from mdm_stream.warehouse.warehouse import SqlWarehouse
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FAR = datetime(9999, 12, 31)  # noqa: DTZ001 - the warehouse stores UTC without an offset
+REFS = ("crm/1", "crm/2", "erp/1", "web/a/b")
+Finish = tuple[str, int, datetime]
+Delivery = list[FeedEnvelope] | Finish
+
+
+class CrashingSession:
+    """A DuckDB session that dies before one of its statements; without ``atomic`` each statement commits by itself."""
+
+    def __init__(self, inner: DuckDbSession, *, atomic: bool) -> None:
+        self.inner = inner
+        self.dialect = inner.dialect
+        self.atomic = atomic
+        self.statements_left: int | None = None
+
+    def execute(self, sql: str, parameters: Sequence[object] = (), *, step: str) -> list[tuple[Any, ...]]:
+        """Run one statement, or crash before it."""
+        self._count()
+        return self.inner.execute(sql, parameters, step=step)
+
+    def stage(self, ndjson: bytes, applied_at: datetime) -> None:
+        """Stage, or crash before it."""
+        self._count()
+        self.inner.stage(ndjson, applied_at)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A real one, or none."""
+        return self.inner.transaction() if self.atomic else nullcontext()
+
+    def close(self) -> None:
+        """Close the real session."""
+        self.inner.close()
+
+    def _count(self) -> None:
+        if self.statements_left is not None:
+            if self.statements_left == 0:
+                self.statements_left = None
+                raise TransientError("crashed here")
+            self.statements_left -= 1
+
+
+@pytest.fixture(scope="module")
+def crashing() -> Iterator[tuple[CrashingSession, SqlWarehouse]]:
+    """One migrated database for all examples, which clear it: making a new one each would take most of the time."""
+    session = CrashingSession(DuckDbSession(":memory:", read_only=False, lock_wait_ms=0), atomic=True)
+    warehouse = SqlWarehouse(lambda: session)
+    yield session, warehouse
+    warehouse.close()
+
+
+@st.composite
+def feeds(draw: st.DrawFn) -> list[FeedEnvelope]:
+    """Up to two epochs of two domains; clocks that step back; reports that differ only in when and where."""
+    refs = st.lists(st.sampled_from(REFS), unique=True, max_size=3)
+    messages: list[FeedEnvelope] = []
+    for domain in ("person", "org"):
+        for epoch in (1, 2):
+            for sequence in range(1, draw(st.integers(0, 5)) + 1):
+                golden_id = draw(st.sampled_from(("g1", "g2", "g3")))
+                at = (START + timedelta(seconds=draw(st.integers(0, 20)))).isoformat()
+                where: dict[str, Any] = {"epoch": epoch, "domain": domain, "removed": draw(refs), "committed_at": at}
+                if draw(st.booleans()):
+                    messages.append(upsert(sequence, golden_id, draw(refs), **where))
+                else:
+                    merged_into = draw(st.sampled_from((None, "g9")))
+                    messages.append(retire(sequence, golden_id, merged_into=merged_into, **where))
+    for quarantine_id in draw(st.lists(st.sampled_from(("q1", "q2")), max_size=3)):
+        received_from = draw(st.sampled_from(("kinesis", "api")))
+        messages.append(rejected(quarantine_id, minute=draw(st.integers(0, 1)), received_from=received_from))
+    return messages
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[list[FeedEnvelope], list[Finish], list[Delivery]]:
+    """A feed, and one way to deliver it: shuffled, with duplicates, in batches, epochs finished at any moment."""
+    feed = draw(feeds())
+    finishes: list[Finish] = [
+        (domain, epoch, START + timedelta(seconds=10 * epoch))
+        for domain in ("person", "org")
+        for epoch in draw(st.sets(st.integers(1, 3), max_size=2))
+    ]
+    duplicates = draw(st.lists(st.sampled_from(feed), max_size=4)) if feed else []
+    order = draw(st.permutations([*feed, *duplicates]))
+    steps: list[Delivery] = [*_split(draw, order), *finishes]
+    return feed, finishes, draw(st.permutations(steps))
+
+
+def _split(draw: st.DrawFn, messages: list[FeedEnvelope]) -> Iterator[list[FeedEnvelope]]:
+    start = 0
+    while start < len(messages):
+        end = start + draw(st.integers(1, 12))
+        yield messages[start:end]
+        start = end
+
+
+def fold(feed: list[FeedEnvelope], finishes: list[Finish]) -> dict[str, list[tuple[Any, ...]]]:
+    """The tables by definition: per key the message with the greatest (epoch, sequence), after the epoch floor."""
+    floors: dict[str, tuple[int, datetime]] = {}
+    for domain, epoch, finished_at in finishes:
+        floors[domain] = max(floors.get(domain, (0, START)), (epoch, finished_at))
+    golden: dict[tuple[str, str], tuple[Any, ...]] = {}
+    claims: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+    history: dict[tuple[str, int, int], tuple[Any, ...]] = {}
+    reports: dict[str, tuple[Any, ...]] = {}
+    for message in feed:
+        change = message.data
+        if not isinstance(change, GoldenChange):
+            row = (change.quarantined_at, change.received_from)
+            reports[change.quarantine_id] = min(reports.get(change.quarantine_id, row), row)
+            continue
+        at = datetime.fromisoformat(change.committed_at).replace(tzinfo=None)
+        status = "live" if change.op == "upsert" else "retired"
+        version: tuple[int, int] = (change.epoch, change.sequence)
+        history[(change.domain, *version)] = (change.golden_id, status, change.merged_into, at)
+        state: tuple[Any, ...] = (status, change.merged_into, change.values, len(change.members), at)
+        owner: str | None = change.golden_id
+        floor, finished_at = floors.get(change.domain, (0, START))
+        if change.epoch < floor:
+            version = (floor, 0)
+            state = ("retired", None, None, 0, finished_at.replace(tzinfo=None))
+            owner = None
+        golden_key = (change.domain, change.golden_id)
+        golden[golden_key] = max(golden.get(golden_key, ((0, 0),)), (version, *state), key=lambda row: row[0])
+        keys = {(key.source, key.record_id): None for key in change.removed}
+        if change.op == "upsert":
+            keys |= dict.fromkeys(((key.source, key.record_id) for key in change.members), owner)
+        for record, golden_id in keys.items():
+            claim_key = (change.domain, *record)
+            claims[claim_key] = max(claims.get(claim_key, ((0, 0),)), (version, golden_id), key=lambda row: row[0])
+    return {
+        "golden_record": sorted(((*key, *row) for key, row in golden.items()), key=repr),
+        "crosswalk": sorted(((*key, *row) for key, row in claims.items()), key=repr),
+        "golden_history": sorted(((*key, *row) for key, row in history.items()), key=repr),
+        "quarantined_event": sorted(reports),
+    }
+
+
+def observed(warehouse: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """The tables in the shape of ``fold``."""
+    golden = warehouse.query(
+        "SELECT domain, golden_id, epoch, sequence, status, merged_into, golden_values, member_count, committed_at "
+        "FROM golden_record"
+    )
+    crosswalk = warehouse.query("SELECT domain, source, record_id, epoch, sequence, golden_id FROM crosswalk")
+    history = warehouse.query(
+        "SELECT domain, epoch, sequence, golden_id, status, merged_into, committed_at FROM golden_history"
+    )
+    return {
+        "golden_record": sorted(
+            ((d, g, (e, s), status, m, v and json.loads(v), n, at) for d, g, e, s, status, m, v, n, at in golden),
+            key=repr,
+        ),
+        "crosswalk": sorted(((d, source, record, (e, s), g) for d, source, record, e, s, g in crosswalk), key=repr),
+        "golden_history": sorted(history, key=repr),
+        "quarantined_event": sorted(row[0] for row in warehouse.query("SELECT quarantine_id FROM quarantined_event")),
+    }
+
+
+def deliver(warehouse: SqlWarehouse, steps: Sequence[Delivery]) -> None:
+    """Apply every step."""
+    for step in steps:
+        if isinstance(step, tuple):
+            warehouse.finish_epoch(*step)
+        else:
+            warehouse.apply(step)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+@given(case=deliveries(), atomic=st.booleans(), crashes=st.lists(st.integers(0, 5), max_size=12))
+def test_any_delivery_gives_the_folded_tables(crashing: Any, case: Any, atomic: bool, crashes: list[int]) -> None:
+    """Any order, duplicates, batch splits, and a crash before any statement followed by a redelivery, converge."""
+    feed, finishes, steps = case
+    session, warehouse = crashing
+    session.atomic = atomic
+    clear(warehouse)
+    pending = list(crashes)
+    for step in steps:
+        if pending:
+            session.statements_left = pending.pop()
+            try:
+                deliver(warehouse, [step])
+            except TransientError:
+                deliver(warehouse, [step])
+            session.statements_left = None
+        else:
+            deliver(warehouse, [step])
+    assert observed(warehouse) == fold(feed, finishes)
+    by_rows = contents(warehouse)
+    deliver(warehouse, [feed, *finishes])
+    assert contents(warehouse) == by_rows
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+@given(case=deliveries())
+def test_equal_tables_row_for_row_whatever_the_delivery(crashing: Any, case: Any) -> None:
+    """Two deliveries of one feed give the same rows in every column of every table, ``applied_at`` aside."""
+    feed, finishes, steps = case
+    _, warehouse = crashing
+    clear(warehouse)
+    deliver(warehouse, [feed, *finishes])
+    straight = contents(warehouse)
+    clear(warehouse)
+    deliver(warehouse, steps)
+    assert contents(warehouse) == straight
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+@given(feed=feeds())
+def test_state_as_of_a_time_is_a_prefix_of_the_feed(crashing: Any, feed: list[FeedEnvelope]) -> None:
+    """At any time, a domain's as-of state is the fold of the feed up to the last change that counted by then."""
+    _, warehouse = crashing
+    clear(warehouse)
+    warehouse.apply(feed)
+    for domain in ("person", "org"):
+        changes = sorted(
+            (m for m in feed if isinstance(m.data, GoldenChange) and m.data.domain == domain),
+            key=lambda m: (m.data.epoch, m.data.sequence),
+        )
+        for second in range(-1, 22, 3):
+            ts = START + timedelta(seconds=second)
+            prefix, latest = [], START - timedelta(days=1)
+            for message in changes:
+                latest = max(latest, datetime.fromisoformat(message.data.committed_at))
+                if latest > ts:
+                    break
+                prefix.append(message)
+            expected = sorted((row[1], *row[2]) for row in fold(prefix, [])["golden_record"] if row[3] == "live")
+            rows = warehouse.query(
+                "SELECT golden_id, epoch, sequence FROM golden_record_as_of "
+                "WHERE domain = ? AND status = 'live' AND CAST(? AS TIMESTAMP) >= valid_from "
+                "AND CAST(? AS TIMESTAMP) < valid_to",
+                (domain, *[ts.strftime("%Y-%m-%d %H:%M:%S")] * 2),
+            )
+            assert sorted(rows) == expected
+
+
+def test_finished_epoch_ends_what_was_not_restated_in_the_as_of_view(duckdb_warehouse: DuckDbWarehouse) -> None:
+    """Before finished_at the old record is there, from then on only what the new epoch has restated."""
+    duckdb_warehouse.apply(
+        [upsert(1, "kept", ["crm/1"]), upsert(2, "lost", ["crm/2"]), upsert(9, "kept", ["crm/1"], epoch=2)]
+    )
+    duckdb_warehouse.finish_epoch("person", 2, datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
+
+    def live(ts: str) -> list[tuple[Any, ...]]:
+        return duckdb_warehouse.query(
+            "SELECT golden_id, epoch FROM golden_record_as_of WHERE status = 'live' "
+            "AND CAST(? AS TIMESTAMP) >= valid_from AND CAST(? AS TIMESTAMP) < valid_to ORDER BY 1",
+            (ts, ts),
+        )
+
+    assert live("2026-03-01 12:05:00") == [("kept", 1), ("lost", 1)]
+    assert live("2026-03-01 12:20:00") == [("kept", 2), ("lost", 1)]
+    assert live("2026-03-01 12:30:00") == [("kept", 2)]
+    assert duckdb_warehouse.query("SELECT golden_id FROM current_golden_record") == [("kept",)]
+    assert duckdb_warehouse.query("SELECT record_id FROM current_crosswalk") == [("1",)]
+
+
+def test_as_of_the_far_future_is_the_current_view(duckdb_warehouse: DuckDbWarehouse) -> None:
+    """Open rows end at 9999-12-31, so that the newest state needs no special case."""
+    duckdb_warehouse.apply([upsert(1, "g1", ["crm/1"]), upsert(2, "g2", ["crm/2"]), retire(3, "g1", merged_into="g2")])
+    as_of = duckdb_warehouse.query(
+        "SELECT golden_id, valid_to FROM golden_record_as_of WHERE status = 'live' ORDER BY 1"
+    )
+    assert [row for row in as_of if row[1] == FAR] == [("g2", FAR)]
+    assert duckdb_warehouse.query("SELECT golden_id FROM current_golden_record") == [("g2",)]
+
+
+def test_a_batch_beyond_the_limit_is_refused(
+    duckdb_warehouse: DuckDbWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch larger than an event source can deliver is a programmer's fault."""
+    monkeypatch.setattr("mdm_stream.warehouse.warehouse.MESSAGES_PER_APPLY_MAX", 1)
+    with pytest.raises(ValueError, match="at most 1 messages"):
+        duckdb_warehouse.apply([upsert(1, "g1", []), upsert(2, "g1", [])])
