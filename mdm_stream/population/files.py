@@ -7,16 +7,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
+from mdm_stream.contracts.times import format_time_us
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.population.demo_rules import DEMO_RULES
 from mdm_stream.population.records import SOURCES
-from mdm_stream.population.stream import Population, WireEvent, generate
+from mdm_stream.population.stream import EVENTS_PER_PERSON, Population, WireEvent, generate
 
 EVENT_FILES = {"crm": "crm.debezium.jsonl", "erp": "erp.dms.jsonl", "web": "web.canonical.jsonl"}
 TRUTH_FILE = "truth.csv"
@@ -26,8 +26,8 @@ PROGRESS_EVERY_EVENTS = 1_000
 
 assert set(EVENT_FILES) == set(SOURCES)
 
-Progress = Callable[[int], None]
-"""Called now and then with the number of events written so far."""
+Progress = Callable[[str, int, int], None]
+"""Called now and then with what is being written, how much of it is, and about how much there will be."""
 
 
 def write_population(
@@ -43,8 +43,9 @@ def write_population(
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / MANIFEST_FILE).unlink(missing_ok=True)
-        summary = _write_events(out, population, on_progress or (lambda _count: None))
-        records, entities = _write_truth(out, population)
+        on_progress = on_progress or _silent
+        summary = _write_events(out, population, on_progress)
+        records, entities = _write_truth(out, population, on_progress)
         (out / RULES_FILE).write_text(DEMO_RULES, encoding="utf-8")
         manifest = _manifest(out, population, summary, records, entities)
         _replace(out / MANIFEST_FILE, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
@@ -74,7 +75,7 @@ class _Summary:
 
 
 def _write_events(out: Path, population: Population, on_progress: Progress) -> _Summary:
-    summary = _Summary()
+    summary, expected = _Summary(), round(population.people * EVENTS_PER_PERSON)
     with ExitStack() as stack:
         files: dict[str, BinaryIO] = {
             source: stack.enter_context(_partial(out / name).open("wb")) for source, name in EVENT_FILES.items()
@@ -83,14 +84,14 @@ def _write_events(out: Path, population: Population, on_progress: Progress) -> _
             files[event.source].write(event.raw + b"\n")
             summary.add(event)
             if summary.deliveries % PROGRESS_EVERY_EVENTS == 0:
-                on_progress(summary.deliveries)
+                on_progress("events", summary.deliveries, expected)
     for name in EVENT_FILES.values():
         _partial(out / name).replace(out / name)
-    on_progress(summary.deliveries)
+    on_progress("events", summary.deliveries, summary.deliveries)
     return summary
 
 
-def _write_truth(out: Path, population: Population) -> tuple[int, int]:
+def _write_truth(out: Path, population: Population, on_progress: Progress) -> tuple[int, int]:
     """Write the truth and return the numbers of records and of the entities that they describe."""
     records = 0
     entities: set[str] = set()
@@ -101,7 +102,10 @@ def _write_truth(out: Path, population: Population) -> tuple[int, int]:
             writer.writerow(row)
             records += 1
             entities.add(row.entity_id)
+            if records % PROGRESS_EVERY_EVENTS == 0:
+                on_progress("truth", len(entities), population.people)
     _partial(out / TRUTH_FILE).replace(out / TRUTH_FILE)
+    on_progress("truth", population.people, population.people)
     return records, len(entities)
 
 
@@ -117,13 +121,17 @@ def _manifest(out: Path, population: Population, summary: _Summary, records: int
         "repeated_deliveries": summary.repeated,
         "late_deliveries": summary.late,
         "event_kinds": {source: dict(sorted(counts.items())) for source, counts in summary.kinds.items()},
-        "first_event_time": _day_and_time(summary.first_us or 0),
-        "last_event_time": _day_and_time(summary.last_us),
+        "first_event_time": format_time_us(summary.first_us or 0),
+        "last_event_time": format_time_us(summary.last_us),
         "records_alive": records,
         "entities_alive": entities,
         "files": {name: {"bytes": (out / name).stat().st_size, "sha256": _sha256(out / name)} for name in names},
         "try": [replay, f"mdm-stream evaluate --crosswalk resolved/crosswalk.csv --truth {TRUTH_FILE}"],
     }
+
+
+def _silent(_what: str, _done: int, _expected: int) -> None:
+    pass
 
 
 def _partial(path: Path) -> Path:
@@ -138,7 +146,3 @@ def _replace(path: Path, content: bytes) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _day_and_time(time_us: int) -> str:
-    return f"{datetime.fromtimestamp(time_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"

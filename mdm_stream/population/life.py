@@ -15,6 +15,7 @@ from typing import Literal
 
 from mdm_stream.population.people import (
     HOUSEHOLD_SIZE_MAX,
+    PHONES_PER_PERSON,
     Person,
     draw_address,
     draw_email,
@@ -188,7 +189,7 @@ class HouseholdLife:
             columns = render(random, record.source, aspect, person, record.habit, careful=False)
             yield from self._write(time_us, record, columns)
         elif kind < 0.88:
-            person.phone = new_phone(person, random.randrange(1, 3))
+            person.phone = new_phone(person, random.randrange(1, PHONES_PER_PERSON))
             yield from self._tell(person, "phone", time_us)
         else:
             person.email = draw_email(random, person.given, person.family, person.number)

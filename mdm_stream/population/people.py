@@ -24,6 +24,7 @@ from mdm_stream.population.places import (
 )
 
 HOUSEHOLD_SIZE_MAX = 6
+PHONES_PER_PERSON = 3
 _CULTURE_WEIGHTS = tuple(accumulate(culture.share for culture in CULTURES))
 _RANK_WEIGHTS = {count: zipf_weights(count) for c in CULTURES for count in (len(c.men), len(c.women), len(c.family))}
 _STREET_WEIGHTS = zipf_weights(len(STREET_NAMES))
@@ -155,7 +156,7 @@ def draw_email(random: Random, given: str, family: str, number: int) -> str:
 
 def new_phone(person: Person, occasion: int) -> str:
     """Return the telephone number that the person takes on their ``occasion``-th change of number (0 is the first)."""
-    return phone_number(person.number * 3 + occasion % 3)
+    return phone_number(person.number * PHONES_PER_PERSON + occasion % PHONES_PER_PERSON)
 
 
 def _draw_culture(random: Random) -> Culture:

@@ -14,10 +14,14 @@ from random import Random
 from typing import NamedTuple
 
 from mdm_stream.population.life import DAY_US, LIFE_SPAN_US, MINUTE_US, Change, HouseholdLife
-from mdm_stream.population.people import HOUSEHOLD_SIZE_MAX
+from mdm_stream.population.people import HOUSEHOLD_SIZE_MAX, PHONES_PER_PERSON
+from mdm_stream.population.places import PHONE_COUNT
 from mdm_stream.population.wire import DOMAIN, DmsEncoder, encoders
 
-PEOPLE_MAX = 10_000_000
+PEOPLE_MAX = 900_000
+"""With more, telephone numbers would be given out twice."""
+assert PEOPLE_MAX * PHONES_PER_PERSON <= PHONE_COUNT
+
 END_US = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z: the observation of the last household ends here, whatever the number of people;
 what systems hear late follows within some days."""

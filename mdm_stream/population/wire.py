@@ -7,11 +7,11 @@ encoder is given the changes of its source in commit order and hands out the log
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Protocol
 
 import orjson
 
+from mdm_stream.contracts.times import format_time_us
 from mdm_stream.population.life import Change
 from mdm_stream.population.records import Row, SourceName
 
@@ -99,7 +99,7 @@ class DmsEncoder:
                 name: value for name, value in change.before.items() if change.row.get(name) != value
             }
         metadata: dict[str, object] = {
-            "timestamp": _rfc3339(change.time_us + 500_000),
+            "timestamp": format_time_us(change.time_us + 500_000),
             "record-type": "data",
             "operation": operation,
             "partition-key-type": "primary-key",
@@ -116,7 +116,7 @@ class DmsEncoder:
                 "transaction-record-id": 1,
                 "prev-transaction-id": self._transaction - 1,
                 "prev-transaction-record-id": 1,
-                "commit-timestamp": _rfc3339(change.time_us),
+                "commit-timestamp": format_time_us(change.time_us),
                 "stream-position": f"binlog.{file + 42:06d}.{offset_bytes}.7",
             }
         record["metadata"] = metadata
@@ -129,7 +129,7 @@ class DmsEncoder:
             {
                 "control": {"table-def": {"columns": {}, "primary-key": ["client_no"]}},
                 "metadata": {
-                    "timestamp": _rfc3339(time_us),
+                    "timestamp": format_time_us(time_us),
                     "record-type": "control",
                     "operation": "create-table",
                     "partition-key-type": "task-id",
@@ -157,13 +157,8 @@ class CanonicalEncoder:
             "record_id": change.record_id,
             "op": change.op if change.op in {"patch", "delete"} else "upsert",
             "version": self._version,
-            "event_time": _rfc3339(change.time_us),
+            "event_time": format_time_us(change.time_us),
         }
         if change.op != "delete":
             event["attributes"] = change.row
         return orjson.dumps(event)
-
-
-def _rfc3339(time_us: int) -> str:
-    seconds, micros = divmod(time_us, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"

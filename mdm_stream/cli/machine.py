@@ -1,0 +1,193 @@
+"""The examinations of ``mdm-stream doctor``. Each looks at one thing, changes nothing, and says what it found."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+DISTRIBUTION = "mdm-stream"
+PYTHON_MIN = (3, 11)
+DISK_BYTES_MIN = 200 * 1024**2
+DISK_BYTES_WANTED = 2 * 1024**3
+MEMORY_BYTES_WANTED = 1024**3
+CLOCK_MIN_S = 1_767_225_600
+"""2026-01-01T00:00:00Z: no clock of a machine that runs this release is before it."""
+
+assert DISK_BYTES_MIN < DISK_BYTES_WANTED
+
+_JAVA_TIMEOUT_S = 10
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*)(?:;(.*))?$")
+_CLAUSE = re.compile(r"(>=|<=|==|<|>)\s*([0-9.]+)")
+_INSTALL = f"pip install '{DISTRIBUTION}[local]'"
+
+Status = Literal["ok", "absent", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding. ``absent`` is something optional that is not there; only ``failed`` stands in the way."""
+
+    name: str
+    status: Status
+    found: str
+    advice: str = ""
+
+
+def examine(state: Path | None = None) -> list[Check]:
+    """Return every finding about this machine, the needed ones first. ``state``: where the local stack would live."""
+    return [
+        _python(),
+        *_packages(),
+        _redis(),
+        _ports(),
+        _disk(state or Path.cwd()),
+        _memory(),
+        _clock(),
+        _java(),
+        _optional("snowflake connector", "snowflake.connector", "snowflake-connector-python", "snowflake"),
+        _optional("spark", "pyspark", "pyspark", "spark"),
+    ]
+
+
+def _python() -> Check:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] < PYTHON_MIN:
+        return Check("python", "failed", found, "install Python 3.11 or newer and make the environment anew with it")
+    return Check("python", "ok", found)
+
+
+def _packages() -> Iterator[Check]:
+    """Yield a finding for each package that the base and the ``local`` extra require."""
+    try:
+        requirements = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        yield Check(DISTRIBUTION, "failed", "not installed", f"install it: {_INSTALL}")
+        return
+    yield Check(DISTRIBUTION, "ok", importlib.metadata.version(DISTRIBUTION))
+    for requirement in requirements:
+        parts = _REQUIREMENT.match(requirement)
+        if parts is None or ("extra" in (parts[3] or "") and not re.search(r"""["']local["']""", parts[3])):
+            continue
+        yield _package(parts[1], parts[2])
+
+
+def _package(name: str, wanted: str) -> Check:
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, "failed", "not installed", _INSTALL)
+    if not _satisfies(version, wanted):
+        return Check(name, "failed", f"{version}, wanted {wanted.strip()}", f"pip install '{name}{wanted.strip()}'")
+    return Check(name, "ok", version)
+
+
+def _satisfies(version: str, wanted: str) -> bool:
+    """Tell whether a version meets clauses such as ``>=1.4,<3``; clauses of other kinds are taken as met."""
+    have = _numbers(version)
+    for operator, text in _CLAUSE.findall(wanted):
+        bound = _numbers(text)
+        width = max(len(have), len(bound))
+        left, right = (numbers + (0,) * (width - len(numbers)) for numbers in (have, bound))
+        met = {">=": left >= right, "<=": left <= right, "<": left < right, ">": left > right, "==": left == right}
+        if not met[operator]:
+            return False
+    return True
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version: ``9.1.2.post2`` is (9, 1, 2)."""
+    release = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(part) for part in release[0].split(".")) if release else ()
+
+
+def _redis() -> Check:
+    """Start the server that the local stack would start, and stop it again."""
+    advice = f"{_INSTALL}, or install valkey-server or redis-server"
+    try:
+        from mdm_stream.local.redis_server import RedisServer  # noqa: PLC0415 - a missing package is a finding
+
+        started_s = time.monotonic()
+        with RedisServer() as server:
+            info = server.client().info("server")
+            version = info.get("valkey_version") or info.get("redis_version")
+            found = f"{server.program.name} {version}, up in {time.monotonic() - started_s:.1f} s"
+    except Exception as error:  # noqa: BLE001 - whatever stands in its way is what the caller wants to know
+        return Check("redis server", "failed", f"{type(error).__name__}: {error}", advice)
+    return Check("redis server", "ok", found)
+
+
+def _ports() -> Check:
+    try:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            with socket.create_connection(listener.getsockname(), timeout=2):
+                return Check("ports on loopback", "ok", "can be bound and reached")
+    except OSError as error:
+        return Check("ports on loopback", "failed", error.strerror or str(error), "allow connections on 127.0.0.1")
+
+
+def _disk(folder: Path) -> Check:
+    free_bytes = shutil.disk_usage(folder).free
+    found = f"{free_bytes / 1024**3:.1f} GiB free"
+    if free_bytes < DISK_BYTES_WANTED:
+        status: Status = "failed" if free_bytes < DISK_BYTES_MIN else "warning"
+        return Check("disk", status, found, "free some space, or work in a folder on another disk")
+    return Check("disk", "ok", found)
+
+
+def _memory() -> Check:
+    """Look at what Linux calls available; other systems are not asked."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return Check("memory", "ok", "not known on this system")
+    available = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
+    if available is None:
+        return Check("memory", "ok", "not known on this system")
+    available_bytes = int(available[1]) * 1024
+    found = f"{available_bytes / 1024**3:.1f} GiB available"
+    if available_bytes < MEMORY_BYTES_WANTED:
+        return Check("memory", "warning", found, "close other programs, or expect a large index not to fit")
+    return Check("memory", "ok", found)
+
+
+def _clock() -> Check:
+    now_s = time.time()
+    found = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s))
+    if now_s < CLOCK_MIN_S:
+        return Check("clock", "failed", found, "set the machine's clock: AWS refuses requests signed in the past")
+    return Check("clock", "ok", found)
+
+
+def _java() -> Check:
+    program = shutil.which("java")
+    if program is None:
+        return Check("java", "absent", "not on PATH", "needed by the KCL consumer and Spark alone: Java 17")
+    try:
+        done = subprocess.run(  # noqa: S603 - the program that PATH names, with a fixed argument
+            [program, "-version"], capture_output=True, text=True, timeout=_JAVA_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("java", "warning", f"does not run ({type(error).__name__})", "install Java 17 anew")
+    return Check("java", "ok", (done.stderr or done.stdout).partition("\n")[0])
+
+
+def _optional(name: str, module: str, distribution: str, extra: str) -> Check:
+    try:
+        present = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the parent package is absent
+        present = False
+    if not present:
+        return Check(name, "absent", "not installed", f"pip install '{DISTRIBUTION}[{extra}]'")
+    return Check(name, "ok", importlib.metadata.version(distribution))

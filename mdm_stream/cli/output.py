@@ -1,0 +1,56 @@
+"""What commands show: one JSON document for machines, tables for people, progress on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import orjson
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
+
+Advance = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is to do (0: unknown)."""
+
+
+def print_json(document: object) -> None:
+    """Write one JSON document, indented, and nothing else to stdout."""
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Write a table to stdout; columns after the first are aligned to the right."""
+    from rich.console import Console  # noqa: PLC0415 - takes a tenth of a second, and --json does without
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(title=title, title_justify="left")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+@contextmanager
+def progress() -> Iterator[Advance]:
+    """Yield a function that shows progress on stderr while stderr is a terminal, and does nothing otherwise."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _expected: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    tasks: dict[str, Any] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+
+        def advance(what: str, done: int, expected: int) -> None:
+            if what not in tasks:
+                tasks[what] = shown.add_task(what, total=expected or None)
+            shown.update(tasks[what], completed=done, total=max(expected, done) if expected else None)
+
+        yield advance

@@ -1,0 +1,165 @@
+"""``mdm-stream publish``: the events of a file, or of standard input, onto the change stream."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+import click
+
+from mdm_stream.cli.output import Advance, json_option, print_json, progress
+from mdm_stream.cli.stack import running_stack, state_option
+from mdm_stream.contracts.change import encode_event
+from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.decode.csv_rows import iter_csv_events
+from mdm_stream.decode.decoder import Decoder
+from mdm_stream.decode.files import LINE_BYTES_MAX, file_events
+from mdm_stream.decode.received import Received
+from mdm_stream.decode.sources import Format
+from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
+from mdm_stream.quarantine import quarantine_id_of
+from mdm_stream.rules import load_rulesets
+from producers.delivery import EventTooLargeError
+from producers.partition_key import partition_key
+from producers.publisher import Publisher
+
+if TYPE_CHECKING:
+    from mdm_stream.core.ruleset import Ruleset
+
+PROGRESS_EVERY_EVENTS = 500
+_FORMATS: Sequence[Format] = ("canonical", "debezium", "dms", "csv")
+
+FoundEvent = tuple[bytes, ChangeEvent | RejectedEventError]
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--format", "format_", type=click.Choice(_FORMATS), required=True, help="What the file holds.")
+@click.option("--source", help="The source of CSV rows without one, and of CDC rows whatever their table.")
+@click.option("--rules", multiple=True, help="Rule set, a path or a pack; those of the local stack if left out.")
+@click.option("--endpoint", metavar="URL", help="A Kinesis API other than AWS's own or the local stack's.")
+@click.option("--stream", help="The stream; that of the local stack if left out.")
+@click.option("--region", help="The AWS region of the stream; that of the environment if left out.")
+@state_option
+@json_option
+def publish(
+    *,
+    file: str,
+    format_: Format,
+    source: str | None,
+    rules: tuple[str, ...],
+    endpoint: str | None,
+    stream: str | None,
+    region: str | None,
+    state: Path,
+    as_json: bool,
+) -> None:
+    """Put the events of FILE on the change stream; - is standard input.
+
+    Without --stream they go to the local stack that runs in --state. Events of one record keep their order. What
+    cannot be read as an event is sent as it is, so that the consumer quarantines it with its reasons; what is too
+    large for the stream is reported, and the exit code is then 1.
+    """
+    if stream is None:
+        if endpoint is not None or region is not None:
+            raise click.UsageError("--endpoint and --region need --stream")
+        stack = running_stack(state)
+        endpoint, stream, rules = stack.kinesis_endpoint_url, stack.changes_stream, rules or stack.rules
+    if not rules:
+        raise click.UsageError("--stream needs --rules: they say which source and record an event belongs to")
+    rulesets = load_rulesets(rules)
+    events = _stdin_events(format_, source, rulesets) if file == "-" else file_events(file, format_, source, rulesets)
+    # Rows of a table that the rules do not name, and CSV rows, mean nothing without what was said here.
+    keep_raw = format_ == "canonical" or (format_ != "csv" and source is None)
+    with progress() as advance, Publisher(_client(endpoint, region), stream) as publisher:
+        counts = _send(publisher, _messages(events, keep_raw=keep_raw), advance)
+        publisher.flush()
+    if as_json:
+        print_json({"stream": stream, **counts})
+    else:
+        click.echo(f"{counts['sent']:,} events sent to {stream}, {counts['unreadable']:,} of them unreadable")
+    if counts["too_large"]:
+        raise TerminalError(f"{counts['too_large']:,} events were not sent: each is larger than the stream takes")
+
+
+def _send(publisher: Publisher, messages: Iterator[tuple[str, bytes, bool]], advance: Advance) -> dict[str, int]:
+    counts = {"sent": 0, "unreadable": 0, "too_large": 0}
+    for key, data, readable in messages:
+        try:
+            publisher.put(data, key)
+        except EventTooLargeError:
+            counts["too_large"] += 1
+            continue
+        counts["sent"] += 1
+        counts["unreadable"] += not readable
+        if counts["sent"] % PROGRESS_EVERY_EVENTS == 0:
+            advance("events", counts["sent"], 0)
+    return counts
+
+
+def _messages(events: Iterator[FoundEvent], *, keep_raw: bool) -> Iterator[tuple[str, bytes, bool]]:
+    """Yield (partition key, bytes, readable) of what to send: the raw bytes once, or each change in canonical form.
+
+    Bytes that say two changes (a row's key was changed) go under the key of the first.
+    """
+    before: bytes | None = None
+    for raw, event in events:
+        if isinstance(event, RejectedEventError):
+            yield quarantine_id_of(raw), raw, False
+        elif not keep_raw:
+            yield _key_of(event), encode_event(event), True
+        elif raw is not before:
+            yield _key_of(event), raw, True
+        before = raw
+
+
+def _key_of(event: ChangeEvent) -> str:
+    if isinstance(event, RecordEvent):
+        return partition_key(event.domain, event.source, event.record_id)
+    return partition_key(event.domain, "verdict", f"{event.a}/{event.b}")
+
+
+def _stdin_events(format_: Format, source: str | None, rulesets: dict[str, Ruleset]) -> Iterator[FoundEvent]:
+    """Yield the events of standard input as they arrive, as ``file_events`` does those of a file."""
+    if format_ == "csv":
+        yield from iter_csv_events(_stdin_lines(), rulesets, source)
+        return
+    decoder = Decoder(rulesets, expected=format_, only_source=source)
+    for number, line in enumerate(_stdin_lines(), start=1):
+        raw = line.strip(b"\r\n")
+        if not raw.strip():
+            continue
+        try:
+            for event in decoder.decode(raw, Received.from_row(number)):
+                yield raw, event
+        except RejectedEventError as rejected:
+            yield raw, rejected
+
+
+def _stdin_lines() -> Iterator[bytes]:
+    number = 0
+    while line := sys.stdin.buffer.readline(LINE_BYTES_MAX + 1):
+        number += 1
+        if len(line) > LINE_BYTES_MAX:
+            raise ConfigurationError(f"standard input:{number}: the line has more than {LINE_BYTES_MAX:,} bytes")
+        yield line
+
+
+def _client(endpoint: str | None, region: str | None) -> Any:
+    """Return a Kinesis client: on loopback never with the account of whoever calls, elsewhere with it."""
+    if endpoint is not None and urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"}:
+        from mdm_stream.local.aws import local_client  # noqa: PLC0415 - needs nothing of the local extra, but is local
+
+        return local_client("kinesis", endpoint)
+    import boto3  # noqa: PLC0415 - half a second, which a mistake in the call need not wait for
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    try:
+        return cast("Any", boto3.client("kinesis", endpoint_url=endpoint, region_name=region))
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(
+            f"no Kinesis client: {type(error).__name__}; check --endpoint, --region and the AWS environment"
+        ) from error

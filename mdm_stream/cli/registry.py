@@ -1,0 +1,27 @@
+"""The commands of ``mdm-stream``: to add one, write its module and give it a line here.
+
+A command's module is imported when the command runs, and not before, so that ``mdm-stream --help`` stays fast and a
+command needs no more packages than its own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """Where a command lives, as ``module:attribute`` of a ``click.Command``, and its line in ``--help``."""
+
+    target: str
+    summary: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "generate": Entry(
+        "mdm_stream.cli.generate:generate", "Write an invented population as event files, with its truth."
+    ),
+    "evaluate": Entry("mdm_stream.cli.evaluate:evaluate", "Measure a crosswalk against the truth."),
+    "rules": Entry("mdm_stream.cli.rules:rules", "Check rule sets; print their JSON Schema."),
+    "publish": Entry("mdm_stream.cli.publish:publish", "Put the events of a file on the change stream."),
+    "doctor": Entry("mdm_stream.cli.doctor:doctor", "Find out whether this machine can run mdm-stream."),
+}

@@ -1,0 +1,50 @@
+"""``mdm-stream rules``: check a rule set, print the schema that editors validate against."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.errors import RulesError
+
+
+@click.group()
+def rules() -> None:
+    """Check rule sets; print their JSON Schema."""
+
+
+@rules.command()
+@click.argument("file")
+@json_option
+@click.pass_context
+def check(ctx: click.Context, *, file: str, as_json: bool) -> None:
+    """Tell all that is wrong with a rule set, a path or the name of a pack. Exit code 2 if it cannot be used."""
+    from mdm_stream.rules import check_file, load_ruleset  # noqa: PLC0415 - --help does without
+
+    findings = check_file(file)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if as_json:
+        print_json({"file": file, "usable": not errors, "findings": [asdict(finding) for finding in findings]})
+        if errors:
+            ctx.exit(2)
+        return
+    if errors:
+        raise RulesError("\n".join(str(finding) for finding in errors))
+    for finding in findings:
+        click.echo(str(finding))
+    ruleset = load_ruleset(file)
+    click.echo(
+        f"{file}: usable; domain {ruleset.domain}, version {ruleset.version}, {len(ruleset.attributes)} attributes, "
+        f"{len(ruleset.sources)} sources, {len(ruleset.blocking)} blocking keys, "
+        f"{len(ruleset.match.comparisons)} comparisons, {len(findings)} warnings"
+    )
+
+
+@rules.command()
+def schema() -> None:
+    """Print the JSON Schema of rule-set files."""
+    from mdm_stream.rules import ruleset_schema  # noqa: PLC0415
+
+    print_json(ruleset_schema())
