@@ -1,0 +1,183 @@
+"""The validated model -> the compiled :class:`~mdm_stream.core.ruleset.Ruleset`, and its digest."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mdm_stream.core.blocking import parse_key
+from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
+from mdm_stream.rules.attribute_types import check_type
+from mdm_stream.rules.compile_match import compile_match
+from mdm_stream.rules.compile_survivorship import compile_survivorship
+from mdm_stream.rules.conditions import unknown_attribute
+from mdm_stream.rules.findings import Findings, nearest, one_of
+from mdm_stream.rules.model import NAME_PATTERN, SOURCE_PATTERN, TABLE_PATTERN, RulesetModel, SourceModel
+from mdm_stream.rules.tree import Node
+
+ATTRIBUTES_MAX = 500
+"""As many as one event may carry."""
+
+KEYS_MAX = 64
+"""Every record is indexed under each key, so each one costs memory and time for every record."""
+
+TAG_LENGTH_MIN = 3
+
+_ROW_FORMATS = ("debezium", "dms")
+_NOT_MEANING = frozenset({"version", "digest", "label", "text"})
+
+
+def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Ruleset:
+    """Compile a validated rule set; ``tree`` says where everything was written.
+
+    Every problem goes to ``findings``. If any is an error the result is incomplete and must not be used.
+    """
+    attributes = _attributes(model, tree.at(("attributes",)), findings)
+    positions = {attribute.name: place for place, attribute in enumerate(attributes)}
+    rules = Ruleset(
+        domain=model.domain,
+        version=model.version,
+        digest="",
+        attributes=attributes,
+        sources=_sources(model, tree.at(("sources",)), attributes, findings),
+        blocking=_blocking(model, tree.at(("blocking", "keys")), positions, findings),
+        max_block_size=model.blocking.max_block_size,
+        max_cluster_size=model.limits.max_cluster_size,
+        match=compile_match(model.match, tree.at(("match",)), positions, findings),
+        survivorship=compile_survivorship(
+            model.survivorship, tree.at(("survivorship",)), attributes, tuple(model.sources), findings
+        ),
+    )
+    return dataclasses.replace(rules, digest=digest_of(_meaning(rules)))
+
+
+def _meaning(value: Any) -> Any:
+    """Return what decides outcomes, as JSON values: no version, no digest, no texts that only people read."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value) if field.name not in _NOT_MEANING]
+        # Source.version names a column, which is meaning; Ruleset.version is a number, which is not.
+        names += ["version"] if isinstance(value, Source) else []
+        return {name: _meaning(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(key): _meaning(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_meaning(item) for item in value]
+    return value
+
+
+def _attributes(model: RulesetModel, node: Node, findings: Findings) -> tuple[Attribute, ...]:
+    if not model.attributes:
+        findings.error(node.place, "the domain has no attributes; expected at least one; add it")
+    if len(model.attributes) > ATTRIBUTES_MAX:
+        findings.error(node.place, f"{len(model.attributes)} attributes; expected at most {ATTRIBUTES_MAX}; split it")
+    compiled = []
+    for name, attribute in model.attributes.items():
+        own = node.at((name,))
+        if not re.fullmatch(NAME_PATTERN, name):
+            expected = "lower-case letters, digits and _ after a letter, at most 63 characters"
+            findings.error(own.place, f"{name!r} is not a valid attribute name; expected {expected}; rename it")
+        check_type(attribute, own, findings)
+        if attribute.pattern is not None:
+            try:
+                re.compile(attribute.pattern)
+            except re.error as error:
+                advice = "expected a regular expression; correct it"
+                findings.error(own.at(("pattern",)).place, f"'pattern' cannot be read: {error}; {advice}")
+        for part, target in attribute.fills.items():
+            place = own.at(("fills", part)).place
+            if target not in model.attributes:
+                findings.error(place, unknown_attribute(target, dict.fromkeys(model.attributes, 0)))
+            elif target == name:
+                findings.error(place, f"{name!r} fills itself; expected another attribute; correct it")
+        compiled.append(Attribute(name=name, **attribute.model_dump(exclude_none=True)))
+    return tuple(compiled)
+
+
+def _sources(
+    model: RulesetModel, node: Node, attributes: tuple[Attribute, ...], findings: Findings
+) -> dict[str, Source]:
+    known = {attribute.name: attribute for attribute in attributes}
+    feeds: dict[tuple[str, str], str] = {}
+    compiled: dict[str, Source] = {}
+    for name, source in model.sources.items():
+        own = node.at((name,))
+        if not re.fullmatch(SOURCE_PATTERN, name):
+            expected = "letters, digits, '_', '.' and '-', at most 64 of them"
+            findings.error(own.place, f"{name!r} is not a valid source name; expected {expected}; rename it")
+        _check_feed(name, source, own, feeds, findings)
+        for attribute in source.attributes:
+            if attribute not in known:
+                place = own.at(("attributes", attribute)).place
+                findings.error(place, unknown_attribute(attribute, dict.fromkeys(known, 0)))
+        compiled[name] = Source(
+            name=name,
+            columns=dict(source.attributes),
+            key=source.key or (),
+            **source.model_dump(exclude={"attributes", "key"}),
+        )
+    return compiled
+
+
+def _check_feed(
+    name: str, source: SourceModel, node: Node, feeds: dict[tuple[str, str], str], findings: Findings
+) -> None:
+    """Check that a source says where its events come from, as far as its format needs, and that none other does too."""
+    if source.format in _ROW_FORMATS:
+        for needed in ("table", "key"):
+            if getattr(source, needed) is None:
+                what = "the table that feeds it" if needed == "table" else "the columns that identify a row"
+                advice = f"add '{needed}: ...'"
+                findings.error(node.place, f"source {name!r} has no {needed!r}; {source.format} needs {what}; {advice}")
+    if source.table is None:
+        return
+    place = node.at(("table",)).place
+    if source.format not in _ROW_FORMATS:
+        findings.error(place, f"'table' has no meaning with format {source.format}; remove it or correct the format")
+    elif not re.fullmatch(TABLE_PATTERN, source.table):
+        findings.error(place, "'table' is not a table; expected schema.table or table; correct it")
+    elif (other := feeds.setdefault((source.format, source.table), name)) != name:
+        findings.error(place, f"this table already feeds source {other!r}; expected one source a table; drop one")
+
+
+def _blocking(
+    model: RulesetModel, node: Node, positions: Mapping[str, int], findings: Findings
+) -> tuple[KeyExpression, ...]:
+    if not model.blocking.keys:
+        findings.error(node.place, "no blocking keys, so no records would be compared; expected at least one; add it")
+    if len(model.blocking.keys) > KEYS_MAX:
+        findings.error(node.place, f"{len(model.blocking.keys)} blocking keys; expected at most {KEYS_MAX}; drop some")
+
+    def index_of(attribute: str) -> int:
+        if attribute not in positions:
+            raise ValueError(f"expected {one_of(positions)}{nearest(attribute, positions)}")
+        return positions[attribute]
+
+    parsed: dict[tuple[KeyPart, ...], tuple[str, str]] = {}
+    for name, text in model.blocking.keys.items():
+        place = node.at((name,)).place
+        try:
+            parts = parse_key(text, index_of)
+        except ValueError as error:
+            findings.error(place, f"blocking key {name!r}: {error}")
+            continue
+        first = parsed.setdefault(parts, (name, text))
+        if first[0] != name:
+            findings.error(place, f"blocking key {name!r} is the same as {first[0]!r}; expected another; remove one")
+    tags = _tags(list(parsed))
+    return tuple(KeyExpression(tags[parts], text, parts) for parts, (_, text) in parsed.items())
+
+
+def _tags(keys: list[tuple[KeyPart, ...]]) -> dict[tuple[KeyPart, ...], str]:
+    """Return a short tag for each key expression, derived from what it computes.
+
+    So renaming, reordering or adding expressions leaves the keys of the others as they are. The tags are all of the
+    least length that tells them apart.
+    """
+    digests = {parts: digest_of(_meaning(parts)) for parts in keys}
+    length = TAG_LENGTH_MIN
+    while len({digest[:length] for digest in digests.values()}) < len(digests):
+        length += 1
+    return {parts: digest[:length] for parts, digest in digests.items()}

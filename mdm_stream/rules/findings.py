@@ -1,0 +1,102 @@
+"""What can be wrong with a rule-set file, and how it is told: file, line, what is wrong, what to do.
+
+Every stage (reading, extending, validating, compiling) collects findings instead of stopping at the first, so that
+an author sees all problems of a stage in one go.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+from mdm_stream.errors import RulesError
+
+Severity = Literal["error", "warning"]
+
+LISTED_MAX = 12
+"""How many expected names one message lists before it says how many more there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file, counted from 1. Line 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One error or warning about a rule-set file."""
+
+    severity: Severity
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        mark = "" if self.severity == "error" else "warning: "
+        return f"{Place(self.file, self.line)}: {mark}{self.message}"
+
+
+class Findings:
+    """A collector of findings, kept in the order they were met."""
+
+    def __init__(self) -> None:
+        self._found: dict[Finding, None] = {}
+
+    def error(self, place: Place, message: str) -> None:
+        """Note an error. The same message at the same place counts once."""
+        self._found[Finding("error", place.file, place.line, message)] = None
+
+    def warning(self, place: Place, message: str) -> None:
+        """Note something that is allowed but probably not meant."""
+        self._found[Finding("warning", place.file, place.line, message)] = None
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The errors so far, in order."""
+        return [finding for finding in self._found if finding.severity == "error"]
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._found)
+
+    def raise_errors(self) -> None:
+        """Raise ``RulesError`` that lists all errors, one a line, if there is any."""
+        if self.errors:
+            raise RuleFindingsError(self.errors)
+
+
+class RuleFindingsError(RulesError):
+    """A ``RulesError`` that keeps its findings apart for programs."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        """Take at least one finding; the text has one line for each."""
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in findings))
+
+
+def fail(place: Place, message: str) -> NoReturn:
+    """Raise ``RulesError`` for a problem after which nothing more can be read."""
+    raise RuleFindingsError([Finding("error", place.file, place.line, message)])
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return ``a, b or c`` for a message, shortened past :data:`LISTED_MAX` names."""
+    listed = list(names)
+    if len(listed) > LISTED_MAX:
+        return f"{', '.join(listed[:LISTED_MAX])} or one of {len(listed) - LISTED_MAX} more"
+    if len(listed) < 2:
+        return "".join(listed)
+    return f"{', '.join(listed[:-1])} or {listed[-1]}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` for the closest of ``names``, or nothing if none is close."""
+    close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,196 @@
+"""The authored form of a rule set: its settings, their types and ranges. What names refer to is checked when compiling.
+
+Strict throughout: no text becomes a number and no number a text. Unknown keys are errors. The docstring and the
+description of each field appear in the JSON Schema, where an editor shows them to the author.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+DOMAIN_PATTERN = r"[a-z][a-z0-9_]{0,62}"
+NAME_PATTERN = r"[a-z][a-z0-9_]{0,62}"
+SOURCE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+TABLE_PATTERN = r"[^.\s]{1,128}(\.[^.\s]{1,128})?"
+
+BITS_MAX = 60.0
+"""Evidence of more than 60 bits (1 in 10^18) says nothing more, and keeps sums well inside a float's precision."""
+
+BLOCK_SIZE_MAX = 5_000
+"""A block of n records may cost n^2 / 2 scored pairs: 12 million at this size, the most that one batch can bear."""
+
+CLUSTER_SIZE_MAX = 5_000
+
+
+def _as_list(value: object) -> object:
+    """Let one item stand for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _as_rule(value: object) -> object:
+    """Let a bare list of strategies stand for a survivorship rule."""
+    return {"strategies": value} if isinstance(value, tuple | str) else value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+_WHEN_SCHEMA = {
+    "description": "A kind (exact, null, else ...), {kind: threshold}, or {attribute: kind or {kind: threshold}}; "
+    "of several all must hold.",
+    "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "object", "minProperties": 1}],
+}
+_STRATEGY_SCHEMA = {
+    "description": "A strategy's name, or {name: {option: value}}.",
+    "anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}],
+}
+_NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1), WithJsonSchema(_NAMES_SCHEMA, mode="validation")
+]
+When = Annotated[Any, WithJsonSchema(_WHEN_SCHEMA)]
+"""One condition; its grammar is read by :mod:`mdm_stream.rules.conditions`."""
+
+Strategy = Annotated[Any, WithJsonSchema(_STRATEGY_SCHEMA)]
+Option = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean"]})]
+Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class AttributeModel(_Part):
+    """One attribute of the domain: how its values are cleaned and checked."""
+
+    type: Annotated[str, Field(description="The standardiser: name, date, phone, email, address ...")]
+    options: Annotated[dict[str, Option], Field(description="Options of the type, such as day_first.")] = {}
+    required: Annotated[bool, Field(description="A record without it is quarantined.")] = False
+    pattern: Annotated[str | None, Field(description="What the whole cleaned value must match to be valid.")] = None
+    sensitive: Annotated[bool, Field(description="Masked wherever people look without need.")] = False
+    multi: Annotated[bool, Field(description="A record may have several values.")] = False
+    fills: Annotated[dict[str, str], Field(description="Part of the type: attribute that it fills if absent.")] = {}
+
+
+class SourceModel(_Part):
+    """One source system: the shape of its events and how its columns become attributes."""
+
+    format: Annotated[Literal["canonical", "debezium", "dms", "csv"], Field(description="Its wire format.")] = (
+        "canonical"
+    )
+    table: Annotated[str | None, Field(description="schema.table or table, for debezium and dms.")] = None
+    key: Annotated[Names | None, Field(description="The key column or columns of a row.")] = None
+    version: Annotated[str | None, Field(description="The column that orders a row's versions.")] = None
+    version_kind: Annotated[Literal["integer", "text"] | None, Field(description="What versions are.")] = None
+    event_time: Annotated[str | None, Field(description="The column with the time of a change.")] = None
+    trust: Annotated[Share, Field(description="How far to believe it, 0 to 1, for survivorship.")] = 0.5
+    attributes: Annotated[
+        dict[str, Names],
+        Field(description="Attribute: its column, or the columns that it is joined from. None: names are the same."),
+    ] = {}
+
+
+class BlockingModel(_Part):
+    """Which records are compared at all: those that share the value of a key."""
+
+    max_block_size: Annotated[
+        int, Field(ge=2, le=BLOCK_SIZE_MAX, description="A key value shared by more live records is suspended.")
+    ] = 200
+    keys: Annotated[dict[str, str], Field(description="Name: expression, such as soundex(family_name) + year(born).")]
+
+
+class LevelModel(_Part):
+    """One grade of agreement; the first whose condition holds applies."""
+
+    when: When
+    attributes: Annotated[Names | None, Field(description="What the condition reads, if not the comparison's.")] = None
+    bits: Annotated[
+        float | None, Field(ge=-BITS_MAX, le=BITS_MAX, description="Evidence for a match: log2(m / u).")
+    ] = None
+    m: Annotated[Probability | None, Field(description="How often matches are at this level.")] = None
+    u: Annotated[Probability | None, Field(description="How often non-matches are at this level.")] = None
+    label: Annotated[str | None, Field(min_length=1, max_length=80, description="Shown to people.")] = None
+
+
+class ComparisonModel(_Part):
+    """The graded agreement of one attribute, or of several that are not independent."""
+
+    attributes: Annotated[Names | None, Field(description="What is compared; the comparison's name if left out.")] = (
+        None
+    )
+    levels: Annotated[
+        tuple[LevelModel, ...], Field(max_length=36, description="From the best agreement to 'else'.")
+    ] = ()
+    similarity: Annotated[str | None, Field(description="weighted_mean: a kind that has a similarity.")] = None
+    weight: Annotated[float | None, Field(gt=0.0, le=1000.0, description="weighted_mean: its weight.")] = None
+
+
+class DeterministicModel(_Part):
+    """A rule that decides a pair outright, before any weighing."""
+
+    when: When
+    decision: Annotated[Literal["link", "no_link"], Field(description="What it decides.")] = "link"
+    confidence: Annotated[Share | None, Field(description="1 for link, 0 for no_link, if left out.")] = None
+
+
+class ThresholdsModel(_Part):
+    """The confidence from which a pair is linked, and from which a person is asked."""
+
+    link: Annotated[float, Field(gt=0.0, le=1.0)] = 0.85
+    review: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+
+
+class MatchModel(_Part):
+    """How candidate pairs are scored and decided."""
+
+    method: Annotated[Literal["fellegi_sunter", "weighted_mean"], Field(description="How evidence adds up.")] = (
+        "fellegi_sunter"
+    )
+    prior: Annotated[Probability, Field(description="The share of candidate pairs that match.")] = 0.01
+    thresholds: ThresholdsModel = ThresholdsModel()
+    deterministic: dict[str, DeterministicModel] = {}
+    comparisons: dict[str, ComparisonModel]
+    exclusive: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_as_list),
+        Field(description="Attributes of which a cluster has at most one value."),
+    ] = ()
+
+
+class SurvivorshipRuleModel(_Part):
+    """How the value of an attribute is chosen, or the values of a group that survive together from one record."""
+
+    attributes: Annotated[Names | None, Field(description="The group; the rule's name if left out.")] = None
+    strategies: Annotated[tuple[Strategy, ...], Field(min_length=1, description="Each narrows what is left.")]
+
+
+class SurvivorshipModel(_Part):
+    """How golden values are chosen from the members of a cluster."""
+
+    default: Annotated[tuple[Strategy, ...], Field(min_length=1, description="For attributes without a rule.")] = (
+        "most_recent",
+    )
+    rules: dict[str, Annotated[SurvivorshipRuleModel, BeforeValidator(_as_rule)]] = {}
+
+
+class LimitsModel(_Part):
+    """Limits on sizes, which are part of the rules because they are part of the outcome."""
+
+    max_cluster_size: Annotated[
+        int, Field(ge=2, le=CLUSTER_SIZE_MAX, description="A join past it is refused and sent to review.")
+    ] = 200
+
+
+class RulesetModel(_Part):
+    """A rule set after ``extends`` has been resolved."""
+
+    domain: Annotated[str, Field(pattern=f"^{DOMAIN_PATTERN}$", description="What the records are, such as person.")]
+    version: Annotated[int, Field(ge=1, description="Counted up with every change that is put to use.")]
+    description: Annotated[str | None, Field(description="For people.")] = None
+    attributes: dict[str, AttributeModel]
+    sources: dict[str, SourceModel] = {}
+    blocking: BlockingModel
+    match: MatchModel
+    survivorship: SurvivorshipModel = SurvivorshipModel()
+    limits: LimitsModel = LimitsModel()

@@ -1,0 +1,41 @@
+"""The JSON Schema that editors use."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mdm_stream.rules import pack_names, ruleset_schema
+from mdm_stream.rules.extend import locate
+from mdm_stream.rules.tree import plain, read_tree
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "rules").glob("*.yaml"))
+
+
+def test_the_schema_is_json():
+    """It can be written to a file as it is."""
+    assert json.loads(json.dumps(ruleset_schema()))["title"] == "mdm-stream rule set"
+
+
+@pytest.mark.parametrize("path", [*EXAMPLES, *map(locate, pack_names())], ids=lambda path: path.stem)
+def test_packs_and_examples_fit_the_schema(path):
+    """What loads also satisfies the schema, so that no editor marks a good file."""
+    jsonschema = pytest.importorskip("jsonschema")
+    value = json.loads(json.dumps(plain(read_tree(path, path.name))))
+    jsonschema.Draft202012Validator(ruleset_schema()).validate(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"domain": "person"},
+        {"extends": "person", "atributes": {}},
+        {"extends": "person", "attributes": {"a": {"remove": False}}},
+        {"extends": "person", "match": {"comparisons": {"a": {"levels": [{"bits": 1}]}}}},
+        {"extends": "person", "sources": {"a": {"trust": 2}}},
+    ],
+)
+def test_what_is_plainly_wrong_does_not_fit(value):
+    """An editor marks unknown settings, ranges and incomplete files while they are typed."""
+    jsonschema = pytest.importorskip("jsonschema")
+    assert not jsonschema.Draft202012Validator(ruleset_schema()).is_valid(value)
