@@ -1,0 +1,1 @@
+"""The resolve consumer: change events in, golden changes out."""

@@ -1,0 +1,1 @@
+"""The engine: micro-batches read, planned, committed and published."""

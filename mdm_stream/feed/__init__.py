@@ -1,0 +1,1 @@
+"""The golden feed: messages, and their way from the outbox to Kinesis."""

@@ -1,0 +1,1 @@
+"""The index: the state of a domain, on Redis or in memory."""

@@ -1,0 +1,81 @@
+"""Settings: read once, passed explicitly. Every limit has a name, a default and the reason for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mdm_stream.errors import ConfigurationError
+
+PREFIX = "MDM_"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How the engine works a micro-batch.
+
+    ``commit_attempts_max``: how often a group that met a conflict is read and planned again before it is reported as
+    failed; each conflict means that another writer got through. ``transient_attempts_max``: how often a call that met
+    a passing fault is tried. ``backoff_ms_base`` and ``backoff_ms_max`` bound the full jitter between attempts.
+    ``reevaluations_max``: records worked off the re-evaluation queue with each batch. ``record_cache_size``: records
+    kept in the process between batches, by reference and revision (some 3 KB each).
+    """
+
+    commit_attempts_max: int = 50
+    transient_attempts_max: int = 5
+    backoff_ms_base: int = 20
+    backoff_ms_max: int = 2_000
+    reevaluations_max: int = 500
+    record_cache_size: int = 50_000
+
+    def __post_init__(self) -> None:
+        """Refuse limits that contradict each other."""
+        for item in fields(self):
+            if getattr(self, item.name) < 1:
+                raise ConfigurationError(f"{item.name} must be at least 1")
+        if self.backoff_ms_base > self.backoff_ms_max:
+            raise ConfigurationError("backoff_ms_base must not be above backoff_ms_max")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveSettings:
+    """What the resolve consumer needs to know of its surroundings; environment names are ``MDM_`` and the upper case.
+
+    ``rules``: comma-separated paths (or pack names), one rule set a domain. ``redis_url``: ``rediss://`` in
+    production. ``golden_stream``: the Kinesis stream of golden changes. ``quarantine_url``: ``s3://bucket/prefix`` or
+    ``file:///folder``. ``namespace`` separates environments that share a Redis. ``kinesis_endpoint_url`` is empty
+    except on a laptop. ``publish_max``: outbox entries published in one go (PutRecords takes 500).
+    ``redis_timeout_s``: socket time-out of one Redis call.
+    """
+
+    rules: str
+    redis_url: str
+    golden_stream: str
+    quarantine_url: str
+    namespace: str = "main"
+    kinesis_endpoint_url: str = ""
+    publish_max: int = 500
+    redis_timeout_s: float = 10.0
+
+
+def settings_from_environment(kind: type[Any], environment: Mapping[str, str]) -> Any:
+    """Return a settings object whose fields are read from ``MDM_FIELD_NAME``; what has no default must be there."""
+    values: dict[str, Any] = {}
+    for item in fields(kind):
+        name = PREFIX + item.name.upper()
+        text = environment.get(name)
+        if text is None:
+            continue
+        convert = {"int": int, "float": float}.get(str(item.type), str)
+        try:
+            values[item.name] = convert(text)
+        except ValueError as error:
+            raise ConfigurationError(f"{name} must be a number ({item.type}); correct the setting") from error
+    try:
+        return kind(**values)
+    except TypeError as error:
+        missing = [
+            PREFIX + f.name.upper() for f in fields(kind) if f.name not in values and f.default is f.default_factory
+        ]
+        raise ConfigurationError(f"a required setting is missing; set {', '.join(missing) or 'all of them'}") from error

@@ -1,0 +1,194 @@
+"""Fold events into the state of one record key: a last-writer-wins map per column, per verdict and for existence.
+
+Folding commutes, associates and absorbs duplicates, so any order of delivery gives the same state:
+
+* an *upsert* or *delete* is a whole-record write, the ``base``; the greatest ``(version, digest)`` is kept;
+* a *patch* writes single columns; per column the greatest ``(version, digest)`` is kept, and only while it is
+  greater than the base's;
+* a *verdict* is kept per other record, by the same order;
+* ``born_at_us`` is the least event time ever delivered for the key, stale events and deletes included.
+
+A record is live if its newest whole-record write is an upsert, or if a patch is newer than that write: a patch
+asserts that the record exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.model import RecordEvent, Value, Verdict, VerdictEvent, Version, version_order
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The newest whole-record write. ``columns`` is empty if ``deleted``."""
+
+    version: Version
+    digest: str
+    event_time_us: int
+    deleted: bool
+    columns: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The newest single write of one column, newer than the base."""
+
+    version: Version
+    digest: str
+    event_time_us: int
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class HeldVerdict:
+    """The newest verdict on this record and one other; ``none`` (withdrawn) is remembered too."""
+
+    version: Version
+    digest: str
+    event_time_us: int
+    verdict: Verdict
+    steward: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """All that was delivered about one record key, folded. ``verdicts`` is keyed by the other record's reference."""
+
+    born_at_us: int | None = None
+    base: Base | None = None
+    patches: Mapping[str, Patch] = field(default_factory=dict)
+    verdicts: Mapping[str, HeldVerdict] = field(default_factory=dict)
+
+    @property
+    def live(self) -> bool:
+        """Whether the record exists now."""
+        return bool(self.patches) or (self.base is not None and not self.base.deleted)
+
+    def columns(self) -> dict[str, Value]:
+        """Return the record's present column values (nulls left out)."""
+        values: dict[str, Value] = {}
+        if self.base is not None:
+            values.update(self.base.columns)
+        for column, patch in self.patches.items():
+            values[column] = patch.value
+        return {column: value for column, value in values.items() if value is not None}
+
+    def written(self, column: str) -> tuple[Version, int] | None:
+        """Return the version and event time that last set a column, or ``None`` if nothing ever did."""
+        patch = self.patches.get(column)
+        if patch is not None:
+            return patch.version, patch.event_time_us
+        if self.base is not None:
+            return self.base.version, self.base.event_time_us
+        return None
+
+
+EMPTY = RecordState()
+"""The state of a record key of which nothing was delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The outcome of folding one event.
+
+    ``state`` is the very same object if the event changed nothing. ``collided`` says that another event had the
+    same version: the greater digest won.
+    """
+
+    state: RecordState
+    collided: bool
+
+
+def fold_record(state: RecordState, event: RecordEvent) -> Folded:
+    """Fold a record event into the state of its record key."""
+    digest = digest_of([event.op, event.event_time_us, dict(event.attributes)])
+    if state.born_at_us is None or event.event_time_us < state.born_at_us:
+        state = replace(state, born_at_us=event.event_time_us)
+    if event.op == "patch":
+        return _fold_patch(state, event, digest)
+    return _fold_base(state, event, digest)
+
+
+def fold_verdict(state: RecordState, event: VerdictEvent, ref: str) -> Folded:
+    """Fold a verdict into the state of ``ref``, one of its two records."""
+    other = event.b if ref == event.a else event.a
+    digest = digest_of([event.verdict, event.event_time_us, event.steward])
+    held = state.verdicts.get(other)
+    order = (version_order(event.version), digest)
+    collided = False
+    if held is not None:
+        collided = held.version == event.version and held.digest != digest
+        if order <= (version_order(held.version), held.digest):
+            return Folded(state, collided)
+    verdict = HeldVerdict(event.version, digest, event.event_time_us, event.verdict, event.steward)
+    return Folded(replace(state, verdicts={**state.verdicts, other: verdict}), collided)
+
+
+def _fold_base(state: RecordState, event: RecordEvent, digest: str) -> Folded:
+    order = (version_order(event.version), digest)
+    collided = False
+    if state.base is not None:
+        collided = state.base.version == event.version and state.base.digest != digest
+        if order <= (version_order(state.base.version), state.base.digest):
+            return Folded(state, collided)
+    patches = state.patches
+    if patches:
+        collided = collided or any(p.version == event.version and p.digest != digest for p in patches.values())
+        patches = {c: p for c, p in patches.items() if (version_order(p.version), p.digest) > order}
+    deleted = event.op == "delete"
+    columns = {} if deleted else dict(event.attributes)
+    base = Base(event.version, digest, event.event_time_us, deleted, columns)
+    return Folded(replace(state, base=base, patches=patches), collided)
+
+
+def _fold_patch(state: RecordState, event: RecordEvent, digest: str) -> Folded:
+    order = (version_order(event.version), digest)
+    collided = False
+    if state.base is not None:
+        collided = state.base.version == event.version
+        if order <= (version_order(state.base.version), state.base.digest):
+            return Folded(state, collided)
+    patches = dict(state.patches)
+    changed = False
+    for column, value in event.attributes.items():
+        held = patches.get(column)
+        if held is not None:
+            collided = collided or (held.version == event.version and held.digest != digest)
+            if order <= (version_order(held.version), held.digest):
+                continue
+        patches[column] = Patch(event.version, digest, event.event_time_us, value)
+        changed = True
+    return Folded(replace(state, patches=patches) if changed else state, collided)
+
+
+def state_to_wire(state: RecordState) -> list[object]:
+    """Return the JSON form of a state: equal states have equal canonical JSON."""
+    base = state.base
+    return [
+        state.born_at_us,
+        None
+        if base is None
+        else [base.version, base.digest, base.event_time_us, int(base.deleted), dict(base.columns)],
+        {c: [p.version, p.digest, p.event_time_us, p.value] for c, p in state.patches.items()},
+        {o: [v.version, v.digest, v.event_time_us, v.verdict, v.steward] for o, v in state.verdicts.items()},
+    ]
+
+
+def state_from_wire(wire: list) -> RecordState:  # type: ignore[type-arg]
+    """Return the state of its JSON form (lists in it become tuples)."""
+    born, base, patches, verdicts = wire
+    return RecordState(
+        born_at_us=born,
+        base=None
+        if base is None
+        else Base(base[0], base[1], base[2], bool(base[3]), {c: _frozen(v) for c, v in base[4].items()}),
+        patches={c: Patch(p[0], p[1], p[2], _frozen(p[3])) for c, p in patches.items()},
+        verdicts={o: HeldVerdict(v[0], v[1], v[2], v[3], v[4]) for o, v in verdicts.items()},
+    )
+
+
+def _frozen(value: object) -> Value:
+    return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]

@@ -1,0 +1,147 @@
+"""Golden records, their ids, and review items: what F says about one component."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from mdm_stream.core.canonical import canonical_json, digest_of
+from mdm_stream.core.cluster import Clustering, cluster
+from mdm_stream.core.edges import Edge, verdict_on
+from mdm_stream.core.model import split_ref
+from mdm_stream.core.record import Record
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.survive import Survivor, survive
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def format_time(time_us: int) -> str:
+    """Return microseconds since the epoch as RFC 3339 text in UTC, always with six decimals."""
+    return (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def golden_id_of(domain: str, anchor: str) -> str:
+    """Return the golden id that belongs to an anchor record: ``g`` and 24 base-32 digits of its BLAKE2b hash."""
+    digest = hashlib.blake2b(canonical_json([domain, *split_ref(anchor)]), digest_size=15).digest()
+    return "g" + base64.b32encode(digest).decode().lower()
+
+
+def anchor_of(members: Iterable[Record]) -> str:
+    """Return the reference of the member with the least ``(born_at, source, record_id)``."""
+    return min(members, key=lambda record: (record.born_at_us, *split_ref(record.ref))).ref
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """One golden record. ``content`` is its whole JSON form, ``digest`` identifies it."""
+
+    golden_id: str
+    members: tuple[str, ...]
+    content: Mapping[str, object]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedComponent:
+    """One connected component: its links in pair order, its clusters as golden records, and the links refused."""
+
+    members: tuple[str, ...]
+    links: tuple[Edge, ...]
+    golden: tuple[Golden, ...]
+    clustering: Clustering
+
+
+def resolve_component(
+    rules: Ruleset, members: Sequence[str], links: Iterable[Edge], records: Mapping[str, Record]
+) -> ResolvedComponent:
+    """Cluster one component of live records and let the golden values survive."""
+    links = tuple(sorted(links, key=lambda edge: edge.pair))
+    if len(members) == 1:
+        clustering = Clustering(((members[0],),), ())
+    else:
+        exclusive_attributes = rules.match.exclusive
+        exclusive = {ref: tuple(records[ref].match[i] for i in exclusive_attributes) for ref in members}
+        clustering = cluster(members, links, separated_pairs(records, members), exclusive, rules.max_cluster_size)
+    golden = tuple(golden_record(rules, [records[ref] for ref in refs]) for refs in clustering.clusters)
+    return ResolvedComponent(tuple(members), links, golden, clustering)
+
+
+def separated_pairs(records: Mapping[str, Record], members: Collection[str]) -> set[tuple[str, str]]:
+    """Return the pairs among ``members`` that stand under a SEPARATE verdict."""
+    inside = set(members)
+    return {
+        (ref, other)
+        for ref in members
+        for other in records[ref].state.verdicts
+        if ref < other and other in inside and verdict_on(records[ref].state, other) == "separate"
+    }
+
+
+def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:
+    """Return the golden record of one cluster."""
+    ordered = sorted(members, key=lambda record: split_ref(record.ref))
+    golden_id = golden_id_of(rules.domain, anchor_of(ordered))
+    survivors = survive(rules, ordered)
+    content = {
+        "domain": rules.domain,
+        "golden_id": golden_id,
+        "members": [key_of(record.ref) for record in ordered],
+        "values": {name: _plain(survivor) for name, survivor in survivors.items()},
+        "provenance": {name: _provenance(survivor) for name, survivor in survivors.items()},
+    }
+    return Golden(golden_id, tuple(record.ref for record in ordered), content, digest_of(content))
+
+
+def key_of(ref: str) -> dict[str, str]:
+    """Return a reference as the object that the contracts use."""
+    source, record_id = split_ref(ref)
+    return {"source": source, "record_id": record_id}
+
+
+def _plain(survivor: Survivor) -> str | list[str]:
+    return survivor.value if isinstance(survivor.value, str) else list(survivor.value)
+
+
+def _provenance(survivor: Survivor) -> list[dict[str, object]]:
+    return [
+        {
+            **key_of(origin.ref),
+            "version": origin.version,
+            "event_time": format_time(origin.event_time_us),
+            "strategy": origin.strategy,
+        }
+        for origin in survivor.origins
+    ]
+
+
+def review_item(rules: Ruleset, edge: Edge, reason: str) -> dict[str, object]:
+    """Return the JSON form of one item of the review queue.
+
+    ``reason`` is ``score`` (the confidence lies in the middle band) or why a link was refused. ``evidence`` names
+    the level of each comparison. No value of a record is in it.
+    """
+    comparisons = rules.match.comparisons
+    return {
+        "domain": rules.domain,
+        "a": key_of(edge.a),
+        "b": key_of(edge.b),
+        "reason": reason,
+        "confidence": edge.confidence,
+        "weight_bits": edge.weight,
+        "rule": edge.rule or "score",
+        "evidence": {
+            comparison.name: level_label(comparison.levels, mark)
+            for comparison, mark in zip(comparisons, edge.levels, strict=False)
+        },
+    }
+
+
+def level_label(levels: Sequence[object], mark: str) -> str:
+    """Return the label of a level by its base-36 mark; a comparison without levels shows its similarity in 1/35."""
+    if not levels:
+        return f"similarity {int(mark, 36) / 35:.2f}"
+    return str(getattr(levels[int(mark, 36)], "label", mark))

@@ -1,0 +1,412 @@
+"""The plan: from what was read to what must be written, and what must still be true when it is. Pure.
+
+A batch comes in as :class:`Revision` objects, one for each record whose state changes or that waits for
+re-evaluation. :func:`block_view` says which blocking keys are live once the batch is in; :func:`candidates` lists the
+pairs to score; :func:`plan_commits` clusters, lets values survive, and cuts the batch into groups that share nothing,
+one :class:`Commit` each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mdm_stream.core.cluster import connected
+from mdm_stream.core.edges import Edge, ordered, verdict_edge, verdict_on
+from mdm_stream.core.golden import Golden, ResolvedComponent, golden_id_of, key_of, resolve_component
+from mdm_stream.core.model import split_ref
+from mdm_stream.core.record import Record
+from mdm_stream.core.ruleset import Ruleset
+
+ABSENT = ""
+"""The revision or stamp of something that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One record of a batch: as it was read (``None`` = never seen) and as it will be. Equal if only re-evaluated."""
+
+    before: Record | None
+    after: Record
+
+    @property
+    def ref(self) -> str:
+        """The record's reference."""
+        return self.after.ref
+
+    @property
+    def changed(self) -> bool:
+        """Whether the record's state changes (it is not merely re-evaluated)."""
+        return self.before is None or self.before.revision != self.after.revision
+
+    @property
+    def keys_before(self) -> tuple[str, ...]:
+        """The blocking keys that the index holds for the record."""
+        return () if self.before is None else self.before.keys
+
+    @property
+    def keys(self) -> set[str]:
+        """All blocking keys that the record leaves, keeps or enters."""
+        return {*self.keys_before, *self.after.keys}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGolden:
+    """A golden record as the index holds it: its id, the digest of its content, its members."""
+
+    golden_id: str
+    digest: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldComponent:
+    """A component as the index holds it. Its id is its least member. ``refused`` are pairs of refused links."""
+
+    stamp: str
+    members: tuple[str, ...]
+    links: tuple[Edge, ...]
+    golden: tuple[HeldGolden, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockView:
+    """One blocking key before and after the batch. ``members`` (after the batch) is ``None`` if it stays suspended."""
+
+    stamp: str
+    size_before: int
+    size_after: int
+    members: Mapping[str, str] | None
+
+    def open_before(self, max_block_size: int) -> bool:
+        """Whether the key makes candidates before the batch."""
+        return self.size_before <= max_block_size
+
+    def open_after(self, max_block_size: int) -> bool:
+        """Whether the key makes candidates after the batch."""
+        return self.size_after <= max_block_size
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a golden record, in the order of publication: the content of a feed message without numbers."""
+
+    op: str
+    golden_id: str
+    content: Mapping[str, object]
+
+
+@dataclass(slots=True)
+class Commit:
+    """The writes of one group and what they rest on. All or nothing.
+
+    Expectations: ``records`` at these revisions, ``components`` and ``blocks`` at these stamps, and ``suspended``
+    keys above the limit both before and after the given net growth.
+    """
+
+    refs: tuple[str, ...] = ()
+    expect_records: dict[str, str] = field(default_factory=dict)
+    expect_components: dict[str, str] = field(default_factory=dict)
+    expect_blocks: dict[str, str] = field(default_factory=dict)
+    expect_suspended: dict[str, int] = field(default_factory=dict)
+    put_records: list[Record] = field(default_factory=list)
+    put_blocks: dict[str, dict[str, str]] = field(default_factory=dict)
+    drop_blocks: dict[str, list[str]] = field(default_factory=dict)
+    put_components: dict[str, HeldComponent] = field(default_factory=dict)
+    drop_components: list[str] = field(default_factory=list)
+    component_of: dict[str, str] = field(default_factory=dict)
+    crosswalk: dict[str, str] = field(default_factory=dict)
+    drop_refs: list[str] = field(default_factory=list)
+    put_golden: dict[str, Golden] = field(default_factory=dict)
+    drop_golden: list[str] = field(default_factory=list)
+    put_edges: list[Edge] = field(default_factory=list)
+    drop_edges: list[tuple[str, str]] = field(default_factory=list)
+    put_review: dict[tuple[str, str], tuple[Edge, str]] = field(default_factory=dict)
+    drop_review: list[tuple[str, str]] = field(default_factory=list)
+    enqueue: list[str] = field(default_factory=list)
+    dequeue: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+
+def members_read_max(rules: Ruleset, revisions: Sequence[Revision]) -> int:
+    """Return the size up to which a block's members must be read: one that the batch can bring back under the limit."""
+    leaving = sum(1 for revision in revisions if revision.keys_before)
+    return rules.max_block_size + leaving
+
+
+def block_view(
+    stamp: str, members: Mapping[str, str] | None, size: int, key: str, revisions: Iterable[Revision]
+) -> BlockView:
+    """Return a block as it is before and after the batch."""
+    after: dict[str, str] | None = None if members is None else dict(members)
+    growth = 0
+    for revision in revisions:
+        was, will = key in revision.keys_before, key in revision.after.keys
+        growth += int(will) - int(was)
+        if after is not None:
+            if will:
+                after[revision.ref] = revision.after.revision
+            else:
+                after.pop(revision.ref, None)
+    return BlockView(stamp, size, size + growth, after)
+
+
+def revisions_by_key(revisions: Iterable[Revision]) -> dict[str, list[Revision]]:
+    """Return the batch's records by each blocking key that they leave, keep or enter."""
+    by_key: dict[str, list[Revision]] = {}
+    for revision in revisions:
+        for key in revision.keys:
+            by_key.setdefault(key, []).append(revision)
+    return by_key
+
+
+def candidates(
+    rules: Ruleset, revisions: Sequence[Revision], blocks: Mapping[str, BlockView]
+) -> dict[str, dict[str, str]]:
+    """Return, for each live record of the batch, its candidates as ``reference -> revision``."""
+    found: dict[str, dict[str, str]] = {}
+    for revision in revisions:
+        mates: dict[str, str] = {}
+        for key in revision.after.keys:
+            view = blocks[key]
+            if view.members is not None and view.size_after <= rules.max_block_size:
+                mates.update(view.members)
+        mates.pop(revision.ref, None)
+        if revision.after.live:
+            found[revision.ref] = mates
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All that :func:`plan_commits` needs: what was read and what was scored.
+
+    ``edges`` are the new edges (LINK and REVIEW, verdicts included) that touch a record of the batch; ``records``
+    has every live record that is a member of a touched component or at the end of a new link, as it will be.
+    ``partners`` gives the revision of every record under a LINK verdict with one of the batch, itself not in it.
+    """
+
+    rules: Ruleset
+    revisions: Sequence[Revision]
+    blocks: Mapping[str, BlockView]
+    edges: Sequence[Edge]
+    component_of: Mapping[str, str]
+    components: Mapping[str, HeldComponent]
+    reviews: Mapping[str, Sequence[Edge]]
+    records: Mapping[str, Record]
+    partners: Mapping[str, str]
+
+
+def verdict_links(revisions: Sequence[Revision], live: Mapping[str, Record]) -> list[Edge]:
+    """Return the edges of standing LINK verdicts between a live record of the batch and any live record."""
+    pairs = {
+        ordered(revision.ref, other)
+        for revision in revisions
+        if revision.after.live
+        for other in revision.after.state.verdicts
+        if other in live and verdict_on(revision.after.state, other) == "link"
+    }
+    return [verdict_edge(pair) for pair in sorted(pairs)]
+
+
+def plan_commits(batch: Batch) -> list[Commit]:
+    """Return one commit for each group of records that depend on each other, in the order of their first record."""
+    return [_plan_group(batch, group) for group in _groups(batch)]
+
+
+def _groups(batch: Batch) -> list[list[Revision]]:
+    """Cut the batch where nothing is shared: no open blocking key, no component, no verdict."""
+    limit = batch.rules.max_block_size
+    nodes: dict[str, None] = {}
+    bonds: list[tuple[str, str]] = []
+    in_batch = {revision.ref for revision in batch.revisions}
+    for revision in batch.revisions:
+        me = "r" + revision.ref
+        nodes[me] = None
+        for key in revision.keys:
+            view = batch.blocks[key]
+            if view.open_before(limit) or view.open_after(limit):
+                bonds.append((me, "k" + key))
+        held = batch.component_of.get(revision.ref)
+        if held is not None:
+            bonds.append((me, "c" + held))
+        states = [revision.after.state] + ([revision.before.state] if revision.before else [])
+        bonds += [(me, "r" + other) for state in states for other in state.verdicts if other in in_batch]
+    for edge in batch.edges:
+        if edge.link:
+            for ref in edge.pair:
+                held = batch.component_of.get(ref)
+                end = "r" + (edge.other(ref) if edge.other(ref) in in_batch else ref)
+                if held is not None:
+                    bonds.append((end, "c" + held))
+    nodes.update((end, None) for bond in bonds for end in bond)
+    group_of = {node: position for position, group in enumerate(connected(nodes, bonds)) for node in group}
+    groups: dict[int, list[Revision]] = {}
+    for revision in batch.revisions:
+        groups.setdefault(group_of["r" + revision.ref], []).append(revision)
+    return list(groups.values())
+
+
+def _plan_group(batch: Batch, revisions: list[Revision]) -> Commit:
+    commit = Commit(refs=tuple(revision.ref for revision in revisions))
+    in_group = set(commit.refs)
+    edges = [edge for edge in batch.edges if edge.a in in_group or edge.b in in_group]
+    touched = {batch.component_of[ref] for ref in in_group if ref in batch.component_of}
+    touched |= {
+        batch.component_of[ref] for edge in edges if edge.link for ref in edge.pair if ref in batch.component_of
+    }
+    held = {component_id: batch.components[component_id] for component_id in sorted(touched)}
+
+    _expect_and_place(batch, revisions, commit)
+    _expect_partners(batch, revisions, commit)
+    commit.expect_components = {component_id: component.stamp for component_id, component in held.items()}
+
+    nodes = {ref for component in held.values() for ref in component.members}
+    nodes |= {revision.ref for revision in revisions}
+    nodes -= {revision.ref for revision in revisions if not revision.after.live}
+    links = [edge for component in held.values() for edge in component.links if not in_group & set(edge.pair)]
+    links += [edge for edge in edges if edge.link]
+    resolved = _resolve(batch, nodes, links)
+
+    _write_components(held, resolved, commit, [r.ref for r in revisions if not r.after.live])
+    _write_reviews(batch, held, resolved, commit, in_group, [edge for edge in edges if not edge.link])
+    _write_golden(batch, held, resolved, commit)
+    commit.dequeue = [revision.ref for revision in revisions]
+    return commit
+
+
+def _expect_and_place(batch: Batch, revisions: list[Revision], commit: Commit) -> None:
+    """Set the expectations on records and blocks, and the writes of records and blocks."""
+    limit = batch.rules.max_block_size
+    in_group = set(commit.refs)
+    for revision in revisions:
+        commit.expect_records[revision.ref] = ABSENT if revision.before is None else revision.before.revision
+        if revision.changed:
+            commit.put_records.append(revision.after)
+            for key in revision.after.keys:
+                commit.put_blocks.setdefault(key, {})[revision.ref] = revision.after.revision
+            for key in set(revision.keys_before) - set(revision.after.keys):
+                commit.drop_blocks.setdefault(key, []).append(revision.ref)
+    for key, sharers in revisions_by_key(revisions).items():
+        view = batch.blocks[key]
+        before, after = view.open_before(limit), view.open_after(limit)
+        if before or after:
+            commit.expect_blocks[key] = view.stamp
+        else:
+            commit.expect_suspended[key] = sum(int(key in r.after.keys) - int(key in r.keys_before) for r in sharers)
+        if before != after and view.members is not None:
+            commit.enqueue += [ref for ref in view.members if ref not in in_group]
+    commit.enqueue = sorted(set(commit.enqueue))
+
+
+def _expect_partners(batch: Batch, revisions: list[Revision], commit: Commit) -> None:
+    """Expect the other side of every verdict to be as it was read: alive, deleted, or never seen."""
+    for revision in revisions:
+        for other in revision.after.state.verdicts:
+            if other not in commit.expect_records and other in batch.partners:
+                commit.expect_records[other] = batch.partners[other]
+
+
+def _resolve(batch: Batch, nodes: set[str], links: list[Edge]) -> list[ResolvedComponent]:
+    components = connected(nodes, (edge.pair for edge in links))
+    component_of = {ref: position for position, members in enumerate(components) for ref in members}
+    links_of: dict[int, list[Edge]] = {}
+    for edge in links:
+        links_of.setdefault(component_of[edge.a], []).append(edge)
+    return [
+        resolve_component(batch.rules, members, links_of.get(position, []), batch.records)
+        for position, members in enumerate(components)
+    ]
+
+
+def _write_components(
+    held: Mapping[str, HeldComponent], resolved: Sequence[ResolvedComponent], commit: Commit, dead: list[str]
+) -> None:
+    before = {ref: component_id for component_id, component in held.items() for ref in component.members}
+    for component in resolved:
+        component_id = component.members[0]
+        commit.put_components[component_id] = HeldComponent(
+            stamp=ABSENT,
+            members=component.members,
+            links=component.links,
+            golden=tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
+            refused=tuple(refusal.edge.pair for refusal in component.clustering.refused),
+        )
+        for ref in component.members:
+            if before.get(ref) != component_id:
+                commit.component_of[ref] = component_id
+    commit.drop_components = [component_id for component_id in held if component_id not in commit.put_components]
+    commit.drop_refs = [ref for ref in dead if ref in before]
+
+
+def _write_reviews(
+    batch: Batch,
+    held: Mapping[str, HeldComponent],
+    resolved: Sequence[ResolvedComponent],
+    commit: Commit,
+    in_group: set[str],
+    new_edges: Sequence[Edge],
+) -> None:
+    """Replace the REVIEW edges of the group's records, and settle the review items of every touched component."""
+    cluster_of = {ref: g.golden_id for component in resolved for g in component.golden for ref in g.members}
+    fresh = {edge.pair: edge for edge in new_edges}
+    old = {edge.pair: edge for ref in in_group for edge in batch.reviews.get(ref, ())}
+    commit.put_edges = [edge for pair, edge in fresh.items() if old.get(pair) != edge]
+    commit.drop_edges = [pair for pair in old if pair not in fresh]
+
+    standing = dict(fresh)
+    for ref in cluster_of:
+        for edge in batch.reviews.get(ref, ()):
+            if not in_group & set(edge.pair) and edge.a in cluster_of and edge.b in cluster_of:
+                standing[edge.pair] = edge
+    wanted: dict[tuple[str, str], tuple[Edge, str]] = {}
+    for pair, edge in standing.items():
+        left, right = cluster_of.get(edge.a), cluster_of.get(edge.b)
+        if left is None or left != right:
+            wanted[pair] = (edge, "score")
+    for component in resolved:
+        for refusal in component.clustering.refused:
+            wanted[refusal.edge.pair] = (refusal.edge, refusal.reason)
+    known = {*old, *standing, *(pair for component in held.values() for pair in component.refused)}
+    commit.put_review = wanted
+    commit.drop_review = sorted(known - set(wanted))
+
+
+def _write_golden(
+    batch: Batch, held: Mapping[str, HeldComponent], resolved: Sequence[ResolvedComponent], commit: Commit
+) -> None:
+    """Diff the golden records of the touched components; retirements come first, then by golden id."""
+    rules = batch.rules
+    before = {golden.golden_id: golden for component in held.values() for golden in component.golden}
+    after = {golden.golden_id: golden for component in resolved for golden in component.golden}
+    crosswalk_before = {ref: golden.golden_id for golden in before.values() for ref in golden.members}
+    crosswalk_after = {ref: golden.golden_id for golden in after.values() for ref in golden.members}
+    commit.crosswalk = {
+        ref: golden_id for ref, golden_id in crosswalk_after.items() if crosswalk_before.get(ref) != golden_id
+    }
+
+    def removed(golden: HeldGolden | None) -> list[dict[str, str]]:
+        gone = [ref for ref in (golden.members if golden else ()) if ref not in crosswalk_after]
+        return [key_of(ref) for ref in sorted(gone, key=split_ref)]
+
+    for golden_id in sorted(before.keys() - after.keys()):
+        held_golden = before[golden_id]
+        anchor = next((ref for ref in held_golden.members if golden_id_of(rules.domain, ref) == golden_id), None)
+        content: dict[str, object] = {
+            "domain": rules.domain,
+            "golden_id": golden_id,
+            "members": [],
+            "removed": removed(held_golden),
+            "merged_into": None if anchor is None else crosswalk_after.get(anchor),
+            "rules_version": rules.version,
+        }
+        commit.changes.append(Change("retire", golden_id, content))
+        commit.drop_golden.append(golden_id)
+    for golden_id in sorted(after):
+        golden = after[golden_id]
+        known = before.get(golden_id)
+        if known is None or known.digest != golden.digest:
+            commit.put_golden[golden_id] = golden
+            content = {**golden.content, "removed": removed(known), "rules_version": rules.version}
+            commit.changes.append(Change("upsert", golden_id, content))

@@ -1,0 +1,92 @@
+"""A record as the core works on it: its folded state, standardised values and blocking keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mdm_stream.core.blocking import blocking_keys
+from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.fold import RecordState, state_to_wire
+from mdm_stream.core.model import MatchValues, Standardised, Version, split_ref, version_order
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.standardise import standardise_record
+
+REVISION_LENGTH = 16
+"""Hex digits of a revision. 64 bits: a revision is compared only with others of the same record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record key at one revision. Immutable, so it may be cached by ``(ref, revision)``.
+
+    ``revision`` is a digest of the state, so it is the same wherever the same events were folded. ``values`` and
+    ``match`` are aligned with the rule set's attributes and empty, like ``keys``, if the record is not live.
+    """
+
+    ref: str
+    revision: str
+    state: RecordState
+    values: tuple[Standardised, ...]
+    match: MatchValues
+    keys: tuple[str, ...]
+
+    @property
+    def live(self) -> bool:
+        """Whether the record exists now."""
+        return self.state.live
+
+    @property
+    def born_at_us(self) -> int:
+        """The least event time ever delivered for the record key (0 if only verdicts were)."""
+        return self.state.born_at_us or 0
+
+
+def build_record(rules: Ruleset, ref: str, state: RecordState) -> Record:
+    """Standardise a state and derive its blocking keys."""
+    revision = revision_of(state)
+    if not state.live:
+        return Record(ref, revision, state, (), (), ())
+    values = standardise_record(rules, split_ref(ref)[0], state.columns())
+    match = tuple(value.match for value in values)
+    return Record(ref, revision, state, values, match, blocking_keys(rules, match))
+
+
+def revision_of(state: RecordState) -> str:
+    """Return the revision of a state."""
+    return digest_of(state_to_wire(state))[:REVISION_LENGTH]
+
+
+def written_at(rules: Ruleset, record: Record, attribute: int) -> tuple[Version, int]:
+    """Return the version and event time that set an attribute of a live record.
+
+    Of several columns the newest write counts. An attribute that another one fills has that one's; an attribute
+    that no column of the record carries has the record's newest write.
+    """
+    state = record.state
+    if not state.patches and state.base is not None:
+        return state.base.version, state.base.event_time_us
+    source = rules.sources.get(split_ref(record.ref)[0])
+    present = state.columns()
+    newest = _newest(state, [c for c in _columns(rules, source, attribute) if c in present])
+    if newest is None:
+        name = rules.attributes[attribute].name
+        for position, other in enumerate(rules.attributes):
+            if name in other.fills.values():
+                newest = _newest(state, [c for c in _columns(rules, source, position) if c in present])
+                if newest is not None:
+                    break
+    return newest or _newest(state, list(present) or list(state.patches)) or (0, 0)
+
+
+def _columns(rules: Ruleset, source: object, attribute: int) -> tuple[str, ...]:
+    name = rules.attributes[attribute].name
+    mapping = getattr(source, "columns", None)
+    if not mapping:
+        return (name,)
+    columns: tuple[str, ...] = mapping.get(name, ())
+    return columns
+
+
+def _newest(state: RecordState, columns: list[str]) -> tuple[Version, int] | None:
+    writes = [write for column in columns if (write := state.written(column)) is not None]
+    return max(writes, key=lambda write: (version_order(write[0]), write[1]), default=None)

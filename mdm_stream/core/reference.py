@@ -1,0 +1,113 @@
+"""F, slow and obvious: the meaning of the whole system in one page.
+
+The incremental engine and the batch job must agree with this, byte for byte. It scores every candidate pair with the
+scalar functions, one at a time, and keeps nothing between calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from mdm_stream.core.cluster import connected
+from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
+from mdm_stream.core.fold import EMPTY, RecordState, fold_record, fold_verdict
+from mdm_stream.core.golden import resolve_component, review_item
+from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.record import Record, build_record
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.score import score_pair
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The state of one domain. ``crosswalk``: reference to golden id; ``golden``: golden id to JSON content;
+    ``review``: pair of references to JSON item. Each in the order of its keys.
+    """
+
+    crosswalk: dict[str, str]
+    golden: dict[str, Mapping[str, object]]
+    review: dict[tuple[str, str], dict[str, object]]
+
+
+def resolve(rules: Ruleset, events: Iterable[ChangeEvent]) -> Resolution:
+    """Return F of what was delivered: events in any order, with any repetition."""
+    return resolve_states(rules, fold_events(events))
+
+
+def fold_events(events: Iterable[ChangeEvent]) -> dict[str, RecordState]:
+    """Fold events to the state of each record key they name."""
+    states: dict[str, RecordState] = {}
+    for event in events:
+        if isinstance(event, RecordEvent):
+            states[event.ref] = fold_record(states.get(event.ref, EMPTY), event).state
+        else:
+            for ref in (event.a, event.b):
+                states[ref] = fold_verdict(states.get(ref, EMPTY), event, ref).state
+    return states
+
+
+def resolve_states(rules: Ruleset, states: Mapping[str, RecordState]) -> Resolution:
+    """Return F of folded states."""
+    records = {ref: build_record(rules, ref, state) for ref, state in sorted(states.items()) if state.live}
+    edges = _edges(rules, records)
+    links = [edge for edge in edges if edge.link]
+    components = connected(records, (edge.pair for edge in links))
+    component_of = {ref: position for position, members in enumerate(components) for ref in members}
+    links_of: dict[int, list[Edge]] = {}
+    for edge in links:
+        links_of.setdefault(component_of[edge.a], []).append(edge)
+
+    crosswalk: dict[str, str] = {}
+    golden: dict[str, Mapping[str, object]] = {}
+    review: dict[tuple[str, str], dict[str, object]] = {}
+    for position, members in enumerate(components):
+        component = resolve_component(rules, members, links_of.get(position, []), records)
+        for record in component.golden:
+            golden[record.golden_id] = record.content
+            crosswalk.update(dict.fromkeys(record.members, record.golden_id))
+        for refusal in component.clustering.refused:
+            review[refusal.edge.pair] = review_item(rules, refusal.edge, refusal.reason)
+    for edge in edges:
+        if not edge.link and crosswalk[edge.a] != crosswalk[edge.b]:
+            review[edge.pair] = review_item(rules, edge, "score")
+    return Resolution(dict(sorted(crosswalk.items())), dict(sorted(golden.items())), dict(sorted(review.items())))
+
+
+def _edges(rules: Ruleset, records: Mapping[str, Record]) -> list[Edge]:
+    """Return every pair that is decided LINK or REVIEW, in pair order."""
+    edges = []
+    candidates = _candidate_pairs(rules, records)
+    for a, b in sorted(candidates | _verdict_pairs(records)):
+        verdict = verdict_on(records[a].state, b)
+        if verdict == "link":
+            edges.append(verdict_edge((a, b)))
+        elif verdict == "none" and (a, b) in candidates:
+            score = score_pair(rules, records[a].match, records[b].match)
+            if score is not None:
+                edges.append(scored_edge((a, b), score))
+    return edges
+
+
+def _blocks(records: Mapping[str, Record]) -> dict[str, list[str]]:
+    blocks: dict[str, list[str]] = {}
+    for ref, record in records.items():
+        for key in record.keys:
+            blocks.setdefault(key, []).append(ref)
+    return blocks
+
+
+def _candidate_pairs(rules: Ruleset, records: Mapping[str, Record]) -> set[tuple[str, str]]:
+    return {
+        ordered(a, b)
+        for members in _blocks(records).values()
+        if len(members) <= rules.max_block_size
+        for a, b in combinations(members, 2)
+    }
+
+
+def _verdict_pairs(records: Mapping[str, Record]) -> set[tuple[str, str]]:
+    return {
+        ordered(ref, other) for ref, record in records.items() for other in record.state.verdicts if other in records
+    }

@@ -1,0 +1,320 @@
+"""One micro-batch: read, plan, commit.
+
+The batch is folded to one change a record; everything it touches is read in a handful of round trips; all its candidate
+pairs are scored at once; each group of records that depend on each other is committed atomically, or found to rest on
+something that has changed meanwhile and tried again. There are no locks: a conflict means that somebody else got
+through.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from mdm_stream.config import EngineSettings
+from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_on
+from mdm_stream.core.fold import EMPTY, Folded, RecordState, fold_record, fold_verdict
+from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.plan import (
+    ABSENT,
+    Batch,
+    BlockView,
+    Commit,
+    Revision,
+    block_view,
+    candidates,
+    members_read_max,
+    plan_commits,
+    revisions_by_key,
+    verdict_links,
+)
+from mdm_stream.core.record import Record, build_record, revision_of
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.score import score_pairs
+from mdm_stream.engine.cache import RecordCache
+from mdm_stream.errors import TransientError
+from mdm_stream.index.port import Block, Index
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class BatchReport:
+    """What became of a batch.
+
+    ``failed`` holds the positions (in the batch) of events that could not be committed for now; everything else is
+    applied. ``absorbed`` events changed nothing (duplicates and stale ones); ``collisions`` met another event of the
+    same version. ``conflicts`` counts commits that had to be planned again; ``pairs`` the candidate pairs scored.
+    """
+
+    events: int = 0
+    absorbed: int = 0
+    collisions: int = 0
+    pairs: int = 0
+    conflicts: int = 0
+    reevaluated: int = 0
+    changes: int = 0
+    failed: list[int] = field(default_factory=list)
+    cause: str = ""
+
+    def add(self, other: BatchReport) -> None:
+        """Add another report's counts (not its failures) to this one."""
+        for name in ("events", "absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class StaleReadError(TransientError):
+    """Two reads of one batch contradict each other, because somebody else wrote between them."""
+
+
+class Engine:
+    """Applies change events of one domain to an index.
+
+    Safe to run any number of at once on one index, in threads, processes or machines; one instance is for one thread.
+    ``sleep`` and ``jitter`` (a number in 0..1) are there for tests.
+    """
+
+    def __init__(
+        self,
+        rules: Ruleset,
+        index: Index,
+        settings: EngineSettings | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._rules = rules
+        self._index = index
+        self._settings = settings or EngineSettings()
+        self._cache = RecordCache(self._settings.record_cache_size)
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def process(self, events: Sequence[ChangeEvent]) -> BatchReport:
+        """Apply a batch of events, and then a bounded number of queued re-evaluations.
+
+        Idempotent, and independent of the order of ``events``. A fault that outlives its retries leaves the events
+        concerned in ``failed``; nothing is raised for it, as the rest of the batch is applied.
+        """
+        report = BatchReport(events=len(events))
+        self._apply(events, [], report)
+        if not report.failed:
+            self._reevaluate(self._settings.reevaluations_max, report)
+        return report
+
+    def drain(self) -> BatchReport:
+        """Work off the whole re-evaluation queue: afterwards, if nobody else writes, the state equals F."""
+        report = BatchReport()
+        while self._reevaluate(self._settings.reevaluations_max, report):
+            pass
+        return report
+
+    def _reevaluate(self, limit: int, report: BatchReport) -> int:
+        """Re-evaluate up to ``limit`` queued records; return how many there were. Faults leave them queued."""
+        queued = self._retried(lambda: self._index.pending(limit))
+        if queued:
+            before = len(report.failed)
+            self._apply([], queued, report)
+            if len(report.failed) > before or report.cause:
+                return 0
+            report.reevaluated += len(queued)
+        return len(queued)
+
+    def _apply(self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport) -> None:
+        """Try the batch until every group is committed or its attempts are used up."""
+        waiting = list(range(len(events)))
+        first = True
+        faults = 0
+        for attempt in range(self._settings.commit_attempts_max):
+            if not waiting and not queued:
+                return
+            if attempt:
+                self._back_off(attempt)
+            try:
+                open_refs = self._attempt([events[i] for i in waiting], queued, report, count=first)
+            except StaleReadError:
+                report.conflicts += 1
+                continue
+            except TransientError as error:
+                faults += 1
+                report.cause = str(error)
+                if faults >= self._settings.transient_attempts_max:
+                    break
+                continue
+            first, faults, report.cause = False, 0, ""
+            waiting = [i for i in waiting if not open_refs.isdisjoint(_refs_of(events[i]))]
+            queued = [ref for ref in queued if ref in open_refs]
+        if waiting or queued:
+            report.failed += waiting
+            report.cause = report.cause or "the records kept changing under this batch"
+
+    def _attempt(
+        self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport, *, count: bool
+    ) -> set[str]:
+        """Read, plan and commit once; return the references whose group met a conflict."""
+        revisions = self._fold(events, queued, report if count else BatchReport())
+        if not revisions:
+            return set()
+        commits = self._plan(revisions, report)
+        outcomes = self._index.commit(commits)
+        self._cache.put(revision.after for revision in revisions)
+        open_refs: set[str] = set()
+        for commit, outcome in zip(commits, outcomes, strict=True):
+            if outcome.conflicts:
+                report.conflicts += 1
+                open_refs.update(commit.refs)
+            else:
+                report.changes += len(commit.changes)
+        return open_refs
+
+    def _fold(self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport) -> list[Revision]:
+        """Fold the events over the records as they are now; keep what changes and what waits for re-evaluation."""
+        refs = list(dict.fromkeys([ref for event in events for ref in _refs_of(event)] + list(queued)))
+        held = self._index.read_records(refs)
+        states: dict[str, RecordState] = {}
+        for event in events:
+            effect = False
+            for ref in _refs_of(event):
+                state = states[ref] if ref in states else (held[ref].state if ref in held else EMPTY)
+                folded = _folded(state, event, ref)
+                states[ref] = folded.state
+                report.collisions += int(folded.collided)
+                effect = effect or folded.state is not state
+            report.absorbed += int(not effect)
+        revisions = []
+        waiting = set(queued)
+        for ref in refs:
+            before = held.get(ref)
+            state = states.get(ref, before.state if before else EMPTY)
+            if before is not None and state is before.state:
+                if ref in waiting:
+                    revisions.append(Revision(before, before))
+            elif before is None or revision_of(state) != before.revision:
+                revisions.append(Revision(before, build_record(self._rules, ref, state)))
+        return revisions
+
+    def _plan(self, revisions: list[Revision], report: BatchReport) -> list[Commit]:
+        """Read what the batch touches, score its pairs, and plan its commits."""
+        by_key = revisions_by_key(revisions)
+        members_max = members_read_max(self._rules, revisions)
+        blocks = _views(self._index.read_blocks(list(by_key), members_max), by_key)
+        mates = candidates(self._rules, revisions, blocks)
+        mine = {revision.ref: revision.after for revision in revisions}
+        partners = _verdict_partners(revisions)
+        records = {**self._load(mates, partners), **mine}
+        live = {ref: record for ref, record in records.items() if record.live}
+        edges = self._score(mates, live, report) + verdict_links(revisions, live)
+
+        linked = {ref for edge in edges if edge.link for ref in edge.pair}
+        near = self._index.read_neighbourhood(list({**mine, **dict.fromkeys(sorted(linked))}))
+        members = {ref for component in near.components.values() for ref in component.members}
+        missing = sorted(members - records.keys())
+        live.update({ref: record for ref, record in self._index.read_records(missing).items() if record.live})
+        _require_consistent(linked, members, near.component_of, live, mine)
+        return plan_commits(
+            Batch(
+                rules=self._rules,
+                revisions=revisions,
+                blocks=blocks,
+                edges=edges,
+                component_of=near.component_of,
+                components=near.components,
+                reviews=near.reviews,
+                records=live,
+                partners={ref: records[ref].revision if ref in records else ABSENT for ref in partners},
+            )
+        )
+
+    def _load(self, mates: Mapping[str, Mapping[str, str]], partners: Iterable[str]) -> dict[str, Record]:
+        """Return all candidates and verdict partners, from the cache where it holds them at the right revision."""
+        wanted: dict[str, str] = {}
+        for found in mates.values():
+            wanted.update(found)
+        records: dict[str, Record] = {}
+        missing = [ref for ref in partners if ref not in wanted]
+        for ref, revision in wanted.items():
+            record = self._cache.get(ref, revision)
+            if record is None:
+                missing.append(ref)
+            else:
+                records[ref] = record
+        loaded = self._index.read_records(missing)
+        self._cache.put(loaded.values())
+        records.update(loaded)
+        return records
+
+    def _score(
+        self, mates: Mapping[str, Mapping[str, str]], live: Mapping[str, Record], report: BatchReport
+    ) -> list[Edge]:
+        """Score every candidate pair of the batch in bulk; return the edges."""
+        pairs = sorted({ordered(ref, mate) for ref, found in mates.items() for mate in found if mate in live})
+        pairs = [pair for pair in pairs if verdict_on(live[pair[0]].state, pair[1]) == "none"]
+        report.pairs += len(pairs)
+        if not pairs:
+            return []
+        refs = list(dict.fromkeys(ref for pair in pairs for ref in pair))
+        position = {ref: i for i, ref in enumerate(refs)}
+        left = np.fromiter((position[a] for a, _ in pairs), dtype=np.int64, count=len(pairs))
+        right = np.fromiter((position[b] for _, b in pairs), dtype=np.int64, count=len(pairs))
+        scores = score_pairs(self._rules, [live[ref].match for ref in refs], left, right)
+        return [scored_edge(pairs[i], score) for i, score in scores]
+
+    def _retried(self, call: Callable[[], T]) -> T:
+        for attempt in range(1, self._settings.transient_attempts_max):
+            try:
+                return call()
+            except TransientError:
+                self._back_off(attempt)
+        return call()
+
+    def _back_off(self, attempt: int) -> None:
+        """Sleep with full jitter: a random time up to an exponentially growing, bounded ceiling."""
+        ceiling_ms = min(self._settings.backoff_ms_max, self._settings.backoff_ms_base * 2 ** (attempt - 1))
+        self._sleep(self._jitter() * ceiling_ms / 1000)
+
+
+def _refs_of(event: ChangeEvent) -> tuple[str, ...]:
+    return (event.ref,) if isinstance(event, RecordEvent) else (event.a, event.b)
+
+
+def _folded(state: RecordState, event: ChangeEvent, ref: str) -> Folded:
+    return fold_record(state, event) if isinstance(event, RecordEvent) else fold_verdict(state, event, ref)
+
+
+def _views(blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]]) -> dict[str, BlockView]:
+    return {
+        key: block_view(blocks[key].stamp, blocks[key].members, blocks[key].size, key, sharers)
+        for key, sharers in by_key.items()
+    }
+
+
+def _verdict_partners(revisions: Sequence[Revision]) -> list[str]:
+    """Return the records outside the batch that stand under a LINK verdict with one in it."""
+    mine = {revision.ref for revision in revisions}
+    return sorted(
+        {
+            other
+            for revision in revisions
+            for other in revision.after.state.verdicts
+            if other not in mine and verdict_on(revision.after.state, other) == "link"
+        }
+    )
+
+
+def _require_consistent(
+    linked: set[str],
+    members: set[str],
+    component_of: Mapping[str, str],
+    live: Mapping[str, Record],
+    mine: Mapping[str, Record],
+) -> None:
+    """Refuse to plan on reads that contradict each other; the commit would meet a conflict anyway."""
+    if any(ref not in component_of and ref not in mine for ref in linked):
+        raise StaleReadError("a linked record has no component any more")
+    if any(ref not in live and ref not in mine for ref in members):
+        raise StaleReadError("a component's member is not live any more")

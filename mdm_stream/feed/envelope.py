@@ -1,0 +1,51 @@
+"""Feed messages: CloudEvents envelopes of golden changes and quarantine reports, as bytes and back."""
+
+from __future__ import annotations
+
+import orjson
+
+from mdm_stream.contracts.golden import QUARANTINED, RETIRED, UPSERTED, FeedEnvelope, QuarantinedEvent
+from mdm_stream.core.golden import format_time
+from mdm_stream.errors import TerminalError
+from mdm_stream.index.port import OutboxEntry
+
+SOURCE = "mdm-stream"
+
+
+def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
+    """Return ``(partition key, message)`` of an outbox entry: the same bytes whenever the entry is read again."""
+    content = orjson.loads(entry.content)
+    committed_at = format_time(entry.committed_at_us)
+    data = {**content, "epoch": entry.epoch, "sequence": entry.sequence, "committed_at": committed_at}
+    message = {
+        "specversion": "1.0",
+        "id": f"{content['domain']}/{entry.epoch}/{entry.sequence}",
+        "source": f"{SOURCE}/{content['domain']}",
+        "type": UPSERTED if content["op"] == "upsert" else RETIRED,
+        "subject": content["golden_id"],
+        "time": committed_at,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    return content["golden_id"], orjson.dumps(message)
+
+
+def quarantine_message(event: QuarantinedEvent) -> tuple[str, bytes]:
+    """Return ``(partition key, message)`` that reports a rejected event."""
+    message = FeedEnvelope(
+        id=f"quarantine/{event.quarantine_id}",
+        source=f"{SOURCE}/quarantine",
+        type=QUARANTINED,
+        subject=event.quarantine_id,
+        time=event.quarantined_at,
+        data=event,
+    )
+    return event.quarantine_id, message.model_dump_json().encode()
+
+
+def parse_message(raw: bytes) -> FeedEnvelope:
+    """Return a feed message; ``TerminalError`` if it is none."""
+    try:
+        return FeedEnvelope.model_validate_json(raw)
+    except ValueError as error:
+        raise TerminalError("this is not a message of the golden feed; read the stream that the feed is on") from error

@@ -1,0 +1,98 @@
+"""From the outbox to the golden feed: publish, then acknowledge. A crash in between publishes again, never loses."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.feed.envelope import change_message
+from mdm_stream.index.port import Outbox
+
+Message = tuple[str, bytes]
+"""A partition key and the bytes of one feed message."""
+
+RECORDS_PER_CALL_MAX = 500
+BYTES_PER_CALL_MAX = 5 * 1024 * 1024
+"""PutRecords takes 500 records and 5 MiB, partition keys included."""
+
+ATTEMPTS_MAX = 8
+BACKOFF_MS_BASE = 25
+BACKOFF_MS_MAX = 2_000
+_TERMINAL_CODES = frozenset(
+    {"ResourceNotFoundException", "InvalidArgumentException", "AccessDeniedException", "ValidationException"}
+)
+
+
+class FeedPublisher:
+    """Puts messages on the feed's Kinesis stream, synchronously.
+
+    Entries that Kinesis refuses are sent again with full jitter; the order between messages may change by that, which
+    readers of the feed allow for. A fault that outlives its attempts is a ``TransientError``.
+    """
+
+    def __init__(self, client: Any, stream: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._stream = stream
+        self._sleep = sleep
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """Put all messages; when this returns, Kinesis has accepted every one."""
+        for chunk in _chunks(messages):
+            waiting = chunk
+            for attempt in range(ATTEMPTS_MAX):
+                waiting = self._put(waiting)
+                if not waiting:
+                    break
+                ceiling_ms = min(BACKOFF_MS_MAX, BACKOFF_MS_BASE * 2**attempt)
+                self._sleep(random.random() * ceiling_ms / 1000)  # noqa: S311 - jitter, no secret
+            if waiting:
+                raise TransientError(f"Kinesis stream {self._stream} keeps refusing {len(waiting)} feed messages")
+
+    def _put(self, messages: list[Message]) -> list[Message]:
+        """Send once; return the messages that were not accepted."""
+        try:
+            reply = self._client.put_records(
+                StreamName=self._stream,
+                Records=[{"PartitionKey": key, "Data": data} for key, data in messages],
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _TERMINAL_CODES:
+                raise TerminalError(f"Kinesis stream {self._stream} cannot be written: {error}") from error
+            return messages
+        except BotoCoreError:
+            return messages
+        if not reply["FailedRecordCount"]:
+            return []
+        return [m for m, result in zip(messages, reply["Records"], strict=True) if result.get("ErrorCode")]
+
+
+def publish_outbox(outbox: Outbox, publisher: FeedPublisher, limit: int = RECORDS_PER_CALL_MAX) -> list[int]:
+    """Publish everything in the outbox; return the commit times (microseconds) of the changes published.
+
+    Several may do so at once: a change may then be published twice.
+    """
+    committed_at_us: list[int] = []
+    while entries := outbox.read(limit):
+        publisher.publish([change_message(entry) for entry in entries])
+        outbox.acknowledge(entries)
+        committed_at_us += [entry.committed_at_us for entry in entries]
+    return committed_at_us
+
+
+def _chunks(messages: Sequence[Message]) -> list[list[Message]]:
+    """Cut messages into calls that PutRecords takes."""
+    chunks: list[list[Message]] = []
+    size = BYTES_PER_CALL_MAX + 1
+    for key, data in messages:
+        weight = len(data) + len(key.encode())
+        if size + weight > BYTES_PER_CALL_MAX or len(chunks[-1]) >= RECORDS_PER_CALL_MAX:
+            chunks.append([])
+            size = 0
+        chunks[-1].append((key, data))
+        size += weight
+    return chunks

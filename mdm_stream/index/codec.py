@@ -1,0 +1,114 @@
+"""How records, edges and components are written in an index: compact, and the same bytes for the same thing.
+
+A record is its revision (16 characters) followed by JSON; a component is a stamp (set by the commit script) followed by
+MessagePack, which the Lua scripts can read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+import orjson
+
+from mdm_stream.core.edges import Edge
+from mdm_stream.core.fold import state_from_wire, state_to_wire
+from mdm_stream.core.model import MISSING, Standardised
+from mdm_stream.core.plan import HeldComponent, HeldGolden
+from mdm_stream.core.record import REVISION_LENGTH, Record
+
+STAMP_LENGTH = 16
+"""Digits of a stamp, zero-padded, so that it can be cut off the front of a component."""
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the stored form of a record."""
+    body = [state_to_wire(record.state), [_value_to_wire(value) for value in record.values], record.keys]
+    return record.revision.encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def decode_record(ref: str, stored: bytes) -> Record:
+    """Return a record of its stored form."""
+    state, values, keys = orjson.loads(stored[REVISION_LENGTH:])
+    standardised = tuple(map(_value_from_wire, values))
+    return Record(
+        ref,
+        stored[:REVISION_LENGTH].decode(),
+        state_from_wire(state),
+        standardised,
+        tuple(value.match for value in standardised),
+        tuple(keys),
+    )
+
+
+def _value_to_wire(value: Standardised) -> object:
+    if value.value is None:
+        return None
+    if value.valid and isinstance(value.value, str) and value.value == value.match:
+        return value.value
+    return [value.value, value.match, int(value.valid)]
+
+
+def _value_from_wire(wire: Any) -> Standardised:
+    if wire is None:
+        return MISSING
+    if isinstance(wire, str):
+        return Standardised(wire, wire)
+    value, match, valid = wire
+    return Standardised(_frozen(value), _frozen(match), bool(valid))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def edge_to_wire(edge: Edge) -> list[object]:
+    """Return an edge as a flat list."""
+    return [edge.a, edge.b, edge.link, edge.weight, edge.confidence, edge.rule, edge.levels]
+
+
+def encode_edge(edge: Edge) -> bytes:
+    """Return the stored form of a REVIEW edge."""
+    return orjson.dumps(edge_to_wire(edge))
+
+
+def decode_edge(stored: bytes) -> Edge:
+    """Return an edge of its stored form."""
+    return Edge(*orjson.loads(stored))
+
+
+def encode_component(component: HeldComponent) -> bytes:
+    """Return the stored form of a component without its stamp. Members come first: the Lua scripts read them."""
+    position = {ref: i for i, ref in enumerate(component.members)}
+    packed: bytes = msgpack.packb(
+        [
+            component.members,
+            [[position[e.a], position[e.b], e.weight, e.confidence, e.rule, e.levels] for e in component.links],
+            [[g.golden_id, g.digest, [position[ref] for ref in g.members]] for g in component.golden],
+            [[position[a], position[b]] for a, b in component.refused],
+        ]
+    )
+    return packed
+
+
+def decode_component(stored: bytes) -> HeldComponent:
+    """Return a component of its stored form, stamp included."""
+    members, links, golden, refused = msgpack.unpackb(stored[STAMP_LENGTH:])
+    return HeldComponent(
+        stored[:STAMP_LENGTH].decode(),
+        tuple(members),
+        tuple(Edge(members[a], members[b], True, w, c, rule, levels) for a, b, w, c, rule, levels in links),
+        tuple(HeldGolden(g, digest, tuple(members[i] for i in refs)) for g, digest, refs in golden),
+        tuple((members[a], members[b]) for a, b in refused),
+    )
+
+
+def encode_pair(a: str, b: str) -> str:
+    """Return a pair of references as one field name: a JSON list, so that no reference can break it."""
+    return orjson.dumps([a, b]).decode()
+
+
+def decode_pair(text: str | bytes) -> tuple[str, str]:
+    """Return the pair of a field name."""
+    a, b = orjson.loads(text)
+    return a, b

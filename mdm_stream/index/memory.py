@@ -1,0 +1,177 @@
+"""The index in this process's memory: for notebooks and fast tests. Passes the same contract as the Redis index."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from threading import Lock
+
+import orjson
+
+from mdm_stream.core.edges import Edge
+from mdm_stream.core.golden import review_item
+from mdm_stream.core.plan import ABSENT, Commit, HeldComponent
+from mdm_stream.core.record import Record
+from mdm_stream.core.reference import Resolution
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry
+
+
+class MemoryIndex:
+    """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain in memory.
+
+    Thread safe: every operation holds one lock.
+    """
+
+    def __init__(self, rules: Ruleset) -> None:
+        self.counters = IndexCounters()
+        self.epoch = 1
+        self._rules = rules
+        self._lock = Lock()
+        self._clock = 0
+        self._sequence = 0
+        self._records: dict[str, Record] = {}
+        self._blocks: dict[str, tuple[str, dict[str, str]]] = {}
+        self._component_of: dict[str, str] = {}
+        self._components: dict[str, HeldComponent] = {}
+        self._edges: dict[str, dict[str, Edge]] = {}
+        self._crosswalk: dict[str, str] = {}
+        self._golden: dict[str, bytes] = {}
+        self._review: dict[tuple[str, str], bytes] = {}
+        self._pending: set[str] = set()
+        self._outbox: dict[int, OutboxEntry] = {}
+
+    def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
+        """Return the records of ``refs`` that are known."""
+        with self._lock:
+            return {ref: self._records[ref] for ref in refs if ref in self._records}
+
+    def read_blocks(self, keys: Sequence[str], members_max: int) -> dict[str, Block]:
+        """Return the block of every key."""
+        found = {}
+        with self._lock:
+            for key in keys:
+                stamp, members = self._blocks.get(key, (ABSENT, {}))
+                found[key] = Block(stamp, len(members), dict(members) if len(members) <= members_max else None)
+        return found
+
+    def read_neighbourhood(self, refs: Sequence[str]) -> Neighbourhood:
+        """Return components and REVIEW edges around ``refs``."""
+        with self._lock:
+            component_of = {ref: self._component_of[ref] for ref in refs if ref in self._component_of}
+            components = {i: self._components[i] for i in set(component_of.values())}
+            around = {*refs, *(ref for component in components.values() for ref in component.members)}
+            reviews = {ref: list(self._edges[ref].values()) for ref in around if ref in self._edges}
+        return Neighbourhood(component_of, components, reviews)
+
+    def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
+        """Apply each commit wholly or not at all, in order."""
+        with self._lock:
+            return [self._commit(commit) for commit in commits]
+
+    def pending(self, limit: int) -> list[str]:
+        """Return up to ``limit`` references that wait for re-evaluation."""
+        with self._lock:
+            return sorted(self._pending)[:limit]
+
+    def read(self, limit: int) -> list[OutboxEntry]:
+        """Return the oldest outbox entries, in sequence order."""
+        with self._lock:
+            return [self._outbox[sequence] for sequence in sorted(self._outbox)[:limit]]
+
+    def acknowledge(self, entries: Sequence[OutboxEntry]) -> None:
+        """Remove published entries. Idempotent."""
+        with self._lock:
+            for entry in entries:
+                self._outbox.pop(entry.sequence, None)
+
+    def snapshot(self) -> Resolution:
+        """Return the whole state of the domain."""
+        with self._lock:
+            return Resolution(
+                dict(sorted(self._crosswalk.items())),
+                {golden_id: orjson.loads(self._golden[golden_id]) for golden_id in sorted(self._golden)},
+                {pair: orjson.loads(self._review[pair]) for pair in sorted(self._review)},
+            )
+
+    def _commit(self, commit: Commit) -> CommitOutcome:
+        conflicts = self._conflicts(commit)
+        if conflicts:
+            return CommitOutcome(tuple(sorted(conflicts)))
+        self._clock += 1
+        stamp = f"{self._clock:016d}"
+        self._records.update((record.ref, record) for record in commit.put_records)
+        self._write_blocks(commit, stamp)
+        self._write_components(commit, stamp)
+        self._write_results(commit)
+        return CommitOutcome()
+
+    def _conflicts(self, commit: Commit) -> set[str]:
+        found = set()
+        for ref, revision in commit.expect_records.items():
+            record = self._records.get(ref)
+            if (ABSENT if record is None else record.revision) != revision:
+                found.add("record")
+        for component_id, stamp in commit.expect_components.items():
+            component = self._components.get(component_id)
+            if (ABSENT if component is None else component.stamp) != stamp:
+                found.add("component")
+        for key, stamp in commit.expect_blocks.items():
+            if self._blocks.get(key, (ABSENT,))[0] != stamp:
+                found.add("block")
+        limit = self._rules.max_block_size
+        for key, growth in commit.expect_suspended.items():
+            size = len(self._blocks[key][1]) if key in self._blocks else 0
+            if size <= limit or size + growth <= limit:
+                found.add("suspended")
+        return found
+
+    def _write_blocks(self, commit: Commit, stamp: str) -> None:
+        for key, members in commit.put_blocks.items():
+            self._blocks[key] = (stamp, {**self._blocks.get(key, (stamp, {}))[1], **members})
+        for key, refs in commit.drop_blocks.items():
+            left = {ref: r for ref, r in self._blocks.get(key, (stamp, {}))[1].items() if ref not in set(refs)}
+            if left:
+                self._blocks[key] = (stamp, left)
+            else:
+                self._blocks.pop(key, None)
+
+    def _write_components(self, commit: Commit, stamp: str) -> None:
+        for component_id, c in commit.put_components.items():
+            self._components[component_id] = HeldComponent(stamp, c.members, c.links, c.golden, c.refused)
+        for component_id in commit.drop_components:
+            self._components.pop(component_id, None)
+        self._component_of.update(commit.component_of)
+        for ref in commit.drop_refs:
+            self._component_of.pop(ref, None)
+
+    def _write_results(self, commit: Commit) -> None:
+        self._crosswalk.update(commit.crosswalk)
+        for ref in commit.drop_refs:
+            self._crosswalk.pop(ref, None)
+        for golden_id, golden in commit.put_golden.items():
+            self._golden[golden_id] = orjson.dumps(golden.content)
+        for golden_id in commit.drop_golden:
+            self._golden.pop(golden_id, None)
+        self._write_edges(commit)
+        for pair, (edge, reason) in commit.put_review.items():
+            self._review[pair] = orjson.dumps(review_item(self._rules, edge, reason))
+        for pair in commit.drop_review:
+            self._review.pop(pair, None)
+        self._pending.difference_update(commit.dequeue)
+        self._pending.update(commit.enqueue)
+        for change in commit.changes:
+            self._sequence += 1
+            content = orjson.dumps({"op": change.op, **change.content})
+            self._outbox[self._sequence] = OutboxEntry(self.epoch, self._sequence, content, time.time_ns() // 1000)
+
+    def _write_edges(self, commit: Commit) -> None:
+        for edge in commit.put_edges:
+            self._edges.setdefault(edge.a, {})[edge.b] = edge
+            self._edges.setdefault(edge.b, {})[edge.a] = edge
+        for a, b in commit.drop_edges:
+            for end, other in ((a, b), (b, a)):
+                held = self._edges.get(end, {})
+                held.pop(other, None)
+                if not held:
+                    self._edges.pop(end, None)

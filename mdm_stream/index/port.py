@@ -1,0 +1,108 @@
+"""The index: what the engine reads and how it commits.
+
+Everything that one domain's state consists of, behind five operations. Two implementations pass the same contract
+tests: :mod:`mdm_stream.index.redis_index` and :mod:`mdm_stream.index.memory`.
+
+*Stamps* say whether something is still as it was read: a block or component carries the number of the commit that
+last changed it, as text; ``""`` stands for one that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mdm_stream.core.edges import Edge
+from mdm_stream.core.plan import Commit, HeldComponent
+from mdm_stream.core.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A blocking key's members as ``reference -> revision``; ``None`` if there are more than was asked for."""
+
+    stamp: str
+    size: int
+    members: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """The components of some records.
+
+    ``component_of`` has an entry for each record asked for that is live; ``components`` is keyed by component id;
+    ``reviews`` holds the REVIEW edges of the records asked for and of all members of those components, by reference.
+    """
+
+    component_of: Mapping[str, str]
+    components: Mapping[str, HeldComponent]
+    reviews: Mapping[str, Sequence[Edge]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOutcome:
+    """What became of one commit: ``conflicts`` is empty if it was applied, else it names what had changed."""
+
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A golden change that waits to be published. Its content is JSON without epoch, sequence and time.
+
+    ``committed_at_us`` is the index's own clock: information, never part of the state.
+    """
+
+    epoch: int
+    sequence: int
+    content: bytes
+    committed_at_us: int
+
+
+@dataclass(slots=True)
+class IndexCounters:
+    """What an index has done since it was opened: information for metrics, never part of the state."""
+
+    round_trips: int = 0
+    bytes_written: int = 0
+    bytes_read: int = 0
+    record_reads: int = field(default=0)
+
+
+class Index(Protocol):
+    """What the engine needs of an index. Vendor faults come out as ``TransientError`` or ``TerminalError``."""
+
+    counters: IndexCounters
+
+    def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
+        """Return the records of ``refs`` that are known (tombstones included)."""
+        ...
+
+    def read_blocks(self, keys: Sequence[str], members_max: int) -> dict[str, Block]:
+        """Return the block of every key; members are left out of blocks larger than ``members_max``."""
+        ...
+
+    def read_neighbourhood(self, refs: Sequence[str]) -> Neighbourhood:
+        """Return the components and REVIEW edges around live records."""
+        ...
+
+    def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
+        """Apply each commit wholly or not at all, in order; outcomes are aligned with ``commits``."""
+        ...
+
+    def pending(self, limit: int) -> list[str]:
+        """Return up to ``limit`` references that wait for re-evaluation, without taking them off the queue."""
+        ...
+
+
+class Outbox(Protocol):
+    """Golden changes that were committed and not yet acknowledged, under gap-free sequence numbers."""
+
+    def read(self, limit: int) -> list[OutboxEntry]:
+        """Return the oldest entries, in sequence order."""
+        ...
+
+    def acknowledge(self, entries: Sequence[OutboxEntry]) -> None:
+        """Forget entries that were published. Idempotent."""
+        ...

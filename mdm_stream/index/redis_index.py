@@ -1,0 +1,301 @@
+"""The index on Redis (7.0 or later, Valkey, ElastiCache; one node or Cluster).
+
+Every key of one domain starts with ``mdm:{NAMESPACE:DOMAIN}:``; the braces are a hash tag, so one domain lives in one
+slot and a script may touch any of its keys.
+
+=========  ======  ====================================================================
+key        type    holds
+=========  ======  ====================================================================
+``meta``   hash    ``rules`` (digest), ``epoch``, ``clock`` (stamps), ``sequence``
+``rec``    hash    reference -> revision and record (tombstones too)
+``b:KEY``  hash    reference -> revision of the members of a blocking key; ``""`` -> stamp
+``of``     hash    reference -> component id
+``comp``   hash    component id -> stamp and component
+``e:REF``  hash    other reference -> REVIEW edge
+``xw``     hash    reference -> golden id (the crosswalk)
+``gold``   hash    golden id -> golden record (JSON)
+``review`` hash    pair -> review item (JSON)
+``pend``   set     references that wait for re-evaluation
+``out``    stream  the outbox: ``EPOCH-SEQUENCE`` -> golden change (JSON)
+=========  ======  ====================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+import msgpack
+import orjson
+import redis
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    TryAgainError,
+)
+
+from mdm_stream.core.golden import review_item
+from mdm_stream.core.plan import Commit
+from mdm_stream.core.record import Record
+from mdm_stream.core.reference import Resolution
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.index.codec import (
+    decode_component,
+    decode_edge,
+    decode_pair,
+    decode_record,
+    encode_component,
+    encode_edge,
+    encode_pair,
+    encode_record,
+)
+from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry
+
+FIRST_EPOCH = 1
+_TRANSIENT = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    BusyLoadingError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+
+
+def key_prefix(namespace: str, domain: str) -> str:
+    """Return what every key of a domain starts with. The braces are Redis Cluster's hash tag."""
+    return f"mdm:{{{namespace}:{domain}}}:"
+
+
+class RedisIndex:
+    """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain on Redis.
+
+    ``client`` must answer bytes (``decode_responses=False``). Opening an index claims it for the rule set's digest;
+    an index that holds another rule set's state is refused with ``TerminalError``.
+    """
+
+    def __init__(self, client: redis.Redis, rules: Ruleset, namespace: str = "main") -> None:
+        self.counters = IndexCounters()
+        self._client = client
+        self._rules = rules
+        self._prefix = key_prefix(namespace, rules.domain)
+        self._meta = self._prefix + "meta"
+        self._shas: dict[str, str] = {}
+        self._epoch = self._claim()
+
+    def _claim(self) -> int:
+        with _translated():
+            pipe = self._client.pipeline(transaction=True)
+            pipe.hsetnx(self._meta, "rules", self._rules.digest)
+            pipe.hsetnx(self._meta, "epoch", FIRST_EPOCH)
+            pipe.hmget(self._meta, "rules", "epoch")
+            digest, epoch = pipe.execute()[2]
+        self.counters.round_trips += 1
+        if digest.decode() != self._rules.digest:
+            raise TerminalError(
+                f"the index of domain {self._rules.domain!r} was built with another rule set; "
+                "use that rule set, or start an empty index and replay the events into it"
+            )
+        return int(epoch)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that this index writes."""
+        return self._epoch
+
+    def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
+        """Return the records of ``refs`` that are known (tombstones included). One round trip."""
+        if not refs:
+            return {}
+        stored = self._call(lambda: self._client.hmget(self._prefix + "rec", list(refs)))
+        self.counters.record_reads += len(refs)
+        self.counters.bytes_read += sum(len(item) for item in stored if item)
+        return {ref: decode_record(ref, item) for ref, item in zip(refs, stored, strict=True) if item is not None}
+
+    def read_blocks(self, keys: Sequence[str], members_max: int) -> dict[str, Block]:
+        """Return the block of every key. One round trip."""
+        if not keys:
+            return {}
+        reply = self._script("read_blocks", members_max, msgpack.packb(list(keys)))
+        return {key: _block(item) for key, item in zip(keys, reply, strict=True)}
+
+    def read_neighbourhood(self, refs: Sequence[str]) -> Neighbourhood:
+        """Return components and REVIEW edges around ``refs``. One round trip."""
+        if not refs:
+            return Neighbourhood({}, {}, {})
+        ids, components, edges = self._script("read_neighbourhood", msgpack.packb(list(refs)))
+        return Neighbourhood(
+            {ref: item.decode() for ref, item in zip(refs, ids, strict=True) if item},
+            {
+                component_id.decode(): decode_component(stored)
+                for component_id, stored in zip(components[::2], components[1::2], strict=True)
+            },
+            {
+                ref.decode(): [decode_edge(item) for item in held]
+                for ref, held in zip(edges[::2], edges[1::2], strict=True)
+            },
+        )
+
+    def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
+        """Send every commit in one pipeline: one round trip; each is its own atomic script."""
+        payloads = [msgpack.packb(self._payload(commit), use_bin_type=False) for commit in commits]
+        self.counters.bytes_written += sum(map(len, payloads))
+
+        def send() -> list[Any]:
+            pipe = self._client.pipeline(transaction=False)
+            for payload in payloads:
+                pipe.evalsha(self._sha("commit"), 1, self._meta, payload)
+            results: list[Any] = pipe.execute(raise_on_error=False)
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+            return results
+
+        reply = self._call(self._with_scripts(send))
+        return [CommitOutcome(tuple(sorted({item.decode() for item in result}))) for result in reply]
+
+    def pending(self, limit: int) -> list[str]:
+        """Return up to ``limit`` references that wait for re-evaluation. One round trip."""
+        members = self._call(lambda: self._client.srandmember(self._prefix + "pend", limit))
+        return sorted(item.decode() for item in members)
+
+    def read(self, limit: int) -> list[OutboxEntry]:
+        """Return the oldest outbox entries, in sequence order. One round trip."""
+        entries = self._call(lambda: self._client.xrange(self._prefix + "out", count=limit))
+        found = []
+        for entry_id, fields in entries:
+            epoch, sequence = entry_id.decode().split("-")
+            found.append(OutboxEntry(int(epoch), int(sequence), fields[b"c"], int(fields[b"t"])))
+        return found
+
+    def acknowledge(self, entries: Sequence[OutboxEntry]) -> None:
+        """Remove published entries. Idempotent. One round trip."""
+        if entries:
+            ids = [f"{entry.epoch}-{entry.sequence}" for entry in entries]
+            self._call(lambda: self._client.xdel(self._prefix + "out", *ids))
+
+    def snapshot(self) -> Resolution:
+        """Return the whole state of the domain, read by scans: exact only while nobody writes."""
+        with _translated():
+            crosswalk = {
+                ref.decode(): g.decode() for ref, g in self._client.hscan_iter(self._prefix + "xw", count=1000)
+            }
+            golden = {
+                g.decode(): orjson.loads(content)
+                for g, content in self._client.hscan_iter(self._prefix + "gold", count=1000)
+            }
+            review = {
+                decode_pair(pair): orjson.loads(item)
+                for pair, item in self._client.hscan_iter(self._prefix + "review", count=1000)
+            }
+        return Resolution(dict(sorted(crosswalk.items())), dict(sorted(golden.items())), dict(sorted(review.items())))
+
+    def golden_of(self, refs: Sequence[str]) -> dict[str, str]:
+        """Return the golden ids of the live ones of ``refs``."""
+        if not refs:
+            return {}
+        found = self._call(lambda: self._client.hmget(self._prefix + "xw", list(refs)))
+        return {ref: item.decode() for ref, item in zip(refs, found, strict=True) if item is not None}
+
+    def golden_record(self, golden_id: str) -> dict[str, Any] | None:
+        """Return a golden record's content, or ``None`` if the id names no live one."""
+        content = self._call(lambda: self._client.hget(self._prefix + "gold", golden_id))
+        return None if content is None else orjson.loads(content)
+
+    def _payload(self, commit: Commit) -> dict[str, object]:
+        """Return a commit as the flat lists that ``commit.lua`` reads."""
+        dumps = orjson.dumps
+        return {
+            "rules": self._rules.digest,
+            "epoch": str(self._epoch),
+            "max_block_size": self._rules.max_block_size,
+            "expect_records": _flat(commit.expect_records),
+            "expect_components": _flat(commit.expect_components),
+            "expect_blocks": _flat(commit.expect_blocks),
+            "expect_suspended": _flat(commit.expect_suspended),
+            "put_records": [x for record in commit.put_records for x in (record.ref, encode_record(record))],
+            "put_blocks": [x for key, members in commit.put_blocks.items() for x in (key, _flat(members))],
+            "drop_blocks": _flat(commit.drop_blocks),
+            "put_components": [x for i, c in commit.put_components.items() for x in (i, encode_component(c))],
+            "drop_components": commit.drop_components,
+            "component_of": _flat(commit.component_of),
+            "crosswalk": _flat(commit.crosswalk),
+            "drop_refs": commit.drop_refs,
+            "put_golden": [x for i, golden in commit.put_golden.items() for x in (i, dumps(golden.content))],
+            "drop_golden": commit.drop_golden,
+            "put_edges": [
+                x for e in commit.put_edges for a, b in ((e.a, e.b), (e.b, e.a)) for x in (a, b, encode_edge(e))
+            ],
+            "drop_edges": [x for a, b in commit.drop_edges for x in (a, b, b, a)],
+            "put_review": [
+                x
+                for pair, (edge, reason) in commit.put_review.items()
+                for x in (encode_pair(*pair), dumps(review_item(self._rules, edge, reason)))
+            ],
+            "drop_review": [encode_pair(*pair) for pair in commit.drop_review],
+            "enqueue": commit.enqueue,
+            "dequeue": commit.dequeue,
+            "changes": [dumps({"op": change.op, **change.content}) for change in commit.changes],
+        }
+
+    def _sha(self, name: str) -> str:
+        """Return a script's SHA-1, loading it into the server on first use."""
+        if name not in self._shas:
+            text = files("mdm_stream.index").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+            sha: str | bytes = self._client.script_load(text)
+            self._shas[name] = sha.decode() if isinstance(sha, bytes) else sha
+        return self._shas[name]
+
+    def _script(self, name: str, *arguments: object) -> Any:
+        return self._call(self._with_scripts(lambda: self._client.evalsha(self._sha(name), 1, self._meta, *arguments)))
+
+    def _with_scripts(self, send: Callable[[], Any]) -> Callable[[], Any]:
+        """Load the scripts and send again if the server does not know them (it was restarted)."""
+
+        def attempt() -> Any:
+            try:
+                return send()
+            except NoScriptError:
+                self._shas.clear()
+                return send()
+
+        return attempt
+
+    def _call(self, send: Callable[[], Any]) -> Any:
+        self.counters.round_trips += 1
+        with _translated():
+            return send()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Translate Redis faults: what may pass is transient, what cannot is terminal."""
+    try:
+        yield
+    except _TRANSIENT as error:
+        raise TransientError(f"Redis did not take the call ({type(error).__name__}): {error}") from error
+    except RedisError as error:
+        raise TerminalError(f"Redis refused the call ({type(error).__name__}): {error}") from error
+
+
+def _block(item: list[Any]) -> Block:
+    if not item:
+        return Block("", 0, {})
+    if isinstance(item[0], int):
+        return Block(item[1].decode(), item[0], None)
+    texts = [text.decode() for text in item]
+    members = dict(zip(texts[::2], texts[1::2], strict=True))
+    stamp = members.pop("")
+    return Block(stamp, len(members), members)
+
+
+def _flat(mapping: dict[str, Any]) -> list[Any]:
+    return [item for pair in mapping.items() for item in pair]

@@ -1,0 +1,68 @@
+"""The engine's state is F of what was delivered, on every index."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_world import HISTORIES, small_rules
+
+from mdm_stream.core.reference import resolve
+from mdm_stream.engine.batch import Engine
+from mdm_stream.index.memory import MemoryIndex
+from mdm_stream.index.redis_index import RedisIndex
+
+
+def deliver(index, rules, events, batch_size):
+    """Run the engine over the events in batches, then drain the re-evaluation queue."""
+    engine = Engine(rules, index, sleep=lambda _: None)
+    for start in range(0, len(events), batch_size):
+        report = engine.process(events[start : start + batch_size])
+        assert not report.failed, report.cause
+    engine.drain()
+
+
+WORLDS = [
+    small_rules(),
+    small_rules(max_block_size=3, max_cluster_size=2),
+    small_rules(exclusive=(2,)),
+    small_rules(2, 9),
+]
+
+
+@given(history=HISTORIES, batch_size=st.integers(1, 12), world=st.sampled_from(WORLDS), seed=st.integers(0, 99))
+@settings(max_examples=300, deadline=None)
+def test_state_equals_the_reference_in_memory(history, batch_size, world, seed):
+    """Any history, redelivered in another order and in any batches, gives exactly the reference's state."""
+    expected = resolve(world, history)
+    index = MemoryIndex(world)
+    deliver(index, world, history, batch_size)
+    assert index.snapshot() == expected
+    again = history * 2
+    random.Random(seed).shuffle(again)
+    deliver(index, world, again, batch_size)
+    assert index.snapshot() == expected
+    shuffled = MemoryIndex(world)
+    deliver(shuffled, world, again, batch_size)
+    assert shuffled.snapshot() == expected
+
+
+@given(history=HISTORIES, batch_size=st.integers(1, 12), world=st.sampled_from(WORLDS))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_state_equals_the_reference_on_redis(redis_client, history, batch_size, world):
+    """The same on a real Redis, and deleting every record leaves nothing but tombstones behind."""
+    redis_client.flushdb()  # Hypothesis calls this many times on one fixture
+    index = RedisIndex(redis_client, world)
+    deliver(index, world, history, batch_size)
+    assert index.snapshot() == resolve(world, history)
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+def test_an_empty_batch_changes_nothing(kind, redis_client):
+    """A batch without events is no error and commits nothing."""
+    rules = small_rules()
+    index = MemoryIndex(rules) if kind == "memory" else RedisIndex(redis_client, rules)
+    report = Engine(rules, index).process([])
+    assert (report.events, report.changes, report.failed) == (0, 0, [])
