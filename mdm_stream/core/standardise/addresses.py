@@ -1,0 +1,158 @@
+"""Street lines of postal addresses."""
+
+from __future__ import annotations
+
+import re
+
+from mdm_stream.core.model import Standardised
+from mdm_stream.core.standardise.spec import Options
+from mdm_stream.core.standardise.text import fold, table_rows, words
+
+# A slash between numbers separates a unit from a house number (4/12 High St, as Australians write), a hyphen
+# makes a range; both are lost once punctuation becomes space, so they are seen to first.
+_UNIT_SLASH = re.compile(r"(?<![\w/-])(\d{1,4}[a-z]?)\s*/\s*(?=\d+[a-z]?\b(?!\s*/))")
+_RANGE = re.compile(r"(?<=\d)\s*-\s*(?=\d)")
+_HASH = re.compile(r"#\s*(?=\w)")
+_PO_BOX = re.compile(
+    r"\b(?:(?:g\.?\s?)?p\.?\s?o\.?\s?b(?:ox)?\b\.?|post(?:al)?\s+(?:office\s+)?box\b|(?:locked|private)\s+bag\b"
+    r"|postfach\b|postbus\b|boite\s+postale\b|b\.?p\.?(?=\s*\d)|apartado(?:\s+postal)?\b|casella\s+postale\b)"
+    r"\s*(?:no\b\.?|nr\b\.?|#)?\s*"
+)
+_SPANISH_STREET = re.compile(r"\bc/\s*(?=\w)")
+_ITALIAN_ABBREVIATION = re.compile(r"\b(?:(p)\.\s?zza|(v)\.\s?le|(c)\.\s?so)\b")
+_ITALIAN_WORDS = ("piazza", "viale", "corso")
+_STREET_SUFFIX = re.compile(r"([^\W\d_]{3,})(?:strasse|straat|str)")
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
+_RANGE_MARK = "\ue000"  # private use: survives `words`, which would make a hyphen a space
+
+
+def _canonical_words() -> dict[str, str]:
+    return {word: short for short, spellings in table_rows("street_words.csv") for word in [short, *spellings.split()]}
+
+
+_CANONICAL = _canonical_words()
+_KINDS = frozenset(_CANONICAL.values())
+_UNITS = {
+    "apartment": "unit", "apt": "unit", "appartement": "unit", "appt": "unit", "flat": "unit", "unit": "unit",
+    "suite": "unit", "ste": "unit", "room": "unit", "rm": "unit", "villa": "unit", "wohnung": "unit", "whg": "unit",
+    "floor": "level", "fl": "level", "flr": "level", "level": "level", "lvl": "level", "etage": "level",
+    "building": "bldg", "bldg": "bldg", "block": "blk", "blk": "blk", "lot": "lot", "shop": "shop", "office": "office",
+    "tower": "tower", "box": "box",
+}  # fmt: skip
+_NUMBER_WORDS = frozenset({"no", "nr", "num", "number", "numero"})
+_DIRECTIONS = {
+    "north": "n", "nth": "n", "south": "s", "sth": "s", "east": "e", "west": "w", "northeast": "ne", "northwest": "nw",
+    "southeast": "se", "southwest": "sw", "nord": "n", "sud": "s", "ouest": "w", "norte": "n", "sur": "s",
+}  # fmt: skip
+_LATITUDES, _LONGITUDES = frozenset("ns"), frozenset("ew")
+_ONES = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+)  # fmt: skip
+_ROUND_TENS = (
+    "twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth",
+)  # fmt: skip
+_ORDINAL_VALUES = dict(zip(_ONES, range(1, 20), strict=True)) | dict(zip(_ROUND_TENS, range(20, 100, 10), strict=True))
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+
+
+def standardise_address(text: str, _options: Options) -> Standardised:
+    """Standardise a street line.
+
+    ``match`` holds canonical tokens in a canonical order: house numbers, names, kinds of street and directions,
+    then units (``unit4``, ``level5``, ``box12``). "Apt 4, 12 North High Street", "12 High St N #4" and
+    "4/12 N High Str." agree. A street kind and *saint* share the word ``st``, so "St" needs no guess.
+    """
+    return Standardised(text, " ".join(sorted(_tokens_of(fold(text)), key=_word_order)) or None)
+
+
+def _word_order(word: str) -> tuple[int, str]:
+    if word[-1:].isdigit() and not word[0].isdigit():
+        return 3, word
+    if word[0].isdigit() and not _ORDINAL.fullmatch(word):
+        return 0, word
+    return (2 if word in _KINDS or word in ("n", "s", "e", "w", "ne", "nw", "se", "sw") else 1), word
+
+
+def _tokens_of(folded: str) -> list[str]:
+    folded = _PO_BOX.sub(" pobox ", folded)
+    folded = _SPANISH_STREET.sub("calle ", folded)
+    folded = _ITALIAN_ABBREVIATION.sub(lambda found: _ITALIAN_WORDS[(found.lastindex or 1) - 1], folded)
+    folded = _HASH.sub(" unit ", _UNIT_SLASH.sub(r" unit \1 ", folded))
+    folded = _RANGE.sub(_RANGE_MARK, folded).replace("&", " and ")
+    tokens = words(folded).replace(_RANGE_MARK, "-").split()
+    return _with_units(_with_directions(_with_ordinals([part for word in tokens for part in _split_suffix(word)])))
+
+
+def _split_suffix(word: str) -> tuple[str, ...]:
+    """Split the street kind from a German or Dutch street name: ``hauptstr`` is ``haupt`` and ``st``."""
+    found = _STREET_SUFFIX.fullmatch(word)
+    return (found[1], "st") if found else (word,)
+
+
+def _with_ordinals(tokens: list[str]) -> list[str]:
+    """Write ordinal words as digits: ``fifth`` is ``5th``, ``twenty first`` is ``21st``."""
+    written: list[str] = []
+    tens = 0
+    for word in tokens:
+        value = _ORDINAL_VALUES.get(word)
+        if value is not None:
+            if tens and value < 10:
+                written.pop()
+                value += tens
+            written.append(f"{value}{_ordinal_suffix(value)}")
+        else:
+            written.append(word)
+        tens = _TENS.get(word, 0)
+    return written
+
+
+def _ordinal_suffix(value: int) -> str:
+    return "th" if 11 <= value % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+
+
+def _with_directions(tokens: list[str]) -> list[str]:
+    """Shorten compass words, and join two that name one direction: ``north east`` is ``ne``."""
+    written: list[str] = []
+    for word in tokens:
+        short = _DIRECTIONS.get(word, word)
+        if short in _LONGITUDES and written and written[-1] in _LATITUDES:
+            written[-1] += short
+        else:
+            written.append(short)
+    return written
+
+
+def _with_units(tokens: list[str]) -> list[str]:
+    """Join each unit word to its number, house numbers to their letter, and make the other words canonical."""
+    written: list[str] = []
+    position = 0
+    while position < len(tokens):
+        word = tokens[position]
+        following = tokens[position + 1] if position + 1 < len(tokens) else ""
+        unit = "box" if word == "pobox" else _UNITS.get(word)
+        if unit and following in _NUMBER_WORDS and position + 2 < len(tokens):
+            position += 1
+            following = tokens[position + 1]
+        if unit == "level" and written and _ORDINAL.fullmatch(written[-1]):
+            written[-1] = "level" + written[-1][:-2]  # 5th floor
+        elif unit and _is_unit_number(following):
+            written.append(unit + following)
+            position += 1
+        elif word[0].isdigit() and word.isdecimal() and _is_house_letter(following):
+            written.append(word + following)
+            position += 1
+        elif word not in _NUMBER_WORDS or not following[:1].isdigit():
+            written.append(_CANONICAL.get(word, word))
+        position += 1
+    return [_CANONICAL.get(word, word) for word in written]
+
+
+def _is_unit_number(word: str) -> bool:
+    if _ORDINAL.fullmatch(word):
+        return False
+    return any(map(str.isdigit, word)) or (len(word) == 1 and word.isalpha())
+
+
+def _is_house_letter(word: str) -> bool:
+    return word in ("bis", "ter", "quater") or (len(word) == 1 and word.isalpha() and word not in "nsew")

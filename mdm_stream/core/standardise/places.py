@@ -1,0 +1,91 @@
+"""Cities, regions, postcodes and countries."""
+
+from __future__ import annotations
+
+import re
+
+from mdm_stream.core.model import Standardised
+from mdm_stream.core.standardise.spec import Options
+from mdm_stream.core.standardise.text import alphanumerics, fold, table_rows, without_float_tail, words
+
+_CITY_WORDS = {
+    "st": "saint", "ste": "sainte", "mt": "mount", "mtn": "mountain", "ft": "fort", "pt": "port", "n": "north",
+    "nth": "north", "s": "south", "sth": "south", "e": "east", "w": "west", "ne": "northeast", "nw": "northwest",
+    "se": "southeast", "sw": "southwest", "hts": "heights", "hgts": "heights", "bch": "beach", "spgs": "springs",
+    "spg": "spring", "vlg": "village", "vly": "valley", "twp": "township", "upr": "upper", "lwr": "lower",
+    "jct": "junction", "pk": "park", "lk": "lake", "gt": "great", "lt": "little", "cty": "city", "hbr": "harbor",
+    "harbour": "harbor",
+}  # fmt: skip
+
+
+def standardise_city(text: str, _options: Options) -> Standardised:
+    """Standardise a town or suburb; ``match`` has abbreviations written out (St, Mt, Ft, directions)."""
+    return Standardised(text, " ".join(_CITY_WORDS.get(token, token) for token in words(fold(text)).split()) or None)
+
+
+_REGION_CODES = {
+    alphanumerics(fold(name)): code.upper()
+    for _country, code, names in table_rows("regions.csv")
+    for name in [code, *names.split(",")]
+}
+_REGION_COUNTRY_PREFIX = re.compile(r"(?:us|ca|au|gb)[-_ ](?=[a-z]{2,3}$)")
+
+
+def standardise_region(text: str, _options: Options) -> Standardised:
+    """Standardise a state, province or nation; known ones become their code (``NSW``), others stay as they are.
+
+    The United States, Canada, Australia and the nations of the United Kingdom are known. Codes are not qualified by
+    country, so WA is Washington and Western Australia alike: compare the country too.
+    """
+    folded = fold(text)
+    code = _REGION_CODES.get(alphanumerics(folded)) or _REGION_CODES.get(
+        alphanumerics(_REGION_COUNTRY_PREFIX.sub("", folded))
+    )
+    return Standardised(code, code.lower()) if code else Standardised(text, words(folded) or None)
+
+
+_COUNTRY_CODES = {
+    alphanumerics(fold(name)): alpha_2.upper()
+    for alpha_2, alpha_3, names in table_rows("countries.csv")
+    for name in [alpha_2, alpha_3, *names.split(",")]
+}
+
+
+def standardise_country(text: str, _options: Options) -> Standardised:
+    """Standardise a country to its ISO 3166-1 alpha-2 code, from a code or a common English or local name.
+
+    An unknown country is invalid, and its folded text still matches itself.
+    """
+    folded = fold(text)
+    code = _COUNTRY_CODES.get(alphanumerics(folded))
+    return Standardised(code, code.lower()) if code else Standardised(text, words(folded) or None, valid=False)
+
+
+# Outward and inward code; the inward one is always a digit and two letters.
+_UK = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?)(\d[A-Z]{2})")
+_CANADA = re.compile(r"([ABCEGHJ-NPRSTVXY]\d[A-Z])(\d[A-Z]\d)")
+_ZIP_PLUS_4 = re.compile(r"(\d{5})(\d{4})")
+_COUNTRY_SIGN = re.compile(r"[A-Z]{1,2}-(?=\d{4,5}$)")
+_POSTCODE_LENGTH_MAX = 12
+
+
+def standardise_postcode(text: str, options: Options) -> Standardised:
+    """Standardise a postal code; ``match`` is upper case with letters and digits only, five digits of a ZIP+4.
+    The country sign of continental mail (D-10115) is not part of it.
+
+    ``value`` has the usual spacing where the code's form tells its country (UK, Canada, ZIP+4), and is upper case.
+    With ``country: US``, digits that a spreadsheet robbed of their leading zeros get them back. A code with no
+    digit or of more than twelve characters is invalid and has no match.
+    """
+    spelt = without_float_tail(fold(text)).upper()
+    compact = alphanumerics(spelt)
+    if options["country"] == "US" and compact.isdecimal() and len(compact) in (3, 4, 8):
+        compact = compact.zfill(9 if len(compact) == 8 else 5)
+        spelt = compact
+    if len(compact) > _POSTCODE_LENGTH_MAX or not any(map(str.isdigit, compact)):
+        return Standardised(text, None, valid=False)
+    if found := _UK.fullmatch(compact) or _CANADA.fullmatch(compact):
+        return Standardised(f"{found[1]} {found[2]}", compact)
+    if found := _ZIP_PLUS_4.fullmatch(compact):
+        return Standardised(f"{found[1]}-{found[2]}", found[1])
+    return Standardised(" ".join(spelt.split()), alphanumerics(_COUNTRY_SIGN.sub("", spelt)))

@@ -1,0 +1,146 @@
+"""The table of attribute types, and the one way in which each is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from types import MappingProxyType
+
+import phonenumbers
+
+from mdm_stream.core.model import MISSING, Standardised
+from mdm_stream.core.standardise import addresses, contacts, dates, names, organisations, places, values
+from mdm_stream.core.standardise import placeholders as unset
+from mdm_stream.core.standardise.spec import Options, OptionSpec, OptionValue, Standardiser, TypeSpec
+from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, clean, is_blank
+
+CACHED_VALUES_MAX = 65_536
+"""Standardised values remembered in a process: some 30 MB when full of ordinary texts."""
+
+CACHED_TEXT_LENGTH_MAX = 256
+"""Longer texts are standardised each time, so that a stream of huge values cannot fill memory through the cache."""
+
+assert CACHED_TEXT_LENGTH_MAX <= MATCH_LENGTH_MAX
+
+_REGIONS = tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
+_TYPES = (
+    TypeSpec("name", names.standardise_name, unset.is_name_placeholder),
+    TypeSpec(
+        "full_name",
+        names.standardise_full_name,
+        unset.is_name_placeholder,
+        {
+            "order": OptionSpec(
+                "text", "given_first", "which name comes first where no comma tells", allowed=names.NAME_ORDERS
+            )
+        },
+        parts=("given", "middle", "family"),
+        split=names.split_full_name,
+    ),
+    TypeSpec("text", values.standardise_text, unset.is_word_placeholder),
+    TypeSpec("organisation", organisations.standardise_organisation, unset.is_word_placeholder),
+    TypeSpec("address", addresses.standardise_address, unset.is_address_placeholder),
+    TypeSpec("city", places.standardise_city, unset.is_word_placeholder),
+    TypeSpec("region", places.standardise_region, unset.is_word_placeholder),
+    TypeSpec(
+        "postcode",
+        places.standardise_postcode,
+        unset.is_postcode_placeholder,
+        {"country": OptionSpec("text", "", "US restores leading zeros that a spreadsheet dropped", allowed=("", "US"))},
+    ),
+    TypeSpec("country", places.standardise_country, unset.is_country_placeholder),
+    TypeSpec(
+        "phone",
+        contacts.standardise_phone,
+        unset.is_word_placeholder,
+        {
+            "region": OptionSpec(
+                "text", "US", "the country of numbers that do not name theirs, ISO alpha-2", allowed=_REGIONS
+            )
+        },
+    ),
+    TypeSpec("email", contacts.standardise_email, unset.is_email_placeholder),
+    TypeSpec(
+        "date",
+        dates.standardise_date,
+        unset.is_date_placeholder,
+        {
+            "day_first": OptionSpec("boolean", default=False, description="read 3/4/2020 as the third of April"),
+            "pivot": OptionSpec("integer", 30, "the last two-digit year that is 20yy", minimum=0, maximum=99),
+            "epoch_days": OptionSpec("boolean", default=False, description="integers are days since 1970-01-01"),
+        },
+    ),
+    TypeSpec(
+        "number",
+        values.standardise_number,
+        unset.is_word_placeholder,
+        {"decimal_comma": OptionSpec("boolean", default=False, description="1.234 is a thousand and more")},
+    ),
+    TypeSpec("identifier", values.standardise_identifier, unset.is_identifier_placeholder),
+    TypeSpec(
+        "category",
+        values.standardise_category,
+        unset.is_word_placeholder,
+        {"synonyms": OptionSpec("text", "", "words that mean another: 'm=male; f=female'")},
+    ),
+    TypeSpec("url", contacts.standardise_url, unset.is_word_placeholder),
+)
+_SPECS: Mapping[str, TypeSpec] = MappingProxyType({spec.name: spec for spec in _TYPES})
+_DEFAULTS = {spec.name: {name: option.default for name, option in spec.options.items()} for spec in _TYPES}
+
+FrozenOptions = tuple[tuple[str, OptionValue], ...]
+
+
+def freeze_options(type_name: str, options: Options) -> FrozenOptions:
+    """Return a type's options as a hashable whole, defaults filled in and unknown names left out."""
+    return tuple((name, options.get(name, default)) for name, default in _DEFAULTS[type_name].items())
+
+
+def standardise_text_as(type_name: str, frozen: FrozenOptions, text: str) -> Standardised:
+    """Standardise one text by a type's name and its frozen options."""
+    if len(text) <= CACHED_TEXT_LENGTH_MAX:
+        return _remembered(type_name, frozen, text)
+    return _standardise(type_name, frozen, text)
+
+
+def _standardise(type_name: str, frozen: FrozenOptions, text: str) -> Standardised:
+    spec = _SPECS[type_name]
+    cleaned = clean(text)
+    if is_blank(cleaned) or spec.is_placeholder(cleaned):
+        return MISSING
+    result = spec.standardise(cleaned, dict(frozen))
+    value = result.value
+    # Taking the wrapping off can bring a placeholder to light: "mailto:none@none".
+    unwrapped = isinstance(value, str) and value != cleaned and (is_blank(value) or spec.is_placeholder(value))
+    return MISSING if unwrapped else result
+
+
+_remembered = lru_cache(maxsize=CACHED_VALUES_MAX)(_standardise)
+
+
+def _apply(type_name: str, text: str, options: Options) -> Standardised:
+    return standardise_text_as(type_name, freeze_options(type_name, options), text)
+
+
+def split_text(type_name: str, frozen: FrozenOptions, text: str) -> Mapping[str, str]:
+    """Return the parts of a value of a type that has parts (see ``TYPE_PARTS``), as texts; absent ones left out."""
+    split = _SPECS[type_name].split
+    return split(text, dict(frozen)) if split else {}
+
+
+def is_placeholder(type_name: str, text: str) -> bool:
+    """Return whether a type takes a delivered text for absent: blank, or a placeholder."""
+    cleaned = clean(text)
+    return is_blank(cleaned) or _SPECS[type_name].is_placeholder(cleaned)
+
+
+STANDARDISERS: Mapping[str, Standardiser] = MappingProxyType({name: partial(_apply, name) for name in _SPECS})
+"""Type name -> its standardiser. Total, pure and idempotent: applied to its own ``value`` it gives the same again."""
+
+TYPE_OPTIONS: Mapping[str, Mapping[str, OptionSpec]] = MappingProxyType(
+    {spec.name: MappingProxyType(dict(spec.options)) for spec in _TYPES}
+)
+"""Type name -> the options that it takes."""
+
+TYPE_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({spec.name: spec.parts for spec in _TYPES if spec.parts})
+"""Type name -> the parts that it yields for ``fills``; types without parts are absent."""
