@@ -1,0 +1,131 @@
+"""Scoring a pair of records: the decision and its evidence.
+
+:func:`score_pair` is the meaning, slow and obvious; :func:`score_pairs` is the same for many pairs at once;
+:func:`explain_pair` says why, without repeating a value of either record.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mdm_stream.core.compare import holds, level_of, similarity_of
+from mdm_stream.core.decide import (
+    LEVEL_DIGITS,
+    LEVELS_MAX,
+    PairScore,
+    averaged,
+    bits_of,
+    confidence_of,
+    decision_of,
+    mean_confidence,
+    rule_score,
+    similarity_digit,
+    weighed,
+)
+from mdm_stream.core.model import MatchValues
+from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate, Ruleset
+from mdm_stream.core.score_bulk import score_pairs
+
+__all__ = ["LEVELS_MAX", "PairScore", "explain_pair", "score_pair", "score_pairs"]
+
+
+def score_pair(rules: Ruleset, a: MatchValues, b: MatchValues) -> PairScore | None:
+    """Return the score of a pair, or ``None`` for NO_LINK. Symmetric in the two records."""
+    match = rules.match
+    rule = _deciding_rule(match, a, b)
+    if rule is not None:
+        return rule_score(rule)
+    if match.method == "fellegi_sunter":
+        weight = bits_of(match.prior)
+        levels = [level_of(comparison, a, b) for comparison in match.comparisons]
+        for comparison, level in zip(match.comparisons, levels, strict=True):
+            weight += comparison.levels[level].bits
+        return weighed(match, weight, "".join(LEVEL_DIGITS[level] for level in levels))
+    similarities = _similarities(match, a, b)
+    total, present = _mean_of(match, similarities)
+    return averaged(match, total, present, "".join(map(similarity_digit, similarities)))
+
+
+def explain_pair(rules: Ruleset, a: MatchValues, b: MatchValues) -> dict[str, Any]:
+    """Return the evidence on a pair, ready for JSON: every comparison, whether or not the pair was worth a review.
+
+    ``weight`` and ``confidence`` are those that decided; they are null where a weighted mean had nothing to compare.
+    Where a deterministic rule decided, ``rule`` names it, and the comparisons are shown though they did not count.
+    """
+    match = rules.match
+    explained: dict[str, Any] = {
+        "domain": rules.domain,
+        "rules_version": rules.version,
+        "method": match.method,
+        "thresholds": {"link": match.link, "review": match.review},
+    }
+    if match.method == "fellegi_sunter":
+        explained |= _explain_weight(match, a, b)
+    else:
+        explained |= _explain_mean(match, a, b)
+    rule = _deciding_rule(match, a, b)
+    explained["rule"] = None
+    if rule is not None:
+        score = rule_score(rule)
+        explained["rule"] = {"name": rule.name, "link": rule.link, "predicates": _kinds(rule.when)}
+        explained["confidence"] = score.confidence if score else 0.0
+        explained["weight"] = score.weight if score else bits_of(0.0)
+        explained["decision"] = "LINK" if score else "NO_LINK"
+    return explained
+
+
+def _deciding_rule(match: Match, a: MatchValues, b: MatchValues) -> DeterministicRule | None:
+    for rule in match.deterministic:
+        if all(holds(predicate, a, b) for predicate in rule.when):
+            return rule
+    return None
+
+
+def _similarities(match: Match, a: MatchValues, b: MatchValues) -> list[float | None]:
+    return [similarity_of(each.similarity or "", each.attributes, a, b) for each in match.comparisons]
+
+
+def _mean_of(match: Match, similarities: list[float | None]) -> tuple[float, float]:
+    """Return the weighted sum of the similarities that are present, and the sum of their weights."""
+    total = present = 0.0
+    for comparison, similarity in zip(match.comparisons, similarities, strict=True):
+        if similarity is not None:
+            total += comparison.weight * similarity
+            present += comparison.weight
+    return total, present
+
+
+def _explain_weight(match: Match, a: MatchValues, b: MatchValues) -> dict[str, Any]:
+    weight = prior = bits_of(match.prior)
+    comparisons = []
+    for comparison in match.comparisons:
+        level = comparison.levels[level_of(comparison, a, b)]
+        weight += level.bits
+        evidence = {"level": level.label, "bits": level.bits, "predicates": _kinds(level.when)}
+        comparisons.append({"name": comparison.name, **evidence})
+    confidence = confidence_of(weight)
+    decision = decision_of(match, confidence)
+    totals = {"weight": weight, "confidence": confidence, "decision": decision}
+    return {"prior_bits": prior, "comparisons": comparisons, **totals}
+
+
+def _explain_mean(match: Match, a: MatchValues, b: MatchValues) -> dict[str, Any]:
+    similarities = _similarities(match, a, b)
+    comparisons = [
+        _explain_similarity(comparison, similarity)
+        for comparison, similarity in zip(match.comparisons, similarities, strict=True)
+    ]
+    confidence = mean_confidence(*_mean_of(match, similarities))
+    if confidence is None:
+        return {"comparisons": comparisons, "weight": None, "confidence": None, "decision": "NO_LINK"}
+    decision = decision_of(match, confidence)
+    return {"comparisons": comparisons, "weight": bits_of(confidence), "confidence": confidence, "decision": decision}
+
+
+def _explain_similarity(comparison: Comparison, similarity: float | None) -> dict[str, Any]:
+    kinds = [comparison.similarity]
+    return {"name": comparison.name, "similarity": similarity, "weight": comparison.weight, "predicates": kinds}
+
+
+def _kinds(when: tuple[Predicate, ...]) -> list[str]:
+    return [predicate.kind for predicate in when]

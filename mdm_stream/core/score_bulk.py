@@ -1,0 +1,209 @@
+"""Scores of many pairs at once, equal to the scalar scorer's to the last bit.
+
+Each comparison can only add so many bits, so a pair whose evidence so far plus the most that the rest can add stays
+below review is dropped unseen. Cheap levels of all comparisons (missing, equal) are settled first, and those that read
+texts after them, the ones that cost a non-match most bits first. The order decides how early a pair is dropped and
+nothing else: the weights of the pairs that are left are added up again in the declared order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdm_stream.core.columns import COSTLY_KINDS, Codes, Floats
+from mdm_stream.core.compare import similarity_measure
+from mdm_stream.core.decide import (
+    CONFIDENCE_DECIMALS,
+    LEVEL_DIGITS,
+    NO_SIMILARITY,
+    SIMILARITY_STEPS,
+    PairScore,
+    averaged,
+    bits_of,
+    rule_score,
+    weighed,
+)
+from mdm_stream.core.model import MatchValues
+from mdm_stream.core.pair_chunk import PairChunk
+from mdm_stream.core.ruleset import Comparison, DeterministicRule, Level, Match, Ruleset
+
+PAIRS_MAX = 262_144
+"""The most pairs evaluated at once. It bounds memory (some 100 MB for ten comparisons) and never changes a result."""
+
+ROUNDING_SLACK = 1e-9
+"""How far, relative to the sizes added, a sum in another order may be off: far more than doubles need."""
+
+Scored = list[tuple[int, PairScore]]
+
+
+def score_pairs(
+    rules: Ruleset, records: Sequence[MatchValues], left: NDArray[np.integer], right: NDArray[np.integer]
+) -> Scored:
+    """Return ``(position, score)`` of the pairs that are at least REVIEW, by position.
+
+    ``left`` and ``right`` are indexes into ``records``; pair ``i`` is ``(left[i], right[i])``. Symmetric in the two.
+    ``ValueError`` if they differ in length; ``IndexError`` for an index out of range.
+    """
+    a, b = np.asarray(left, np.int64), np.asarray(right, np.int64)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"left and right must be one-dimensional and equally long, not {a.shape} and {b.shape}")
+    scored: Scored = []
+    for start in range(0, len(a), PAIRS_MAX):
+        chunk = PairChunk(records, a[start : start + PAIRS_MAX], b[start : start + PAIRS_MAX])
+        scored += [(start + position, score) for position, score in _score_chunk(rules.match, chunk)]
+    return scored
+
+
+def _score_chunk(match: Match, chunk: PairChunk) -> Scored:
+    scored = _apply_rules(match.deterministic, chunk)
+    scored += _weigh(match, chunk) if match.method == "fellegi_sunter" else _average(match, chunk)
+    scored.sort(key=lambda item: item[0])
+    return scored
+
+
+def _apply_rules(rules: tuple[DeterministicRule, ...], chunk: PairChunk) -> Scored:
+    """Take the pairs that a deterministic rule decides out of the chunk's active ones; return those it links."""
+    scored: Scored = []
+    for rule in rules:
+        decided = chunk.settle(rule.when, chunk.active)
+        chunk.active = np.setdiff1d(chunk.active, decided, assume_unique=True)
+        score = rule_score(rule)
+        if score is not None:
+            scored += [(position, score) for position in decided.tolist()]
+    return scored
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Some levels of one comparison, evaluated together.
+
+    ``lost`` is, by level and at its end for pairs that no level up to ``last`` settles, how many bits the pair's upper
+    bound loses. ``costly`` and ``gain`` (the bits that a non-match is likely to lose) say when it is worth doing.
+    """
+
+    comparison: int
+    first: int
+    levels: tuple[Level, ...]
+    lost: Floats
+    costly: bool
+    gain: float
+
+
+def _steps(comparisons: tuple[Comparison, ...]) -> list[_Step]:
+    steps: list[_Step] = []
+    for index, comparison in enumerate(comparisons):
+        levels = comparison.levels
+        bits = [level.bits for level in levels]
+        cheap = len(list(takewhile(_is_cheap, levels)))
+        before = max(bits)
+        rest = max(bits[cheap:], default=-math.inf)
+        if cheap:
+            left = 0.0 if cheap == len(levels) else before - rest
+            lost = np.array([before - each for each in bits] + [left])
+            gain = before - bits[-1] if cheap == len(levels) else left
+            steps.append(_Step(index, 0, levels[:cheap], lost, False, gain))
+        if cheap < len(levels):
+            top = rest if cheap else before
+            lost = np.array([top - each for each in bits] + [0.0])
+            steps.append(_Step(index, cheap, levels[cheap:], lost, True, top - bits[-1]))
+    return sorted(steps, key=lambda step: (step.costly, -step.gain))
+
+
+def _is_cheap(level: Level) -> bool:
+    return not any(predicate.kind in COSTLY_KINDS for predicate in level.when)
+
+
+def _weigh(match: Match, chunk: PairChunk) -> Scored:
+    prior = bits_of(match.prior)
+    levels = np.full((len(match.comparisons), chunk.size), -1, np.int8)
+    bound = np.full(chunk.size, prior + sum(max(level.bits for level in each.levels) for each in match.comparisons))
+    floor = _weight_floor(match, prior)
+    for step in _steps(match.comparisons):
+        row = levels[step.comparison]
+        where = chunk.active[row[chunk.active] < 0]
+        _grade(chunk, step, row, where)
+        bound[where] -= step.lost[row[where]]
+        chunk.active = chunk.active[~(bound[chunk.active] < floor)]
+    left = levels[:, chunk.active]
+    if (left < 0).any():
+        raise ValueError("a comparison has no level that applies; its last must be 'else'")
+    weights = np.full(left.shape[1], prior)
+    for comparison, row in zip(match.comparisons, left, strict=True):
+        weights += np.array([level.bits for level in comparison.levels])[row]
+    digits = _digits(left)
+    scores = (weighed(match, weight, text) for weight, text in zip(weights.tolist(), digits, strict=True))
+    return [(at, score) for at, score in zip(chunk.active.tolist(), scores, strict=True) if score is not None]
+
+
+def _grade(chunk: PairChunk, step: _Step, row: NDArray[np.int8], where: Codes) -> None:
+    """Write the level of each pair of ``where`` that one of the step's levels settles into ``row``."""
+    for index, level in enumerate(step.levels, step.first):
+        if not len(where):
+            return
+        row[chunk.settle(level.when, where)] = index
+        where = where[row[where] < 0]
+
+
+def _weight_floor(match: Match, prior: float) -> float:
+    """Return a match weight below which no pair can reach review, however its sum was rounded."""
+    lowest = _lowest(match)
+    if lowest <= 0.0:
+        return -math.inf
+    sizes = abs(prior) + sum(max(abs(level.bits) for level in each.levels) for each in match.comparisons)
+    return bits_of(lowest) - ROUNDING_SLACK * (1.0 + sizes)
+
+
+def _lowest(match: Match) -> float:
+    """Return a confidence that, rounded up, is still below review."""
+    return match.review - 10.0**-CONFIDENCE_DECIMALS
+
+
+def _average(match: Match, chunk: PairChunk) -> Scored:
+    comparisons = match.comparisons
+    similarities = np.full((len(comparisons), chunk.size), math.nan)
+    total, present = np.zeros(chunk.size), np.zeros(chunk.size)
+    floor = _lowest(match) - ROUNDING_SLACK
+    waiting = sorted(range(len(comparisons)), key=lambda index: _mean_order(comparisons[index]))
+    while waiting:
+        index = waiting.pop(0)
+        kind, weight = comparisons[index].similarity or "", comparisons[index].weight
+        active = chunk.active
+        measured = chunk.measure(similarity_measure(kind), comparisons[index].attributes, active)
+        similarities[index, active] = measured
+        missing = np.isnan(measured)
+        total[active] += np.where(missing, 0.0, weight * measured)
+        present[active] += np.where(missing, 0.0, weight)
+        # The mean is greatest if all that is still to come agrees entirely.
+        rest = sum(comparisons[other].weight for other in waiting)
+        chunk.active = active[~(total[active] + rest < floor * (present[active] + rest))]
+    return _mean_scores(match, chunk.active, similarities[:, chunk.active])
+
+
+def _mean_order(comparison: Comparison) -> tuple[bool, float]:
+    return comparison.similarity in COSTLY_KINDS, -comparison.weight
+
+
+def _mean_scores(match: Match, active: Codes, similarities: Floats) -> Scored:
+    """Return the scores of the pairs that are left, summed in the declared order."""
+    total, present = np.zeros(len(active)), np.zeros(len(active))
+    for comparison, row in zip(match.comparisons, similarities, strict=True):
+        missing = np.isnan(row)
+        total += np.where(missing, 0.0, comparison.weight * row)
+        present += np.where(missing, 0.0, comparison.weight)
+    steps = np.where(np.isnan(similarities), -1.0, similarities * SIMILARITY_STEPS).astype(np.int8)
+    scores = (averaged(match, *each) for each in zip(total.tolist(), present.tolist(), _digits(steps), strict=True))
+    return [(at, score) for at, score in zip(active.tolist(), scores, strict=True) if score is not None]
+
+
+def _digits(levels: NDArray[np.int8]) -> list[str]:
+    """Return the text of each column of level indexes; -1 is a similarity that is missing."""
+    width, count = levels.shape
+    alphabet = np.frombuffer((LEVEL_DIGITS + NO_SIMILARITY).encode(), np.uint8)
+    text = alphabet[levels.T].tobytes().decode()
+    return [text[start : start + width] for start in range(0, width * count, width)] if width else [""] * count
