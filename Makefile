@@ -1,0 +1,64 @@
+# Every target does its own set-up: a machine with Python 3.11 or later, make and git needs nothing else.
+#
+#   make demo          stream a generated population through the local stack
+#   make test          all tests
+#   make check         linter, formatter and type checker: what must hold before a commit, beside the tests
+#   make bench         events per second of the engine, beside what the machine could do at best
+#   make format        let the formatter and the linter mend what they can
+#   make constraints   resolve the pinned dependencies anew
+#   make clean         remove .venv and everything else that these targets have made
+#
+# PYTHON=/path/to/python3.12   the interpreter to build .venv from, when it is first made
+# WORKERS=1                    how many tests run at a time
+# ARGS="-k decode"             more arguments for mdm-stream demo, pytest or the benchmark
+
+# Paths are relative throughout, so the checkout may live at a path with spaces.
+BIN = .venv/bin
+PYTHON =
+WORKERS = 2
+ARGS =
+
+# Not empty where .venv is absent or its interpreter is gone: then what is stamped as installed is not.
+INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
+
+# Two targets asked for at once must not install into one .venv at the same time.
+.NOTPARALLEL:
+.PHONY: help demo test check bench format constraints clean force
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# Stamps: when this checkout was last installed with an extra. `dev` includes `local`.
+.venv/.installed-local: pyproject.toml constraints.txt $(INSTALL_ANEW)
+	@PYTHON="$(PYTHON)" sh .ci/environment local
+	@touch $@
+
+.venv/.installed-dev: pyproject.toml constraints.txt $(INSTALL_ANEW)
+	@PYTHON="$(PYTHON)" sh .ci/environment dev
+	@touch .venv/.installed-local $@
+
+demo: .venv/.installed-local
+	@$(BIN)/mdm-stream demo $(ARGS)
+
+# A file's tests stay on one worker, so a server that they share is started once.
+test: .venv/.installed-dev
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+check: .venv/.installed-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+bench: .venv/.installed-dev
+	@$(BIN)/python benchmarks/engine.py $(ARGS)
+
+format: .venv/.installed-dev
+	$(BIN)/python -m ruff check --fix-only .
+	$(BIN)/python -m ruff format .
+
+constraints:
+	@PYTHON="$(PYTHON)" sh .ci/constraints
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
