@@ -45,6 +45,10 @@ _CONTROL_IN_ID = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_VALUE = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 
 
+OWN_ERROR = "mdm."
+"""Begins the type of an error of the models' own checks, whose sentence repeats no value; pydantic's have no dot."""
+
+
 class ValueProblemError(ValueError):
     """Why an attribute's value cannot be taken: ``code`` is machine-readable, the text repeats no value."""
 
@@ -90,16 +94,20 @@ def _check_text(text: str) -> str:
     return text
 
 
+def _model_error(code: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError(OWN_ERROR + code, "{problem}", {"problem": message})
+
+
 def _wire_value(value: object) -> Value:
     try:
         return check_value(value)
     except ValueProblemError as problem:
-        raise PydanticCustomError(problem.code, "{problem}", {"problem": str(problem)}) from None
+        raise _model_error(problem.code, str(problem)) from None
 
 
 def _without_control_characters(text: str) -> str:
     if has_control_character(text):
-        raise PydanticCustomError("control_character", "holds a control character")
+        raise _model_error("control_character", "holds a control character")
     return text
 
 
@@ -107,7 +115,7 @@ def _time_text(text: str) -> str:
     try:
         parse_time_us(text)
     except ValueError as error:
-        raise PydanticCustomError("wrong_format", "{problem}", {"problem": f"is {error}"}) from None
+        raise _model_error("wrong_format", f"is {error}") from None
     return text
 
 

@@ -2,7 +2,7 @@
 
 from mdm_stream.decode.csv_rows import iter_csv_events
 from mdm_stream.decode.decoder import ClaimedIdentity, Decoder, claimed_identity
-from mdm_stream.decode.files import file_events
+from mdm_stream.decode.files import file_events, line_events
 from mdm_stream.decode.received import POSITION_DIGITS, Received
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "claimed_identity",
     "file_events",
     "iter_csv_events",
+    "line_events",
 ]

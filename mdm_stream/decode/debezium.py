@@ -52,7 +52,7 @@ def decode_debezium(
     if not isinstance(source, dict):
         raise rejection("missing" if source is None else "wrong_type", "source", "must be an object")
     route = catalogue.by_table("debezium", _table_names(source))
-    if op in {"c", "u", "r"}:
+    if op in ("c", "u", "r"):
         return _written(route, payload, source, schema, received)
     if op == "d":
         return _deleted(route, payload, source, received)
@@ -176,7 +176,7 @@ def _is_heartbeat(event: Mapping[str, Any]) -> bool:
 
 
 def _is_transaction(event: Mapping[str, Any]) -> bool:
-    return event.get("status") in {"BEGIN", "END"} and isinstance(event.get("id"), str)
+    return event.get("status") in ("BEGIN", "END") and isinstance(event.get("id"), str)
 
 
 def _is_schema_change(event: Mapping[str, Any]) -> bool:

@@ -64,7 +64,7 @@ def _changes(
     if operation == "load":
         loaded_us = _time_us(metadata, received, "timestamp")
         return write_events(route, row, None, position=dms_load_position(loaded_us), event_time_us=time_us, path="data")
-    if operation in {"insert", "update"}:
+    if operation in ("insert", "update"):
         before = _before_image(event) if operation == "update" else None
         position = _position(route, metadata, deleted=False)
         return write_events(route, row, before, position=position, event_time_us=time_us, path="data")

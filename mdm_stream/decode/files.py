@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -30,17 +30,28 @@ def file_events(
 
     Bytes that say two changes come twice, those that say none (a control record, a blank line) not at all. An event
     without a version takes the number of its line, one without a time that microsecond of 1970: reading a file again
-    gives the same. ``format`` None tells CSV by the file's name and the others by their shape. ``source`` is that of
+    gives the same. ``format`` None tells CSV by the file's name and the
+    others by their shape. ``source`` is that of
     CSV rows without one, and of Debezium and DMS rows whatever their table. ``ConfigurationError`` if the file cannot
     be read, also from in the middle of it (a damaged gzip file).
     """
     path = Path(path)
-    lines = file_lines(path)
-    if format == "csv" or (format is None and ".csv" in path.suffixes):
-        yield from iter_csv_events((line for _, line in lines), rulesets, source)
+    is_csv = format is None and ".csv" in path.suffixes
+    return line_events(file_lines(path), "csv" if is_csv else format, source, rulesets)
+
+
+def line_events(
+    lines: Iterable[bytes],
+    format: Format | None,  # noqa: A002  (as above)
+    source: str | None,
+    rulesets: Mapping[str, Ruleset],
+) -> Iterator[tuple[bytes, ChangeEvent | RejectedEventError]]:
+    """Yield the events of physical lines, as ``file_events`` does those of a file; CSV must be named as such."""
+    if format == "csv":
+        yield from iter_csv_events(lines, rulesets, source)
         return
     decoder = Decoder(rulesets, expected=format, only_source=source)
-    for number, line in lines:
+    for number, line in enumerate(lines, start=1):
         raw = line.strip(b"\r\n")
         if not raw.strip():
             continue
@@ -51,8 +62,8 @@ def file_events(
             yield raw, rejected
 
 
-def file_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of a file with their numbers from 1 on, line ends kept; gzip is told by its first bytes."""
+def file_lines(path: Path) -> Iterator[bytes]:
+    """Yield the physical lines of a file, line ends kept; gzip is told by its first bytes, not by the name."""
     number = 0
     try:
         with _opened(path) as handle:
@@ -60,7 +71,7 @@ def file_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 number += 1
                 if len(line) > LINE_BYTES_MAX:
                     raise ConfigurationError(f"{path}:{number}: the line has more than {LINE_BYTES_MAX:,} bytes")
-                yield number, line
+                yield line
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ConfigurationError(f"{path}: the gzip data is damaged or cut short after line {number}") from error
     except OSError as error:

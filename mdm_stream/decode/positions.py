@@ -22,6 +22,7 @@ SNAPSHOT: Rank = "0"
 DELETE: Rank = "1"
 WRITE: Rank = "2"
 
+_LOG_CONNECTORS = ("postgresql", "mysql", "mariadb", "sqlserver", "oracle")
 _DIGITS = 20
 """Enough for every unsigned number of 64 bits."""
 _HEX_DIGITS = 16
@@ -45,7 +46,7 @@ def debezium_position(source: Mapping[str, Any], rank: Rank) -> str:
         tokens = _sql_server(source)
     elif source.get("scn") is not None or source.get("commit_scn") is not None:
         tokens = _oracle(source)
-    elif source.get("connector") in {"postgresql", "mysql", "mariadb", "sqlserver", "oracle"}:
+    elif source.get("connector") in _LOG_CONNECTORS:
         raise rejection("no_position", "source", "lacks the log position that its connector sends with every change")
     else:
         tokens = (_time(source),)

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mdm_stream.contracts.change import OWN_ERROR
 from mdm_stream.errors import Reason, RejectedEventError
 
 Code = Literal[
@@ -64,9 +65,9 @@ _BY_TYPE: dict[str, tuple[Code, str]] = {
     "literal_error": ("unknown_value", "is none of the values that are allowed here"),
     "less_than_equal": ("out_of_range", "must be an integer of 64 bits"),
     "greater_than_equal": ("out_of_range", "must be an integer of 64 bits"),
-    "control_character": ("control_character", "holds a control character"),
     "string_pattern_mismatch": ("wrong_format", "does not have the form of a name that is allowed here"),
 }
+_OTHERWISE: tuple[Code, str] = ("wrong_format", "is not allowed here")
 
 
 def rejection(code: Code, path: str, message: str) -> RejectedEventError:
@@ -104,14 +105,10 @@ def _reason_of(detail: ErrorDetails, variants: frozenset[str]) -> Reason:
         return Reason(code, "op", "must be one of upsert, patch, delete, verdict")
     if place[:1] == ("version",):
         # The alternatives of a version are tried one by one, and each complains: one sentence says it better.
-        code = "wrong_type" if kind in {"int_type", "string_type"} else _BY_TYPE.get(kind, ("wrong_type", ""))[0]
-        return Reason(code, "version", "must be an integer of 64 bits or a printable text of 1 to 256 characters")
+        own = kind.removeprefix(OWN_ERROR) if kind.startswith(OWN_ERROR) else _BY_TYPE.get(kind, _OTHERWISE)[0]
+        return Reason(own, "version", "must be an integer of 64 bits or a printable text of 1 to 256 characters")
     path = ".".join(shown_name(name) for name in place if name != "[key]")
-    if kind in _BY_TYPE:
-        return Reason(*_spread(_BY_TYPE[kind], path))
-    # What is left are the complaints of our own checks, whose sentences repeat no value.
-    return Reason(kind, path, str(detail.get("ctx", {}).get("problem", "is not allowed here")))
-
-
-def _spread(known: tuple[Code, str], path: str) -> tuple[str, str, str]:
-    return known[0], path, known[1]
+    if kind.startswith(OWN_ERROR):
+        return Reason(kind.removeprefix(OWN_ERROR), path, detail["msg"])
+    code, message = _BY_TYPE.get(kind, _OTHERWISE)
+    return Reason(code, path, message)

@@ -25,5 +25,5 @@ class Received:
 
     @classmethod
     def from_row(cls, row: int) -> Received:
-        """Return that of a file's row (1 is the first). It has no arrival time: microsecond ``row`` of 1970 is taken."""
+        """Return that of a file's row (1 is the first). It has no arrival time: microsecond ``row`` of 1970 is it."""
         return cls(str(row).zfill(POSITION_DIGITS), row)
