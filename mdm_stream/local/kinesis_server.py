@@ -142,9 +142,8 @@ def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> No
         def log_request(self, *_args: object) -> None:
             """One line a request would bury the errors."""
 
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_args: stopping.set())
+    stop_signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # taken by sigwait below, never in the middle of a request
     store = KinesisStore(journal_folder)
     server = make_server("127.0.0.1", port, JournalledApi(store), threaded=True, request_handler=Handler)
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
@@ -152,7 +151,7 @@ def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> No
     if ready_file is not None:
         ready = {"endpoint_url": f"http://127.0.0.1:{server.port}", "pid": os.getpid()}
         write_atomically(ready_file, orjson.dumps(ready))
-    stopping.wait()
+    signal.sigwait(stop_signals)
     server.shutdown()
     thread.join()
     with store.writing:  # a request that is under way is journalled first

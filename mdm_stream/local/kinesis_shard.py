@@ -7,7 +7,7 @@ gaps in its own counter, shows a record to readers only once the journal holds i
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import threading
 from bisect import bisect_right
 
@@ -45,15 +45,17 @@ class OrderedShard(Shard):
         """Store a record under the next number, invisible; moto's signature."""
         return str(self._store(self._last + 1, partition_key, data, explicit_hash_key).sequence_number)
 
-    def restore(  # noqa: PLR0913 - one stored record, field by field
-        self, sequence: int, partition_key: str, data: str, hash_key: str | None, arrived_us: int
-    ) -> None:
+    def restore(self, sequence: int, partition_key: str, data: str, hash_key: str | None, arrived_us: int) -> None:
         """Put back a record of the journal under its own number and arrival time. Numbers must rise."""
         record = self._store(sequence, partition_key, data, hash_key or "")
-        record.created_at_datetime = datetime.datetime.fromtimestamp(arrived_us / 1_000_000, datetime.UTC).replace(
-            tzinfo=None
-        )
+        arrived = dt.datetime.fromtimestamp(arrived_us / 1_000_000, dt.UTC)
+        record.created_at_datetime = arrived.replace(tzinfo=None)  # moto's times are naive UTC
         record.created_at = unix_time(record.created_at_datetime)
+
+    def unpublished(self) -> list[Record]:
+        """Return the records that readers do not see yet, in order."""
+        with self._index:
+            return [self.records[sequence] for sequence in self._order[bisect_right(self._order, self._visible) :]]
 
     def publish(self) -> None:
         """Show readers everything that was put so far."""
@@ -77,9 +79,8 @@ class OrderedShard(Shard):
         after = int(last_sequence_id)
         with self._index:
             start = bisect_right(self._order, after)
-            end = min(
-                bisect_right(self._order, self._visible), start + min(limit or RECORDS_A_READ_MAX, RECORDS_A_READ_MAX)
-            )
+            visible = bisect_right(self._order, self._visible)
+            end = min(visible, start + min(limit or RECORDS_A_READ_MAX, RECORDS_A_READ_MAX))
             found = [self.records[sequence] for sequence in self._order[start:end]]
             newest = self.records[self._order[-1]] if self._order else None
         found = _within_bytes(found)

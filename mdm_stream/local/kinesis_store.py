@@ -6,11 +6,10 @@ Sequence numbers and arrival times after a restart are those from before, so con
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from moto.kinesis.exceptions import ShardNotFoundError
 from moto.kinesis.models import KinesisBackend, Record, Stream, kinesis_backends
 from moto.kinesis.utils import compose_shard_iterator, decompose_shard_iterator
 
@@ -55,11 +54,11 @@ class KinesisStore:
         """Journal that a stream is gone."""
         self._append([{"op": "delete", "stream": stream}])
 
-    def accepted(self, stream: str, places: Iterable[tuple[str, int]]) -> None:
-        """Journal records that moto has stored, as (shard id, sequence number), then show them to readers."""
-        shards: Mapping[str, Any] = self._backend.streams[stream].shards
-        self._append([_put_entry(stream, shard_id, shards[shard_id].records[number]) for shard_id, number in places])
-        for shard in shards.values():
+    def accepted(self, stream: str) -> None:
+        """Journal the records that moto has stored since the last time, then show them to readers."""
+        shards = [self._shard(stream, shard_id) for shard_id in self._backend.streams[stream].shards]
+        self._append([_put_entry(stream, s.shard_id, record) for s in shards for record in s.unpublished()])
+        for shard in shards:
             shard.publish()
 
     def read(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -67,7 +66,7 @@ class KinesisStore:
         try:
             stream_name, shard_id, after = decompose_shard_iterator(request["ShardIterator"])
             shard = self._shard(stream_name, shard_id)
-        except (KeyError, ValueError, ShardNotFoundError):
+        except (KeyError, ValueError):
             return None
         records, last, behind_ms = shard.get_records(after, request.get("Limit"))
         return {

