@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from mdm_stream.cli.machine import Check, examine
-from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.cli.output import json_option, print_json, progress
 
 _MARKS = {"ok": "ok", "absent": "absent (optional)", "warning": "WARNING", "failed": "FAILED"}
 
@@ -17,7 +17,9 @@ _MARKS = {"ok": "ok", "absent": "absent (optional)", "warning": "WARNING", "fail
 @click.pass_context
 def doctor(ctx: click.Context, *, as_json: bool) -> None:
     """Find out whether this machine can run mdm-stream. Exit code 1 if something that is needed is missing."""
-    checks = examine()
+    with progress() as advance:
+        advance("examining", 0, 0)
+        checks = examine()
     failed = any(check.status == "failed" for check in checks)
     if as_json:
         print_json({"ok": not failed, "checks": [asdict(check) for check in checks]})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mdm_stream.cli.output import json_option, print_json, print_table
+from mdm_stream.cli.output import json_option, print_json, print_table, progress
 from mdm_stream.evaluate import evaluate_files
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -22,7 +22,9 @@ def evaluate(*, crosswalk: Path, truth: Path, cross_source: bool, as_json: bool)
 
     A record that the crosswalk lacks counts as alone; one that the truth lacks is left out.
     """
-    result = evaluate_files(crosswalk, truth, cross_source=cross_source)
+    with progress() as advance:
+        advance("evaluating", 0, 0)
+        result = evaluate_files(crosswalk, truth, cross_source=cross_source)
     if as_json:
         print_json(result.as_dict())
         return

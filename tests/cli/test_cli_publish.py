@@ -1,0 +1,168 @@
+"""The command publish, against a real local Kinesis API."""
+
+import csv
+import subprocess
+import sys
+
+import orjson
+import pytest
+
+from mdm_stream.cli.main import run
+from mdm_stream.cli.stack import RunningStack, read_stack, remove_stack, write_stack
+from mdm_stream.decode.decoder import Decoder
+from mdm_stream.decode.files import file_events
+from mdm_stream.decode.received import Received
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.population import EVENT_FILES, write_population
+from mdm_stream.rules import load_rulesets
+
+FORMATS = {"crm": "debezium", "erp": "dms", "web": "canonical"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A Kinesis API on loopback."""
+    with KinesisServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def population(tmp_path_factory):
+    """A small population's folder."""
+    folder = tmp_path_factory.mktemp("population")
+    write_population(folder, 40, 3)
+    return folder
+
+
+@pytest.fixture
+def stream(server, request):
+    """A fresh stream of two shards, by name."""
+    name = f"changes-{abs(hash(request.node.name))}"
+    server.client().create_stream(StreamName=name, ShardCount=2)
+    return name
+
+
+@pytest.fixture
+def state(tmp_path, server, stream, population):
+    """The state directory of a running stack whose change stream is ``stream``."""
+    rules = (str(population / "rules.yaml"),)
+    write_stack(tmp_path, RunningStack(server.endpoint_url, stream, "golden", "redis://127.0.0.1:1/0", "none", rules))
+    return tmp_path
+
+
+def records_of(server, stream):
+    """Every record on the stream as (partition key, bytes), shard by shard in order."""
+    client, found = server.client(), []
+    for shard in client.list_shards(StreamName=stream)["Shards"]:
+        position = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = client.get_shard_iterator(**position)["ShardIterator"]
+        while page := (answer := client.get_records(ShardIterator=iterator))["Records"]:
+            found += [(record["PartitionKey"], record["Data"]) for record in page]
+            iterator = answer["NextShardIterator"]
+    return found
+
+
+@pytest.mark.parametrize("source", sorted(FORMATS))
+def test_event_files_arrive_as_they_are(server, state, stream, population, source, capsys):
+    """Every event of a file reaches the stack's stream with its own bytes, in order within a record."""
+    path = population / EVENT_FILES[source]
+    assert run(["publish", str(path), "--format", FORMATS[source], "--state", str(state), "--json"]) == 0
+    sent = [line for line in path.read_bytes().splitlines() if b'"record-type":"control"' not in line]
+    arrived = records_of(server, stream)
+    assert orjson.loads(capsys.readouterr().out) == {
+        "stream": stream,
+        "sent": len(sent),
+        "unreadable": 0,
+        "too_large": 0,
+    }
+    assert sorted(data for _, data in arrived) == sorted(sent)
+    rulesets = load_rulesets([population / "rules.yaml"])
+    expected, by_key = {}, {}
+    for raw, event in file_events(path, None, None, rulesets):
+        expected.setdefault(f"person/{event.ref}", []).append(raw)
+    for key, data in arrived:
+        by_key.setdefault(key, []).append(data)
+    assert by_key == expected
+
+
+def test_csv_rows_become_canonical_events(server, state, stream, tmp_path, population, capsys):
+    """A CSV row is sent as the canonical event that it means, version and time included; --source names its source."""
+    path = tmp_path / "people.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [("record_id", "given_name", "family_name"), ("1", "Ada", "Doe"), ("2", "Bo", "Roe")]
+        )
+    argv = ["publish", str(path), "--format", "csv", "--source", "web", "--state", str(state)]
+    assert run(argv) == 0
+    assert "2 events sent" in capsys.readouterr().out
+    decoder = Decoder(load_rulesets([population / "rules.yaml"]))
+    decoded = [decoder.decode(data, Received("", 0))[0] for _, data in records_of(server, stream)]
+    assert sorted((event.record_id, event.version, event.attributes["given_name"]) for event in decoded) == [
+        ("1", 1, "Ada"),
+        ("2", 2, "Bo"),
+    ]
+
+
+def test_standard_input_is_read_as_a_file_is(server, state, stream, population):
+    """- publishes what is piped in."""
+    path = population / EVENT_FILES["web"]
+    program = [sys.executable, "-m", "mdm_stream.cli.main", "publish", "-", "--format", "canonical"]
+    done = subprocess.run(
+        [*program, "--state", str(state)], input=path.read_bytes(), capture_output=True, check=True, timeout=60
+    )
+    assert done.stderr == b""
+    assert sorted(data for _, data in records_of(server, stream)) == sorted(path.read_bytes().splitlines())
+
+
+def test_what_cannot_be_read_is_sent_for_quarantine_and_what_is_too_large_is_told(
+    server, state, stream, tmp_path, capsys
+):
+    """Unreadable lines go to the consumer with their bytes; a line above the stream's limit is exit code 1."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"truncated":\n\xff\xfe\n' + b'{"x":"' + b"a" * 1_100_000 + b'"}\n')
+    assert run(["publish", str(path), "--format", "canonical", "--state", str(state), "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert orjson.loads(out) == {"stream": stream, "sent": 2, "unreadable": 2, "too_large": 1}
+    assert "larger than the stream takes" in err
+    assert sorted(data for _, data in records_of(server, stream)) == [b'{"truncated":', b"\xff\xfe"]
+
+
+def test_an_endpoint_can_be_named_instead_of_a_stack(server, stream, population, capsys):
+    """--endpoint, --stream and --rules do without a state directory."""
+    argv = ["publish", str(population / EVENT_FILES["web"]), "--format", "canonical", "--stream", stream]
+    assert run([*argv, "--endpoint", server.endpoint_url, "--rules", str(population / "rules.yaml")]) == 0
+    assert run([*argv, "--endpoint", server.endpoint_url]) == 2
+    assert "--stream needs --rules" in capsys.readouterr().err
+
+
+def test_no_stack_and_no_file_are_explained(tmp_path, state, capsys):
+    """A missing stack or event file is a sentence that says what to do, exit code 2."""
+    assert run(["publish", "x.jsonl", "--format", "canonical", "--state", str(tmp_path / "absent")]) == 2
+    assert "mdm-stream up" in capsys.readouterr().err
+    assert run(["publish", str(tmp_path / "x.jsonl"), "--format", "canonical", "--state", str(state)]) == 2
+    assert "x.jsonl" in capsys.readouterr().err
+
+
+def test_a_stack_that_died_is_noticed_at_once(tmp_path, capsys):
+    """A left-over stack file does not make a client wait."""
+    write_stack(
+        tmp_path, RunningStack("http://127.0.0.1:1", "changes", "golden", "redis://127.0.0.1:1/0", "x", ("person",))
+    )
+    assert run(["publish", "x.jsonl", "--format", "canonical", "--state", str(tmp_path)]) == 2
+    assert "does not answer any more" in capsys.readouterr().err
+
+
+def test_the_stack_file_reads_back_and_is_private(tmp_path):
+    """What was written is read; its owner alone can; damage and absence are configuration errors."""
+    stack = RunningStack("http://127.0.0.1:1", "changes", "golden", "redis://127.0.0.1:2/0", "w.duckdb", ("person",))
+    write_stack(tmp_path, stack)
+    assert read_stack(tmp_path) == stack
+    assert (tmp_path / "stack.json").stat().st_mode & 0o077 == 0
+    (tmp_path / "stack.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="damaged"):
+        read_stack(tmp_path)
+    remove_stack(tmp_path)
+    remove_stack(tmp_path)
+    with pytest.raises(ConfigurationError, match="no local stack runs"):
+        read_stack(tmp_path)
