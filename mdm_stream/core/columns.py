@@ -8,7 +8,10 @@ for arrays of value codes, exactly the floats that the scalar measure gives for 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from itertools import count
+from operator import itemgetter
 from typing import Any, cast
 
 import numpy as np
@@ -45,13 +48,14 @@ class Column:
     def __init__(self, size: int, rows: Codes, values: list[MatchValue]) -> None:
         """Take the number of records, and the values of those among them that will be asked for."""
         self._derived: dict[str, NDArray[Any]] = {}
-        self.codes: Codes = np.zeros(size, np.int64)
-        code_of = dict.fromkeys(values)
+        # One pass in C numbers the values as they are first met; the missing ones are met before all others.
+        numbered: defaultdict[MatchValue, int] = defaultdict(count().__next__)
         for missing in MISSING_VALUES:
-            code_of.pop(missing, None)
-        distinct = list(code_of)
-        numbered = dict(zip(distinct, range(1, len(distinct) + 1), strict=True)) | dict.fromkeys(MISSING_VALUES, 0)
-        self.codes[rows] = list(map(numbered.__getitem__, values))
+            numbered[missing]
+        codes = np.fromiter(map(numbered.__getitem__, values), np.int64, len(values))
+        distinct = list(numbered)[len(MISSING_VALUES) :]
+        self.codes: Codes = np.zeros(size, np.int64)
+        self.codes[rows] = np.maximum(codes - (len(MISSING_VALUES) - 1), 0)
         self.single = tuple not in set(map(type, distinct))
         self.texts: list[str] = [""]
         self.starts = self.counts = self.flat = np.zeros(0, np.int64)
@@ -76,7 +80,7 @@ class Column:
         found = self._derived.get(name)
         if found is None:
             found = np.empty(len(self.texts), dtype)
-            found[:] = [derive(text) for text in self.texts]
+            found[:] = list(map(derive, self.texts))
             self._derived[name] = found
         return found
 
@@ -154,7 +158,7 @@ def _scored(scorer: Callable[..., Any], dtype: type, divisor: float = 1.0) -> Te
 
 
 def _bounded(column: Column) -> NDArray[Any]:
-    return column.derived("bounded", lambda text: text[:CHARACTERS_MAX], object)
+    return column.derived("bounded", itemgetter(slice(CHARACTERS_MAX)), object)
 
 
 def _distinct(left: Column, a: Codes, right: Column, b: Codes) -> tuple[Codes, Codes, Codes | None]:

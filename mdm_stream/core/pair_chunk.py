@@ -14,6 +14,8 @@ from mdm_stream.core.compare import AT_MOST_MEASURES, bar_of
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Predicate
 
+EQUALITY_KINDS = frozenset({"exact", "intersect"})
+
 Flags = NDArray[np.bool_]
 
 
@@ -55,6 +57,9 @@ class PairChunk:
                 a, b = self._codes(attribute, where)
                 missing |= (a == 0) | (b == 0)
             return missing
+        if predicate.kind in EQUALITY_KINDS and self._column(predicate.attributes[0]).single:
+            a, b = self._codes(predicate.attributes[0], where)
+            return np.asarray((a == b) & (a > 0))
         measured = self.measure(predicate.kind, predicate.attributes, where)
         if predicate.kind in AT_MOST_MEASURES:
             return np.asarray(measured <= bar_of(predicate))

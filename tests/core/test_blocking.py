@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.core.blocking import KEY_CHARACTERS_MAX, KEYS_PER_EXPRESSION_MAX, blocking_keys, parse_key
@@ -98,6 +98,7 @@ def test_unordered_meets_exchanged_names() -> None:
     assert straight == keys(text, given_name="smith", family_name="ann", **rest) == ["1984|a500|s530|a"]
 
 
+@settings(max_examples=40)
 @given(st.sets(st.text("abc", min_size=1, max_size=4), min_size=10), st.sets(st.text("abc", min_size=1), min_size=10))
 def test_unordered_survives_the_cut(given_names: set, family_names: set) -> None:
     """Exchanged names meet even where there are more combinations than keys."""
@@ -120,6 +121,7 @@ def test_keys_are_total_printable_and_bounded(values: list) -> None:
         assert key.partition(":")[2]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text("abcdef", min_size=1), min_size=40, max_size=60), st.randoms())
 def test_the_cut_ignores_order(tokens: list[str], chooser: object) -> None:
     """Which of too many keys stay depends on the values alone, not on their order."""

@@ -96,7 +96,7 @@ def one_by_one(rules: Ruleset, records: list, left: np.ndarray, right: np.ndarra
     return [(position, score) for position, score in enumerate(scores) if score is not None]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(matches(), RECORDS)
 def test_bulk_equals_scalar(match: Match, records: list) -> None:
     """For any rules and values, every float and every character of the scores is the scalar scorer's."""
@@ -105,7 +105,7 @@ def test_bulk_equals_scalar(match: Match, records: list) -> None:
     assert score_pairs(rules, records, left, right) == one_by_one(rules, records, left, right)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(matches(), RECORDS)
 def test_chunks_do_not_show(match: Match, records: list) -> None:
     """Evaluating a few pairs at a time, with tiny tables, gives the same scores."""
@@ -119,7 +119,7 @@ def test_chunks_do_not_show(match: Match, records: list) -> None:
         assert score_pairs(rules, records, left, right) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(matches(), RECORDS)
 def test_scores_are_symmetric(match: Match, records: list) -> None:
     """A pair scores the same either way round."""
