@@ -16,7 +16,7 @@ from mdm_stream.contracts.times import format_time_us
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.population.demo_rules import DEMO_RULES
 from mdm_stream.population.records import SOURCES
-from mdm_stream.population.stream import EVENTS_PER_PERSON, Population, WireEvent, generate
+from mdm_stream.population.stream import EVENTS_PER_PERSON, Population, TruthRow, WireEvent, generate
 
 EVENT_FILES = {"crm": "crm.debezium.jsonl", "erp": "erp.dms.jsonl", "web": "web.canonical.jsonl"}
 TRUTH_FILE = "truth.csv"
@@ -43,11 +43,9 @@ def write_population(
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / MANIFEST_FILE).unlink(missing_ok=True)
-        on_progress = on_progress or _silent
-        summary = _write_events(out, population, on_progress)
-        records, entities = _write_truth(out, population, on_progress)
+        summary = _write_files(out, population, on_progress or _silent)
         (out / RULES_FILE).write_text(DEMO_RULES, encoding="utf-8")
-        manifest = _manifest(out, population, summary, records, entities)
+        manifest = _manifest(out, population, summary)
         _replace(out / MANIFEST_FILE, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise ConfigurationError(
@@ -61,7 +59,8 @@ class _Summary:
 
     def __init__(self) -> None:
         self.kinds: dict[str, Counter[str]] = {source: Counter() for source in SOURCES}
-        self.deliveries = self.repeated = self.late = 0
+        self.deliveries = self.repeated = self.late = self.records = 0
+        self.entities: set[str] = set()
         self.first_us: int | None = None
         self.last_us = 0
 
@@ -73,43 +72,38 @@ class _Summary:
         self.first_us = event.time_us if self.first_us is None else min(self.first_us, event.time_us)
         self.last_us = max(self.last_us, event.time_us)
 
+    def add_truth(self, row: TruthRow) -> None:
+        self.records += 1
+        self.entities.add(row.entity_id)
 
-def _write_events(out: Path, population: Population, on_progress: Progress) -> _Summary:
+
+def _write_files(out: Path, population: Population, on_progress: Progress) -> _Summary:
+    """Write the event files and the truth in one pass; each gets its name once it is complete."""
     summary, expected = _Summary(), round(population.people * EVENTS_PER_PERSON)
     with ExitStack() as stack:
         files: dict[str, BinaryIO] = {
             source: stack.enter_context(_partial(out / name).open("wb")) for source, name in EVENT_FILES.items()
         }
-        for event in population.events():
+        truth_file = stack.enter_context(_partial(out / TRUTH_FILE).open("w", encoding="utf-8", newline=""))
+        truth = csv.writer(truth_file, lineterminator="\n")
+        truth.writerow(TruthRow._fields)
+
+        def write_truth(row: TruthRow) -> None:
+            truth.writerow(row)
+            summary.add_truth(row)
+
+        for event in population.events(write_truth):
             files[event.source].write(event.raw + b"\n")
             summary.add(event)
             if summary.deliveries % PROGRESS_EVERY_EVENTS == 0:
                 on_progress("events", summary.deliveries, expected)
-    for name in EVENT_FILES.values():
+    for name in (*EVENT_FILES.values(), TRUTH_FILE):
         _partial(out / name).replace(out / name)
     on_progress("events", summary.deliveries, summary.deliveries)
     return summary
 
 
-def _write_truth(out: Path, population: Population, on_progress: Progress) -> tuple[int, int]:
-    """Write the truth and return the numbers of records and of the entities that they describe."""
-    records = 0
-    entities: set[str] = set()
-    with _partial(out / TRUTH_FILE).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("source", "record_id", "entity_id"))
-        for row in population.truth():
-            writer.writerow(row)
-            records += 1
-            entities.add(row.entity_id)
-            if records % PROGRESS_EVERY_EVENTS == 0:
-                on_progress("truth", len(entities), population.people)
-    _partial(out / TRUTH_FILE).replace(out / TRUTH_FILE)
-    on_progress("truth", population.people, population.people)
-    return records, len(entities)
-
-
-def _manifest(out: Path, population: Population, summary: _Summary, records: int, entities: int) -> dict[str, Any]:
+def _manifest(out: Path, population: Population, summary: _Summary) -> dict[str, Any]:
     names = (*EVENT_FILES.values(), TRUTH_FILE, RULES_FILE)
     replay = " ".join(("mdm-stream replay", *EVENT_FILES.values(), "--rules", RULES_FILE, "--out resolved"))
     return {
@@ -123,8 +117,8 @@ def _manifest(out: Path, population: Population, summary: _Summary, records: int
         "event_kinds": {source: dict(sorted(counts.items())) for source, counts in summary.kinds.items()},
         "first_event_time": format_time_us(summary.first_us or 0),
         "last_event_time": format_time_us(summary.last_us),
-        "records_alive": records,
-        "entities_alive": entities,
+        "records_alive": summary.records,
+        "entities_alive": len(summary.entities),
         "files": {name: {"bytes": (out / name).stat().st_size, "sha256": _sha256(out / name)} for name in names},
         "try": [replay, f"mdm-stream evaluate --crosswalk resolved/crosswalk.csv --truth {TRUTH_FILE}"],
     }

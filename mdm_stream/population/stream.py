@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple
@@ -82,16 +82,20 @@ class Population:
         if not 1 <= self.people <= PEOPLE_MAX:
             raise ValueError(f"people must be from 1 to {PEOPLE_MAX}, got {self.people}")
 
-    def events(self) -> Iterator[WireEvent]:
-        """Yield every delivery in the order of arrival."""
-        return _deliver(self._emit(), Random(f"{self.seed}/delivery"))  # noqa: S311 - a population, not a secret
+    def events(self, on_truth: Callable[[TruthRow], None] | None = None) -> Iterator[WireEvent]:
+        """Yield every delivery in the order of arrival. ``on_truth`` is called with each row that ``truth()`` yields,
+        in its order; those of a household once all its changes are made.
+        """
+        emitted = self._emit(on_truth or _ignore)
+        return _deliver(emitted, Random(f"{self.seed}/delivery"))  # noqa: S311 - a population, not a secret
 
     def truth(self) -> Iterator[TruthRow]:
-        """Yield the records that are alive at the end, household by household."""
-        for life in self._lives():
-            deque(life.changes(), maxlen=0)
-            for row in life.survivors():
-                yield TruthRow(*row)
+        """Yield the records that are alive at the end, household by household as their observation ends."""
+        rows: deque[TruthRow] = deque()
+        for _ in _merged(self._lives(), rows.append):
+            while rows:
+                yield rows.popleft()
+        yield from rows
 
     @property
     def start_us(self) -> int:
@@ -107,12 +111,12 @@ class Population:
             number += 1
             first_person += len(life.people)
 
-    def _emit(self) -> Iterator[tuple[WireEvent, bool]]:
+    def _emit(self, on_truth: Callable[[TruthRow], None]) -> Iterator[tuple[WireEvent, bool]]:
         """Yield each logical event in commit order, with its ``corrected_soon``."""
         sources = encoders()
         control = DmsEncoder.create_table(self.start_us)
         yield WireEvent(0, "erp", "", "control", self.start_us, "population", control), False
-        for index, change in enumerate(_merged(self._lives()), start=1):
+        for index, change in enumerate(_merged(self._lives(), on_truth), start=1):
             snapshot = change.first and change.time_us < self.start_us + SNAPSHOT_US
             raw = sources[change.source].encode(change, snapshot=snapshot)
             key = f"{DOMAIN}/{change.source}/{change.record_id}"
@@ -130,28 +134,39 @@ def people_for_events(events: int) -> int:
     return max(1, round(events / EVENTS_PER_PERSON))
 
 
-def _merged(lives: Iterable[HouseholdLife]) -> Iterator[Change]:
+_Pending = list[tuple[int, int, Change, Iterator[Change], HouseholdLife]]
+"""A heap of lives by the time of their next change, then by household: no two entries are equal."""
+
+
+def _merged(lives: Iterable[HouseholdLife], on_truth: Callable[[TruthRow], None]) -> Iterator[Change]:
     """Yield the changes of all lives by time, then household; lives come by the time of their beginning."""
-    pending: list[tuple[int, int, Change, Iterator[Change]]] = []
+    pending: _Pending = []
     for life in lives:
         while pending and pending[0][0] < life.start_us:
-            yield _advance(pending)
+            yield _advance(pending, on_truth)
         changes = life.changes()
         first = next(changes, None)
         if first is not None:
-            heapq.heappush(pending, (first.time_us, life.number, first, changes))
+            heapq.heappush(pending, (first.time_us, life.number, first, changes, life))
     while pending:
-        yield _advance(pending)
+        yield _advance(pending, on_truth)
 
 
-def _advance(pending: list[tuple[int, int, Change, Iterator[Change]]]) -> Change:
-    _, number, change, changes = pending[0]
+def _advance(pending: _Pending, on_truth: Callable[[TruthRow], None]) -> Change:
+    """Return the next change and put the one after it, of the same life, in its place."""
+    _, number, change, changes, life = pending[0]
     following = next(changes, None)
-    if following is None:
-        heapq.heappop(pending)
-    else:
-        heapq.heapreplace(pending, (following.time_us, number, following, changes))
+    if following is not None:
+        heapq.heapreplace(pending, (following.time_us, number, following, changes, life))
+        return change
+    heapq.heappop(pending)
+    for row in life.survivors():
+        on_truth(TruthRow(*row))
     return change
+
+
+def _ignore(_row: TruthRow) -> None:
+    pass
 
 
 def _deliver(emitted: Iterable[tuple[WireEvent, bool]], random: Random) -> Iterator[WireEvent]:

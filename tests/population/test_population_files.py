@@ -50,13 +50,12 @@ def test_the_example_rules_are_the_rules_that_are_written(tmp_path):
 
 
 def test_progress_ends_at_what_was_expected(tmp_path):
-    """Progress never shrinks, and ends complete for events and for truth."""
+    """Progress never shrinks, and ends complete."""
     told = []
     write_population(tmp_path, 400, 2, on_progress=lambda *call: told.append(call))
-    for what in ("events", "truth"):
-        steps = [call for call in told if call[0] == what]
-        assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps)
-        assert steps[-1][1] == steps[-1][2]
+    assert len(told) > 1
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert told[-1][1] == told[-1][2]
 
 
 def test_a_folder_that_cannot_be_made_is_explained(tmp_path):

@@ -89,6 +89,13 @@ def test_truth_holds_for_any_people_and_seed(people, seed):
     assert {row.entity_id for row in truth} <= {f"p{number:07d}" for number in range(people)}
 
 
+def test_truth_can_be_had_while_the_events_are_drawn(events):
+    """The callback of ``events`` gets the rows of ``truth``, in their order, and changes nothing about the events."""
+    rows = []
+    assert list(generate(PEOPLE, SEED).events(rows.append)) == events
+    assert rows == list(generate(PEOPLE, SEED).truth())
+
+
 def test_versions_grow_in_commit_order(events):
     """Within a source the position of every logged change is above those of all changes committed before it."""
     for source in ("crm", "erp", "web"):
