@@ -17,6 +17,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
+    "replay": Entry("mdm_stream.cli.replay:replay", "Run event files through the engine on Redis; write the result."),
     "generate": Entry(
         "mdm_stream.cli.generate:generate", "Write an invented population as event files, with its truth."
     ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
 from mdm_stream.contracts.times import format_time_us
 from mdm_stream.core.model import ChangeEvent
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Received, claimed_identity
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
@@ -113,7 +113,18 @@ class Resolver:
                     events.setdefault(event.domain, []).append((position, event))
             except RejectedEventError as error:
                 origin = f"{self._origin}/{record.received.position}"
-                rejections.append(QuarantineEntry(record.data, error.reasons, origin, self._now_us()))
+                claimed = claimed_identity(record.data)
+                rejections.append(
+                    QuarantineEntry(
+                        record.data,
+                        error.reasons,
+                        origin,
+                        self._now_us(),
+                        claimed.domain,
+                        claimed.source,
+                        claimed.record_id,
+                    )
+                )
         return events, rejections
 
     def _reject(self, rejections: Sequence[QuarantineEntry]) -> None:

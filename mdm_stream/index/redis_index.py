@@ -75,6 +75,20 @@ def key_prefix(namespace: str, domain: str) -> str:
     return f"mdm:{{{namespace}:{domain}}}:"
 
 
+def drop_namespace(client: redis.Redis, namespace: str) -> None:
+    """Delete every key of a namespace. For tests and replays: nothing else may be writing to it."""
+    with _translated():
+        pattern = f"mdm:{{{namespace}:*"
+        batch: list[bytes] = []
+        for key in client.scan_iter(pattern, count=1000):
+            batch.append(key)
+            if len(batch) >= 1000:
+                client.unlink(*batch)
+                batch.clear()
+        if batch:
+            client.unlink(*batch)
+
+
 class RedisIndex:
     """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain on Redis.
 

@@ -1,0 +1,73 @@
+"""``mdm-stream replay``: event files through the real engine, results as files."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from mdm_stream.cli.output import json_option, print_json, print_table, progress
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.replay.delivery import disturbed, read_files
+from mdm_stream.replay.run import replay as run_replay
+from mdm_stream.rules import load_rulesets
+
+BATCH_SIZE_MAX = 10_000
+WORKERS_MAX = 64
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--rules", "rule_files", required=True, multiple=True, help="A rule set (file or pack); one a domain.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder for results.")
+@click.option("--format", "format_", type=click.Choice(["canonical", "debezium", "dms", "csv"]), default=None,
+              help="Default: CSV by the file's name, the others by the shape of each line.")  # fmt: skip
+@click.option("--source", default=None, help="The source of CSV rows without one, and of CDC rows of any table.")
+@click.option("--batch-size", type=click.IntRange(1, BATCH_SIZE_MAX), default=200, show_default=True)
+@click.option("--workers", type=click.IntRange(1, WORKERS_MAX), default=1, show_default=True, help="Processes.")
+@click.option("--shuffle", type=int, default=None, metavar="SEED", help="Deliver in a random order.")
+@click.option("--duplicate", type=click.FloatRange(0, 1), default=0.0, metavar="FRACTION", help="Deliver some twice.")
+@click.option("--redis", "redis_url", default=None, metavar="URL", help="Default: one that lives as long as the run.")
+@json_option
+def replay(
+    *,
+    files: tuple[Path, ...],
+    rule_files: tuple[str, ...],
+    out: Path,
+    format_: str | None,
+    source: str | None,
+    batch_size: int,
+    workers: int,
+    shuffle: int | None,
+    duplicate: float,
+    redis_url: str | None,
+    as_json: bool,
+) -> None:
+    """Run event FILES (.gz too) through the engine, and write crosswalk, golden records, review queue and feed.
+
+    The order of delivery, duplicates, batches and workers change nothing but the feed's order.
+    """
+    rulesets = load_rulesets(rule_files)
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise ConfigurationError(f"{missing[0]}: there is no such file")
+    items = disturbed(read_files(files, format_, source, rulesets), shuffle, duplicate)  # type: ignore[arg-type]
+    with ExitStack() as stack:
+        if redis_url is None:
+            redis_url = stack.enter_context(RedisServer()).url
+        advance = stack.enter_context(progress())
+        stats = run_replay(
+            items,
+            rulesets,
+            out,
+            batch_size=batch_size,
+            workers=workers,
+            redis_url=redis_url,
+            on_progress=lambda done: advance("events", done, 0),
+        )
+    if as_json:
+        print_json(stats)
+    else:
+        print_table(str(out), ("", "value"), [(name.replace("_", " "), f"{value:,}") for name, value in stats.items()])

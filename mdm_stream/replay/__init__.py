@@ -1,0 +1,1 @@
+"""Replay: event files through the real engine on a real Redis, without Kinesis."""

@@ -1,0 +1,61 @@
+"""What a replay delivers, and in which order: events of files, perhaps shuffled, perhaps some of them twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.decode import file_events
+from mdm_stream.decode.sources import Format
+from mdm_stream.errors import RejectedEventError
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Bytes that hold no event, where they stood, and why."""
+
+    raw: bytes
+    origin: str
+    error: RejectedEventError
+
+
+def read_files(
+    paths: Sequence[Path], format_: Format | None, source: str | None, rulesets: Mapping[str, Ruleset]
+) -> Iterator[ChangeEvent | Rejected]:
+    """Yield the events of files, one file after the other, and what was rejected."""
+    for path in paths:
+        for raw, item in file_events(path, format_, source, rulesets):
+            yield Rejected(raw, path.name, item) if isinstance(item, RejectedEventError) else item
+
+
+def disturbed(
+    items: Iterable[ChangeEvent | Rejected], shuffle_seed: int | None, duplicate_fraction: float
+) -> Iterable[ChangeEvent | Rejected]:
+    """Return the items in another order, some of them twice; unchanged, and streamed, if neither is asked for.
+
+    ``duplicate_fraction`` (0..1) of the items are delivered again at some later place. Versions are never touched. The
+    same seed gives the same delivery. Everything is held in memory: some 1 KB an event.
+    """
+    if shuffle_seed is None and not duplicate_fraction:
+        return items
+    randomness = random.Random(shuffle_seed or 0)  # noqa: S311 - a reproducible order, no secret
+    delivery = list(items)
+    again = randomness.sample(delivery, round(len(delivery) * duplicate_fraction))
+    if shuffle_seed is not None:
+        delivery += again
+        randomness.shuffle(delivery)
+        return delivery
+    keyed = [(float(position), item) for position, item in enumerate(delivery)]
+    keyed += [(randomness.uniform(0, len(delivery)), item) for item in again]
+    return [item for _, item in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def lane_of(event: ChangeEvent, lanes: int) -> int:
+    """Return the worker that an event goes to: all events of one record go to one, as on a stream's shards."""
+    ref = event.ref if isinstance(event, RecordEvent) else event.a
+    return int.from_bytes(blake2b(ref.encode(), digest_size=4).digest()) % lanes

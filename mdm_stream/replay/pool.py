@@ -1,0 +1,97 @@
+"""The worker processes of a replay: each has a bounded queue of batches, and reports what it finished."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.errors import TerminalError
+from mdm_stream.replay.worker import WorkerReport, work
+
+QUEUED_BATCHES_MAX = 4
+"""Batches that wait for a worker: enough to keep it busy, few enough to bound memory."""
+
+WAIT_S = 1.0
+"""How long to wait for a worker before looking whether it still lives."""
+
+
+class WorkerPool:
+    """A fixed number of worker processes, one lane each. Leaving the context kills what still runs."""
+
+    def __init__(self, size: int, arguments: tuple[Any, ...], on_progress: Callable[[int], None]) -> None:
+        """Describe the pool; ``arguments`` go to every worker after its two queues."""
+        context = multiprocessing.get_context("spawn")
+        self.size = size
+        self._done: Any = context.Queue()
+        self._lanes: list[Any] = [context.Queue(maxsize=QUEUED_BATCHES_MAX) for _ in range(size)]
+        self._processes = [
+            context.Process(target=work, args=(lane, self._done, *arguments), daemon=True) for lane in self._lanes
+        ]
+        self._on_progress = on_progress
+        self._finished = 0
+        self._reports: list[WorkerReport] = []
+
+    def __enter__(self) -> Self:
+        for process in self._processes:
+            process.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.kill()
+
+    def put(self, lane: int, batch: Sequence[ChangeEvent] | None) -> None:
+        """Give a worker a batch; waits while its queue is full. ``TerminalError`` if a worker has failed."""
+        while True:
+            try:
+                self._lanes[lane].put(batch, timeout=WAIT_S)
+            except queue.Full:
+                self._require_alive()
+            else:
+                self._collect()
+                return
+
+    def finish(self) -> list[WorkerReport]:
+        """Tell every worker that there is no more, wait for all, and return their reports."""
+        for lane in range(self.size):
+            self.put(lane, None)
+        while len(self._reports) < self.size:
+            try:
+                self._note(self._done.get(timeout=WAIT_S))
+            except queue.Empty:
+                self._require_alive()
+        for process in self._processes:
+            process.join()
+        return self._reports
+
+    def _collect(self) -> None:
+        while True:
+            try:
+                self._note(self._done.get_nowait())
+            except queue.Empty:
+                return
+
+    def _note(self, item: WorkerReport | int) -> None:
+        if isinstance(item, int):
+            self._finished += item
+            self._on_progress(self._finished)
+            return
+        if item.failure:
+            raise TerminalError(f"a worker gave up: {item.failure}")
+        self._reports.append(item)
+
+    def _require_alive(self) -> None:
+        """Fail if a worker died without a report: nothing would ever take its batches."""
+        self._collect()
+        dead = [process for process in self._processes if process.exitcode not in {None, 0}]
+        if dead:
+            raise TerminalError(
+                f"a worker process died with exit code {dead[0].exitcode} after {self._finished:,} events; "
+                "run the replay again (it starts afresh), with fewer workers if memory was short"
+            )

@@ -1,0 +1,194 @@
+"""Run a replay: feed workers, collect what they did, write the results."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import redis
+
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.decode import claimed_identity
+from mdm_stream.engine.batch import BatchReport
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.feed.envelope import change_message
+from mdm_stream.index.redis_index import RedisIndex, drop_namespace
+from mdm_stream.quarantine import quarantine_id_of
+from mdm_stream.replay.delivery import Rejected, lane_of
+from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats
+from mdm_stream.replay.pool import WorkerPool
+from mdm_stream.replay.worker import WorkerReport, open_engines, percentile_ms
+
+OUTBOX_READ_MAX = 1_000
+OUTBOX_IDLE_S = 0.02
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class _Run:
+    """What the parent gathers while the workers work."""
+
+    delivered: int = 0
+    reports: list[WorkerReport] = field(default_factory=list)
+    quarantine: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def replay(
+    items: Iterable[ChangeEvent | Rejected],
+    rulesets: Mapping[str, Ruleset],
+    out: Path,
+    *,
+    batch_size: int,
+    workers: int,
+    redis_url: str,
+    on_progress: Progress = lambda _: None,
+) -> dict[str, Any]:
+    """Apply ``items`` with ``workers`` processes, write the result files to ``out``, and return the figures.
+
+    The run works in a namespace of its own on the Redis at ``redis_url``, and removes it afterwards.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    client = redis.Redis.from_url(redis_url)
+    try:
+        memory_before = client.info("memory")["used_memory"]
+    except redis.RedisError as error:
+        raise ConfigurationError(f"no Redis answers at {redis_url}; start one or leave --redis out") from error
+    namespace = f"replay-{secrets.token_hex(6)}"
+    run = _Run()
+    try:
+        started = time.perf_counter()
+        with ExitStack() as stack:
+            engines = open_engines(redis_url, rulesets, namespace)
+            stack.enter_context(_feed_file(out, redis_url, rulesets, namespace))
+            pool = stack.enter_context(WorkerPool(workers, (redis_url, dict(rulesets), namespace), on_progress))
+            _work_off(items, run, pool, batch_size)
+            drained = BatchReport()
+            for engine, _ in engines.values():
+                drained.add(engine.drain())
+            seconds = time.perf_counter() - started
+            memory = client.info("memory")["used_memory"] - memory_before
+        write_state(out, {domain: index.snapshot() for domain, (_, index) in engines.items()})
+    finally:
+        drop_namespace(client, namespace)
+    write_quarantine(out, run.quarantine)
+    trips = sum(index.counters.round_trips for _, index in engines.values())
+    stats = _stats(run, drained, seconds, memory, trips)
+    write_stats(out, stats)
+    return stats
+
+
+def _work_off(items: Iterable[ChangeEvent | Rejected], run: _Run, pool: WorkerPool, batch_size: int) -> None:
+    """Hand the items to the workers in batches, and wait for all of them."""
+    for lane, batch in _batches(items, run, batch_size, pool.size):
+        pool.put(lane, batch)
+    run.reports = pool.finish()
+
+
+def _batches(
+    items: Iterable[ChangeEvent | Rejected], run: _Run, batch_size: int, workers: int
+) -> Iterator[tuple[int, list[ChangeEvent]]]:
+    """Yield ``(worker, batch)``; rejected events go to the quarantine on the way."""
+    open_batches: list[list[ChangeEvent]] = [[] for _ in range(workers)]
+    for item in items:
+        run.delivered += 1
+        if isinstance(item, Rejected):
+            _quarantine(run, item)
+            continue
+        lane = lane_of(item, workers)
+        open_batches[lane].append(item)
+        if len(open_batches[lane]) >= batch_size:
+            yield lane, open_batches[lane]
+            open_batches[lane] = []
+    for lane, batch in enumerate(open_batches):
+        if batch:
+            yield lane, batch
+
+
+def _quarantine(run: _Run, rejected: Rejected) -> None:
+    claimed = claimed_identity(rejected.raw)
+    quarantine_id = quarantine_id_of(rejected.raw)
+    run.quarantine[quarantine_id] = {
+        "quarantine_id": quarantine_id,
+        "domain": claimed.domain,
+        "source": claimed.source,
+        "record_id": claimed.record_id,
+        "received_from": rejected.origin,
+        "reasons": [{"code": r.code, "path": r.path, "message": r.message} for r in rejected.error.reasons],
+        "raw_bytes": len(rejected.raw),
+        "raw": rejected.raw.decode("utf-8", "backslashreplace"),
+    }
+
+
+@contextmanager
+def _feed_file(out: Path, url: str, rulesets: Mapping[str, Ruleset], namespace: str) -> Iterator[None]:
+    """Copy every domain's outbox to the feed file in sequence order, from a thread, until the block ends."""
+    append, close = feed_writer(out)
+    client = redis.Redis.from_url(url)
+    outboxes = [RedisIndex(client, rules, namespace) for rules in rulesets.values()]
+    stop = Event()
+    failures: list[Exception] = []
+
+    def copy_once() -> int:
+        copied = 0
+        for outbox in outboxes:
+            entries = outbox.read(OUTBOX_READ_MAX)
+            for entry in entries:
+                append(change_message(entry)[1])
+            outbox.acknowledge(entries)
+            copied += len(entries)
+        return copied
+
+    def copy() -> None:
+        try:
+            while not stop.is_set():
+                if not copy_once():
+                    stop.wait(OUTBOX_IDLE_S)
+            while copy_once():
+                pass
+        except Exception as error:  # noqa: BLE001 - handed to the thread that waits for it
+            failures.append(error)
+
+    thread = Thread(target=copy, name="replay-feed", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        close()
+    if failures:
+        raise failures[0]
+
+
+def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, round_trips: int) -> dict[str, Any]:
+    latency: Counter[int] = Counter()
+    totals: Counter[str] = Counter()
+    for report in run.reports:
+        latency.update(report.latency_buckets)
+        totals.update({name: value for name, value in report.totals.items() if isinstance(value, int)})
+    return {
+        "events": run.delivered,
+        "seconds": round(seconds, 3),
+        "events_per_s": round(run.delivered / seconds, 1),
+        "latency_ms_p50": percentile_ms(latency, 0.50),
+        "latency_ms_p99": percentile_ms(latency, 0.99),
+        "quarantined": len(run.quarantine),
+        "absorbed": totals["absorbed"],
+        "version_collisions": totals["collisions"],
+        "candidate_pairs": totals["pairs"] + drained.pairs,
+        "conflicts": totals["conflicts"] + drained.conflicts,
+        "reevaluated": totals["reevaluated"] + drained.reevaluated,
+        "golden_changes": totals["changes"] + drained.changes,
+        "redis_round_trips": sum(report.round_trips for report in run.reports) + round_trips,
+        "redis_bytes_written": sum(report.bytes_written for report in run.reports),
+        "redis_memory_bytes": memory_bytes,
+    }

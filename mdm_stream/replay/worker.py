@@ -1,0 +1,85 @@
+"""A replay's worker process: takes batches from a queue and applies them with its own engines."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.queues import Queue
+from typing import Any
+
+import redis
+
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.errors import MdmError, TransientError
+from mdm_stream.index.redis_index import RedisIndex
+
+REDIS_TIMEOUT_S = 30.0
+LATENCY_BUCKET_RATIO = 1.02
+"""Latencies are counted in buckets 2 % wide: percentiles of any number of events in bounded memory."""
+
+
+@dataclass(slots=True)
+class WorkerReport:
+    """What one worker did. ``latency_buckets`` counts events by the bucket of their batch's time."""
+
+    totals: dict[str, Any] = field(default_factory=dict)
+    round_trips: int = 0
+    bytes_written: int = 0
+    latency_buckets: Counter[int] = field(default_factory=Counter)
+    failure: str = ""
+
+
+def open_engines(url: str, rulesets: Mapping[str, Ruleset], namespace: str) -> dict[str, tuple[Engine, RedisIndex]]:
+    """Return an engine and its index for each domain."""
+    client = redis.Redis.from_url(url, socket_timeout=REDIS_TIMEOUT_S)
+    indexes = {domain: RedisIndex(client, rules, namespace) for domain, rules in rulesets.items()}
+    return {domain: (Engine(rulesets[domain], index), index) for domain, index in indexes.items()}
+
+
+def work(
+    batches: Queue[Sequence[ChangeEvent] | None],
+    done: Queue[WorkerReport | int],
+    url: str,
+    rulesets: Mapping[str, Ruleset],
+    namespace: str,
+) -> None:
+    """Apply batches until ``None`` comes; put the size of each finished batch, and at last the report, on ``done``."""
+    report = WorkerReport()
+    totals = BatchReport()
+    try:
+        engines = open_engines(url, rulesets, namespace)
+        while (batch := batches.get()) is not None:
+            started = time.perf_counter()
+            for domain, (engine, _) in engines.items():
+                outcome = engine.process([event for event in batch if event.domain == domain])
+                totals.add(outcome)
+                if outcome.failed:
+                    raise TransientError(outcome.cause)
+            report.latency_buckets[latency_bucket(time.perf_counter() - started)] += len(batch)
+            done.put(len(batch))
+        report.round_trips = sum(index.counters.round_trips for _, index in engines.values())
+        report.bytes_written = sum(index.counters.bytes_written for _, index in engines.values())
+    except MdmError as error:
+        report.failure = str(error)
+    report.totals = asdict(totals)
+    done.put(report)
+
+
+def latency_bucket(seconds: float) -> int:
+    """Return the bucket of a latency: the power of the ratio, in microseconds, that it lies under."""
+    return math.ceil(math.log(max(1.0, seconds * 1e6), LATENCY_BUCKET_RATIO))
+
+
+def percentile_ms(buckets: Mapping[int, int], fraction: float) -> float:
+    """Return a percentile of counted latencies in milliseconds, at most 2 % too high (0 if nothing was counted)."""
+    left = fraction * sum(buckets.values())
+    for bucket in sorted(buckets):
+        left -= buckets[bucket]
+        if left <= 0:
+            return round(float(LATENCY_BUCKET_RATIO**bucket) / 1000, 3)
+    return 0.0
