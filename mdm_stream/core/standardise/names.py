@@ -87,18 +87,24 @@ def split_full_name(text: str, options: Options) -> Mapping[str, str]:
 def _parts_of(text: str, order: str) -> tuple[str, str, str]:
     """Return the given, middle and family names as they are spelt in ``text``.
 
-    The parser takes capitals for a hint ("Jack MA" holds a degree, "Jack Ma" does not). Sources that write all in
-    capitals would then disagree with those that do not, so it is shown lower case, and its spans are cut from the text.
+    The parser takes capitals and accents for hints ("Jack MA" holds a degree, "Jack Ma" does not). Sources that write
+    in capitals, or without accents, would then disagree with those that do not: so it is shown bare lower-case
+    letters, one for each of the text's, and what it finds is cut from the text by position.
     """
-    lowered = text.lower()
-    spelling = text if len(lowered) == len(text) else lowered
+    bare = "".join(map(_bare_letter, text))
     found: dict[Role, list[str]] = {Role.GIVEN: [], Role.MIDDLE: [], Role.FAMILY: []}
-    for token in _PARSERS[order].parse(lowered).tokens:
+    for token in _PARSERS[order].parse(bare).tokens:
         if token.role in found:
-            part = spelling[token.span.start : token.span.end] if token.span else token.text
+            part = text[token.span.start : token.span.end] if token.span else token.text
             found[token.role].append(part.strip(" ,"))
     given, middle, family = (" ".join(found[role]) for role in (Role.GIVEN, Role.MIDDLE, Role.FAMILY))
     return given, middle, family
+
+
+def _bare_letter(character: str) -> str:
+    """Return a letter without case and accent if that is still one character, else the character itself."""
+    bare = fold(character) if character.isalpha() else character
+    return bare if len(bare) == 1 else character
 
 
 def _roots_by_nickname() -> dict[str, str]:

@@ -121,11 +121,11 @@ def _first_usable(step: _Step, value: Value) -> str | None:
 
 
 def _multi(step: _Step, texts: Iterable[str]) -> Standardised:
+    results = [result for text in texts if (result := step.standardise(text)) is not MISSING]
+    if len(results) == 1:
+        return _tuples(results)
     by_match: dict[str | tuple[str], Standardised] = {}
-    for text in texts:
-        result = step.standardise(text)
-        if result is MISSING:
-            continue
+    for result in results:
         # Values without a match are told apart by themselves; the 1-tuple keeps them off the matches.
         key = str(result.match) if result.match is not None else (str(result.value),)
         known = by_match.get(key)
@@ -133,7 +133,10 @@ def _multi(step: _Step, texts: Iterable[str]) -> Standardised:
             by_match[key] = result
     if not by_match:
         return MISSING
-    kept = sorted(by_match.values(), key=_match_order)[:MULTI_VALUES_MAX]
+    return _tuples(sorted(by_match.values(), key=_match_order)[:MULTI_VALUES_MAX])
+
+
+def _tuples(kept: list[Standardised]) -> Standardised:
     matches = tuple(str(item.match) for item in kept if item.match is not None)
     return Standardised(
         value=tuple(str(item.value) for item in kept),

@@ -112,7 +112,12 @@ def _standardise(type_name: str, frozen: FrozenOptions, text: str) -> Standardis
     value = result.value
     # Taking the wrapping off can bring a placeholder to light: "mailto:none@none".
     unwrapped = isinstance(value, str) and value != cleaned and (is_blank(value) or spec.is_placeholder(value))
-    return MISSING if unwrapped else result
+    if unwrapped:
+        return MISSING
+    if isinstance(result.match, str) and len(result.match) > MATCH_LENGTH_MAX:
+        # Writing abbreviations out lengthens a text that was cut already.
+        return Standardised(value, result.match[:MATCH_LENGTH_MAX].rstrip(), result.valid)
+    return result
 
 
 _remembered = lru_cache(maxsize=CACHED_VALUES_MAX)(_standardise)

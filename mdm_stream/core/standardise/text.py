@@ -81,6 +81,8 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=_FOLDED_CHARACTERS_MAX)
 def _fold_character(character: str) -> str:
+    if ord(character) in _APOSTROPHES:
+        return "'"
     if character in _LETTERS:
         return _LETTERS[character]
     kind = category(character)
