@@ -12,6 +12,8 @@ import argparse
 import random
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from rapidfuzz import process
@@ -21,7 +23,10 @@ from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Attribute, Comparison, Level, Match, Predicate, Ruleset
 from mdm_stream.core.score import score_pairs
 
+Result = TypeVar("Result")
+
 SEED = 20260101
+RUNS = 3
 NAMES = (
     "given_name",
     "family_name",
@@ -48,19 +53,29 @@ def main() -> None:
     left, right = candidates(chooser, records, options.pairs)
     rules = ruleset()
 
-    started = time.perf_counter()
-    scored = score_pairs(rules, records, left, right)
-    scoring_s = time.perf_counter() - started
+    scoring_s, scored = fastest(lambda: score_pairs(rules, records, left, right))
     column = np.array([record[1] or "" for record in records], dtype=object)
-    started = time.perf_counter()
-    a, b = column[left].tolist(), column[right].tolist()
-    process.cpdist(a, b, scorer=JaroWinkler.normalized_similarity, dtype=np.float64)
-    floor_s = time.perf_counter() - started
+    floor_s, _ = fastest(lambda: bare_jaro_winkler(column[left].tolist(), column[right].tolist()))
 
     links = sum(score.link for _, score in scored)
     print(f"{len(left):,} pairs of {len(records):,} records: {links:,} links, {len(scored) - links:,} reviews")
     print(f"score_pairs, {len(NAMES)} comparisons  {len(left) / scoring_s:>12,.0f} pairs/s")
     print(f"bare Jaro-Winkler, 1 column  {len(left) / floor_s:>12,.0f} pairs/s")
+
+
+def fastest(call: Callable[[], Result]) -> tuple[float, Result]:
+    """Return the seconds of the fastest of three calls, and what they return."""
+    seconds_min = float("inf")
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        result = call()
+        seconds_min = min(seconds_min, time.perf_counter() - started)
+    return seconds_min, result
+
+
+def bare_jaro_winkler(a: list[str], b: list[str]) -> np.ndarray:
+    """Return the similarities of the texts, pair by pair."""
+    return process.cpdist(a, b, scorer=JaroWinkler.normalized_similarity, dtype=np.float64)
 
 
 def ruleset() -> Ruleset:

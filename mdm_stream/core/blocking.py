@@ -5,7 +5,7 @@ A key is ``tag:part|part|...``. Keys are printable, at most ``KEY_CHARACTERS_MAX
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -48,17 +48,23 @@ def _keys_of(expression: KeyExpression, values: MatchValues) -> Iterable[str]:
         value = values[part.attribute]
         if not value:
             return ()
-        texts = _texts(part.function, part.argument, (value,) if isinstance(value, str) else value)
+        if isinstance(value, str):
+            # A whole text needs no function and no look-up, and is the most frequent part.
+            texts = (value,) if part.function == "exact" else _texts(part.function, part.argument, (value,))
+        else:
+            texts = _texts(part.function, part.argument, value)
         if not texts:
             return ()
         columns.append(texts)
-        several = several or len(texts) > 1
-        grouped = grouped or part.group > 0
-    if not several and not grouped:
-        return (_key(expression.tag, [texts[0] for texts in columns]),)
-    combinations = _combinations(columns)
+        if len(texts) > 1:
+            several = True
+        if part.group:
+            grouped = True
+    combinations = _combinations(columns) if several else [tuple([texts[0] for texts in columns])]
     if grouped:
         combinations = [_regrouped(expression.parts, combination) for combination in combinations]
+    if not several:
+        return (_key(expression.tag, combinations[0]),)
     return _fewest({_key(expression.tag, combination) for combination in combinations})
 
 
@@ -84,12 +90,16 @@ def _combinations(columns: list[Texts]) -> list[Texts]:
 
 
 def _regrouped(parts: tuple[KeyPart, ...], combination: Texts) -> Texts:
-    """Return the texts with those of each ``unordered`` group sorted among their places."""
-    regrouped = list(combination)
-    for group in {part.group for part in parts} - {0}:
-        places = [place for place, part in enumerate(parts) if part.group == group]
-        for place, text in zip(places, sorted(combination[place] for place in places), strict=True):
-            regrouped[place] = text
+    """Return the texts with those of each ``unordered`` group, whose parts stand together, sorted."""
+    regrouped: list[str] = []
+    place = 0
+    while place < len(parts):
+        end = place + 1
+        if parts[place].group:
+            while end < len(parts) and parts[end].group == parts[place].group:
+                end += 1
+        regrouped += sorted(combination[place:end])
+        place = end
     return tuple(regrouped)
 
 
@@ -99,7 +109,7 @@ def _fewest(texts: Collection[str]) -> Collection[str]:
     return sorted(texts, key=_digest)[:KEYS_PER_EXPRESSION_MAX]
 
 
-def _key(tag: str, combination: Sequence[str]) -> str:
+def _key(tag: str, combination: Texts) -> str:
     key = f"{tag}:{'|'.join(combination)}"
     if len(key) <= KEY_CHARACTERS_MAX and key.isprintable():
         return key
