@@ -20,6 +20,7 @@ PHONE_DIGITS_MIN = 7
 PHONE_DIGITS_MAX = 20
 """Digits beyond which a text is no single phone number (E.164 allows 15, and a trunk prefix may stand before)."""
 
+_NATIONAL_DIGITS_MAX = 10  # longer ones may begin with a country code
 _PARSED_PHONES_MAX = 32_768
 
 
@@ -51,26 +52,33 @@ def _digits_of(text: str) -> str:
 def _parse(text: str, region: str) -> tuple[str | None, bool, str]:
     """Return the E.164 form (``None`` if the number cannot be one), whether a plan knows it, and its national part."""
     number = _number(text, region)
-    if number is None or not phonenumbers.is_valid_number(number):
-        # Exports lose the plus of an international number, or write it as the 00 that most of the world dials.
-        digits = _digits_of(text)
-        international = _number("+" + (digits.removeprefix("00")), region)
-        if len(digits) > 10 and international is not None and phonenumbers.is_valid_number(international):
-            number = international
+    if number is not None and phonenumbers.is_valid_number(number):
+        return _described(number, valid=True)
+    # Exports lose the plus of an international number, or write it as the 00 that most of the world dials.
+    digits = _digits_of(text)
+    if len(digits) > _NATIONAL_DIGITS_MAX:
+        international = _number("+" + digits.removeprefix("00"), region)
+        if international is not None and phonenumbers.is_valid_number(international):
+            return _described(international, valid=True)
     if number is None or not phonenumbers.is_possible_number(number):
         return None, False, ""
+    return _described(number, valid=False)
+
+
+def _described(number: PhoneNumber, *, valid: bool) -> tuple[str, bool, str]:
     e164 = str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
-    again = _number(e164, region)
-    if again is None or phonenumbers.format_number(again, PhoneNumberFormat.E164) != e164:
-        return None, False, ""
-    return e164, bool(phonenumbers.is_valid_number(again)), str(phonenumbers.national_significant_number(again))
+    # A valid number's value is its E.164 form, so that must be read as the same number: reading may strip a trunk
+    # prefix that the first reading left.
+    return e164, valid and _number(e164, None) == number, str(phonenumbers.national_significant_number(number))
 
 
-def _number(text: str, region: str) -> PhoneNumber | None:
+def _number(text: str, region: str | None) -> PhoneNumber | None:
     try:
-        return phonenumbers.parse(text, region)
+        number = phonenumbers.parse(text, region)
     except NumberParseException:
         return None
+    number.extension = None
+    return number
 
 
 _EMAIL_WRAPPING = re.compile(r"^(?:.*<\s*)?(?:mailto:)?\s*([^<>]*?)\s*(?:>.*)?[;,.\s]*$")
