@@ -7,18 +7,20 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
-from mdm_stream.core.canonical import canonical_json, digest_of
+from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster import Clustering, cluster
 from mdm_stream.core.edges import Edge, verdict_on
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.survive import Survivor, survive
+from mdm_stream.core.survive import Origin, survive
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=16_384)
 def format_time(time_us: int) -> str:
     """Return microseconds since the epoch as RFC 3339 text in UTC, always with six decimals."""
     return (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -37,11 +39,11 @@ def anchor_of(members: Iterable[Record]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """One golden record. ``content`` is its whole JSON form, ``digest`` identifies it."""
+    """One golden record. ``content`` is its canonical JSON, ``digest`` identifies that."""
 
     golden_id: str
     members: tuple[str, ...]
-    content: Mapping[str, object]
+    content: bytes
     digest: str
 
 
@@ -86,14 +88,21 @@ def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:
     ordered = sorted(members, key=lambda record: split_ref(record.ref))
     golden_id = golden_id_of(rules.domain, anchor_of(ordered))
     survivors = survive(rules, ordered)
-    content = {
-        "domain": rules.domain,
-        "golden_id": golden_id,
-        "members": [key_of(record.ref) for record in ordered],
-        "values": {name: _plain(survivor) for name, survivor in survivors.items()},
-        "provenance": {name: _provenance(survivor) for name, survivor in survivors.items()},
-    }
-    return Golden(golden_id, tuple(record.ref for record in ordered), content, digest_of(content))
+    described: dict[Origin, dict[str, object]] = {}
+    content = canonical_json(
+        {
+            "domain": rules.domain,
+            "golden_id": golden_id,
+            "members": [key_of(record.ref) for record in ordered],
+            "values": {name: survivor.value for name, survivor in survivors.items()},
+            "provenance": {
+                name: [_described(origin, described) for origin in survivor.origins]
+                for name, survivor in survivors.items()
+            },
+        }
+    )
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return Golden(golden_id, tuple(record.ref for record in ordered), content, digest)
 
 
 def key_of(ref: str) -> dict[str, str]:
@@ -102,20 +111,17 @@ def key_of(ref: str) -> dict[str, str]:
     return {"source": source, "record_id": record_id}
 
 
-def _plain(survivor: Survivor) -> str | list[str]:
-    return survivor.value if isinstance(survivor.value, str) else list(survivor.value)
-
-
-def _provenance(survivor: Survivor) -> list[dict[str, object]]:
-    return [
-        {
+def _described(origin: Origin, described: dict[Origin, dict[str, object]]) -> dict[str, object]:
+    """Return an origin's JSON form; many attributes share one."""
+    form = described.get(origin)
+    if form is None:
+        form = described[origin] = {
             **key_of(origin.ref),
             "version": origin.version,
             "event_time": format_time(origin.event_time_us),
             "strategy": origin.strategy,
         }
-        for origin in survivor.origins
-    ]
+    return form
 
 
 def review_item(rules: Ruleset, edge: Edge, reason: str) -> dict[str, object]:

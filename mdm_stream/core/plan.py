@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster import connected
 from mdm_stream.core.edges import Edge, ordered, verdict_edge, verdict_on
 from mdm_stream.core.golden import Golden, ResolvedComponent, golden_id_of, key_of, resolve_component
@@ -90,11 +91,10 @@ class BlockView:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a golden record, in the order of publication: the content of a feed message without numbers."""
+    """One change of a golden record: the JSON of a feed message's data without epoch, sequence and commit time."""
 
-    op: str
     golden_id: str
-    content: Mapping[str, object]
+    content: bytes
 
 
 @dataclass(slots=True)
@@ -393,20 +393,23 @@ def _write_golden(
     for golden_id in sorted(before.keys() - after.keys()):
         held_golden = before[golden_id]
         anchor = next((ref for ref in held_golden.members if golden_id_of(rules.domain, ref) == golden_id), None)
-        content: dict[str, object] = {
-            "domain": rules.domain,
-            "golden_id": golden_id,
-            "members": [],
-            "removed": removed(held_golden),
-            "merged_into": None if anchor is None else crosswalk_after.get(anchor),
-            "rules_version": rules.version,
-        }
-        commit.changes.append(Change("retire", golden_id, content))
+        content = canonical_json(
+            {
+                "op": "retire",
+                "domain": rules.domain,
+                "golden_id": golden_id,
+                "members": [],
+                "removed": removed(held_golden),
+                "merged_into": None if anchor is None else crosswalk_after.get(anchor),
+                "rules_version": rules.version,
+            }
+        )
+        commit.changes.append(Change(golden_id, content))
         commit.drop_golden.append(golden_id)
     for golden_id in sorted(after):
         golden = after[golden_id]
         known = before.get(golden_id)
         if known is None or known.digest != golden.digest:
             commit.put_golden[golden_id] = golden
-            content = {**golden.content, "removed": removed(known), "rules_version": rules.version}
-            commit.changes.append(Change("upsert", golden_id, content))
+            more = canonical_json({"op": "upsert", "removed": removed(known), "rules_version": rules.version})
+            commit.changes.append(Change(golden_id, golden.content[:-1] + b"," + more[1:]))

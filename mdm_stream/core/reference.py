@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
+import orjson
+
 from mdm_stream.core.cluster import connected
 from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
 from mdm_stream.core.fold import EMPTY, RecordState, fold_record, fold_verdict
@@ -65,7 +67,7 @@ def resolve_states(rules: Ruleset, states: Mapping[str, RecordState]) -> Resolut
     for position, members in enumerate(components):
         component = resolve_component(rules, members, links_of.get(position, []), records)
         for record in component.golden:
-            golden[record.golden_id] = record.content
+            golden[record.golden_id] = orjson.loads(record.content)
             crosswalk.update(dict.fromkeys(record.members, record.golden_id))
         for refusal in component.clustering.refused:
             review[refusal.edge.pair] = review_item(rules, refusal.edge, refusal.reason)

@@ -59,6 +59,9 @@ class _Candidate:
         return tuple(v.value if v.match is None else v.match for v in self.values)
 
 
+_NOT_IDENTITY_ON_ONE = frozenset({UNION, "valid_only"})
+"""The strategies that can do something to a single candidate: the others narrow one to one."""
+
 _Narrow = Callable[[Ruleset, Sequence[_Candidate], Mapping[str, object]], list[_Candidate]]
 
 
@@ -70,9 +73,23 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
     survivors: dict[str, Survivor] = {}
     ordered = sorted(members, key=lambda record: split_ref(record.ref))
     for rule in rules.survivorship:
+        if len(ordered) == 1 and not any(strategy.name in _NOT_IDENTITY_ON_ONE for strategy in rule.strategies):
+            survivors.update(_taken(rules, rule, ordered[0], TIE_BREAK))
+            continue
         candidates = _candidates(rules, rule, ordered)
         if candidates:
             survivors.update(_apply(rules, rule, candidates))
+    return survivors
+
+
+def _taken(rules: Ruleset, rule: SurvivorshipRule, record: Record, decided: str) -> dict[str, Survivor]:
+    """Return all the values that one record has for the attributes of a rule."""
+    survivors = {}
+    for attribute in rule.attributes:
+        value = record.values[attribute].value
+        if value is not None:
+            origin = Origin(record.ref, *written_at(rules, record, attribute), decided)
+            survivors[rules.attributes[attribute].name] = Survivor(value, (origin,))
     return survivors
 
 
@@ -102,14 +119,7 @@ def _apply(rules: Ruleset, rule: SurvivorshipRule, candidates: list[_Candidate])
         candidates = narrowed
         if not candidates:
             return {}
-    winner = candidates[0]
-    survivors = {}
-    for attribute, value in zip(rule.attributes, winner.values, strict=True):
-        if value.value is not None:
-            version, time_us = written_at(rules, winner.record, attribute)
-            origin = Origin(winner.record.ref, version, time_us, decided)
-            survivors[rules.attributes[attribute].name] = Survivor(value.value, (origin,))
-    return survivors
+    return _taken(rules, rule, candidates[0].record, decided)
 
 
 def _union(rules: Ruleset, rule: SurvivorshipRule, candidates: Sequence[_Candidate]) -> dict[str, Survivor]:

@@ -150,7 +150,7 @@ class MemoryIndex:
         for ref in commit.drop_refs:
             self._crosswalk.pop(ref, None)
         for golden_id, golden in commit.put_golden.items():
-            self._golden[golden_id] = orjson.dumps(golden.content)
+            self._golden[golden_id] = golden.content
         for golden_id in commit.drop_golden:
             self._golden.pop(golden_id, None)
         self._write_edges(commit)
@@ -162,8 +162,8 @@ class MemoryIndex:
         self._pending.update(commit.enqueue)
         for change in commit.changes:
             self._sequence += 1
-            content = orjson.dumps({"op": change.op, **change.content})
-            self._outbox[self._sequence] = OutboxEntry(self.epoch, self._sequence, content, time.time_ns() // 1000)
+            entry = OutboxEntry(self.epoch, self._sequence, change.content, time.time_ns() // 1000)
+            self._outbox[self._sequence] = entry
 
     def _write_edges(self, commit: Commit) -> None:
         for edge in commit.put_edges:

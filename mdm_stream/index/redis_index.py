@@ -243,7 +243,7 @@ class RedisIndex:
             "component_of": _flat(commit.component_of),
             "crosswalk": _flat(commit.crosswalk),
             "drop_refs": commit.drop_refs,
-            "put_golden": [x for i, golden in commit.put_golden.items() for x in (i, dumps(golden.content))],
+            "put_golden": [x for i, golden in commit.put_golden.items() for x in (i, golden.content)],
             "drop_golden": commit.drop_golden,
             "put_edges": [
                 x for e in commit.put_edges for a, b in ((e.a, e.b), (e.b, e.a)) for x in (a, b, encode_edge(e))
@@ -257,7 +257,7 @@ class RedisIndex:
             "drop_review": [encode_pair(*pair) for pair in commit.drop_review],
             "enqueue": commit.enqueue,
             "dequeue": commit.dequeue,
-            "changes": [dumps({"op": change.op, **change.content}) for change in commit.changes],
+            "changes": [change.content for change in commit.changes],
         }
 
     def _sha(self, name: str) -> str:
