@@ -89,11 +89,11 @@ class EventSource:
     def from_json(cls, text: str) -> Self:
         """Read settings; those that are absent keep their defaults. ``ConfigurationError`` for anything else."""
         try:
-            given = orjson.loads(text)
-            if not isinstance(given, dict) or (unknown := given.keys() - {f.name for f in fields(cls)}):
-                raise ConfigurationError(f"event source settings: an object is expected, unknown: {sorted(unknown)}")
+            given = dict(orjson.loads(text))
+            if unknown := given.keys() - {setting.name for setting in fields(cls)}:
+                raise ConfigurationError(f"event source settings: there is none named {', '.join(sorted(unknown))}")
             return cls(**given)
-        except (orjson.JSONDecodeError, TypeError) as error:
+        except (orjson.JSONDecodeError, TypeError, ValueError) as error:
             raise ConfigurationError("event source settings: a JSON object of settings is expected") from error
 
 

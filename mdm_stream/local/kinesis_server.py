@@ -27,8 +27,12 @@ from mdm_stream.local.aws import local_client
 from mdm_stream.local.checkpoints import write_atomically
 from mdm_stream.local.children import log_tail, spawn, stop_process
 
+TRIM_PATH = "/mdm-local/trim"
+"""POST {"stream", "through": {shard id: sequence number}, "keep_records"} forgets old records; answers {"dropped"}."""
+
 _POLL_INTERVAL_S = 0.02
 _REQUEST_TIMEOUT_S = 60.0
+_SHUTDOWN_POLL_S = 0.05
 _EXIT_CONFIGURATION = 2
 
 
@@ -57,6 +61,7 @@ class KinesisServer:
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @property
     def pid(self) -> int:
@@ -71,8 +76,14 @@ class KinesisServer:
         return self._process is not None and self._process.poll() is None
 
     def client(self, service: str = "kinesis") -> Any:
-        """Return a boto3 client of ``kinesis`` or ``s3``; its credentials and region are the local ones."""
-        return local_client(service, self.endpoint_url)
+        """Return the boto3 client of ``kinesis`` or ``s3``; its credentials and region are the local ones.
+
+        The same one each time: it is thread-safe, and making one takes a tenth of a second.
+        """
+        key = (service, self.endpoint_url)
+        if key not in self._clients:
+            self._clients[key] = local_client(service, self.endpoint_url)
+        return self._clients[key]
 
     def start(self) -> Self:
         """Start and wait until requests are answered; ``TransientError`` says why they are not."""
@@ -105,8 +116,6 @@ class KinesisServer:
 
         Numbering goes on as before, so checkpoints stay valid.
         """
-        from mdm_stream.local.kinesis_api import TRIM_PATH  # noqa: PLC0415 - it imports moto, slow and server-side
-
         host = self.endpoint_url.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=_REQUEST_TIMEOUT_S)
         try:
@@ -146,7 +155,7 @@ def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> No
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # taken by sigwait below, never in the middle of a request
     store = KinesisStore(journal_folder)
     server = make_server("127.0.0.1", port, JournalledApi(store), threaded=True, request_handler=Handler)
-    thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_SHUTDOWN_POLL_S,), name="http", daemon=True)
     thread.start()
     if ready_file is not None:
         ready = {"endpoint_url": f"http://127.0.0.1:{server.port}", "pid": os.getpid()}

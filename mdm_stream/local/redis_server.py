@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Literal, Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.local.children import log_tail, spawn, stop_process
@@ -141,7 +143,7 @@ class RedisServer:
     def _wait_until_ready(self) -> bool:
         """Return False if the process exited or did not answer in time."""
         deadline_s = time.monotonic() + self._start_timeout_s
-        client = redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=1.0)
+        client = redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0))
         try:
             while self.running and time.monotonic() < deadline_s:
                 try:
