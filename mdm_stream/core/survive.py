@@ -59,9 +59,6 @@ class _Candidate:
         return tuple(v.value if v.match is None else v.match for v in self.values)
 
 
-_NOT_IDENTITY_ON_ONE = frozenset({UNION, "valid_only"})
-"""The strategies that can do something to a single candidate: the others narrow one to one."""
-
 _Narrow = Callable[[Ruleset, Sequence[_Candidate], Mapping[str, object]], list[_Candidate]]
 
 
@@ -72,25 +69,32 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
     """
     survivors: dict[str, Survivor] = {}
     ordered = sorted(members, key=lambda record: split_ref(record.ref))
+    if len(ordered) == 1:
+        for rule in rules.survivorship:
+            _survive_alone(rules, rule, ordered[0], survivors)
+        return survivors
     for rule in rules.survivorship:
-        if len(ordered) == 1 and not any(strategy.name in _NOT_IDENTITY_ON_ONE for strategy in rule.strategies):
-            survivors.update(_taken(rules, rule, ordered[0], TIE_BREAK))
-            continue
         candidates = _candidates(rules, rule, ordered)
         if candidates:
             survivors.update(_apply(rules, rule, candidates))
     return survivors
 
 
-def _taken(rules: Ruleset, rule: SurvivorshipRule, record: Record, decided: str) -> dict[str, Survivor]:
-    """Return all the values that one record has for the attributes of a rule."""
-    survivors = {}
+def _survive_alone(rules: Ruleset, rule: SurvivorshipRule, record: Record, survivors: dict[str, Survivor]) -> None:
+    """Do what a rule does to a cluster of one, which most clusters are: a filter may drop, a union makes a tuple."""
+    names = [strategy.name for strategy in rule.strategies]
+    if "valid_only" in names and not all(record.values[attribute].valid for attribute in rule.attributes):
+        return
+    union = UNION in names
     for attribute in rule.attributes:
         value = record.values[attribute].value
         if value is not None:
-            origin = Origin(record.ref, *written_at(rules, record, attribute), decided)
-            survivors[rules.attributes[attribute].name] = Survivor(value, (origin,))
-    return survivors
+            origin = Origin(record.ref, *written_at(rules, record, attribute), UNION if union else TIE_BREAK)
+            if union:
+                value = (value,) if isinstance(value, str) else value
+                survivors[rules.attributes[attribute].name] = Survivor(value, (origin,) * len(value))
+            else:
+                survivors[rules.attributes[attribute].name] = Survivor(value, (origin,))
 
 
 def _candidates(rules: Ruleset, rule: SurvivorshipRule, members: Sequence[Record]) -> list[_Candidate]:
@@ -119,7 +123,13 @@ def _apply(rules: Ruleset, rule: SurvivorshipRule, candidates: list[_Candidate])
         candidates = narrowed
         if not candidates:
             return {}
-    return _taken(rules, rule, candidates[0].record, decided)
+    winner = candidates[0]
+    survivors = {}
+    for attribute, value in zip(rule.attributes, winner.values, strict=True):
+        if value.value is not None:
+            origin = Origin(winner.record.ref, *written_at(rules, winner.record, attribute), decided)
+            survivors[rules.attributes[attribute].name] = Survivor(value.value, (origin,))
+    return survivors
 
 
 def _union(rules: Ruleset, rule: SurvivorshipRule, candidates: Sequence[_Candidate]) -> dict[str, Survivor]:
