@@ -98,7 +98,9 @@ class EventBuffer:
                 batch.append(entry)
                 size_bytes += entry.size_bytes
             self._ready.popleft()
-        self._due_at_s = now_s if self._ready else math.inf
+        # What did not fit may gather company again; it has lingered since it was put, so never longer in all.
+        rest = self._by_key[self._ready[0]][0] if self._ready else None
+        self._due_at_s = math.inf if rest is None else rest.put_at_s + self._settings.linger_s
         return batch, expired
 
     def wait_s(self, now_s: float) -> float | None:

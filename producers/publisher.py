@@ -167,18 +167,23 @@ class Publisher:
             raise PublishError(failures)
 
     def _run(self) -> None:
-        """Send until closed and empty, or abandoned."""
-        while True:
+        """Send until closed and empty, or abandoned. However it ends: nobody waits for ever, what is left is told."""
+        try:
+            while True:
+                with self._changed:
+                    taken = self._next()
+                if taken is None:
+                    break
+                batch, expired = taken
+                answer = self._request(batch) if batch else _Answer([])
+                self._settle(batch, answer, expired)
+        finally:
             with self._changed:
-                taken = self._next()
-            if taken is None:
-                break
-            batch, expired = taken
-            answer = self._request(batch) if batch else _Answer([])
-            self._settle(batch, answer, expired)
-        with self._changed:
-            left = self._buffer.drain()
-        self._give_up([_failure(entry, _CLOSED) for entry in left])
+                self._closing = True
+                left = self._buffer.drain()
+            self._give_up([_failure(entry, _CLOSED) for entry in left])
+            with self._changed:
+                self._changed.notify_all()
 
     def _next(self) -> tuple[list[Entry], list[Entry]] | None:
         """Wait for a batch and return it, with the events that are too old to send; None when it is time to stop."""

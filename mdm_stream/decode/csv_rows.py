@@ -15,7 +15,7 @@ from typing import Literal
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, INTEGER_MAX, INTEGER_MIN, TEXT_CHARS_MAX, VERSION_CHARS_MAX
 from mdm_stream.core.model import RecordEvent, Version
 from mdm_stream.core.ruleset import Ruleset, Source
-from mdm_stream.decode.reasons import rejection
+from mdm_stream.decode.reasons import Code, rejection
 from mdm_stream.decode.received import Received
 from mdm_stream.decode.rows import (
     attributes_of,
@@ -32,6 +32,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _RECORD_LINES_MAX = 1_000
 """More lines than a quoted field ever has: a quote that is never closed must not swallow the file."""
 _INTEGER_CHARS_MAX = 20
+_FIELD_TOO_LARGE = "field larger than field limit"
+"""What Python's csv module says of it; a test has such a field, should a later version differ."""
 
 
 def iter_csv_events(
@@ -160,7 +162,9 @@ class _CsvRecords:
         limit_before = csv.field_size_limit(max(TEXT_CHARS_MAX, EVENT_BYTES_MAX))
         try:
             fields = next(csv.reader(self._texts(line), strict=True))
-        except (csv.Error, StopIteration):
+        except csv.Error as error:
+            if _FIELD_TOO_LARGE in str(error):
+                return self._give_up("too_long", "has a field that is larger than an event may be")
             return self._give_up("invalid_csv", "has a quote that is not closed or stands inside a field")
         except UnicodeDecodeError:
             return self._give_up("not_utf8", "is not UTF-8; convert the file")
@@ -179,7 +183,7 @@ class _CsvRecords:
             self._read.append(following)
             yield following.decode("utf-8")
 
-    def _give_up(self, code: Literal["invalid_csv", "not_utf8", "ragged_row"], message: str) -> RejectedEventError:
+    def _give_up(self, code: Code, message: str) -> RejectedEventError:
         self._again.extendleft(reversed(self._read[1:]))
         del self._read[1:]
         return rejection(code, "", message)

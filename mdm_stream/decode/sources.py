@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mdm_stream.contracts.change import SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import ConfigurationError
+
+_SOURCE_NAME = re.compile(SOURCE_PATTERN.strip("^$"))
 
 Format = Literal["canonical", "debezium", "dms", "csv"]
 
@@ -56,6 +60,9 @@ class SourceCatalogue:
             raise rejection("unknown_domain", "domain", "has no rule set here; add one, or correct the name")
         if rules.sources:
             raise rejection("unknown_source", "source", "is not among the sources that the domain's rules name")
+        # The rules check the names that they list; of a name that came with the data nobody has yet.
+        if _SOURCE_NAME.fullmatch(source) is None:
+            raise rejection("wrong_format", "source", "does not have the form of a source's name")
         return Route(domain, Source(source), self._attributes[domain])
 
     def by_table(self, kind: Format, names: Iterable[str]) -> Route:
