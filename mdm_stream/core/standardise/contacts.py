@@ -20,6 +20,7 @@ PHONE_DIGITS_MIN = 7
 PHONE_DIGITS_MAX = 20
 """Digits beyond which a text is no single phone number (E.164 allows 15, and a trunk prefix may stand before)."""
 
+_PHONE_LENGTH_MAX = 250  # the parser refuses longer texts, and the cache must not hold them
 _NATIONAL_DIGITS_MAX = 10  # longer ones may begin with a country code
 _PARSED_PHONES_MAX = 32_768
 
@@ -32,6 +33,8 @@ def standardise_phone(text: str, options: Options) -> Standardised:
     anything else ``match`` is the digits, if there are 7 to 20. Extensions are dropped from E.164.
     Numbers of one repeated digit and 1234567890 are placeholders.
     """
+    if len(text) > _PHONE_LENGTH_MAX:
+        return Standardised(text, None, valid=False)
     plain = without_float_tail(text)
     digits = _digits_of(plain)
     if is_filler_number(digits):
