@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+TIME_US_MIN, TIME_US_MAX = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The first and the last microsecond of the years 1 to 9999, which are those that RFC 3339 can write."""
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))",
     re.ASCII,
@@ -34,10 +36,9 @@ def parse_time_us(text: str) -> int:
 
 def format_time_us(time_us: int) -> str:
     """Return RFC 3339 text in UTC, with a fraction only if there is one; ``ValueError`` outside the years 1 to 9999."""
-    try:
-        moment = _EPOCH + timedelta(microseconds=time_us)
-    except OverflowError:
-        raise ValueError("a time outside the years 1 to 9999 has no RFC 3339 text") from None
+    if not TIME_US_MIN <= time_us <= TIME_US_MAX:
+        raise ValueError("a time outside the years 1 to 9999 has no RFC 3339 text")
+    moment = _EPOCH + timedelta(microseconds=time_us)
     return moment.isoformat().removesuffix("+00:00") + "Z"
 
 
