@@ -52,6 +52,7 @@ class ConsumerSpec:
     event_source: EventSource = field(default_factory=EventSource)
     environment: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = 1
+    poll_interval_s: float = 0.1
     tick_s: float | None = None
 
 
@@ -162,6 +163,7 @@ class LocalStack:
             "--event-source", spec.event_source.to_json(),
             "--function-name", spec.name,
             "--concurrency", str(spec.concurrency),
+            "--poll-interval", str(spec.poll_interval_s),
             "--status", str(self.state_dir / "status" / f"{spec.name}.json"),
             *(() if spec.tick_s is None else ("--tick", str(spec.tick_s))),
         ]  # fmt: skip

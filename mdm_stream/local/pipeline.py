@@ -1,0 +1,54 @@
+"""The whole of mdm-stream on one machine: the local stack with the resolve and the warehouse consumer of some rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdm_stream.local.event_source import EventSource
+from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, ConsumerSpec, LocalStack
+
+RESOLVE = "resolve"
+WAREHOUSE = "warehouse"
+WAREHOUSE_FILE = "warehouse.duckdb"
+QUARANTINE_FOLDER = "quarantine"
+
+RESOLVE_BATCH_SIZE = 500
+WAREHOUSE_BATCH_SIZE = 1_000
+WAREHOUSE_WINDOW_S = 0.5
+TICK_S = 2.0
+"""After so long without a batch a consumer is ticked: it drains what waits, or lets go of the warehouse file."""
+
+
+def start_consumers(stack: LocalStack, rules: Sequence[str]) -> None:
+    """Start both consumers on a running stack. ``rules`` are absolute paths or names of packs."""
+    folder = stack.state_dir
+    on_failure = str(folder / "on-failure")
+    stack.start_consumer(
+        ConsumerSpec(
+            name=RESOLVE,
+            handler="consumers.resolve.handler:handler",
+            stream=CHANGES_STREAM,
+            event_source=EventSource(batch_size=RESOLVE_BATCH_SIZE, on_failure=on_failure),
+            environment={
+                "MDM_RULES": ",".join(rules),
+                "MDM_REDIS_URL": stack.redis.url,
+                "MDM_GOLDEN_STREAM": GOLDEN_STREAM,
+                "MDM_KINESIS_ENDPOINT_URL": stack.kinesis.endpoint_url,
+                "MDM_QUARANTINE_URL": (folder / QUARANTINE_FOLDER).as_uri(),
+            },
+            tick_s=TICK_S,
+        )
+    )
+    stack.start_consumer(
+        ConsumerSpec(
+            name=WAREHOUSE,
+            handler="consumers.warehouse.handler:handler",
+            stream=GOLDEN_STREAM,
+            event_source=EventSource(
+                batch_size=WAREHOUSE_BATCH_SIZE, window_s=WAREHOUSE_WINDOW_S, on_failure=on_failure
+            ),
+            environment={"MDM_WAREHOUSE_DUCKDB_PATH": str(folder / WAREHOUSE_FILE)},
+            tick_s=TICK_S,
+        )
+    )
