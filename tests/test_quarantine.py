@@ -1,6 +1,7 @@
 """The quarantine store, on a real folder and on S3 as moto has it."""
 
 import base64
+import functools
 import stat
 from pathlib import Path
 
@@ -28,8 +29,9 @@ ENTRY = QuarantineEntry(RAW, REASONS, "changes/7", 1_500_000, "person", "crm", N
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
+@functools.cache
 def s3_client():
-    """A client that never asks the machine for credentials."""
+    """A client that never asks the machine for credentials; one for all tests, because it is slow to make."""
     return boto3.client("s3", **CREDENTIALS, config=Config(retries={"max_attempts": 1}))
 
 
