@@ -17,6 +17,8 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
+    "demo": Entry("mdm_stream.cli.demo:demo", "Watch invented source systems become golden records, and measure it."),
+    "up": Entry("mdm_stream.cli.up:up", "Run the local stack: Kinesis API, Redis, consumers, DuckDB."),
     "replay": Entry("mdm_stream.cli.replay:replay", "Run event files through the engine on Redis; write the result."),
     "generate": Entry(
         "mdm_stream.cli.generate:generate", "Write an invented population as event files, with its truth."

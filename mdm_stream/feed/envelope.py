@@ -1,4 +1,4 @@
-"""Feed messages: CloudEvents envelopes of golden changes and quarantine reports, as bytes and back."""
+"""Feed messages: CloudEvents envelopes of golden changes and quarantine reports, as bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import orjson
 
 from mdm_stream.contracts.golden import QUARANTINED, RETIRED, UPSERTED, FeedEnvelope, QuarantinedEvent
 from mdm_stream.core.golden import format_time
-from mdm_stream.errors import TerminalError
 from mdm_stream.index.port import OutboxEntry
 
 SOURCE = "mdm-stream"
@@ -41,11 +40,3 @@ def quarantine_message(event: QuarantinedEvent) -> tuple[str, bytes]:
         data=event,
     )
     return event.quarantine_id, message.model_dump_json().encode()
-
-
-def parse_message(raw: bytes) -> FeedEnvelope:
-    """Return a feed message; ``TerminalError`` if it is none."""
-    try:
-        return FeedEnvelope.model_validate_json(raw)
-    except ValueError as error:
-        raise TerminalError("this is not a message of the golden feed; read the stream that the feed is on") from error

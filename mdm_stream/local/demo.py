@@ -12,9 +12,9 @@ import orjson
 
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
-from mdm_stream.evaluate import Evaluation, evaluate
+from mdm_stream.evaluate import evaluate
 from mdm_stream.index.redis_index import RedisIndex
-from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE_FILE, start_consumers
+from mdm_stream.local.pipeline import RESOLVE, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.population import TruthRow, WireEvent, generate, people_for_events
 from mdm_stream.warehouse import DuckDbWarehouse
@@ -61,7 +61,6 @@ def run_demo(state: Path, rules_file: Path, rules: Ruleset, events: int, on_prog
     population = generate(people, SEED)
     truth: list[TruthRow] = []
     deliveries = list(population.events(truth.append))
-    truth = list(population.truth())
     bulk = deliveries[: round(len(deliveries) * (1 - LIVE_SHARE))]
     live = deliveries[len(bulk) :]
     with LocalStack(state) as stack:
@@ -79,12 +78,12 @@ def run_demo(state: Path, rules_file: Path, rules: Ruleset, events: int, on_prog
         seconds = time.monotonic() - started
         latencies = _latencies(state / "logs" / f"{RESOLVE}.log", live_from_s)
         index = RedisIndex(stack.redis.client(), rules)
-        golden, review, crosswalk = index.snapshot().golden, index.snapshot().review, index.snapshot().crosswalk
+        resolution = index.snapshot()
     merges, quarantined, stored = _warehouse_counts(state)
-    if stored != crosswalk:
+    if stored != resolution.crosswalk:
         raise TransientError("the warehouse's crosswalk is not that of the index: look into the logs of the demo")
     found = evaluate(
-        {tuple(ref.split("/", 1)): golden_id for ref, golden_id in crosswalk.items()},
+        {tuple(ref.split("/", 1)): golden_id for ref, golden_id in resolution.crosswalk.items()},
         {(row.source, row.record_id): row.entity_id for row in truth},
     )
     return DemoResult(
@@ -96,13 +95,13 @@ def run_demo(state: Path, rules_file: Path, rules: Ruleset, events: int, on_prog
         live_events_per_s=round(pace, 1),
         latency_ms_p50=_percentile(latencies, 0.50),
         latency_ms_p99=_percentile(latencies, 0.99),
-        source_records=len(crosswalk),
-        golden_records=len(golden),
+        source_records=len(resolution.crosswalk),
+        golden_records=len(resolution.golden),
         merges=merges,
-        review_queue=len(review),
+        review_queue=len(resolution.review),
         quarantined=quarantined,
-        scores=_scores(found),
-        golden=max(golden.values(), key=_interest),
+        scores=found.as_dict(),
+        golden=max(resolution.golden.values(), key=_interest),
     )
 
 
@@ -192,15 +191,8 @@ def _warehouse_counts(state: Path) -> tuple[int, int, dict[str, str]]:
     return int(merges), int(quarantined), {f"{source}/{record_id}": golden_id for source, record_id, golden_id in rows}
 
 
-def _scores(found: Evaluation) -> dict[str, Any]:
-    return found.as_dict()
-
-
 def _interest(golden: dict[str, Any]) -> tuple[int, int, int, str]:
     """Rank golden records for a look: many sources, values from many of them, not too many members."""
     sources = {member["source"] for member in golden["members"]}
     origins = {origin["source"] for origins in golden["provenance"].values() for origin in origins}
     return len(sources), len(origins), len(golden["provenance"]), golden["golden_id"]
-
-
-__all__ = ["QUARANTINE_FOLDER", "DemoResult", "run_demo"]

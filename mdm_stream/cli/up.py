@@ -1,0 +1,66 @@
+"""``mdm-stream up``: the local stack, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.cli.stack import RunningStack, remove_stack, state_option, write_stack
+from mdm_stream.local.pipeline import WAREHOUSE_FILE, start_consumers
+from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.rules import load_rulesets, pack_names
+
+_CHECK_INTERVAL_S = 1.0
+
+
+@click.command()
+@click.option("--rules", "rules", multiple=True, default=("person",), show_default=True,
+              help="A rule set (file or pack); one a domain.")  # fmt: skip
+@state_option
+@json_option
+def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
+    """Run the local stack until Ctrl-C: Kinesis API, Redis, resolve consumer, warehouse consumer and DuckDB.
+
+    Its state is kept in --state and taken up again by the next `up`. Publish events to it with `mdm-stream publish`.
+    """
+    load_rulesets(rules)
+    absolute = tuple(name if name in pack_names() else str(Path(name).resolve()) for name in rules)
+    leaving = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: leaving.set())
+    with LocalStack(state) as stack:
+        start_consumers(stack, absolute)
+        running = RunningStack(
+            kinesis_endpoint_url=stack.kinesis.endpoint_url,
+            changes_stream=CHANGES_STREAM,
+            golden_stream=GOLDEN_STREAM,
+            redis_url=stack.redis.url,
+            warehouse=str(stack.state_dir / WAREHOUSE_FILE),
+            rules=absolute,
+        )
+        write_stack(state, running)
+        try:
+            _announce(running, state, as_json=as_json)
+            while not leaving.wait(_CHECK_INTERVAL_S):
+                stack.check()
+        finally:
+            remove_stack(state)
+    if not as_json:
+        click.echo("stopped; the state is kept")
+
+
+def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({name: getattr(running, name) for name in running.__slots__})
+        return
+    click.echo(f"mdm-stream is up; state, logs and quarantine are in {state}")
+    click.echo(f"  change stream   {running.changes_stream} at {running.kinesis_endpoint_url}")
+    click.echo(f"  golden feed     {running.golden_stream} at the same address")
+    click.echo(f"  index           {running.redis_url}")
+    click.echo(f"  warehouse       {running.warehouse} (DuckDB)")
+    click.echo(f"Publish with:     mdm-stream publish FILE --format canonical --state {state}")
+    click.echo("Stop with:        Ctrl-C")
