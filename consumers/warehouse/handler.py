@@ -11,9 +11,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
 
-SERVICE = "mdm-warehouse"
-logger, tracer = Logger(service=SERVICE), Tracer(service=SERVICE)
-metrics = Metrics(namespace="mdm-stream", service=SERVICE)
+logger, tracer = Logger(service="mdm-warehouse"), Tracer(service="mdm-warehouse")
+metrics = Metrics(namespace="mdm-stream", service="mdm-warehouse")
 
 
 @cache
@@ -36,6 +35,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if outcome.lag_ms_max is not None:
         metrics.add_metric("LagMsMax", MetricUnit.Milliseconds, outcome.lag_ms_max)
     metrics.flush_metrics()
-    if outcome.error is not None:
+    if outcome.error:
         logger.error("batch stopped", reason=str(outcome.error), sequence_number=outcome.failed_sequence_number)
     return outcome.response

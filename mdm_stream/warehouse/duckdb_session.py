@@ -81,8 +81,10 @@ class DuckDbSession:
 
 
 def _connect(path: str, *, read_only: bool, lock_wait_ms: int) -> Any:
-    import duckdb  # noqa: PLC0415
-
+    try:
+        import duckdb  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError("DuckDB is not installed; install mdm-stream with the extra 'local'") from error
     if path != IN_MEMORY:
         _check_path(path, read_only=read_only)
     deadline = time.monotonic() + lock_wait_ms / 1000

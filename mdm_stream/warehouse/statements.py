@@ -5,7 +5,8 @@ associative and idempotent, so replays, duplicates, reordering and a crash betwe
 same tables once every message has been applied at least once.
 
 A change of an epoch older than the domain's finished one (``epoch_floor``) still goes to the history. To the
-state it means what ``finish_epoch`` made of its key: ended at (finished epoch, 0), with nothing else known.
+state it means what ``finish_epoch`` made of its key: ended at (finished epoch, 0), with nothing else known. That end
+is staged beside the change itself, and wins as the greater of the two.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ USING (
         SELECT c.domain, c.golden_id, c.epoch, c.sequence, c.status, c.merged_into, c.golden_values, c.provenance,
             c.member_count, c.rules_version, c.committed_at, c.applied_at
         FROM staged_row AS c
-        LEFT JOIN epoch_floor AS f ON f.domain = c.domain
-        WHERE c.kind = 'change' AND c.epoch >= COALESCE(f.epoch, 0)
+        WHERE c.kind = 'change'
         UNION ALL
         SELECT c.domain, c.golden_id, f.epoch, 0, 'retired', CAST(NULL AS $text), CAST(NULL AS $json),
             CAST(NULL AS $json), 0, CAST(NULL AS $integer), f.finished_at, c.applied_at
@@ -67,8 +67,7 @@ USING (
     FROM (
         SELECT c.domain, c.source, c.record_id, c.golden_id, c.epoch, c.sequence, c.applied_at
         FROM staged_row AS c
-        LEFT JOIN epoch_floor AS f ON f.domain = c.domain
-        WHERE c.kind = 'claim' AND c.epoch >= COALESCE(f.epoch, 0)
+        WHERE c.kind = 'claim'
         UNION ALL
         SELECT c.domain, c.source, c.record_id, CAST(NULL AS $text), f.epoch, 0, c.applied_at
         FROM staged_row AS c
