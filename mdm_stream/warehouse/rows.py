@@ -22,7 +22,6 @@ from mdm_stream.contracts.golden import (
     FeedEnvelope,
     GoldenChange,
     QuarantinedEvent,
-    RecordKey,
 )
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.errors import Reason, RejectedEventError
@@ -123,7 +122,7 @@ def stage_batch(envelopes: Iterable[FeedEnvelope]) -> StagedBatch:
 
 def timestamp_text(moment: datetime) -> str:
     """Return an aware time as ``YYYY-MM-DD HH:MM:SS.ffffff`` in UTC, which both databases read as a timestamp."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
 def _check_agreement(envelope: FeedEnvelope) -> None:
@@ -168,17 +167,18 @@ def _change_row(change: GoldenChange, committed_at: datetime) -> bytes:
 
 def _claim_rows(change: GoldenChange) -> Iterator[bytes]:
     """An upsert claims its members; every change releases what it removed. A record in both lists is claimed."""
-    claimed: dict[RecordKey, str | None] = dict.fromkeys(change.removed)
+    # Keyed by tuples: hashing a pydantic model costs more than writing its row.
+    claimed: dict[tuple[str, str], str | None] = {(key.source, key.record_id): None for key in change.removed}
     if change.op == "upsert":
-        claimed.update(dict.fromkeys(change.members, change.golden_id))
-    for key, golden_id in claimed.items():
+        claimed.update(((key.source, key.record_id), change.golden_id) for key in change.members)
+    for (source, record_id), golden_id in claimed.items():
         row: dict[str, object] = {
             "kind": "claim",
             "domain": change.domain,
             "epoch": change.epoch,
             "sequence": change.sequence,
-            "source": key.source,
-            "record_id": key.record_id,
+            "source": source,
+            "record_id": record_id,
         }
         if golden_id is not None:
             row["golden_id"] = golden_id

@@ -287,6 +287,32 @@ def test_as_of_the_far_future_is_the_current_view(duckdb_warehouse: DuckDbWareho
     assert duckdb_warehouse.query("SELECT golden_id FROM current_golden_record") == [("g2",)]
 
 
+@pytest.mark.parametrize("latest_first", [True, False])
+@pytest.mark.parametrize("together", [True, False])
+def test_the_first_report_of_a_rejected_event_stays(
+    duckdb_warehouse: DuckDbWarehouse, latest_first: bool, together: bool
+) -> None:
+    """Whichever report arrives first, in one batch or in two, the one with the earliest time is kept."""
+    reports = [rejected("q1", minute=1, received_from="early"), rejected("q1", minute=2, received_from="late")]
+    if latest_first:
+        reports.reverse()
+    for batch in [reports] if together else [[report] for report in reports]:
+        duckdb_warehouse.apply(batch)
+    assert duckdb_warehouse.query("SELECT received_from FROM quarantined_event") == [("early",)]
+
+
+def test_reports_of_the_same_moment_are_told_apart_by_content(duckdb_warehouse: DuckDbWarehouse) -> None:
+    """Two reports with one time end the same in either order."""
+    reports = [rejected("q1", received_from=name) for name in ("a", "b")]
+    kept = []
+    for order in (reports, reports[::-1]):
+        clear(duckdb_warehouse)
+        for report in order:
+            duckdb_warehouse.apply([report])
+        kept.append(contents(duckdb_warehouse)["quarantined_event"])
+    assert kept[0] == kept[1]
+
+
 def test_a_batch_beyond_the_limit_is_refused(
     duckdb_warehouse: DuckDbWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
