@@ -19,7 +19,8 @@ class EngineSettings:
     failed; each conflict means that another writer got through. ``transient_attempts_max``: how often a call that met
     a passing fault is tried. ``backoff_ms_base`` and ``backoff_ms_max`` bound the full jitter between attempts.
     ``reevaluations_max``: records worked off the re-evaluation queue with each batch. ``record_cache_size``: records
-    kept in the process between batches, by reference and revision (some 3 KB each).
+    kept in the process between batches, by reference and revision (some 3 KB each). ``groups_per_commit_max``:
+    independent groups of records that share one commit script, and so its fixed cost, when a batch is first tried.
     """
 
     commit_attempts_max: int = 50
@@ -28,6 +29,7 @@ class EngineSettings:
     backoff_ms_max: int = 2_000
     reevaluations_max: int = 500
     record_cache_size: int = 50_000
+    groups_per_commit_max: int = 32
 
     def __post_init__(self) -> None:
         """Refuse limits that contradict each other."""

@@ -103,6 +103,10 @@ class Commit:
 
     Expectations: ``records`` at these revisions, ``components`` and ``blocks`` at these stamps, and ``suspended``
     keys above the limit both before and after the given net growth.
+
+    An open block is written whole (``put_blocks``, no members = none left): the plan knows all its members. A block
+    that becomes suspended is handed over whole too (``suspend``); one that stays suspended only grows and shrinks. A
+    key in ``resume`` was suspended and is now among ``put_blocks``.
     """
 
     refs: tuple[str, ...] = ()
@@ -111,8 +115,11 @@ class Commit:
     expect_blocks: dict[str, str] = field(default_factory=dict)
     expect_suspended: dict[str, int] = field(default_factory=dict)
     put_records: list[Record] = field(default_factory=list)
-    put_blocks: dict[str, dict[str, str]] = field(default_factory=dict)
-    drop_blocks: dict[str, list[str]] = field(default_factory=dict)
+    put_blocks: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    suspend: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    resume: list[str] = field(default_factory=list)
+    grow: dict[str, dict[str, str]] = field(default_factory=dict)
+    shrink: dict[str, list[str]] = field(default_factory=dict)
     put_components: dict[str, HeldComponent] = field(default_factory=dict)
     drop_components: list[str] = field(default_factory=list)
     component_of: dict[str, str] = field(default_factory=dict)
@@ -210,9 +217,15 @@ def verdict_links(revisions: Sequence[Revision], live: Mapping[str, Record]) -> 
     return [verdict_edge(pair) for pair in sorted(pairs)]
 
 
-def plan_commits(batch: Batch) -> list[Commit]:
-    """Return one commit for each group of records that depend on each other, in the order of their first record."""
-    return [_plan_group(batch, group) for group in _groups(batch)]
+def plan_commits(batch: Batch, groups_per_commit_max: int = 1) -> list[Commit]:
+    """Return commits that cover the batch, each of whole groups of records that depend on each other.
+
+    Up to ``groups_per_commit_max`` groups go into one commit, in the order of their first record. A commit's fixed cost
+    is then shared; a conflict costs all of its groups another attempt.
+    """
+    groups = _groups(batch)
+    joined = [groups[i : i + groups_per_commit_max] for i in range(0, len(groups), groups_per_commit_max)]
+    return [_plan_group(batch, [revision for group in several for revision in group]) for several in joined]
 
 
 def _groups(batch: Batch) -> list[list[Revision]]:
@@ -284,20 +297,39 @@ def _expect_and_place(batch: Batch, revisions: list[Revision], commit: Commit) -
         commit.expect_records[revision.ref] = ABSENT if revision.before is None else revision.before.revision
         if revision.changed:
             commit.put_records.append(revision.after)
-            for key in revision.after.keys:
-                commit.put_blocks.setdefault(key, {})[revision.ref] = revision.after.revision
-            for key in set(revision.keys_before) - set(revision.after.keys):
-                commit.drop_blocks.setdefault(key, []).append(revision.ref)
     for key, sharers in revisions_by_key(revisions).items():
         view = batch.blocks[key]
         before, after = view.open_before(limit), view.open_after(limit)
         if before or after:
             commit.expect_blocks[key] = view.stamp
+            if any(revision.changed for revision in sharers):
+                _place_open(commit, key, view.members or {}, opened=not before, suspended=not after)
+            if before != after:
+                commit.enqueue += [ref for ref in view.members or {} if ref not in in_group]
         else:
-            commit.expect_suspended[key] = sum(int(key in r.after.keys) - int(key in r.keys_before) for r in sharers)
-        if before != after and view.members is not None:
-            commit.enqueue += [ref for ref in view.members if ref not in in_group]
+            _place_suspended(commit, key, sharers)
     commit.enqueue = sorted(set(commit.enqueue))
+
+
+def _place_open(commit: Commit, key: str, members: Mapping[str, str], *, opened: bool, suspended: bool) -> None:
+    if suspended:
+        commit.suspend[key] = members
+        return
+    commit.put_blocks[key] = members
+    if opened:
+        commit.resume.append(key)
+
+
+def _place_suspended(commit: Commit, key: str, sharers: Sequence[Revision]) -> None:
+    growth = 0
+    for revision in sharers:
+        was, will = key in revision.keys_before, key in revision.after.keys
+        growth += int(will) - int(was)
+        if will and revision.changed:
+            commit.grow.setdefault(key, {})[revision.ref] = revision.after.revision
+        elif was and not will:
+            commit.shrink.setdefault(key, []).append(revision.ref)
+    commit.expect_suspended[key] = growth
 
 
 def _expect_partners(batch: Batch, revisions: list[Revision], commit: Commit) -> None:

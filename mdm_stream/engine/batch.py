@@ -24,7 +24,6 @@ from mdm_stream.core.plan import (
     ABSENT,
     Batch,
     BlockView,
-    Commit,
     Revision,
     block_view,
     candidates,
@@ -136,7 +135,7 @@ class Engine:
             if attempt:
                 self._back_off(attempt)
             try:
-                open_refs = self._attempt([events[i] for i in waiting], queued, report, count=first)
+                open_refs = self._attempt([events[i] for i in waiting], queued, report, first=first)
             except StaleReadError:
                 report.conflicts += 1
                 continue
@@ -154,13 +153,15 @@ class Engine:
             report.cause = report.cause or "the records kept changing under this batch"
 
     def _attempt(
-        self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport, *, count: bool
+        self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport, *, first: bool
     ) -> set[str]:
         """Read, plan and commit once; return the references whose group met a conflict."""
-        revisions = self._fold(events, queued, report if count else BatchReport())
+        revisions = self._fold(events, queued, report if first else BatchReport())
         if not revisions:
             return set()
-        commits = self._plan(revisions, report)
+        # Groups that met a conflict are tried again one by one: a small commit has less to collide with.
+        joined = self._settings.groups_per_commit_max if first else 1
+        commits = plan_commits(self._read(revisions, report), joined)
         outcomes = self._index.commit(commits)
         self._cache.put(revision.after for revision in revisions)
         open_refs: set[str] = set()
@@ -198,8 +199,8 @@ class Engine:
                 revisions.append(Revision(before, build_record(self._rules, ref, state)))
         return revisions
 
-    def _plan(self, revisions: list[Revision], report: BatchReport) -> list[Commit]:
-        """Read what the batch touches, score its pairs, and plan its commits."""
+    def _read(self, revisions: list[Revision], report: BatchReport) -> Batch:
+        """Read what the batch touches, and score its pairs."""
         by_key = revisions_by_key(revisions)
         members_max = members_read_max(self._rules, revisions)
         blocks = _views(self._index.read_blocks(list(by_key), members_max), by_key)
@@ -216,18 +217,16 @@ class Engine:
         missing = sorted(members - records.keys())
         live.update({ref: record for ref, record in self._index.read_records(missing).items() if record.live})
         _require_consistent(linked, members, near.component_of, live, mine)
-        return plan_commits(
-            Batch(
-                rules=self._rules,
-                revisions=revisions,
-                blocks=blocks,
-                edges=edges,
-                component_of=near.component_of,
-                components=near.components,
-                reviews=near.reviews,
-                records=live,
-                partners={ref: records[ref].revision if ref in records else ABSENT for ref in partners},
-            )
+        return Batch(
+            rules=self._rules,
+            revisions=revisions,
+            blocks=blocks,
+            edges=edges,
+            component_of=near.component_of,
+            components=near.components,
+            reviews=near.reviews,
+            records=live,
+            partners={ref: records[ref].revision if ref in records else ABSENT for ref in partners},
         )
 
     def _load(self, mates: Mapping[str, Mapping[str, str]], partners: Iterable[str]) -> dict[str, Record]:

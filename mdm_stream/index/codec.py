@@ -6,6 +6,7 @@ MessagePack, which the Lua scripts can read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgpack
@@ -19,6 +20,10 @@ from mdm_stream.core.record import REVISION_LENGTH, Record
 
 STAMP_LENGTH = 16
 """Digits of a stamp, zero-padded, so that it can be cut off the front of a component."""
+
+
+_SEPARATOR = "\x1f"
+"""Stands between references and revisions of a block: neither can hold a control character."""
 
 
 def encode_record(record: Record) -> bytes:
@@ -75,6 +80,18 @@ def encode_edge(edge: Edge) -> bytes:
 def decode_edge(stored: bytes) -> Edge:
     """Return an edge of its stored form."""
     return Edge(*orjson.loads(stored))
+
+
+def encode_block(members: Mapping[str, str]) -> str:
+    """Return the stored form of an open block's members, without its stamp."""
+    return _SEPARATOR.join([text for member in members.items() for text in member])
+
+
+def decode_block(stored: bytes) -> tuple[str, dict[str, str]]:
+    """Return the stamp and the members of an open block."""
+    text = stored.decode()
+    texts = text[STAMP_LENGTH:].split(_SEPARATOR)
+    return text[:STAMP_LENGTH], dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def encode_component(component: HeldComponent) -> bytes:

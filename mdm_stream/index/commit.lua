@@ -11,25 +11,27 @@ if held[1] ~= p.rules or held[2] ~= p.epoch then
 end
 
 local conflicts = {}
-for i = 1, #p.expect_records, 2 do
-  local stored = redis.call('HGET', prefix .. 'rec', p.expect_records[i])
-  if (stored and string.sub(stored, 1, 16) or '') ~= p.expect_records[i + 1] then
-    conflicts[#conflicts + 1] = 'record'
+-- Compare what is stored with what was read. A revision or stamp is the first 16
+-- characters of a stored value.
+local function expect(hash, flat, what)
+  for first = 1, #flat, 4000 do
+    local names = {}
+    for i = first, math.min(first + 3999, #flat), 2 do
+      names[#names + 1] = flat[i]
+    end
+    for i, stored in ipairs(redis.call('HMGET', prefix .. hash, unpack(names))) do
+      if (stored and string.sub(stored, 1, 16) or '') ~= flat[first + 2 * i - 1] then
+        conflicts[#conflicts + 1] = what
+      end
+    end
   end
 end
-for i = 1, #p.expect_components, 2 do
-  local stored = redis.call('HGET', prefix .. 'comp', p.expect_components[i])
-  if (stored and string.sub(stored, 1, 16) or '') ~= p.expect_components[i + 1] then
-    conflicts[#conflicts + 1] = 'component'
-  end
-end
-for i = 1, #p.expect_blocks, 2 do
-  if (redis.call('HGET', prefix .. 'b:' .. p.expect_blocks[i], '') or '') ~= p.expect_blocks[i + 1] then
-    conflicts[#conflicts + 1] = 'block'
-  end
-end
+
+expect('rec', p.expect_records, 'record')
+expect('comp', p.expect_components, 'component')
+expect('block', p.expect_blocks, 'block')
 for i = 1, #p.expect_suspended, 2 do
-  local size = redis.call('HLEN', prefix .. 'b:' .. p.expect_suspended[i]) - 1
+  local size = redis.call('HLEN', prefix .. 'b:' .. p.expect_suspended[i])
   if size <= p.max_block_size or size + p.expect_suspended[i + 1] <= p.max_block_size then
     conflicts[#conflicts + 1] = 'suspended'
   end
@@ -48,24 +50,32 @@ end
 -- The first write is one that a full Redis refuses, so that it refuses the whole script.
 local stamp = string.format('%016.0f', redis.call('HINCRBY', meta, 'clock', 1))
 
-each_run('HSET', prefix .. 'rec', p.put_records)
-for i = 1, #p.put_blocks, 2 do
-  local block = prefix .. 'b:' .. p.put_blocks[i]
-  each_run('HSET', block, p.put_blocks[i + 1])
-  redis.call('HSET', block, '', stamp)
-end
-for i = 1, #p.drop_blocks, 2 do
-  local block = prefix .. 'b:' .. p.drop_blocks[i]
-  each_run('HDEL', block, p.drop_blocks[i + 1])
-  if redis.call('HLEN', block) <= 1 then
-    redis.call('DEL', block)
-  else
-    redis.call('HSET', block, '', stamp)
+-- Put the stamp in front of every second value.
+local function stamped(flat)
+  for i = 2, #flat, 2 do
+    flat[i] = stamp .. flat[i]
   end
+  return flat
 end
-for i = 1, #p.put_components, 2 do
-  redis.call('HSET', prefix .. 'comp', p.put_components[i], stamp .. p.put_components[i + 1])
+
+each_run('HSET', prefix .. 'rec', p.put_records)
+each_run('HSET', prefix .. 'block', stamped(p.put_blocks))
+each_run('HDEL', prefix .. 'block', p.drop_blocks)
+for _, key in ipairs(p.suspend) do
+  redis.call('HSET', prefix .. 'block', key, stamp .. 'suspended')
 end
+for _, key in ipairs(p.resume) do
+  redis.call('DEL', prefix .. 'b:' .. key)
+end
+for i = 1, #p.grow, 2 do
+  each_run('HSET', prefix .. 'b:' .. p.grow[i], p.grow[i + 1])
+  redis.call('HSET', prefix .. 'block', p.grow[i], stamp .. 'suspended')
+end
+for i = 1, #p.shrink, 2 do
+  each_run('HDEL', prefix .. 'b:' .. p.shrink[i], p.shrink[i + 1])
+  redis.call('HSET', prefix .. 'block', p.shrink[i], stamp .. 'suspended')
+end
+each_run('HSET', prefix .. 'comp', stamped(p.put_components))
 each_run('HDEL', prefix .. 'comp', p.drop_components)
 each_run('HSET', prefix .. 'of', p.component_of)
 each_run('HDEL', prefix .. 'of', p.drop_refs)

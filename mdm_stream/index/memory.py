@@ -127,14 +127,15 @@ class MemoryIndex:
         return found
 
     def _write_blocks(self, commit: Commit, stamp: str) -> None:
-        for key, members in commit.put_blocks.items():
-            self._blocks[key] = (stamp, {**self._blocks.get(key, (stamp, {}))[1], **members})
-        for key, refs in commit.drop_blocks.items():
-            left = {ref: r for ref, r in self._blocks.get(key, (stamp, {}))[1].items() if ref not in set(refs)}
-            if left:
-                self._blocks[key] = (stamp, left)
+        for key, members in (*commit.put_blocks.items(), *commit.suspend.items()):
+            if members:
+                self._blocks[key] = (stamp, dict(members))
             else:
                 self._blocks.pop(key, None)
+        for key, added in commit.grow.items():
+            self._blocks[key] = (stamp, {**self._blocks[key][1], **added})
+        for key, refs in commit.shrink.items():
+            self._blocks[key] = (stamp, {ref: r for ref, r in self._blocks[key][1].items() if ref not in set(refs)})
 
     def _write_components(self, commit: Commit, stamp: str) -> None:
         for component_id, c in commit.put_components.items():

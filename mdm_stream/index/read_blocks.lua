@@ -1,18 +1,24 @@
--- Blocks of blocking keys. KEYS[1]: the domain's meta key. ARGV[1]: the largest size whose members are wanted;
--- ARGV[2]: MessagePack list of blocking keys. Returns one item a key: HGETALL of a small block (the field '' holds its
--- stamp), else {size, stamp}.
+-- Blocks of blocking keys. KEYS[1]: the domain's meta key. ARGV[1]: the largest suspended block whose members are wanted;
+-- ARGV[2]: MessagePack list of blocking keys. Returns one item a key: false (no such block), an open block as it is
+-- stored, or {stamp, size, HGETALL or nothing} of a suspended one.
 local prefix = string.sub(KEYS[1], 1, -5)
 local members_max = tonumber(ARGV[1])
+local keys = cmsgpack.unpack(ARGV[2])
 local found = {}
-for i, key in ipairs(cmsgpack.unpack(ARGV[2])) do
-  local block = prefix .. 'b:' .. key
-  local size = redis.call('HLEN', block) - 1
-  if size > members_max then
-    found[i] = {size, redis.call('HGET', block, '')}
-  elseif size < 0 then
-    found[i] = {}
-  else
-    found[i] = redis.call('HGETALL', block)
+for first = 1, #keys, 4000 do
+  local last = math.min(first + 3999, #keys)
+  local stored = redis.call('HMGET', prefix .. 'block', unpack(keys, first, last))
+  for i = first, last do
+    local block = stored[i - first + 1]
+    if block and string.sub(block, 17) == 'suspended' then
+      local size = redis.call('HLEN', prefix .. 'b:' .. keys[i])
+      local members = {}
+      if size <= members_max then
+        members = redis.call('HGETALL', prefix .. 'b:' .. keys[i])
+      end
+      block = {block, size, members}
+    end
+    found[i] = block
   end
 end
 return found

@@ -8,7 +8,8 @@ key        type    holds
 =========  ======  ====================================================================
 ``meta``   hash    ``rules`` (digest), ``epoch``, ``clock`` (stamps), ``sequence``
 ``rec``    hash    reference -> revision and record (tombstones too)
-``b:KEY``  hash    reference -> revision of the members of a blocking key; ``""`` -> stamp
+``block``  hash    blocking key -> stamp and members with revisions; a suspended key: ``suspended``
+``b:KEY``  hash    reference -> revision of the members of a suspended key
 ``of``     hash    reference -> component id
 ``comp``   hash    component id -> stamp and component
 ``e:REF``  hash    other reference -> REVIEW edge
@@ -22,7 +23,7 @@ key        type    holds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
@@ -47,10 +48,13 @@ from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.codec import (
+    STAMP_LENGTH,
+    decode_block,
     decode_component,
     decode_edge,
     decode_pair,
     decode_record,
+    encode_block,
     encode_component,
     encode_edge,
     encode_pair,
@@ -93,26 +97,33 @@ class RedisIndex:
     """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain on Redis.
 
     ``client`` must answer bytes (``decode_responses=False``). Opening an index claims it for the rule set's digest;
-    an index that holds another rule set's state is refused with ``TerminalError``.
+    an index that holds another rule set's state is refused with ``TerminalError``. With ``create=False`` nothing is
+    claimed: where there is no index yet, that is refused too.
     """
 
-    def __init__(self, client: redis.Redis, rules: Ruleset, namespace: str = "main") -> None:
+    def __init__(self, client: redis.Redis, rules: Ruleset, namespace: str = "main", *, create: bool = True) -> None:
         self.counters = IndexCounters()
         self._client = client
         self._rules = rules
         self._prefix = key_prefix(namespace, rules.domain)
         self._meta = self._prefix + "meta"
         self._shas: dict[str, str] = {}
-        self._epoch = self._claim()
+        self._epoch = self._claim(create=create)
 
-    def _claim(self) -> int:
+    def _claim(self, *, create: bool) -> int:
         with _translated():
             pipe = self._client.pipeline(transaction=True)
-            pipe.hsetnx(self._meta, "rules", self._rules.digest)
-            pipe.hsetnx(self._meta, "epoch", FIRST_EPOCH)
+            if create:
+                pipe.hsetnx(self._meta, "rules", self._rules.digest)
+                pipe.hsetnx(self._meta, "epoch", FIRST_EPOCH)
             pipe.hmget(self._meta, "rules", "epoch")
-            digest, epoch = pipe.execute()[2]
+            digest, epoch = pipe.execute()[-1]
         self.counters.round_trips += 1
+        if digest is None:
+            raise TerminalError(
+                f"there is no index of domain {self._rules.domain!r} here; "
+                "check the address and the namespace, or send it a first event"
+            )
         if digest.decode() != self._rules.digest:
             raise TerminalError(
                 f"the index of domain {self._rules.domain!r} was built with another rule set; "
@@ -212,6 +223,15 @@ class RedisIndex:
             }
         return Resolution(dict(sorted(crosswalk.items())), dict(sorted(golden.items())), dict(sorted(review.items())))
 
+    def scan_refs(self) -> Iterator[str]:
+        """Yield the reference of every record ever seen, tombstones too, in no order, perhaps some of them twice.
+
+        A scan of the whole domain, many round trips: for people's rare questions, never for a service.
+        """
+        with _translated():
+            for ref, _ in self._client.hscan_iter(self._prefix + "rec", count=1000):
+                yield ref.decode()
+
     def golden_of(self, refs: Sequence[str]) -> dict[str, str]:
         """Return the golden ids of the live ones of ``refs``."""
         if not refs:
@@ -236,8 +256,14 @@ class RedisIndex:
             "expect_blocks": _flat(commit.expect_blocks),
             "expect_suspended": _flat(commit.expect_suspended),
             "put_records": [x for record in commit.put_records for x in (record.ref, encode_record(record))],
-            "put_blocks": [x for key, members in commit.put_blocks.items() for x in (key, _flat(members))],
-            "drop_blocks": _flat(commit.drop_blocks),
+            "put_blocks": [
+                x for key, members in commit.put_blocks.items() if members for x in (key, encode_block(members))
+            ],
+            "drop_blocks": [key for key, members in commit.put_blocks.items() if not members],
+            "suspend": list(commit.suspend),
+            "resume": commit.resume,
+            "grow": [x for key, members in {**commit.suspend, **commit.grow}.items() for x in (key, _flat(members))],
+            "shrink": _flat(commit.shrink),
             "put_components": [x for i, c in commit.put_components.items() for x in (i, encode_component(c))],
             "drop_components": commit.drop_components,
             "component_of": _flat(commit.component_of),
@@ -300,16 +326,17 @@ def _translated() -> Iterator[None]:
         raise TerminalError(f"Redis refused the call ({type(error).__name__}): {error}") from error
 
 
-def _block(item: list[Any]) -> Block:
+def _block(item: Any) -> Block:
     if not item:
         return Block("", 0, {})
-    if isinstance(item[0], int):
-        return Block(item[1].decode(), item[0], None)
-    texts = [text.decode() for text in item]
-    members = dict(zip(texts[::2], texts[1::2], strict=True))
-    stamp = members.pop("")
-    return Block(stamp, len(members), members)
+    if isinstance(item, bytes):
+        stamp, members = decode_block(item)
+        return Block(stamp, len(members), members)
+    stamp, size, held = item
+    texts = [text.decode() for text in held]
+    members = dict(zip(texts[::2], texts[1::2], strict=True)) if texts else None
+    return Block(stamp.decode()[:STAMP_LENGTH], size, members)
 
 
-def _flat(mapping: dict[str, Any]) -> list[Any]:
+def _flat(mapping: Mapping[str, Any]) -> list[Any]:
     return [item for pair in mapping.items() for item in pair]
