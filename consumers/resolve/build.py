@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import boto3
 import redis
 
-from mdm_stream.config import ResolveSettings, settings_from_environment
+from mdm_stream.config import EngineSettings, ResolveSettings, settings_from_environment
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.resolver import DomainResolver, Resolver
@@ -25,7 +24,8 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
     ``ConfigurationError`` or ``RulesError`` says which of them is wrong.
     """
     settings: ResolveSettings = settings_from_environment(ResolveSettings, environment)
-    rulesets = load_rulesets([Path(path) for path in settings.rules.split(",")])
+    limits: EngineSettings = settings_from_environment(EngineSettings, environment)
+    rulesets = load_rulesets(settings.rules.split(","))
     client = redis.Redis.from_url(
         settings.redis_url, socket_timeout=settings.redis_timeout_s, socket_connect_timeout=settings.redis_timeout_s
     )
@@ -33,7 +33,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
     domains = {}
     for domain, rules in rulesets.items():
         index = RedisIndex(client, rules, settings.namespace)
-        domains[domain] = DomainResolver(Engine(rules, index), index)
+        domains[domain] = DomainResolver(Engine(rules, index, limits), index)
     return Resolver(
         Decoder(rulesets),
         domains,

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mdm_stream.cli.output import json_option, print_json, print_table, progress
-from mdm_stream.local.demo import DemoResult, run_demo
+from mdm_stream.demo import DemoResult, run_demo
 from mdm_stream.population import DEMO_RULES, RULES_FILE
 from mdm_stream.rules import load_ruleset
 

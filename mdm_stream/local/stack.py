@@ -1,8 +1,7 @@
 """The whole stack on one machine: Redis, a Kinesis and S3 API, streams, and consumers in processes of their own.
 
 Everything lives under one state folder and survives a restart, SIGKILL of every process included:
-``redis/`` and ``kinesis/`` (data), ``checkpoints/``, ``status/`` (counters), ``logs/``, ``lock`` and, while the stack
-runs, ``stack.json`` with its addresses.
+``redis/`` and ``kinesis/`` (data), ``checkpoints/``, ``status/`` (counters), ``logs/`` and ``lock``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.errors import ConfigurationError, MdmError, TransientError
 from mdm_stream.local.aws import local_environment
-from mdm_stream.local.checkpoints import SHARD_END, read_positions, write_atomically
+from mdm_stream.local.checkpoints import SHARD_END, read_positions
 from mdm_stream.local.event_source import EventSource
 from mdm_stream.local.kinesis_server import KinesisServer
 from mdm_stream.local.processes import ChildSpec, Supervisor
@@ -69,31 +68,6 @@ class StackOptions:
     lock_wait_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class StackAddresses:
-    """Where a running stack is."""
-
-    pid: int
-    redis_url: str
-    endpoint_url: str
-
-
-def read_addresses(state_dir: Path) -> StackAddresses | None:
-    """Return the addresses of the stack that runs on a state folder, or None if none does."""
-    try:
-        content = StackAddresses(**orjson.loads((state_dir / "stack.json").read_bytes()))
-        os.kill(content.pid, 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    except PermissionError:
-        return content  # it runs under another user
-    except (orjson.JSONDecodeError, TypeError) as error:
-        raise ConfigurationError(
-            f"{state_dir / 'stack.json'} cannot be read: delete it, and start the stack again"
-        ) from error
-    return content
-
-
 class LocalStack:
     """A running stack: ``with LocalStack(folder) as stack: stack.start_consumer(...)``. Only one a state folder.
 
@@ -135,9 +109,6 @@ class LocalStack:
             self._make_streams()
             self._supervisor = parts.enter_context(Supervisor(logs, keep_fds=fds))
             parts.enter_context(_Housekeeping(self.trim, self.options.trim_interval_s))
-            parts.callback((self.state_dir / "stack.json").unlink, missing_ok=True)
-            addresses = StackAddresses(os.getpid(), self.redis.url, self.kinesis.endpoint_url)
-            write_atomically(self.state_dir / "stack.json", orjson.dumps(asdict(addresses)))
             self._parts = parts.pop_all()
         return self
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -112,7 +112,7 @@ class _Sources:
         self._stack = stack
         self._publishers: dict[str, Publisher] = {}
 
-    def __enter__(self) -> _Sources:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
