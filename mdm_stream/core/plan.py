@@ -71,9 +71,12 @@ class HeldComponent:
     refused: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BlockView:
-    """One blocking key before and after the batch. ``members`` (after the batch) is ``None`` if it stays suspended."""
+    """One blocking key before and after the batch. ``members`` (after the batch) is ``None`` if it stays suspended.
+
+    (Not frozen, like ``Block``: there are a dozen a record, and frozen ones take three times as long to make.)
+    """
 
     stamp: str
     size_before: int
@@ -143,10 +146,9 @@ def members_read_max(rules: Ruleset, revisions: Sequence[Revision]) -> int:
 
 
 def block_view(
-    stamp: str, members: Mapping[str, str] | None, size: int, key: str, revisions: Iterable[Revision]
+    stamp: str, after: dict[str, str] | None, size: int, key: str, revisions: Iterable[Revision]
 ) -> BlockView:
-    """Return a block as it is before and after the batch."""
-    after: dict[str, str] | None = None if members is None else dict(members)
+    """Return a block as it is before and after the batch; its members (``after``) are brought up to date in place."""
     growth = 0
     for revision in revisions:
         was, will = key in revision.keys_before, key in revision.after.keys
@@ -231,33 +233,42 @@ def plan_commits(batch: Batch, groups_per_commit_max: int = 1) -> list[Commit]:
 def _groups(batch: Batch) -> list[list[Revision]]:
     """Cut the batch where nothing is shared: no open blocking key, no component, no verdict."""
     limit = batch.rules.max_block_size
-    nodes: dict[str, None] = {}
-    bonds: list[tuple[str, str]] = []
-    in_batch = {revision.ref for revision in batch.revisions}
-    for revision in batch.revisions:
-        me = "r" + revision.ref
-        nodes[me] = None
-        for key in revision.keys:
-            view = batch.blocks[key]
-            if view.open_before(limit) or view.open_after(limit):
-                bonds.append((me, "k" + key))
+    position = {revision.ref: i for i, revision in enumerate(batch.revisions)}
+    parent = list(range(len(position)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    def join(i: int, j: int) -> None:
+        a, b = root(i), root(j)
+        parent[max(a, b)] = min(a, b)
+
+    for key, sharers in revisions_by_key(batch.revisions).items():
+        view = batch.blocks[key]
+        if len(sharers) > 1 and (view.open_before(limit) or view.open_after(limit)):
+            for sharer in sharers[1:]:
+                join(position[sharers[0].ref], position[sharer.ref])
+    owner: dict[str, int] = {}
+    for i, revision in enumerate(batch.revisions):
         held = batch.component_of.get(revision.ref)
         if held is not None:
-            bonds.append((me, "c" + held))
-        states = [revision.after.state] + ([revision.before.state] if revision.before else [])
-        bonds += [(me, "r" + other) for state in states for other in state.verdicts if other in in_batch]
+            join(i, owner.setdefault(held, i))
+        for state in (revision.after.state, *([revision.before.state] if revision.before else [])):
+            for other in state.verdicts:
+                if other in position:
+                    join(i, position[other])
     for edge in batch.edges:
         if edge.link:
-            for ref in edge.pair:
-                held = batch.component_of.get(ref)
-                end = "r" + (edge.other(ref) if edge.other(ref) in in_batch else ref)
-                if held is not None:
-                    bonds.append((end, "c" + held))
-    nodes.update((end, None) for bond in bonds for end in bond)
-    group_of = {node: position for position, group in enumerate(connected(nodes, bonds)) for node in group}
+            ends = [position[ref] for ref in edge.pair if ref in position]
+            join(ends[0], ends[-1])
+            for held in (batch.component_of[ref] for ref in edge.pair if ref in batch.component_of):
+                join(ends[0], owner.setdefault(held, ends[0]))
     groups: dict[int, list[Revision]] = {}
-    for revision in batch.revisions:
-        groups.setdefault(group_of["r" + revision.ref], []).append(revision)
+    for i, revision in enumerate(batch.revisions):
+        groups.setdefault(root(i), []).append(revision)
     return list(groups.values())
 
 

@@ -18,13 +18,16 @@ from mdm_stream.core.plan import Commit, HeldComponent
 from mdm_stream.core.record import Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Block:
-    """A blocking key's members as ``reference -> revision``; ``None`` if there are more than was asked for."""
+    """A blocking key's members as ``reference -> revision``; ``None`` if there are more than was asked for.
+
+    ``members`` belongs to the caller: the index keeps no hold of it.
+    """
 
     stamp: str
     size: int
-    members: Mapping[str, str] | None
+    members: dict[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
