@@ -1,0 +1,139 @@
+"""Consumers are killed at random points of a stream; the end state is that of a stream where nothing happened."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from end_state import (
+    GoldenState,
+    change_events,
+    feed_changes,
+    files_below,
+    settle,
+    state_of_feed,
+    state_of_warehouse,
+    wait_for,
+)
+
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.reference import Resolution, resolve
+from mdm_stream.index.redis_index import key_prefix
+from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE, WAREHOUSE_FILE, start_consumers
+from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
+from mdm_stream.population import DEMO_RULES, WireEvent, generate
+from mdm_stream.rules import load_ruleset
+from producers.publisher import Publisher
+
+PEOPLE = 360
+POPULATION_SEED = 11
+RESOLVE_KILLS = 5
+WAREHOUSE_KILL_AFTER = 2
+KILL_DELAY_S_MAX = 0.4
+"""After the first commit of a slice: so that a kill falls before, between and after commit, publication, checkpoint."""
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """What was there once all was quiet again."""
+
+    state: Path
+    deliveries: int
+    restarts: dict[str, int]
+    events: list[ChangeEvent]
+    expected: Resolution
+    index: Resolution
+    changes: list[dict[str, Any]]
+    warehouse: GoldenState
+
+
+@pytest.fixture(scope="module")
+def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+    """A population streamed in slices; in each, the resolve consumer is killed while it is at work."""
+    seed = int(os.environ.get("MDM_KILL_SEED") or random.SystemRandom().randrange(1_000_000))
+    print(f"kills are drawn with MDM_KILL_SEED={seed}")  # noqa: T201 - pytest shows it with a failure
+    folder = tmp_path_factory.mktemp("killed")
+    rules_file = folder / "rules.yaml"
+    rules_file.write_text(DEMO_RULES)
+    rules = load_ruleset(rules_file)
+    deliveries = list(generate(PEOPLE, POPULATION_SEED).events())
+    with LocalStack(folder / "state") as stack:
+        start_consumers(stack, [str(rules_file)])
+        _stream_while_killing(stack, deliveries, random.Random(seed))
+        index = settle(stack, rules)
+        client = stack.kinesis.client("kinesis")
+        events = change_events(client, rules)
+        return Aftermath(
+            state=stack.state_dir,
+            deliveries=len(deliveries),
+            restarts={name: stack.consumer_restarts(name) for name in (RESOLVE, WAREHOUSE)},
+            events=events,
+            expected=resolve(rules, events),
+            index=index,
+            changes=feed_changes(client),
+            warehouse=state_of_warehouse(stack.state_dir / WAREHOUSE_FILE),
+        )
+
+
+def _stream_while_killing(stack: LocalStack, deliveries: list[WireEvent], randomness: random.Random) -> None:
+    slices = RESOLVE_KILLS + 1
+    index = stack.redis.client()
+    with Publisher(stack.kinesis.client("kinesis"), CHANGES_STREAM) as publisher:
+        for number in range(slices):
+            before = _commits(index)
+            for event in deliveries[number * len(deliveries) // slices : (number + 1) * len(deliveries) // slices]:
+                publisher.put(event.raw, event.partition_key)
+            if number == WAREHOUSE_KILL_AFTER:
+                wait_for(lambda: stack.consumer_status(WAREHOUSE).get("records"))
+                _kill(stack, WAREHOUSE)
+            if number < RESOLVE_KILLS:
+                wait_for(lambda before=before: _commits(index) > before)
+                time.sleep(randomness.uniform(0, KILL_DELAY_S_MAX))
+                _kill(stack, RESOLVE)
+
+
+def _commits(index: redis.Redis) -> int:
+    """How often the index was written, ever."""
+    return int(index.hget(key_prefix("main", "person") + "meta", "clock") or 0)
+
+
+def _kill(stack: LocalStack, name: str) -> None:
+    """Kill a consumer's process and wait until the supervisor has started another one."""
+    restarts = stack.consumer_restarts(name)
+    os.kill(stack.consumer_pid(name), signal.SIGKILL)
+    wait_for(lambda: stack.consumer_restarts(name) > restarts)
+
+
+def test_the_index_is_f_of_what_was_delivered(aftermath: Aftermath) -> None:
+    """Crosswalk, golden records and review queue equal the reference, however often the consumer was killed."""
+    assert aftermath.restarts == {RESOLVE: RESOLVE_KILLS, WAREHOUSE: 1}
+    assert len(aftermath.events) >= aftermath.deliveries - 2  # one control record, delivered twice at the most
+    assert len(aftermath.expected.golden) > PEOPLE / 2
+    assert aftermath.index.crosswalk == aftermath.expected.crosswalk
+    assert aftermath.index.golden == aftermath.expected.golden
+    assert aftermath.index.review == aftermath.expected.review
+
+
+def test_the_feed_has_no_gap_and_rebuilds_the_golden_set(aftermath: Aftermath) -> None:
+    """Every sequence number is there, and a subscriber who applies them has the golden records and the crosswalk."""
+    assert [change["sequence"] for change in aftermath.changes] == list(range(1, len(aftermath.changes) + 1))
+    assert {change["epoch"] for change in aftermath.changes} == {1}
+    assert state_of_feed(aftermath.changes) == GoldenState(aftermath.expected.golden, aftermath.expected.crosswalk)
+
+
+def test_the_warehouse_is_the_same(aftermath: Aftermath) -> None:
+    """Its current views hold the golden records, values and provenance included, and the crosswalk."""
+    assert aftermath.warehouse == GoldenState(aftermath.expected.golden, aftermath.expected.crosswalk)
+
+
+def test_nothing_was_given_up_or_rejected(aftermath: Aftermath) -> None:
+    """A kill is no fault of an event: neither the on-failure destination nor the quarantine has anything."""
+    assert files_below(aftermath.state / "on-failure") == []
+    assert files_below(aftermath.state / QUARANTINE_FOLDER) == []
