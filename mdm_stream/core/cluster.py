@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mdm_stream.core.edges import Edge
+from mdm_stream.core.partition import Partition
 
 RefusalReason = Literal["separated", "exclusive", "max_cluster_size"]
 
@@ -85,22 +86,15 @@ def cluster(
 
 def connected(nodes: Iterable[str], links: Iterable[tuple[str, str]]) -> list[list[str]]:
     """Return the connected components of a graph, each sorted, ordered by first node."""
-    parent = {node: node for node in nodes}
-
-    def root(node: str) -> str:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
+    ordered = sorted(nodes)
+    position = {node: i for i, node in enumerate(ordered)}
+    parts = Partition(len(ordered))
     for a, b in links:
-        ra, rb = root(a), root(b)
-        if ra != rb:
-            parent[max(ra, rb)] = min(ra, rb)
-    components: dict[str, list[str]] = {}
-    for node in sorted(parent):
-        components.setdefault(root(node), []).append(node)
-    return [components[first] for first in sorted(components)]
+        parts.join(position[a], position[b])
+    components: dict[int, list[str]] = {}
+    for i, node in enumerate(ordered):
+        components.setdefault(parts.root(i), []).append(node)
+    return list(components.values())
 
 
 def _objection(left: _Group, right: _Group, max_cluster_size: int) -> RefusalReason | None:

@@ -16,6 +16,7 @@ from mdm_stream.core.cluster import connected
 from mdm_stream.core.edges import Edge, ordered, verdict_edge, verdict_on
 from mdm_stream.core.golden import Golden, ResolvedComponent, golden_id_of, key_of, resolve_component
 from mdm_stream.core.model import split_ref
+from mdm_stream.core.partition import Partition
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 
@@ -232,44 +233,38 @@ def plan_commits(batch: Batch, groups_per_commit_max: int = 1) -> list[Commit]:
 
 def _groups(batch: Batch) -> list[list[Revision]]:
     """Cut the batch where nothing is shared: no open blocking key, no component, no verdict."""
-    limit = batch.rules.max_block_size
     position = {revision.ref: i for i, revision in enumerate(batch.revisions)}
-    parent = list(range(len(position)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    def join(i: int, j: int) -> None:
-        a, b = root(i), root(j)
-        parent[max(a, b)] = min(a, b)
-
+    parts = Partition(len(position))
+    limit = batch.rules.max_block_size
     for key, sharers in revisions_by_key(batch.revisions).items():
         view = batch.blocks[key]
-        if len(sharers) > 1 and (view.open_before(limit) or view.open_after(limit)):
+        if view.open_before(limit) or view.open_after(limit):
             for sharer in sharers[1:]:
-                join(position[sharers[0].ref], position[sharer.ref])
-    owner: dict[str, int] = {}
+                parts.join(position[sharers[0].ref], position[sharer.ref])
     for i, revision in enumerate(batch.revisions):
-        held = batch.component_of.get(revision.ref)
-        if held is not None:
-            join(i, owner.setdefault(held, i))
         for state in (revision.after.state, *([revision.before.state] if revision.before else [])):
-            for other in state.verdicts:
-                if other in position:
-                    join(i, position[other])
+            for other in state.verdicts.keys() & position.keys():
+                parts.join(i, position[other])
+    _join_by_component(batch, position, parts)
+    groups: dict[int, list[Revision]] = {}
+    for i, revision in enumerate(batch.revisions):
+        groups.setdefault(parts.root(i), []).append(revision)
+    return list(groups.values())
+
+
+def _join_by_component(batch: Batch, position: Mapping[str, int], parts: Partition) -> None:
+    """Join records that are members of one component, or have new links into one."""
+    first_at: dict[str, int] = {}
+    for ref, i in position.items():
+        if ref in batch.component_of:
+            parts.join(i, first_at.setdefault(batch.component_of[ref], i))
     for edge in batch.edges:
         if edge.link:
             ends = [position[ref] for ref in edge.pair if ref in position]
-            join(ends[0], ends[-1])
-            for held in (batch.component_of[ref] for ref in edge.pair if ref in batch.component_of):
-                join(ends[0], owner.setdefault(held, ends[0]))
-    groups: dict[int, list[Revision]] = {}
-    for i, revision in enumerate(batch.revisions):
-        groups.setdefault(root(i), []).append(revision)
-    return list(groups.values())
+            parts.join(ends[0], ends[-1])
+            for ref in edge.pair:
+                if ref in batch.component_of:
+                    parts.join(ends[0], first_at.setdefault(batch.component_of[ref], ends[0]))
 
 
 def _plan_group(batch: Batch, revisions: list[Revision]) -> Commit:
