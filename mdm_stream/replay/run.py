@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import time
 from collections import Counter
@@ -124,7 +125,9 @@ def _quarantine(run: _Run, rejected: Rejected) -> None:
         "received_from": rejected.origin,
         "reasons": [{"code": r.code, "path": r.path, "message": r.message} for r in rejected.error.reasons],
         "raw_bytes": len(rejected.raw),
+        # The text is for people: what is not UTF-8 cannot be told from an escape in it. The bytes are for redrive.
         "raw": rejected.raw.decode("utf-8", "backslashreplace"),
+        "raw_base64": base64.b64encode(rejected.raw).decode("ascii"),
     }
 
 
