@@ -1,0 +1,1 @@
+"""Entry points: what AWS Lambda (or the local poller) calls."""

@@ -1,0 +1,1 @@
+"""The pure core: F and its parts. Nothing here does I/O or asks for the time."""

@@ -97,7 +97,7 @@ MISSING = Standardised(None, None)
 """The standardised form of an absent, empty or placeholder value."""
 
 MatchValues = tuple[str | tuple[str, ...] | None, ...]
-"""The ``match`` of each attribute of one record, aligned with ``Ruleset.attributes``: all that blocking and scoring see.
+"""The ``match`` of each attribute of a record, aligned with ``Ruleset.attributes``: all that blocking and scoring see.
 
 ``None``, an empty text and an empty tuple all mean that the value is missing.
 """
