@@ -234,11 +234,11 @@ class _Table:
             version = int(version)
         if isinstance(version, bool) or not isinstance(version, int | str) or version == "":
             raise rejection("missing", "version", "is no integer or text; give every row one, or drop the column")
-        text = isinstance(version, str)
-        if text and (len(version) > VERSION_CHARS_MAX or not version.isprintable()):
+        if isinstance(version, str) and (len(version) > VERSION_CHARS_MAX or not version.isprintable()):
             raise rejection(
                 "wrong_format", "version", f"must be a printable text of 1 to {VERSION_CHARS_MAX} characters"
             )
+        text = isinstance(version, str)
         declared = None if source.version_kind is None else source.version_kind == "text"
         expected = self._text_versions.setdefault(source.name, text if declared is None else declared)
         if text != expected:

@@ -21,15 +21,15 @@ def print_json(document: object) -> None:
     click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
 
 
-def print_table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Write a table to stdout; columns after the first are aligned to the right."""
+def print_table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, texts: bool = False) -> None:
+    """Write a table to stdout; columns after the first are aligned to the right, as numbers are, unless ``texts``."""
     from rich.console import Console  # noqa: PLC0415 - takes a tenth of a second, and --json does without
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title or None, title_justify="left")
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left")
+        table.add_column(heading, justify="right" if number and not texts else "left")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

@@ -24,6 +24,8 @@ COMMANDS: dict[str, Entry] = {
         "mdm_stream.cli.generate:generate", "Write an invented population as event files, with its truth."
     ),
     "evaluate": Entry("mdm_stream.cli.evaluate:evaluate", "Measure a crosswalk against the truth."),
+    "show": Entry("mdm_stream.cli.show:show", "Show a golden record, or a source record, with its provenance."),
+    "explain": Entry("mdm_stream.cli.explain:explain", "Say why two records are together or not."),
     "rules": Entry("mdm_stream.cli.rules:rules", "Check rule sets; print their JSON Schema."),
     "publish": Entry("mdm_stream.cli.publish:publish", "Put the events of a file on the change stream."),
     "doctor": Entry("mdm_stream.cli.doctor:doctor", "Find out whether this machine can run mdm-stream."),

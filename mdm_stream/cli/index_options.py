@@ -1,0 +1,72 @@
+"""The options of commands that look into an index, and the index that they name, opened for reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mdm_stream.cli.output import json_option
+from mdm_stream.cli.stack import running_stack, state_option
+from mdm_stream.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mdm_stream.core.ruleset import Ruleset
+    from mdm_stream.index.redis_index import RedisIndex
+
+REDIS_TIMEOUT_S = 30.0
+
+_OPTIONS = (
+    state_option,
+    click.option("--redis", "redis_url", metavar="URL", help="A Redis other than the local stack's; needs --rules."),
+    click.option("--namespace", default="main", show_default=True, help="The namespace of the index in that Redis."),
+    click.option("--rules", multiple=True, help="Rule set, a path or a pack; those of the local stack if left out."),
+    click.option("--domain", help="Which domain, if the rules are of several."),
+    click.option("--reveal", is_flag=True, help="Show the values of sensitive attributes too."),
+    json_option,
+)
+
+
+def index_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``state``, ``redis_url``, ``namespace``, ``rules``, ``domain``, ``reveal`` and ``as_json``."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def open_index(
+    state: Path, redis_url: str | None, namespace: str, rules: tuple[str, ...], domain: str | None
+) -> tuple[RedisIndex, Ruleset]:
+    """Return the index that the options name, which must exist, and its rule set.
+
+    ``ConfigurationError`` for options that name none, ``TerminalError`` if the index is not there or was built with
+    other rules, ``TransientError`` if Redis does not answer.
+    """
+    import redis  # noqa: PLC0415 - --help does without all of these
+
+    from mdm_stream.index.redis_index import RedisIndex  # noqa: PLC0415
+    from mdm_stream.rules import load_rulesets  # noqa: PLC0415
+
+    if redis_url is None:
+        stack = running_stack(state)
+        redis_url, rules = stack.redis_url, rules or stack.rules
+    if not rules:
+        raise click.UsageError("--redis needs --rules: an index is read with the rules that it was built with")
+    ruleset = _chosen(load_rulesets(rules), domain)
+    try:
+        client = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S)
+    except ValueError as error:
+        raise ConfigurationError("--redis is no address such as redis://127.0.0.1:6379/0") from error
+    return RedisIndex(client, ruleset, namespace, create=False), ruleset
+
+
+def _chosen(rulesets: dict[str, Ruleset], domain: str | None) -> Ruleset:
+    if domain is None and len(rulesets) == 1:
+        return next(iter(rulesets.values()))
+    if domain not in rulesets:
+        known = ", ".join(sorted(rulesets))
+        said = "the rules are of several domains" if domain is None else f"the rules have no domain {domain!r}"
+        raise ConfigurationError(f"{said}; name one with --domain: {known}")
+    return rulesets[domain]

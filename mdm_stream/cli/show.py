@@ -1,0 +1,111 @@
+"""``mdm-stream show``: a golden record or a source record, with the provenance of every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mdm_stream.cli.index_options import index_options, open_index
+from mdm_stream.cli.output import print_json, print_table
+
+
+@click.command()
+@click.argument("name", metavar="SOURCE/ID|GOLDEN_ID")
+@index_options
+def show(
+    *,
+    name: str,
+    state: Path,
+    redis_url: str | None,
+    namespace: str,
+    rules: tuple[str, ...],
+    domain: str | None,
+    reveal: bool,
+    as_json: bool,
+) -> None:
+    """Show the golden record of a source record, or of a golden id, and where each of its values comes from.
+
+    For a source record also its own state. A golden id that is not live any more leads to where its first record is
+    now. Values of sensitive attributes are masked. The index is that of the local stack in --state, or --redis.
+    """
+    from mdm_stream.steward.inspect import show as look_up  # noqa: PLC0415 - --help does without
+
+    index, ruleset = open_index(state, redis_url, namespace, rules, domain)
+    found = look_up(index, ruleset, name, reveal=reveal)
+    if as_json:
+        print_json(found)
+        return
+    if found["redirected_from"]:
+        record = ref_of(found["record"])
+        click.echo(f"{found['redirected_from']} is no live golden record; its record {record} is shown where it is now")
+    if found["golden"]:
+        print_golden(found["golden"])
+    if found["record"]:
+        print_record(found["record"])
+
+
+def print_golden(golden: Mapping[str, Any]) -> None:
+    """Write a golden record: its members, and a line for each value."""
+    members = golden["members"]
+    click.echo(f"Golden record {golden['golden_id']} of {len(members)}: {', '.join(map(ref_of, members))}")
+    rows = []
+    for name, value in golden["values"].items():
+        values = value if isinstance(value, list) else [value]
+        for number, (text, origin) in enumerate(zip(values, golden["provenance"][name], strict=True)):
+            written = (str(origin["version"]), origin["event_time"], origin["strategy"])
+            rows.append(("" if number else name, text, ref_of(origin), *written))
+    print_table("", ("attribute", "value", "from", "version", "event time", "chosen by"), rows, texts=True)
+
+
+def print_record(record: Mapping[str, Any]) -> None:
+    """Write a source record's own state."""
+    click.echo(f"Source record {ref_of(record)}: {_STATUS[record['status']]}{_whole_write(record)}")
+    rows = [
+        (
+            name,
+            f"{text_of(each['value'])}{'' if each['valid'] else ' (invalid)'}",
+            str(each["version"]),
+            each["event_time"],
+        )
+        for name, each in record["attributes"].items()
+    ]
+    if rows:
+        print_table("", ("attribute", "value", "version", "event time"), rows, texts=True)
+    if record["blocking_keys"]:
+        keys = [(each["expression"], each["key"], size_of(each)) for each in record["blocking_keys"]]
+        print_table("", ("blocking key", "value", "records"), keys, texts=True)
+    for each in record["verdicts"]:
+        click.echo(
+            f"Verdict on {ref_of(each['other'])}: {each['verdict']}, by {each['steward']}, "
+            f"version {each['version']} of {each['event_time']}"
+        )
+
+
+_STATUS = {
+    "live": "live",
+    "deleted": "deleted, and in no golden record",
+    "unseen": "never delivered; only verdicts name it",
+}
+
+
+def _whole_write(record: Mapping[str, Any]) -> str:
+    write = record["last_whole_write"]
+    return "" if write is None else f"; last {write['op']} at version {write['version']} of {write['event_time']}"
+
+
+def ref_of(key: Mapping[str, Any]) -> str:
+    """Return the reference of a record's key."""
+    return f"{key['source']}/{key['record_id']}"
+
+
+def text_of(value: Any) -> str:
+    """Return a value as one text."""
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def size_of(key: Mapping[str, Any]) -> str:
+    """Return how many records share a blocking key, and whether that is too many."""
+    return f"{key['size']:,}{', suspended' if key['suspended'] else ''}"

@@ -1,0 +1,1 @@
+"""What stewards ask of the index: what is here, and why."""

@@ -1,0 +1,123 @@
+"""Records and golden records as JSON for people: sensitive values masked unless they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mdm_stream.core.fold import HeldVerdict
+from mdm_stream.core.golden import format_time, golden_id_of, key_of
+from mdm_stream.core.plan import HeldComponent
+from mdm_stream.core.record import Record, written_at
+from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
+
+MASK = "***"
+"""What stands for a value that is not shown. It has one length, whatever the value's."""
+
+
+def shown_value(attribute: Attribute, value: Any, *, reveal: bool) -> Any:
+    """Return an attribute's value as it may be shown: of a sensitive one only how many values there are."""
+    if value is None or reveal or not attribute.sensitive:
+        return list(value) if isinstance(value, tuple) else value
+    return [MASK] * len(value) if isinstance(value, list | tuple) else MASK
+
+
+def describe_golden(rules: Ruleset, content: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
+    """Return a golden record's content as the feed carries it, sensitive values masked."""
+    values = {
+        attribute.name: shown_value(attribute, content["values"][attribute.name], reveal=reveal)
+        for attribute in rules.attributes
+        if attribute.name in content["values"]
+    }
+    provenance = {name: content["provenance"][name] for name in values}
+    return {**content, "values": values, "provenance": provenance}
+
+
+def describe_record(rules: Ruleset, record: Record, block_sizes: Mapping[str, int], *, reveal: bool) -> dict[str, Any]:
+    """Return a source record's own state: attributes as standardised, each with the write that set it; keys; verdicts.
+
+    ``status`` is ``live``, ``deleted``, or ``unseen`` where only verdicts name the record. ``block_sizes`` has the size
+    of each of its blocking keys.
+    """
+    state = record.state
+    attributes = {}
+    for position, value in enumerate(record.values):
+        if value.value is not None:
+            attribute = rules.attributes[position]
+            version, time_us = written_at(rules, record, position)
+            attributes[attribute.name] = {
+                "value": shown_value(attribute, value.value, reveal=reveal),
+                "valid": value.valid,
+                "version": version,
+                "event_time": format_time(time_us),
+            }
+    base = state.base
+    return {
+        **key_of(record.ref),
+        "status": status_of(record),
+        "born_at": None if state.born_at_us is None else format_time(state.born_at_us),
+        "last_whole_write": base
+        and {
+            "op": "delete" if base.deleted else "upsert",
+            "version": base.version,
+            "event_time": format_time(base.event_time_us),
+        },
+        "attributes": attributes,
+        "blocking_keys": describe_keys(rules, record.keys, block_sizes, reveal=reveal),
+        "verdicts": [
+            {"other": key_of(other), **describe_verdict(held)} for other, held in sorted(state.verdicts.items())
+        ],
+    }
+
+
+def describe_verdict(held: HeldVerdict) -> dict[str, Any]:
+    """Return a verdict's JSON form; ``none`` is one that was withdrawn."""
+    return {
+        "verdict": held.verdict,
+        "version": held.version,
+        "event_time": format_time(held.event_time_us),
+        "steward": held.steward,
+    }
+
+
+def describe_keys(
+    rules: Ruleset, keys: Iterable[str], block_sizes: Mapping[str, int], *, reveal: bool, values: bool = True
+) -> list[dict[str, Any]]:
+    """Return blocking keys with their expression, size, and whether they are suspended, in the order of the rules.
+
+    A key is made of values: it is masked if a sensitive attribute is in it, and left out without ``values``.
+    """
+    expressions = {expression.tag: position for position, expression in enumerate(rules.blocking)}
+    placed = sorted((expressions[key.partition(":")[0]], key) for key in keys)
+    found = []
+    for position, key in placed:
+        expression = rules.blocking[position]
+        size = block_sizes[key]
+        described: dict[str, Any] = {"expression": expression.text}
+        if values:
+            described["key"] = key.partition(":")[2] if reveal or not _is_sensitive(rules, expression) else MASK
+        found.append({**described, "size": size, "suspended": size > rules.max_block_size})
+    return found
+
+
+def status_of(record: Record) -> str:
+    """Return ``live``, ``deleted``, or ``unseen`` for a record that only verdicts name."""
+    if record.live:
+        return "live"
+    return "deleted" if record.state.base is not None else "unseen"
+
+
+def golden_id_in(component: HeldComponent | None, ref: str) -> str | None:
+    """Return the golden id of a member of a component."""
+    if component is None:
+        return None
+    return next((golden.golden_id for golden in component.golden if ref in golden.members), None)
+
+
+def anchor_in(domain: str, golden_id: str, refs: Iterable[str]) -> str | None:
+    """Return the one of ``refs`` whose own golden id this is: the anchor, if it is among them."""
+    return next((ref for ref in refs if golden_id_of(domain, ref) == golden_id), None)
+
+
+def _is_sensitive(rules: Ruleset, expression: KeyExpression) -> bool:
+    return any(rules.attributes[part.attribute].sensitive for part in expression.parts)

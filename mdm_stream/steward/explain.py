@@ -1,0 +1,228 @@
+"""Why two records are one golden record, or are not. Pure: records, components and block sizes in, evidence out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from mdm_stream.core.edges import Edge, ordered, verdict_on
+from mdm_stream.core.golden import key_of, resolve_component, separated_pairs
+from mdm_stream.core.plan import HeldComponent
+from mdm_stream.core.record import Record
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.score import explain_pair
+from mdm_stream.steward.describe import describe_keys, describe_verdict, golden_id_in, shown_value, status_of
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What :func:`explain` needs to know beside the two records.
+
+    ``components`` has the component of each of the two that is live, by its reference; ``records`` every member of
+    those; ``block_sizes`` the size of each blocking key that the two share.
+    """
+
+    components: Mapping[str, HeldComponent]
+    records: Mapping[str, Record]
+    block_sizes: Mapping[str, int]
+
+
+def explain(
+    rules: Ruleset, a: Record, b: Record, around: Surroundings, *, values: bool = False, reveal: bool = False
+) -> dict[str, Any]:
+    """Return why two different records are together or not, ready for JSON.
+
+    ``together`` and the golden ids are what the index holds; ``decision`` is F's on this very pair (LINK, REVIEW or
+    NO_LINK) and ``decided_by`` what made it: ``verdict``, ``rule``, ``score``, or why the pair is never scored:
+    ``not_live``, ``no_shared_key``, ``suspended_keys``. ``score`` compares the two in any case, if both are live.
+    ``link`` is the pair's own link and ``path`` the strongest way from a to b along links; each says why it was
+    refused, if it was: the ``reason``, and all that stands between the two golden records that it would have joined.
+    ``conclusion`` is all of it in a word, see ``CONCLUSIONS``. Attribute values are in it with ``values`` alone, those
+    of sensitive attributes with ``reveal`` too.
+    """
+    if a.ref == b.ref:
+        raise ValueError("a record has no pair with itself")
+    shared = describe_keys(rules, set(a.keys) & set(b.keys), around.block_sizes, reveal=reveal, values=values)
+    score = explain_pair(rules, a.match, b.match) if a.live and b.live else None
+    decision, decided_by = _decision(a, b, shared, score)
+    golden_ids = {record.ref: golden_id_in(around.components.get(record.ref), record.ref) for record in (a, b)}
+    verdict = a.state.verdicts.get(b.ref)
+    document: dict[str, Any] = {
+        "domain": rules.domain,
+        "rules_version": rules.version,
+        "a": _side(a, golden_ids),
+        "b": _side(b, golden_ids),
+        "together": golden_ids[a.ref] is not None and golden_ids[a.ref] == golden_ids[b.ref],
+        "decision": decision,
+        "decided_by": decided_by,
+        "verdict": None if verdict is None else describe_verdict(verdict),
+        "shared_keys": shared,
+        "score": score,
+        "link": None,
+        "path": [],
+    }
+    component = around.components.get(a.ref)
+    if component is not None and b.ref in component.members:
+        document |= _connection(rules, a, b, component, around.records)
+    document["conclusion"] = _conclusion(document)
+    if values:
+        document["values"] = _values(rules, a, b, reveal=reveal)
+    return document
+
+
+CONCLUSIONS: Mapping[str, str] = {
+    "linked": "They are one golden record: this pair is linked.",
+    "linked_through_others": "They are one golden record, though this pair alone is not linked: others connect them.",
+    "not_live": "They are apart: a record that does not exist now belongs to no golden record.",
+    "separated": "They are apart: a steward's verdict separates them.",
+    "refused": "They are apart: the pair is linked, but following the link would join what must not be joined.",
+    "refused_elsewhere": "They are apart: links connect them, but one on the way was refused.",
+    "review": "They are apart until somebody decides: the pair is in the review queue.",
+    "no_link": "They are apart: the evidence does not make them a match.",
+    "no_shared_key": "They are apart: they share no blocking key, so the pair is never scored.",
+    "suspended_keys": "They are apart: every blocking key that they share is suspended, so the pair is never scored.",
+    "waiting": "They are apart, but linked by the rules: the pair waits for its re-evaluation.",
+}
+"""What ``conclusion`` can be, each as a sentence."""
+
+
+def strongest_path(links: Iterable[Edge], a: str, b: str) -> list[Edge] | None:
+    """Return the links from ``a`` to ``b`` whose weakest is as strong as can be; ``None`` if no links connect them.
+
+    Of several such paths the shortest, and of those the one through the smaller references. Verdicts are stronger than
+    deterministic rules, and those than scores, as in clustering. Links are added strongest first until the two ends
+    meet: the last one added is the weakest link of the path, since without it there is none.
+    """
+    by_strength = sorted(links, key=lambda link: link.strength)
+    parent: dict[str, str] = {}
+
+    def root(ref: str) -> str:
+        while parent.setdefault(ref, ref) != ref:
+            parent[ref] = parent[parent[ref]]
+            ref = parent[ref]
+        return ref
+
+    for position, link in enumerate(by_strength):
+        parent[root(link.a)] = root(link.b)
+        if root(a) == root(b):
+            weakest = link.strength[:2]
+            strong = by_strength[:position] + [each for each in by_strength[position:] if each.strength[:2] == weakest]
+            return _shortest_path(strong, a, b)
+    return None
+
+
+def _shortest_path(links: Sequence[Edge], a: str, b: str) -> list[Edge]:
+    """Return a path of fewest links by breadth-first search; the two ends must be connected."""
+    around: dict[str, dict[str, Edge]] = {}
+    for link in links:
+        around.setdefault(link.a, {})[link.b] = link
+        around.setdefault(link.b, {})[link.a] = link
+    came_by: dict[str, Edge] = {}
+    front = [a]
+    while b not in came_by:
+        reached = []
+        for ref in front:
+            for other, link in sorted(around[ref].items()):
+                if other != a and other not in came_by:
+                    came_by[other] = link
+                    reached.append(other)
+        front = reached
+    path = []
+    ref = b
+    while ref != a:
+        path.append(came_by[ref])
+        ref = came_by[ref].other(ref)
+    return path[::-1]
+
+
+def _decision(
+    a: Record, b: Record, shared: Sequence[Mapping[str, Any]], score: Mapping[str, Any] | None
+) -> tuple[str, str]:
+    if score is None:
+        return "NO_LINK", "not_live"
+    verdict = verdict_on(a.state, b.ref)
+    if verdict != "none":
+        return ("LINK" if verdict == "link" else "NO_LINK"), "verdict"
+    if not shared:
+        return "NO_LINK", "no_shared_key"
+    if all(key["suspended"] for key in shared):
+        return "NO_LINK", "suspended_keys"
+    return score["decision"], "rule" if score["rule"] else "score"
+
+
+def _conclusion(document: Mapping[str, Any]) -> str:
+    if document["decided_by"] == "not_live":
+        return "not_live"
+    if document["together"]:
+        return "linked" if document["link"] else "linked_through_others"
+    return _separation(document)
+
+
+def _separation(document: Mapping[str, Any]) -> str:
+    decision, decided_by = document["decision"], document["decided_by"]
+    if decided_by == "verdict" and decision == "NO_LINK":
+        return "separated"
+    if document["link"]:
+        return "refused"
+    if decision != "NO_LINK":
+        return "waiting" if decision == "LINK" else "review"
+    if document["path"]:
+        return "refused_elsewhere"
+    return decided_by if decided_by in {"no_shared_key", "suspended_keys"} else "no_link"
+
+
+def _connection(
+    rules: Ruleset, a: Record, b: Record, component: HeldComponent, records: Mapping[str, Record]
+) -> dict[str, Any]:
+    """Return the link and the path between two records of one component."""
+    clustering = resolve_component(rules, component.members, component.links, records).clustering
+    reasons = {refusal.edge.pair: refusal.reason for refusal in clustering.refused}
+    clusters = {ref: set(members) for members in clustering.clusters for ref in members}
+
+    def described(link: Edge) -> dict[str, Any]:
+        reason = reasons.get(link.pair)
+        refused = reason and {"reason": reason} | _conflicts(rules, records, clusters[link.a], clusters[link.b])
+        evidence = {"confidence": link.confidence, "weight_bits": link.weight, "decided_by": link.rule or "score"}
+        return {"a": key_of(link.a), "b": key_of(link.b), **evidence, "refused": refused}
+
+    cluster, pair = clusters[a.ref], ordered(a.ref, b.ref)
+    together = b.ref in cluster
+    links = [link for link in component.links if cluster.issuperset(link.pair)] if together else component.links
+    return {
+        "link": next((described(link) for link in component.links if link.pair == pair), None),
+        "path": [described(link) for link in strongest_path(links, a.ref, b.ref) or []],
+    }
+
+
+def _conflicts(
+    rules: Ruleset, records: Mapping[str, Record], left: AbstractSet[str], right: AbstractSet[str]
+) -> dict[str, Any]:
+    """Return what stands between two clusters: verdicts, exclusive attributes that differ, and their sizes."""
+    across = [[x, y] for x, y in sorted(separated_pairs(records, left | right)) if (x in left) != (y in left)]
+    differing = []
+    for attribute in rules.match.exclusive:
+        values = [{records[ref].match[attribute] for ref in side} - {None} for side in (left, right)]
+        if values[0] and values[1] and values[0] != values[1]:
+            differing.append(rules.attributes[attribute].name)
+    return {
+        "separated": [[key_of(ref) for ref in pair] for pair in across],
+        "exclusive": differing,
+        "sizes": [len(left), len(right)],
+        "max_cluster_size": rules.max_cluster_size,
+    }
+
+
+def _side(record: Record, golden_ids: Mapping[str, str | None]) -> dict[str, Any]:
+    return {**key_of(record.ref), "status": status_of(record), "golden_id": golden_ids[record.ref]}
+
+
+def _values(rules: Ruleset, a: Record, b: Record, *, reveal: bool) -> dict[str, list[Any]]:
+    """Return both values of every attribute that either record has."""
+    shown = {}
+    for position, attribute in enumerate(rules.attributes):
+        pair = [record.values[position].value if record.live else None for record in (a, b)]
+        if any(value is not None for value in pair):
+            shown[attribute.name] = [shown_value(attribute, value, reveal=reveal) for value in pair]
+    return shown

@@ -1,0 +1,167 @@
+"""The commands show and explain, on an index that the engine has written."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from mdm_stream.cli.main import run
+from mdm_stream.cli.stack import RunningStack, write_stack
+from mdm_stream.core.golden import golden_id_of
+from mdm_stream.core.model import RecordEvent, VerdictEvent
+from mdm_stream.engine.batch import Engine
+from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.rules import load_ruleset
+
+pytestmark = pytest.mark.one_redis
+
+ANN = {
+    "given_name": "Ann",
+    "family_name": "Okonkwo",
+    "birth_date": "1980-01-02",
+    "city": "Leeds",
+    "email": ["ann@x.org", "ao@x.org"],
+}
+
+
+@pytest.fixture(scope="module")
+def rules():
+    """The person pack."""
+    return load_ruleset("person")
+
+
+@pytest.fixture
+def options(redis_client, redis_url, rules):
+    """The options that name an index of four records: two are one person, one is kept apart, one is deleted."""
+    events = [
+        RecordEvent("person", "crm", "1", "upsert", 1, 0, ANN),
+        RecordEvent("person", "erp", "2", "upsert", "b", 1, {**ANN, "email": None, "phone": "[bold]x"}),
+        RecordEvent("person", "web", "3", "upsert", 1, 2, ANN),
+        RecordEvent("person", "web", "4", "upsert", 1, 3, {"given_name": "Omar", "family_name": "Petrov"}),
+        RecordEvent("person", "web", "5", "delete", 1, 3),
+        VerdictEvent("person", "crm/1", "web/3", "separate", 1, 4, "steward-1"),
+        VerdictEvent("person", "erp/2", "web/3", "separate", 1, 4, "steward-1"),
+    ]
+    engine = Engine(rules, RedisIndex(redis_client, rules))
+    assert not engine.process(events).failed
+    return ["--redis", redis_url, "--rules", "person"]
+
+
+def called(capsys, *argv):
+    """Run a command; return its exit code, stdout and stderr, white space made single."""
+    code = run([str(word) for word in argv])
+    out, err = capsys.readouterr()
+    return code, " ".join(out.split()), " ".join(err.split())
+
+
+def test_show_prints_values_with_provenance(options, capsys, monkeypatch):
+    """People see the golden record, where each value comes from, and the source record's own state."""
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, err = called(capsys, "show", "erp/2", *options)
+    assert (code, err) == (0, "")
+    assert f"Golden record {golden_id_of('person', 'crm/1')} of 2: crm/1, erp/2" in out
+    assert "Okonkwo" in out
+    assert "Source record erp/2: live; last upsert at version b" in out
+    assert "***" in out
+    assert "ann@x.org" not in out
+    assert "Verdict on web/3: separate, by steward-1" in out
+    _, out, _ = called(capsys, "show", "erp/2", "--reveal", *options)
+    assert "ann@x.org" in out
+    assert "[bold]x (invalid)" in out
+
+
+def test_show_speaks_json(options, capsys):
+    """--json is one document; a deleted record has no golden record."""
+    assert run(["show", "crm/1", "--json", *options]) == 0
+    assert orjson.loads(capsys.readouterr().out)["golden"]["values"]["city"] == "Leeds"
+    assert run(["show", "web/5", "--json", *options]) == 0
+    assert orjson.loads(capsys.readouterr().out)["golden"] is None
+    assert "deleted, and in no golden record" in called(capsys, "show", "web/5", *options)[1]
+
+
+def test_show_follows_a_merged_golden_id(options, capsys):
+    """An id that is not live any more is said to be so, and leads on."""
+    moved = golden_id_of("person", "erp/2")
+    _, out, _ = called(capsys, "show", moved, *options)
+    assert out.startswith(f"{moved} is no live golden record; its record erp/2 is shown where it is now Golden record")
+
+
+def test_what_is_not_there_is_one_sentence_and_exit_code_1(options, capsys):
+    """A record that nobody knows fails; stdout stays empty."""
+    assert called(capsys, "show", "crm/404", *options) == (1, "", "mdm-stream: the index knows no record crm/404")
+    code, out, err = called(capsys, "explain", "crm/1", "crm/404", "--json", *options)
+    assert (code, out) == (1, "")
+    assert "crm/404" in err
+
+
+def test_explain_prints_the_evidence(options, capsys, monkeypatch):
+    """People see the conclusion, shared keys, each comparison, and the links; values only when they ask."""
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = called(capsys, "explain", "crm/1", "erp/2", *options)
+    assert code == 0
+    assert out.startswith("crm/1 and erp/2: They are one golden record: this pair is linked.")
+    for said in ("Decision on the pair: LINK, by score", "prior", "+12.50", "total", "Confidence: 0.9", "followed"):
+        assert said in out
+    assert "Okonkwo" not in out
+    _, out, _ = called(capsys, "explain", "crm/1", "erp/2", "--values", *options)
+    assert "Okonkwo" in out
+    assert "1980-01-02" not in out
+    _, out, _ = called(capsys, "explain", "crm/1", "erp/2", "--values", "--reveal", *options)
+    assert "1980-01-02" in out
+
+
+def test_explain_tells_what_keeps_records_apart(options, capsys):
+    """A verdict, and missing keys, are told as what keeps two records apart."""
+    _, out, _ = called(capsys, "explain", "crm/1", "web/3", *options)
+    assert "They are apart: a steward's verdict separates them." in out
+    _, out, _ = called(capsys, "explain", "crm/1", "web/4", *options)
+    assert "share no blocking key" in out
+    assert "Shared blocking keys: none" in out
+    _, out, _ = called(capsys, "explain", "crm/1", "web/5", *options)
+    assert "no golden record (deleted)" in out
+
+
+def test_explain_speaks_json(options, capsys):
+    """--json is one document with the conclusion as a word."""
+    assert run(["explain", "crm/1", "web/3", "--json", *options]) == 0
+    document = orjson.loads(capsys.readouterr().out)
+    assert (document["together"], document["conclusion"], document["decided_by"]) == (False, "separated", "verdict")
+
+
+def test_the_local_stack_is_the_default(options, redis_server, redis_url, capsys, tmp_path):
+    """Without --redis the addresses and rules come from the stack that runs in --state."""
+    answering = f"http://127.0.0.1:{redis_server.port}"
+    write_stack(tmp_path, RunningStack(answering, "changes", "golden", redis_url, "warehouse.duckdb", ("person",)))
+    assert called(capsys, "show", "crm/1", "--state", tmp_path)[0] == 0
+    code, _, err = called(capsys, "show", "crm/1", "--state", tmp_path / "none")
+    assert code == 2
+    assert "no local stack runs" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (["--redis", "URL"], 2, "--redis needs --rules"),
+        (["--redis", "URL", "--rules", "organisation"], 1, "there is no index of domain"),
+        (["--redis", "URL", "--rules", "person", "--namespace", "other"], 1, "check the address and the namespace"),
+        (["--redis", "URL", "--rules", "person", "--rules", "organisation"], 2, "name one with --domain: organisation"),
+        (["--redis", "URL", "--rules", "person", "--domain", "product"], 2, "the rules have no domain 'product'"),
+        (["--redis", "nowhere", "--rules", "person"], 2, "--redis is no address"),
+        (["--redis", "URL", "--rules", "absent.yaml"], 2, "absent.yaml"),
+    ],
+)
+def test_options_that_name_no_index_are_told(options, redis_url, capsys, argv, code, said):
+    """Each wrong way to name an index is one sentence and its exit code."""
+    given = [redis_url if word == "URL" else word for word in argv]
+    found, out, err = called(capsys, "show", "crm/1", *given)
+    assert (found, out) == (code, "")
+    assert said in err
+
+
+def test_other_rules_are_refused(options, redis_url, capsys, tmp_path):
+    """Rules other than the index's are refused in a sentence, and change nothing."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: person\nversion: 1\nblocking: {max_block_size: 7}\n")
+    code, _, err = called(capsys, "show", "crm/1", "--redis", redis_url, "--rules", path)
+    assert code == 1
+    assert "built with another rule set" in err
