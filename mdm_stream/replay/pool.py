@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.errors import TerminalError
-from mdm_stream.replay.worker import WorkerReport, work
+from mdm_stream.replay.worker import READY, WorkerReport, work
 
 QUEUED_BATCHES_MAX = 4
 """Batches that wait for a worker: enough to keep it busy, few enough to bound memory."""
@@ -20,7 +20,10 @@ WAIT_S = 1.0
 
 
 class WorkerPool:
-    """A fixed number of worker processes, one lane each. Leaving the context kills what still runs."""
+    """A fixed number of worker processes, one lane each.
+
+    Entering the context returns once all are ready to work; leaving it kills what still runs.
+    """
 
     def __init__(self, size: int, arguments: tuple[Any, ...], on_progress: Callable[[int], None]) -> None:
         """Describe the pool; ``arguments`` go to every worker after its two queues."""
@@ -32,12 +35,15 @@ class WorkerPool:
             context.Process(target=work, args=(lane, self._done, *arguments), daemon=True) for lane in self._lanes
         ]
         self._on_progress = on_progress
+        self._ready = 0
         self._finished = 0
         self._reports: list[WorkerReport] = []
 
     def __enter__(self) -> Self:
         for process in self._processes:
             process.start()
+        while self._ready < self.size:
+            self._wait_for_one()
         return self
 
     def __exit__(
@@ -62,13 +68,16 @@ class WorkerPool:
         for lane in range(self.size):
             self.put(lane, None)
         while len(self._reports) < self.size:
-            try:
-                self._note(self._done.get(timeout=WAIT_S))
-            except queue.Empty:
-                self._require_alive()
+            self._wait_for_one()
         for process in self._processes:
             process.join()
         return self._reports
+
+    def _wait_for_one(self) -> None:
+        try:
+            self._note(self._done.get(timeout=WAIT_S))
+        except queue.Empty:
+            self._require_alive()
 
     def _collect(self) -> None:
         while True:
@@ -77,7 +86,10 @@ class WorkerPool:
             except queue.Empty:
                 return
 
-    def _note(self, item: WorkerReport | int) -> None:
+    def _note(self, item: WorkerReport | int | None) -> None:
+        if item is READY:
+            self._ready += 1
+            return
         if isinstance(item, int):
             self._finished += item
             self._on_progress(self._finished)

@@ -66,11 +66,11 @@ def replay(
     namespace = f"replay-{secrets.token_hex(6)}"
     run = _Run()
     try:
-        started = time.perf_counter()
         with ExitStack() as stack:
             engines = open_engines(redis_url, rulesets, namespace)
             stack.enter_context(_feed_file(out, redis_url, rulesets, namespace))
             pool = stack.enter_context(WorkerPool(workers, (redis_url, dict(rulesets), namespace), on_progress))
+            started = time.perf_counter()
             _work_off(items, run, pool, batch_size)
             drained = BatchReport()
             for engine, _ in engines.values():

@@ -19,6 +19,9 @@ from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.index.redis_index import RedisIndex
 
 REDIS_TIMEOUT_S = 30.0
+READY = None
+"""What a worker puts on its queue when it has started: processes and imports are no part of a measurement."""
+
 LATENCY_BUCKET_RATIO = 1.02
 """Latencies are counted in buckets 2 % wide: percentiles of any number of events in bounded memory."""
 
@@ -43,16 +46,17 @@ def open_engines(url: str, rulesets: Mapping[str, Ruleset], namespace: str) -> d
 
 def work(
     batches: Queue[Sequence[ChangeEvent] | None],
-    done: Queue[WorkerReport | int],
+    done: Queue[WorkerReport | int | None],
     url: str,
     rulesets: Mapping[str, Ruleset],
     namespace: str,
 ) -> None:
-    """Apply batches until ``None`` comes; put the size of each finished batch, and at last the report, on ``done``."""
+    """Apply batches until ``None`` comes; put ``READY``, the size of each finished batch and the report on ``done``."""
     report = WorkerReport()
     totals = BatchReport()
     try:
         engines = open_engines(url, rulesets, namespace)
+        done.put(READY)
         while (batch := batches.get()) is not None:
             started = time.perf_counter()
             for domain, (engine, _) in engines.items():
