@@ -194,7 +194,9 @@ class Batch:
 
     ``edges`` are the new edges (LINK and REVIEW, verdicts included) that touch a record of the batch; ``records``
     has every live record that is a member of a touched component or at the end of a new link, as it will be.
-    ``partners`` gives the revision of every record under a LINK verdict with one of the batch, itself not in it.
+    ``partners`` gives the revision of every record under a LINK verdict with one of the batch, itself not in it;
+    ``early`` that of every component member that was read before its component was, so that the component's stamp
+    does not say whether it is still as it was read.
     """
 
     rules: Ruleset
@@ -206,6 +208,7 @@ class Batch:
     reviews: Mapping[str, Sequence[Edge]]
     records: Mapping[str, Record]
     partners: Mapping[str, str]
+    early: Mapping[str, str]
 
 
 def verdict_links(revisions: Sequence[Revision], live: Mapping[str, Record]) -> list[Edge]:
@@ -241,6 +244,10 @@ def _groups(batch: Batch) -> list[list[Revision]]:
         if view.open_before(limit) or view.open_after(limit):
             for sharer in sharers[1:]:
                 parts.join(position[sharers[0].ref], position[sharer.ref])
+            # A record may have entered the block after the batch read it as being elsewhere. Its mates were scored with
+            # it as the batch leaves it, so they must not be committed if it is not.
+            for ref in (view.members or {}).keys() & position.keys():
+                parts.join(position[sharers[0].ref], position[ref])
     for i, revision in enumerate(batch.revisions):
         for state in (revision.after.state, *([revision.before.state] if revision.before else [])):
             for other in state.verdicts.keys() & position.keys():
@@ -282,6 +289,7 @@ def _plan_group(batch: Batch, revisions: list[Revision]) -> Commit:
     commit.expect_components = {component_id: component.stamp for component_id, component in held.items()}
 
     nodes = {ref for component in held.values() for ref in component.members}
+    _expect_members(batch, nodes, commit)
     nodes |= {revision.ref for revision in revisions}
     nodes -= {revision.ref for revision in revisions if not revision.after.live}
     links = [edge for component in held.values() for edge in component.links if not in_group & set(edge.pair)]
@@ -344,6 +352,14 @@ def _expect_partners(batch: Batch, revisions: list[Revision], commit: Commit) ->
         for other in revision.after.state.verdicts:
             if other not in commit.expect_records and other in batch.partners:
                 commit.expect_records[other] = batch.partners[other]
+
+
+def _expect_members(batch: Batch, members: set[str], commit: Commit) -> None:
+    """Expect component members that were read before their component, unless an expected block vouches for them."""
+    blocks = [batch.blocks[key].members or {} for key in commit.expect_blocks]
+    for ref in sorted(members & batch.early.keys()):
+        if not any(ref in block for block in blocks):
+            commit.expect_records.setdefault(ref, batch.early[ref])
 
 
 def _resolve(batch: Batch, nodes: set[str], links: list[Edge]) -> list[ResolvedComponent]:

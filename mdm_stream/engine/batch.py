@@ -227,6 +227,7 @@ class Engine:
             reviews=near.reviews,
             records=live,
             partners={ref: records[ref].revision if ref in records else ABSENT for ref in partners},
+            early={ref: records[ref].revision for ref in members & records.keys() if ref not in mine},
         )
 
     def _load(self, mates: Mapping[str, Mapping[str, str]], partners: Iterable[str]) -> dict[str, Record]:
