@@ -3,7 +3,7 @@
 ``python -m mdm_stream.local.consumer --handler consumers.resolve.handler:handler --stream NAME --endpoint URL
 --checkpoints FILE`` polls until SIGTERM or SIGINT, then finishes what is under way. Its log goes to stderr; what the
 handler prints goes there too, so that stdout stays empty. Exit codes: 0 stopped, 1 a fault (start it again),
-2 a setting that no restart can mend.
+2 what no restart can mend, such as a wrong setting or an index of other rules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from types import FrameType
 
 import orjson
 
-from mdm_stream.errors import ConfigurationError, TransientError
+from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.local.aws import local_client
 from mdm_stream.local.checkpoints import Checkpoints, write_atomically
 from mdm_stream.local.event_source import EventSource
@@ -32,7 +32,7 @@ from mdm_stream.local.poller import Handler, Poller, PollerOptions
 from mdm_stream.local.shard_feed import KinesisFeed
 
 EXIT_FAULT = 1
-EXIT_CONFIGURATION = 2
+EXIT_TERMINAL = 2
 
 _STATUS_INTERVAL_S = 0.5
 _LOG = logging.getLogger(__name__)
@@ -90,9 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             threading.Thread(target=_write_status, args=(poller, options.status), daemon=True).start()
         _LOG.info("polling %s for %s", options.stream, options.handler)
         poller.run()
-    except ConfigurationError as error:
+    except TerminalError as error:
         _LOG.error("%s", error)
-        return EXIT_CONFIGURATION
+        return EXIT_TERMINAL
     except TransientError as error:
         _LOG.error("%s", error)
         return EXIT_FAULT
