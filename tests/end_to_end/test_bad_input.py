@@ -151,25 +151,27 @@ def _check_quarantine_file(path: Path, bad: dict[str, BadEvent]) -> None:
         assert entry["received_from"].startswith("events.jsonl")
 
 
+HEAD = "extends: person\nversion: 1\n"
 MISTAKES = {
     "no YAML": ("extends: person\nversion: [1\n", "rules.yaml:3: "),
     "misspelt setting": ("extends: person\nversoin: 1\n", "rules.yaml:2: unknown setting 'versoin'"),
     "wrong type": ("extends: person\nversion: one\n", "rules.yaml:2: version has the wrong type"),
     "unknown pack": ("extends: persn\nversion: 1\n", "rules.yaml:1: "),
     "unknown attribute": (
-        "extends: person\nversion: 1\nsources:\n  crm: {attributes: {emial: mail}}\n",
+        HEAD + "sources:\n  crm: {attributes: {emial: mail}}\n",
         "rules.yaml:4: there is no attribute 'emial'; did you mean 'email'?",
     ),
     "CDC source without a table": (
-        "extends: person\nversion: 1\nsources:\n  crm:\n    format: debezium\n    key: id\n",
+        HEAD + "sources:\n  crm:\n    format: debezium\n    key: id\n",
         "rules.yaml:4: source 'crm' has no 'table'",
     ),
     "level without a weight": (
-        "extends: person\nversion: 1\nmatch:\n  comparisons:\n    email:\n      levels:\n        - {when: exact}\n        - {when: else, bits: -1}\n",
-        "rules.yaml:7: a level needs either 'bits' or both 'm' and 'u'",
+        HEAD + "match:\n  comparisons:\n    email: {levels: [{when: exact}, {when: else, bits: -1}]}\n",
+        "rules.yaml:5: a level needs either 'bits' or both 'm' and 'u'",
     ),
     "empty file": ("", "rules.yaml"),
 }
+"""Rules with one mistake each, and how the one line that is said about it begins."""
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
