@@ -40,9 +40,11 @@ help:
 demo: .venv/.installed-local
 	@$(BIN)/mdm-stream demo $(ARGS)
 
-# A file's tests stay on one worker, so a server that they share is started once.
+# A file's tests stay on one worker, so a server that they share is started once. The hash seed is another one in each
+# run, so that nothing comes to rely on the order of a set, but the workers share it: they must agree on the tests' names.
 test: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .
