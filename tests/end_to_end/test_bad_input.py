@@ -169,7 +169,7 @@ MISTAKES = {
         HEAD + "match:\n  comparisons:\n    email: {levels: [{when: exact}, {when: else, bits: -1}]}\n",
         "rules.yaml:5: a level needs either 'bits' or both 'm' and 'u'",
     ),
-    "empty file": ("", "rules.yaml"),
+    "empty file": ("", "rules.yaml: the file holds no rule set"),
 }
 """Rules with one mistake each, and how the one line that is said about it begins."""
 

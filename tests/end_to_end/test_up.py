@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
@@ -70,7 +70,8 @@ class Up:
     def kill_all(self) -> None:
         """Kill it and all that it started, at once."""
         for pid in (self.process.pid, *self.children()):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.communicate(timeout=STOP_TIMEOUT_S)
 
 
