@@ -1,0 +1,1 @@
+"""Wire models: change events in, golden changes out, and their JSON Schemas."""
