@@ -22,14 +22,18 @@ def print_json(document: object) -> None:
 
 
 def print_table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, texts: bool = False) -> None:
-    """Write a table to stdout; columns after the first are aligned to the right, as numbers are, unless ``texts``."""
+    """Write a table to stdout; columns after the first are aligned to the right, as numbers are.
+
+    Those of ``texts`` are aligned to the left and broken over lines where the terminal is narrow, never cut short.
+    """
     from rich.console import Console  # noqa: PLC0415 - takes a tenth of a second, and --json does without
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(title=title or None, title_justify="left")
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number and not texts else "left")
+        right = number and not texts
+        table.add_column(heading, justify="right" if right else "left", overflow="fold" if texts else "ellipsis")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

@@ -55,7 +55,7 @@ def print_golden(golden: Mapping[str, Any]) -> None:
     for name, value in golden["values"].items():
         values = value if isinstance(value, list) else [value]
         for number, (text, origin) in enumerate(zip(values, golden["provenance"][name], strict=True)):
-            written = (str(origin["version"]), origin["event_time"], origin["strategy"])
+            written = (str(origin["version"]), time_of(origin), origin["strategy"])
             rows.append(("" if number else name, text, ref_of(origin), *written))
     print_table("", ("attribute", "value", "from", "version", "event time", "chosen by"), rows, texts=True)
 
@@ -94,6 +94,11 @@ _STATUS = {
 def _whole_write(record: Mapping[str, Any]) -> str:
     write = record["last_whole_write"]
     return "" if write is None else f"; last {write['op']} at version {write['version']} of {write['event_time']}"
+
+
+def time_of(written: Mapping[str, Any]) -> str:
+    """Return an event time for people: without a fraction that is zero."""
+    return str(written["event_time"]).replace(".000000Z", "Z")
 
 
 def ref_of(key: Mapping[str, Any]) -> str:
