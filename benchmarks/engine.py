@@ -121,7 +121,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=40_000, help="of the population; 0: all")
     parser.add_argument("--batch-size", type=int, default=500)
     parser.add_argument("--runs", type=int, default=3, help="of febrl4")
-    parser.add_argument("--profile", action="store_true", help="print where the CPU time goes; no floors")
+    parser.add_argument("--profile", action="store_true", help="print where the time goes; no floors")
     return parser.parse_args()
 
 
@@ -159,7 +159,7 @@ def measure(
     name: str, rules: Ruleset, batches: Batches, server: RedisServer, options: argparse.Namespace, runs: int
 ) -> None:
     """Run a stream ``runs`` times on an empty Redis and print the medians."""
-    profiler = cProfile.Profile(time.process_time) if options.profile else None
+    profiler = cProfile.Profile() if options.profile else None
     done = [run_once(rules, batches, server, profiler) for _ in range(runs)]
     if profiler is None:
         report(name, done)
