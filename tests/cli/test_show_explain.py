@@ -128,6 +128,37 @@ def test_explain_speaks_json(options, capsys):
     assert (document["together"], document["conclusion"], document["decided_by"]) == (False, "separated", "verdict")
 
 
+def test_weighted_means_are_explained(redis_client, redis_url, capsys, tmp_path):
+    """Rules that take a weighted mean show similarities and weights; a missing value is left out, and said to be."""
+    path = tmp_path / "mean.yaml"
+    path.write_text(
+        "domain: place\nversion: 1\nattributes: {title: {type: text}, town: {type: text}}\n"
+        "blocking: {keys: {title: title}}\n"
+        "match:\n  method: weighted_mean\n  thresholds: {link: 0.9, review: 0.5}\n  comparisons:\n"
+        "    title: {attributes: [title], similarity: jaro_winkler, weight: 2}\n"
+        "    town: {attributes: [town], similarity: jaro_winkler, weight: 1}\n"
+        "survivorship: {default: [longest]}\n"
+    )
+    mean = load_ruleset(path)
+    events = [RecordEvent("place", "crm", record_id, "upsert", 1, 0, {"title": "Mill"}) for record_id in "12"]
+    Engine(mean, RedisIndex(redis_client, mean)).process(events)
+    code, out, err = called(capsys, "explain", "crm/1", "crm/2", "--redis", redis_url, "--rules", path)
+    assert (code, err) == (0, "")
+    for said in ("this pair is linked", "similarity", "1.000", "missing", "Confidence: 1.000000"):
+        assert said in out
+
+
+def test_refused_links_are_told_with_their_reason(redis_client, redis_url, capsys, rules, monkeypatch):
+    """A link that a verdict elsewhere keeps from being followed names that verdict's records."""
+    monkeypatch.setenv("COLUMNS", "200")
+    events = [RecordEvent("person", "crm", record_id, "upsert", 1, 0, ANN) for record_id in "123"]
+    events.append(VerdictEvent("person", "crm/1", "crm/3", "separate", 1, 4, "steward-1"))
+    Engine(rules, RedisIndex(redis_client, rules)).process(events)
+    _, out, _ = called(capsys, "explain", "crm/2", "crm/3", "--redis", redis_url, "--rules", "person")
+    assert "the pair is linked, but following the link would join what must not be joined" in out
+    assert "refused: a verdict separates crm/1 and crm/3" in out
+
+
 def test_the_local_stack_is_the_default(options, redis_server, redis_url, capsys, tmp_path):
     """Without --redis the addresses and rules come from the stack that runs in --state."""
     answering = f"http://127.0.0.1:{redis_server.port}"
