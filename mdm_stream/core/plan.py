@@ -9,135 +9,17 @@ one :class:`Commit` each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster import connected
+from mdm_stream.core.commit import ABSENT, BlockView, Change, Commit, HeldComponent, HeldGolden, Revision
 from mdm_stream.core.edges import Edge, ordered, verdict_edge, verdict_on
-from mdm_stream.core.golden import Golden, ResolvedComponent, golden_id_of, key_of, resolve_component
+from mdm_stream.core.golden import ResolvedComponent, golden_id_of, key_of, resolve_component
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.partition import Partition
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
-
-ABSENT = ""
-"""The revision or stamp of something that does not exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One record of a batch: as it was read (``None`` = never seen) and as it will be. Equal if only re-evaluated."""
-
-    before: Record | None
-    after: Record
-
-    @property
-    def ref(self) -> str:
-        """The record's reference."""
-        return self.after.ref
-
-    @property
-    def changed(self) -> bool:
-        """Whether the record's state changes (it is not merely re-evaluated)."""
-        return self.before is None or self.before.revision != self.after.revision
-
-    @property
-    def keys_before(self) -> tuple[str, ...]:
-        """The blocking keys that the index holds for the record."""
-        return () if self.before is None else self.before.keys
-
-    @property
-    def keys(self) -> set[str]:
-        """All blocking keys that the record leaves, keeps or enters."""
-        return {*self.keys_before, *self.after.keys}
-
-
-@dataclass(frozen=True, slots=True)
-class HeldGolden:
-    """A golden record as the index holds it: its id, the digest of its content, its members."""
-
-    golden_id: str
-    digest: str
-    members: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldComponent:
-    """A component as the index holds it. Its id is its least member. ``refused`` are pairs of refused links."""
-
-    stamp: str
-    members: tuple[str, ...]
-    links: tuple[Edge, ...]
-    golden: tuple[HeldGolden, ...]
-    refused: tuple[tuple[str, str], ...]
-
-
-@dataclass(slots=True)
-class BlockView:
-    """One blocking key before and after the batch. ``members`` (after the batch) is ``None`` if it stays suspended.
-
-    (Not frozen, like ``Block``: there are a dozen a record, and frozen ones take three times as long to make.)
-    """
-
-    stamp: str
-    size_before: int
-    size_after: int
-    members: Mapping[str, str] | None
-
-    def open_before(self, max_block_size: int) -> bool:
-        """Whether the key makes candidates before the batch."""
-        return self.size_before <= max_block_size
-
-    def open_after(self, max_block_size: int) -> bool:
-        """Whether the key makes candidates after the batch."""
-        return self.size_after <= max_block_size
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change of a golden record: the JSON of a feed message's data without epoch, sequence and commit time."""
-
-    golden_id: str
-    content: bytes
-
-
-@dataclass(slots=True)
-class Commit:
-    """The writes of one group and what they rest on. All or nothing.
-
-    Expectations: ``records`` at these revisions, ``components`` and ``blocks`` at these stamps, and ``suspended``
-    keys above the limit both before and after the given net growth.
-
-    An open block is written whole (``put_blocks``, no members = none left): the plan knows all its members. A block
-    that becomes suspended is handed over whole too (``suspend``); one that stays suspended only grows and shrinks. A
-    key in ``resume`` was suspended and is now among ``put_blocks``.
-    """
-
-    refs: tuple[str, ...] = ()
-    expect_records: dict[str, str] = field(default_factory=dict)
-    expect_components: dict[str, str] = field(default_factory=dict)
-    expect_blocks: dict[str, str] = field(default_factory=dict)
-    expect_suspended: dict[str, int] = field(default_factory=dict)
-    put_records: list[Record] = field(default_factory=list)
-    put_blocks: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    suspend: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    resume: list[str] = field(default_factory=list)
-    grow: dict[str, dict[str, str]] = field(default_factory=dict)
-    shrink: dict[str, list[str]] = field(default_factory=dict)
-    put_components: dict[str, HeldComponent] = field(default_factory=dict)
-    drop_components: list[str] = field(default_factory=list)
-    component_of: dict[str, str] = field(default_factory=dict)
-    crosswalk: dict[str, str] = field(default_factory=dict)
-    drop_refs: list[str] = field(default_factory=list)
-    put_golden: dict[str, Golden] = field(default_factory=dict)
-    drop_golden: list[str] = field(default_factory=list)
-    put_edges: list[Edge] = field(default_factory=list)
-    drop_edges: list[tuple[str, str]] = field(default_factory=list)
-    put_review: dict[tuple[str, str], tuple[Edge, str]] = field(default_factory=dict)
-    drop_review: list[tuple[str, str]] = field(default_factory=list)
-    enqueue: list[str] = field(default_factory=list)
-    dequeue: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
 
 
 def members_read_max(rules: Ruleset, revisions: Sequence[Revision]) -> int:

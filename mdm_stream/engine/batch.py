@@ -17,14 +17,12 @@ from typing import TypeVar
 import numpy as np
 
 from mdm_stream.config import EngineSettings
+from mdm_stream.core.commit import ABSENT, BlockView, Revision
 from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_on
 from mdm_stream.core.fold import EMPTY, Folded, RecordState, fold_record, fold_verdict
 from mdm_stream.core.model import ChangeEvent, RecordEvent
 from mdm_stream.core.plan import (
-    ABSENT,
     Batch,
-    BlockView,
-    Revision,
     block_view,
     candidates,
     members_read_max,

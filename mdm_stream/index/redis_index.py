@@ -41,8 +41,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from mdm_stream.core.commit import Commit
 from mdm_stream.core.golden import review_item
-from mdm_stream.core.plan import Commit
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
