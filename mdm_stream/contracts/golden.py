@@ -93,7 +93,8 @@ class QuarantinedEvent(_Wire):
 
 class FeedEnvelope(_Wire):
     """The CloudEvents envelope. ``id`` is ``domain/epoch/sequence`` for golden changes: unique, and the same again
-    on a redelivery. ``subject`` is the golden id (or the quarantine id), and the Kinesis partition key."""
+    on a redelivery. ``subject`` is the golden id (or the quarantine id), and the Kinesis partition key.
+    """
 
     specversion: Literal["1.0"] = "1.0"
     id: str
