@@ -130,13 +130,22 @@ def _plain(cell: Any, missing: tuple[object, ...]) -> Any:
         return cell
     if cell is None or any(cell is absent for absent in missing):
         return None
-    if hasattr(cell, "tolist"):  # a numpy scalar or array
-        cell = cell.astype(object).tolist() if hasattr(cell, "__len__") else cell.item()
+    if hasattr(cell, "dtype") and hasattr(cell, "ndim"):
+        cell = _unwrapped(cell)
     if isinstance(cell, set | frozenset):
         cell = sorted(cell, key=str)
     if isinstance(cell, list | tuple):
         return tuple(_as_value(_plain(item, missing)) for item in cell)
     return _plain_scalar(cell)
+
+
+def _unwrapped(cell: Any) -> Any:
+    """Return a numpy scalar as a Python value (a length of time, which is no value, as it is), an array as a list."""
+    if cell.ndim:
+        return list(cell)
+    if cell.dtype.kind == "M":  # in nanoseconds item() would give a number
+        return cell.astype("datetime64[us]").item()
+    return cell if cell.dtype.kind == "m" else cell.item()
 
 
 def _plain_scalar(cell: Any) -> Any:

@@ -120,6 +120,8 @@ def test_the_frames_equal_the_reference(rows, versions, times, missing):
         ([[np.int64(3), pd.NA, pd.Timestamp("2020-01-01")], None], (3, None, "2020-01-01")),
         ([{"b", "a"}, None], ("a", "b")),
         ([np.str_("x"), None], "x"),
+        ([np.array([np.datetime64("2020-01-01T00:00:00.000000000"), "x"], dtype=object), None], ("2020-01-01", "x")),
+        ([np.array(["2020-01-01", "NaT"], dtype="datetime64[ns]"), None], ("2020-01-01", None)),
     ],
     ids=str,
 )
@@ -160,6 +162,8 @@ GOOD = {"source": ["crm"], "record_id": ["1"], "given_name": ["Ann"]}
         (GOOD | {"record_id": [2.0**60]}, "too large a number"),
         (GOOD | {"given_name": [b"Ann"]}, "row 1: given_name must be a text"),
         (GOOD | {"given_name": [{"first": "Ann"}]}, "row 1: given_name must be a text"),
+        (GOOD | {"given_name": [pd.Timedelta(1)]}, "row 1: given_name must be a text"),
+        (GOOD | {"given_name": [[np.timedelta64(1, "ns")]]}, "row 1: given_name is a list that holds something other"),
         (GOOD | {"given_name": ["A\x00nn"]}, "row 1: given_name holds a control character"),
         (GOOD | {"given_name": [["\ud800"]]}, "row 1: given_name holds half a character"),
         (GOOD | {"version": [None]}, "row 1: version is no integer or text"),
