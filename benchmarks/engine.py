@@ -40,6 +40,7 @@ from mdm_stream.decode import Decoder, Received
 from mdm_stream.decode.files import file_lines, line_events
 from mdm_stream.engine import batch as engine_batch
 from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.redis_index import RedisIndex, key_prefix
 from mdm_stream.local.redis_server import RedisServer
@@ -97,6 +98,7 @@ class Run:
 def main() -> None:
     """Measure both streams and print the figures."""
     options = arguments()
+    settle_garbage_collector()
     with RedisServer() as server:
         print(f"{server.program.name}, {os.cpu_count()} cores, batches of {options.batch_size:,}, one process\n")
         source = options.data / "febrl4.records.csv.gz"

@@ -11,6 +11,7 @@ import redis
 from mdm_stream.config import EngineSettings, ResolveSettings, settings_from_environment
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.engine.resolver import DomainResolver, Resolver
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis_index import RedisIndex
@@ -34,6 +35,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
     for domain, rules in rulesets.items():
         index = RedisIndex(client, rules, settings.namespace)
         domains[domain] = DomainResolver(Engine(rules, index, limits), index)
+    settle_garbage_collector()
     return Resolver(
         Decoder(rulesets),
         domains,

@@ -15,6 +15,7 @@ import redis
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.index.redis_index import RedisIndex
 
@@ -56,6 +57,7 @@ def work(
     totals = BatchReport()
     try:
         engines = open_engines(url, rulesets, namespace)
+        settle_garbage_collector()
         done.put(READY)
         while (batch := batches.get()) is not None:
             started = time.perf_counter()
