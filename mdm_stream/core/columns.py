@@ -20,7 +20,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein, Prefix
 
 from mdm_stream.core import phonetics
-from mdm_stream.core.compare import AT_MOST_MEASURES, CHARACTERS_MAX, read_date, read_number, texts_of
+from mdm_stream.core.compare import AT_MOST_MEASURES, CHARACTERS_MAX, acronyms, read_date, read_number, texts_of
 from mdm_stream.core.standardise import nickname_root
 
 Codes = NDArray[np.int64]
@@ -207,6 +207,18 @@ def _is_initial(left: Column, a: Codes, right: Column, b: Codes) -> Floats:
     return np.asarray((shorter == 1) & same, np.float64)
 
 
+def _is_acronym(left: Column, a: Codes, right: Column, b: Codes) -> Floats:
+    x, y = left.derived("text", str, object), right.derived("text", str, object)
+    return np.asarray(_shortens(x[a], right, b) | _shortens(y[b], left, a), np.float64)
+
+
+def _shortens(texts: NDArray[Any], column: Column, codes: Codes) -> NDArray[np.bool_]:
+    """Return whether each text is an acronym of the one with that code."""
+    full = column.derived("acronym", lambda text: next(iter(acronyms(text)), None), object)[codes]
+    short = column.derived("acronym_short", lambda text: next(reversed(acronyms(text)), None), object)[codes]
+    return np.asarray((texts == full) | (texts == short), np.bool_)
+
+
 def _lengths(column: Column) -> NDArray[Any]:
     return column.derived("length", len, np.int64)
 
@@ -275,6 +287,7 @@ TEXT_MEASURES: dict[str, TextMeasure] = {
     "prefix": _shared_prefix,
     "initial": _is_initial,
     "nickname": _equal_keys("nickname", nickname_root),
+    "acronym": _is_acronym,
     "soundex": _equal_keys("soundex", phonetics.soundex),
     "metaphone": _equal_keys("metaphone", phonetics.metaphone),
     "date_within": _days_between,

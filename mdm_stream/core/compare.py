@@ -33,6 +33,9 @@ DATES_CACHED_MAX = 32_768
 
 UNBOUNDED = 1e300
 
+SMALL_WORDS = frozenset({"and", "de", "del", "des", "di", "do", "du", "e", "et", "for", "in", "of", "the", "und", "y"})
+"""Words that an acronym may leave out: articles, prepositions and *and* in the languages of western business names."""
+
 
 class PredicateKind(NamedTuple):
     """What a predicate of one kind takes: how many attributes (0: none), and the inclusive range of its threshold.
@@ -60,6 +63,7 @@ PREDICATE_KINDS: Mapping[str, PredicateKind] = {
     "prefix": PredicateKind(1, (1.0, float(CHARACTERS_MAX))),
     "initial": PredicateKind(1, None),
     "nickname": PredicateKind(1, None),
+    "acronym": PredicateKind(1, None),
     "soundex": PredicateKind(1, None),
     "metaphone": PredicateKind(1, None),
     "date_within": PredicateKind(1, (0.0, float(DAYS_MAX))),
@@ -81,6 +85,7 @@ SIMILARITY_KINDS = frozenset(
         "levenshtein",
         "initial",
         "nickname",
+        "acronym",
         "soundex",
         "metaphone",
         "date_swap",
@@ -191,6 +196,21 @@ def _is_initial(a: str, b: str) -> float:
     return float(min(len(a), len(b)) == 1 and a[0] == b[0])
 
 
+def _is_acronym(a: str, b: str) -> float:
+    return float(a in acronyms(b) or b in acronyms(a))
+
+
+def acronyms(text: str) -> tuple[str, str] | tuple[()]:
+    """Return the initials of a text's words, of all of them and without the small ones; none of a single word.
+
+    ``bank of america`` gives ``boa`` and ``ba``. One letter is an initial, not an acronym.
+    """
+    words = text.split()
+    full = "".join(word[0] for word in words)
+    short = "".join(word[0] for word in words if word not in SMALL_WORDS)
+    return (full, short if len(short) > 1 else full) if len(words) > 1 else ()
+
+
 def _same_code(code: Callable[[str], str], a: str, b: str) -> float:
     return float(code(a) == code(b) != "")
 
@@ -235,6 +255,7 @@ MEASURES: Mapping[str, Callable[[str, str], float]] = {
     "prefix": _shared_prefix,
     "initial": _is_initial,
     "nickname": lambda a, b: _same_code(nickname_root, a, b),
+    "acronym": _is_acronym,
     "soundex": lambda a, b: _same_code(phonetics.soundex, a, b),
     "metaphone": lambda a, b: _same_code(phonetics.metaphone, a, b),
     "date_within": _days_between,

@@ -98,6 +98,7 @@ class Predicate:
     ``prefix``                one starts with the other, the shorter at least threshold characters long
     ``initial``               one is a single character that the other starts with
     ``nickname``              both are forms of one given name (bill, william)
+    ``acronym``               one is made of the initials of the other's words, small ones counted or not
     ``soundex``               equal Soundex codes
     ``metaphone``             equal Metaphone codes
     ``date_within``           days between two ISO dates, at most the threshold
@@ -169,7 +170,11 @@ class SurvivorshipRule:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How pairs are scored and decided. ``prior`` is the probability that a candidate pair is a match."""
+    """How pairs are scored and decided.
+
+    ``prior`` is the probability that two records drawn at random are of one thing: every pair's match weight starts
+    there. It is not that of a candidate pair, for what made the pair a candidate is counted by the comparisons.
+    """
 
     method: Method
     prior: float

@@ -93,6 +93,8 @@ def _of_comparisons(own: _File) -> _Warnings:
     seen: dict[int, str] = {}
     for comparison in own.rules.match.comparisons:
         place = own.place("match", "comparisons", comparison.name)
+        if _only_takes_back(comparison):
+            continue
         for attribute in comparison.attributes:
             if attribute in seen:
                 twice = f"{own.name(attribute)!r} is also compared by {seen[attribute]!r}, so its evidence counts twice"
@@ -109,6 +111,12 @@ def _of_comparisons(own: _File) -> _Warnings:
             if level.bits:
                 line = own.place("match", "comparisons", comparison.name, "levels", comparison.levels.index(level))
                 yield line, "a missing value has a weight, though it says nothing of the pair; expected 'bits: 0'"
+
+
+def _only_takes_back(comparison: Comparison) -> bool:
+    """Return whether no level adds evidence: then it corrects what others counted, and looks at the same attributes."""
+    bits = [level.bits for level in comparison.levels]
+    return bool(bits) and max(bits) <= 0.0 and bits[-1] == 0.0
 
 
 def _of_levels(own: _File) -> _Warnings:
@@ -151,7 +159,7 @@ def _implies(given: Predicate, wanted: Predicate) -> bool:
 
 _HOLD_OF_EQUALS = (
     (SIMILARITY_KINDS | AT_MOST_MEASURES)
-    - {"swap", "initial", "date_swap", "date_within"}
+    - {"swap", "initial", "acronym", "date_swap", "date_within"}
     - {
         "numeric_within",
         "numeric_ratio",

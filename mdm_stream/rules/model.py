@@ -147,7 +147,7 @@ class MatchModel(_Part):
     method: Annotated[Literal["fellegi_sunter", "weighted_mean"], Field(description="How evidence adds up.")] = (
         "fellegi_sunter"
     )
-    prior: Annotated[Probability, Field(description="The share of candidate pairs that match.")] = 0.01
+    prior: Annotated[Probability, Field(description="How likely two records drawn at random are of one thing.")] = 0.01
     thresholds: ThresholdsModel = ThresholdsModel()
     deterministic: dict[str, DeterministicModel] = {}
     comparisons: dict[str, ComparisonModel]

@@ -74,6 +74,8 @@ def test_nothing_agrees_with_a_missing_value(kind: str, a: tuple) -> None:
         ("levenshtein", 1.0, ("john", "jon"), ("jonh", "john")),
         ("prefix", 3.0, ("rob", "robert"), ("ro", "robert")),
         ("initial", 0.0, ("j", "john"), ("jo", "john")),
+        ("acronym", 0.0, ("boa", "bank of america"), ("bank of america", "bank of america")),
+        ("acronym", 0.0, ("jj", "johnson and johnson"), ("j", "johnson")),
         ("nickname", 0.0, ("bill", "william"), ("bill", "robert")),
         ("soundex", 0.0, ("robert", "rupert"), ("robert", "rubin")),
         ("soundex", 0.0, ("李明", "李明"), ("李明", "李华")),

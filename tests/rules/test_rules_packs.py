@@ -74,6 +74,12 @@ SAME_PERSON = {
     "no given name": {"given_name": None},
     "no family name": {"family_name": None},
     "no names": {"given_name": None, "family_name": None},
+    "given name and birth date": dict.fromkeys(("family_name", "email", "phone", "street", "city", "postcode")),
+    "family name and email": dict.fromkeys(("given_name", "birth_date", "phone", "street", "city", "postcode")),
+    "one half of a double name": {"family_name": "Osborne Delacroix"},
+    "a few days off": {"birth_date": "1984-06-02"},
+    "only the year of birth": {"birth_date": "1984-01-01"},
+    "flat left out": {"street": "48 Linden Avenue, Flat 3"},
     "street abbreviated": {"street": "48 Linden Ave."},
 }
 
@@ -106,6 +112,15 @@ ANOTHER_PERSON = {
         "city": "Oakland",
         "postcode": "94607",
     },
+    "household, no given name": dict.fromkeys(("given_name", "birth_date", "email")),
+    "household of two family names, no given name": {
+        **dict.fromkeys(("given_name", "birth_date", "email")),
+        "family_name": "Whitlock",
+    },
+    "namesake in one city": dict.fromkeys(("birth_date", "email", "phone", "street", "postcode")),
+    "one email and nothing else": dict.fromkeys(
+        ("given_name", "family_name", "birth_date", "phone", "street", "city", "postcode")
+    ),
     "namesake of whom no more is known": dict.fromkeys(("birth_date", "email", "phone", "street", "city", "postcode")),
     "neighbour": {
         "given_name": "Simon",
@@ -152,6 +167,9 @@ SAME_COMPANY = {
     "another legal form": {"name": "Tollgate Precision Castings PLC"},
     "words reordered": {"name": "Castings, Tollgate Precision", "registration_no": None},
     "name shortened": {"name": "Tollgate Precision", "registration_no": None},
+    "acronym": {"name": "TPC Ltd", "registration_no": None, "phone": None},
+    "acronym at one street": {"name": "TPC", "registration_no": None, "phone": None, "website": None},
+    "slip in the name": {"name": "Tollgate Precison Castings Ltd", "registration_no": None, "website": None},
     "trading name": {"name": "Northgate Metalworks"},
     "moved": {"street": "80 Canal Road", "postcode": "LS12 2QP", "phone": None},
     "only name and address": dict.fromkeys(("phone", "website", "registration_no")),
@@ -174,6 +192,14 @@ ANOTHER_COMPANY = {
         "registration_no": None,
     },
     "sister with its own number": {"name": "Tollgate Packaging Ltd", "registration_no": "09924417", "phone": None},
+    "sister at the head office": {"name": "Tollgate Packaging Ltd", "registration_no": None},
+    "branch in town": {
+        "street": "3 Dock Street",
+        "postcode": "LS2 1AA",
+        "phone": "+44 113 496 0621",
+        "registration_no": None,
+    },
+    "name and city": dict.fromkeys(("street", "postcode", "phone", "website", "registration_no")),
     "branch elsewhere": {
         "street": "3 Dock Street",
         "city": "Hull",
