@@ -48,8 +48,16 @@ class _Candidate:
     record: Record
     source: str
     record_id: str
+    attributes: tuple[int, ...]
     values: tuple[Standardised, ...]
-    event_time_us: int
+
+    def event_time_us(self, rules: Ruleset) -> int:
+        """Return when the newest of the values was set. Only asked for where a strategy looks at times."""
+        return max(
+            written_at(rules, self.record, attribute)[1]
+            for attribute, value in zip(self.attributes, self.values, strict=True)
+            if value.value is not None
+        )
 
     @property
     def present(self) -> int:
@@ -104,12 +112,7 @@ def _candidates(rules: Ruleset, rule: SurvivorshipRule, members: Sequence[Record
         values = tuple(record.values[attribute] for attribute in rule.attributes)
         if any(value.value is not None for value in values):
             source, record_id = split_ref(record.ref)
-            times = (
-                written_at(rules, record, attribute)[1]
-                for attribute, value in zip(rule.attributes, values, strict=True)
-                if value.value is not None
-            )
-            candidates.append(_Candidate(record, source, record_id, values, max(times)))
+            candidates.append(_Candidate(record, source, record_id, rule.attributes, values))
     return candidates
 
 
@@ -185,8 +188,8 @@ def _source_priority(
     return _best(candidates, lambda c: -rank.get(c.source, len(rank)))
 
 
-def _most_recent(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
-    return _best(candidates, lambda c: c.event_time_us)
+def _most_recent(rules: Ruleset, candidates: Sequence[_Candidate], _: Mapping[str, object]) -> list[_Candidate]:
+    return _best(candidates, lambda c: c.event_time_us(rules))
 
 
 def _most_complete(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
@@ -235,11 +238,14 @@ def _min(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object])
 def _decayed_trust(rules: Ruleset, candidates: Sequence[_Candidate], options: Mapping[str, object]) -> list[_Candidate]:
     """Exponential decay: trust halves with every ``half_life_days`` behind the newest candidate."""
     half_life_us = float(cast("float", options["half_life_days"])) * US_PER_DAY
-    newest_us = max(candidate.event_time_us for candidate in candidates)
-    return _best(
-        candidates,
-        lambda c: _trust(rules, c.source) * 0.5 ** ((newest_us - c.event_time_us) / half_life_us),
-    )
+    times_us = [candidate.event_time_us(rules) for candidate in candidates]
+    newest_us = max(times_us)
+    trusts = [
+        _trust(rules, candidate.source) * 0.5 ** ((newest_us - time_us) / half_life_us)
+        for candidate, time_us in zip(candidates, times_us, strict=True)
+    ]
+    most = max(trusts)
+    return [candidate for candidate, trust in zip(candidates, trusts, strict=True) if trust == most]
 
 
 def _valid_only(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
