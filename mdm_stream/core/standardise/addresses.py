@@ -21,7 +21,8 @@ _PO_BOX = re.compile(
 _SPANISH_STREET = re.compile(r"\bc/\s*(?=\w)")
 _ITALIAN_ABBREVIATION = re.compile(r"\b(?:(p)\.\s?zza|(v)\.\s?le|(c)\.\s?so)\b")
 _ITALIAN_WORDS = ("piazza", "viale", "corso")
-_STREET_SUFFIX = re.compile(r"([^\W\d_]{3,})(?:strasse|straat|str)")
+_SUFFIXES = ("strasse", "straat", "str")
+_STREET_SUFFIX = re.compile(rf"([^\W\d_]{{3,}})(?:{'|'.join(_SUFFIXES)})")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
 _RANGE_MARK = "\ue000"  # private use: survives `words`, which would make a hyphen a space
 
@@ -75,19 +76,35 @@ def _word_order(word: str) -> tuple[int, str]:
 
 
 def _tokens_of(folded: str) -> list[str]:
-    folded = _PO_BOX.sub(" pobox ", folded)
-    folded = _SPANISH_STREET.sub("calle ", folded)
-    folded = _ITALIAN_ABBREVIATION.sub(lambda found: _ITALIAN_WORDS[(found.lastindex or 1) - 1], folded)
-    folded = _HASH.sub(" unit ", _UNIT_SLASH.sub(r" unit \1 ", folded))
-    folded = _RANGE.sub(_RANGE_MARK, folded).replace("&", " and ")
-    tokens = words(folded).replace(_RANGE_MARK, "-").split()
-    return _with_units(_with_directions(_with_ordinals([part for word in tokens for part in _split_suffix(word)])))
+    # Each search costs as much as all that follows, and few lines have what it looks for.
+    if _may_name_box(folded):
+        folded = _PO_BOX.sub(" pobox ", folded)
+    if "." in folded:
+        folded = _ITALIAN_ABBREVIATION.sub(lambda found: _ITALIAN_WORDS[(found.lastindex or 1) - 1], folded)
+    if "/" in folded:
+        folded = _UNIT_SLASH.sub(r" unit \1 ", _SPANISH_STREET.sub("calle ", folded))
+    if "#" in folded:
+        folded = _HASH.sub(" unit ", folded)
+    if "-" in folded:
+        folded = _RANGE.sub(_RANGE_MARK, folded)
+    tokens = words(folded.replace("&", " and ")).replace(_RANGE_MARK, "-").split()
+    return _with_units(_with_directions(_with_ordinals(_with_suffixes_apart(tokens))))
 
 
-def _split_suffix(word: str) -> tuple[str, ...]:
-    """Split the street kind from a German or Dutch street name: ``hauptstr`` is ``haupt`` and ``st``."""
-    found = _STREET_SUFFIX.fullmatch(word)
-    return (found[1], "st") if found else (word,)
+def _may_name_box(folded: str) -> bool:
+    """Return whether a line has the letters that every way of writing a post office box has."""
+    if "p" not in folded:
+        return "bag" in folded
+    return "b" in folded or "post" in folded or "apartado" in folded
+
+
+def _with_suffixes_apart(tokens: list[str]) -> list[str]:
+    """Split the street kind from German and Dutch street names: ``hauptstr`` is ``haupt`` and ``st``."""
+    written: list[str] = []
+    for word in tokens:
+        found = _STREET_SUFFIX.fullmatch(word) if word.endswith(_SUFFIXES) else None
+        written += (found[1], "st") if found else (word,)
+    return written
 
 
 def _with_ordinals(tokens: list[str]) -> list[str]:

@@ -23,6 +23,8 @@ PHONE_DIGITS_MAX = 20
 _PHONE_LENGTH_MAX = 250  # the parser refuses longer texts, and the cache must not hold them
 _NATIONAL_DIGITS_MAX = 10  # longer ones may begin with a country code
 _PARSED_PHONES_MAX = 32_768
+_NOT_DIGITS = re.compile(r"[^0-9]+")
+_SEPARATED = re.compile(r"(?:\+|\()?[0-9]+(?:(?:[ .-]|\) ?|[ -]\()[0-9]+)*")
 
 
 def standardise_phone(text: str, options: Options) -> Standardised:
@@ -39,6 +41,9 @@ def standardise_phone(text: str, options: Options) -> Standardised:
     digits = _digits_of(plain)
     if is_filler_number(digits):
         return MISSING
+    # People write one number in many ways; those that differ in nothing but separators are parsed once.
+    if len(digits) >= PHONE_DIGITS_MIN and _SEPARATED.fullmatch(plain):
+        plain = "+" + digits if plain[0] == "+" else digits
     e164, valid, national = _parse(plain, str(options["region"]))
     if e164 is None:
         return Standardised(text, digits if PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX else None, valid=False)
@@ -48,7 +53,7 @@ def standardise_phone(text: str, options: Options) -> Standardised:
 
 
 def _digits_of(text: str) -> str:
-    return "".join(character for character in fold(text) if "0" <= character <= "9")
+    return _NOT_DIGITS.sub("", fold(text))
 
 
 @lru_cache(maxsize=_PARSED_PHONES_MAX)
@@ -70,9 +75,20 @@ def _parse(text: str, region: str) -> tuple[str | None, bool, str]:
 
 def _described(number: PhoneNumber, *, valid: bool) -> tuple[str, bool, str]:
     e164 = str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    national = str(phonenumbers.national_significant_number(number))
     # A valid number's value is its E.164 form, so that must be read as the same number: reading may strip a trunk
     # prefix that the first reading left.
-    return e164, valid and _number(e164, None) == number, str(phonenumbers.national_significant_number(number))
+    stable = valid and (not _may_lose_prefix(number, national) or _number(e164, None) == number)
+    return e164, stable, national
+
+
+def _may_lose_prefix(number: PhoneNumber, national: str) -> bool:
+    """Return whether a reading may take the first digits of a national part for a trunk prefix."""
+    country = int(number.country_code or 0)
+    region = phonenumbers.region_code_for_country_code(country)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(country, region)
+    prefix = metadata.national_prefix_for_parsing if metadata else None
+    return metadata is None or bool(prefix and re.match(prefix, national))
 
 
 def _number(text: str, region: str | None) -> PhoneNumber | None:
@@ -85,6 +101,7 @@ def _number(text: str, region: str | None) -> PhoneNumber | None:
 
 
 _EMAIL_WRAPPING = re.compile(r"^(?:.*<\s*)?(?:mailto:)?\s*([^<>]*?)\s*(?:>.*)?[;,.\s]*$")
+_BARE_EMAIL = re.compile(r"[a-zA-Z0-9@._+-]*[a-zA-Z0-9_@+-]")  # has nothing to unwrap
 _EMAIL = re.compile(r"([^\s@\"(),:;<>\[\]\\]{1,64})@((?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{0,61}[^\W_])")
 _EMAIL_LENGTH_MAX = 254  # RFC 5321 with erratum 1690
 _GMAIL_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
@@ -112,6 +129,8 @@ def standardise_email(text: str, _options: Options) -> Standardised:
 def _unwrapped_email(text: str) -> str:
     if len(text) > 2 * _EMAIL_LENGTH_MAX:
         return text
+    if _BARE_EMAIL.fullmatch(text):
+        return text.lower()
     lowered = normalize("NFC", text.lower())
     while (found := _EMAIL_WRAPPING.match(lowered)) and "@" in found[1] and found[1] != lowered:
         lowered = found[1]

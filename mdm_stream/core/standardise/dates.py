@@ -6,7 +6,7 @@ import re
 from datetime import date, timedelta
 
 from mdm_stream.core.model import MISSING, Standardised
-from mdm_stream.core.standardise.placeholders import is_date_placeholder
+from mdm_stream.core.standardise.placeholders import DATE_FILLERS
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import fold, table_rows, without_float_tail
 
@@ -40,14 +40,15 @@ def standardise_date(text: str, options: Options) -> Standardised:
     if found is None:
         return Standardised(text, None, valid=False)
     iso = found.isoformat()
-    return MISSING if is_date_placeholder(iso) else Standardised(iso, iso)
+    return MISSING if iso in DATE_FILLERS else Standardised(iso, iso)
 
 
 def _date_of(folded: str, options: Options) -> date | None:
     day_first, pivot = bool(options["day_first"]), int(options["pivot"])
     if options["epoch_days"] and re.fullmatch(r"-?\d{1,7}", folded):
         return _from_epoch_days(int(folded))
-    folded = _TIME.sub("", folded)
+    if not folded.isalnum():
+        folded = _TIME.sub("", folded)
     if folded.isdecimal():
         return _from_digits(folded, pivot, day_first=day_first)
     if found := _NUMERIC.fullmatch(folded):

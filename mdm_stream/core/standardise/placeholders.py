@@ -14,6 +14,7 @@ from mdm_stream.core.standardise.text import alphanumerics, fold, words
 PLACEHOLDER_LENGTH_MAX = 48
 _EMAIL_LENGTH_MAX = 254
 
+_ASCII_DIGITS = frozenset("0123456789")
 # Compared after punctuation became spaces, so "N/A", "n.a." and "#N/A" are all "n a".
 _CLEAR_WORDS = frozenset({
     "n a", "unknown", "unkown", "unk", "none", "not available", "not applicable", "not known", "not provided",
@@ -29,19 +30,19 @@ _NAME_WORDS = _CLEAR_WORDS | {
 }  # fmt: skip
 _ADDRESS_WORDS = _GENERIC_WORDS | {"no fixed abode", "no fixed address", "no address", "unknown address", "nfa"}
 _COUNTRY_WORDS = _GENERIC_WORDS - {"na"}
+assert not any(any(map(str.isdigit, words)) for words in _NAME_WORDS | _ADDRESS_WORDS)  # so _is_one_of may look first
 _EMAIL_LOCALS = frozenset({
     "noreply", "donotreply", "none", "noemail", "nomail", "na", "null", "nil", "unknown", "notprovided", "noaddress",
     "notavailable", "test", "xxx", "nobody", "invalid",
 })  # fmt: skip
 
-_RUN_OF_X = re.compile(r"x{3,}")
 _SAME_DIGIT = re.compile(r"(\d)\1{4,}")
 _ZIP_FILLER = re.compile(r"0{3,}|9{5}|9{9}")
 _DIGIT_SEQUENCES = frozenset({
     "1234567", "12345678", "123456789", "1234567890", "01234567", "012345678", "0123456789", "987654321", "9876543210",
 })  # fmt: skip
 # Defaults of databases and spreadsheets, and the dates that clerks type when a form insists on one.
-_DATE_FILLERS = frozenset({
+DATE_FILLERS = frozenset({
     "0001-01-01", "1111-11-11", "1753-01-01", "1800-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "2999-12-31",
     "9999-01-01", "9999-12-31",
 })  # fmt: skip
@@ -51,27 +52,31 @@ def _plain(text: str) -> str:
     return words(fold(text)) if len(text) <= PLACEHOLDER_LENGTH_MAX else ""
 
 
+def _is_one_of(placeholders: frozenset[str], text: str) -> bool:
+    if text[:1] in _ASCII_DIGITS:
+        return False
+    plain = _plain(text)
+    return plain in placeholders or (plain.startswith("xxx") and not plain.strip("x"))
+
+
 def is_word_placeholder(text: str) -> bool:
     """Return whether a text of no particular kind says 'nothing': N/A, none, null, unknown, test, TBD, xxx, ..."""
-    plain = _plain(text)
-    return plain in _GENERIC_WORDS or _RUN_OF_X.fullmatch(plain) is not None
+    return _is_one_of(_GENERIC_WORDS, text)
 
 
 def is_name_placeholder(text: str) -> bool:
     """Return whether a personal name is one of the clear placeholders (see the module's note on names)."""
-    plain = _plain(text)
-    return plain in _NAME_WORDS or _RUN_OF_X.fullmatch(plain) is not None
+    return _is_one_of(_NAME_WORDS, text)
 
 
 def is_address_placeholder(text: str) -> bool:
     """Return whether a street line says that there is none."""
-    return is_word_placeholder(text) or _plain(text) in _ADDRESS_WORDS
+    return _is_one_of(_ADDRESS_WORDS, text)
 
 
 def is_country_placeholder(text: str) -> bool:
     """Return whether a country says 'nothing'; the bare letters NA are Namibia, N/A is not."""
-    plain = _plain(text)
-    return plain in _COUNTRY_WORDS or _RUN_OF_X.fullmatch(plain) is not None
+    return _is_one_of(_COUNTRY_WORDS, text)
 
 
 def is_identifier_placeholder(text: str) -> bool:
@@ -81,7 +86,7 @@ def is_identifier_placeholder(text: str) -> bool:
 
 def is_filler_number(digits: str) -> bool:
     """Return whether digits were typed to fill a field: 0000000, 1111111, 123456789."""
-    return digits in _DIGIT_SEQUENCES or _SAME_DIGIT.fullmatch(digits) is not None
+    return digits in _DIGIT_SEQUENCES or (digits[:1] == digits[-1:] and _SAME_DIGIT.fullmatch(digits) is not None)
 
 
 def is_postcode_placeholder(text: str) -> bool:
@@ -91,8 +96,10 @@ def is_postcode_placeholder(text: str) -> bool:
 
 def is_date_placeholder(text: str) -> bool:
     """Return whether a date is a word placeholder, all zeros or nines, or a well-known default such as 1900-01-01."""
-    if is_word_placeholder(text) or text in _DATE_FILLERS:
+    if is_word_placeholder(text) or text in DATE_FILLERS:
         return True
+    if "1" <= text[:1] <= "8":
+        return False
     digits = alphanumerics(_plain(text))
     return (len(digits) >= 5 and not digits.strip("0")) or (len(digits) >= 8 and not digits.strip("9"))
 
@@ -105,4 +112,4 @@ def is_email_placeholder(text: str) -> bool:
     if not at:
         return False
     plain = alphanumerics(local)
-    return plain in _EMAIL_LOCALS or (plain == alphanumerics(domain) and len(plain) <= 4)
+    return plain in _EMAIL_LOCALS or (len(plain) <= 4 and plain == alphanumerics(domain))

@@ -84,6 +84,8 @@ def standardise_postcode(text: str, options: Options) -> Standardised:
         spelt = compact
     if len(compact) > _POSTCODE_LENGTH_MAX or not any(map(str.isdigit, compact)):
         return Standardised(text, None, valid=False)
+    if len(compact) <= 5 and spelt.isalnum() and compact.isdecimal():
+        return Standardised(spelt, compact)  # most codes of most countries: none of the forms below
     if found := _UK.fullmatch(compact) or _CANADA.fullmatch(compact):
         return Standardised(f"{found[1]} {found[2]}", compact)
     if found := _ZIP_PLUS_4.fullmatch(compact):

@@ -5,61 +5,53 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import lru_cache
 
 from mdm_stream.core.model import MISSING, Scalar, Standardised, Value
+from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Attribute, Ruleset
 from mdm_stream.core.standardise.registry import (
     FrozenOptions,
+    TextStandardiser,
     freeze_options,
     is_placeholder,
+    remembering,
     split_text,
-    standardise_text_as,
+    text_standardiser,
 )
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX
 
 MULTI_VALUES_MAX = 64
 """Values that a multi-valued attribute keeps, the first by match: comparisons look at every pair of them."""
 
-_PLANS_MAX = 64
 _INTEGER_BITS_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """How one attribute is made from a source's columns. ``fills`` are (part, position of the attribute to fill)."""
+    """How one attribute is made from a source's columns.
+
+    ``standardise`` makes one of a multi-valued attribute's values, ``alone`` the whole attribute from its only text.
+    ``fills`` are (part, position of the attribute to fill).
+    """
 
     type_name: str
     options: FrozenOptions
     columns: tuple[str, ...]
-    pattern: re.Pattern[str] | None
     multi: bool
     fills: tuple[tuple[str, int], ...]
-
-    def standardise(self, text: str) -> Standardised:
-        result = standardise_text_as(self.type_name, self.options, text)
-        if self.pattern is None or not isinstance(result.value, str):
-            return result
-        if len(result.value) <= MATCH_LENGTH_MAX and self.pattern.fullmatch(result.value):
-            return result
-        return Standardised(result.value, result.match, valid=False)
+    standardise: TextStandardiser
+    alone: TextStandardiser
 
 
-class _ByIdentity:
-    """Makes a rule set, which holds mappings, a cache key. The cache keeps it alive, so its id is not given again."""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The steps of a rule set's attributes: of each declared source with a mapping, and of all others."""
 
-    __slots__ = ("rules",)
-
-    def __init__(self, rules: Ruleset) -> None:
-        self.rules = rules
-
-    def __hash__(self) -> int:
-        return id(self.rules)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and other.rules is self.rules
+    by_source: Mapping[str, tuple[_Step, ...]]
+    by_name: tuple[_Step, ...]
+    filling: tuple[int, ...]
 
 
 def standardise_record(rules: Ruleset, source: str, columns: Mapping[str, Value]) -> tuple[Standardised, ...]:
@@ -74,54 +66,82 @@ def standardise_record(rules: Ruleset, source: str, columns: Mapping[str, Value]
     one for each match, then those without a match; it is invalid if all of them are.
     Total and pure: equal arguments give equal results.
     """
-    plan = _plan(_ByIdentity(rules), source)
-    result = [_standardise_attribute(step, columns) for step in plan]
-    for position, step in enumerate(plan):
-        if step.fills and result[position] is not MISSING:
-            _fill(plan, result, position)
+    plan = _plan(rules)
+    steps = plan.by_source.get(source, plan.by_name)
+    result = [_standardise_attribute(step, columns) for step in steps]
+    for position in plan.filling:
+        if result[position] is not MISSING:
+            _fill(steps, result, position)
     return tuple(result)
 
 
-@lru_cache(maxsize=_PLANS_MAX)
-def _plan(key: _ByIdentity, source: str) -> tuple[_Step, ...]:
-    rules = key.rules
-    declared = rules.sources.get(source)
-    mapping = declared.columns if declared else {}
-    return tuple(_step(rules, attribute, mapping) for attribute in rules.attributes)
+def _make_plan(rules: Ruleset) -> _Plan:
+    by_name = {attribute.name: _step(rules, attribute) for attribute in rules.attributes}
+    by_source = {
+        key: tuple(replace(step, columns=source.columns.get(name, ())) for name, step in by_name.items())
+        for key, source in rules.sources.items()
+        if source.columns
+    }
+    filling = tuple(position for position, attribute in enumerate(rules.attributes) if attribute.fills)
+    return _Plan(by_source, tuple(by_name.values()), filling)
 
 
-def _step(rules: Ruleset, attribute: Attribute, mapping: Mapping[str, tuple[str, ...]]) -> _Step:
+_plan = PerRuleset(_make_plan)
+
+
+def _step(rules: Ruleset, attribute: Attribute) -> _Step:
+    options = freeze_options(attribute.type, attribute.options)
+    standardise = text_standardiser(attribute.type, options)
+    if attribute.pattern is not None:
+        standardise = remembering(_with_pattern(standardise, re.compile(attribute.pattern)))
     return _Step(
         type_name=attribute.type,
-        options=freeze_options(attribute.type, attribute.options),
-        columns=mapping.get(attribute.name, ()) if mapping else (attribute.name,),
-        pattern=re.compile(attribute.pattern) if attribute.pattern is not None else None,
+        options=options,
+        columns=(attribute.name,),
         multi=attribute.multi,
         fills=tuple((part, rules.index_of(target)) for part, target in attribute.fills.items()),
+        standardise=standardise,
+        alone=remembering(lambda text: _multi(standardise, [text])) if attribute.multi else standardise,
     )
 
 
+def _with_pattern(standardise: TextStandardiser, pattern: re.Pattern[str]) -> TextStandardiser:
+    def checked(text: str) -> Standardised:
+        result = standardise(text)
+        if not isinstance(result.value, str):
+            return result
+        if len(result.value) <= MATCH_LENGTH_MAX and pattern.fullmatch(result.value):
+            return result
+        return Standardised(result.value, result.match, valid=False)
+
+    return checked
+
+
 def _standardise_attribute(step: _Step, columns: Mapping[str, Value]) -> Standardised:
-    if step.multi:
-        return _multi(step, [text for name in step.columns for text in _texts(columns.get(name))])
     if len(step.columns) == 1:
         value = columns.get(step.columns[0])
         if value is None:
             return MISSING
         if isinstance(value, str):
-            return step.standardise(value)
+            return step.alone(value)
+        if step.multi:
+            return _multi(step.standardise, _texts(value))
         found = (step.standardise(text) for text in _texts(value))
         return next((result for result in found if result is not MISSING), MISSING)
-    present = (_first_usable(step, columns.get(name)) for name in step.columns)
-    return step.standardise(" ".join(text for text in present if text is not None))
+    if step.multi:
+        return _multi(step.standardise, [text for name in step.columns for text in _texts(columns.get(name))])
+    present = [text for name in step.columns if (text := _first_usable(step, columns.get(name))) is not None]
+    return step.standardise(" ".join(present)) if present else MISSING
 
 
 def _first_usable(step: _Step, value: Value) -> str | None:
+    if value is None:
+        return None
     return next((text for text in _texts(value) if not is_placeholder(step.type_name, text)), None)
 
 
-def _multi(step: _Step, texts: Iterable[str]) -> Standardised:
-    results = [result for text in texts if (result := step.standardise(text)) is not MISSING]
+def _multi(standardise: TextStandardiser, texts: Iterable[str]) -> Standardised:
+    results = [result for text in texts if (result := standardise(text)) is not MISSING]
     if len(results) == 1:
         return _tuples(results)
     by_match: dict[str | tuple[str], Standardised] = {}
@@ -149,15 +169,14 @@ def _match_order(item: Standardised) -> tuple[bool, str, str]:
     return item.match is None, str(item.match), str(item.value)
 
 
-def _fill(plan: tuple[_Step, ...], result: list[Standardised], position: int) -> None:
+def _fill(steps: tuple[_Step, ...], result: list[Standardised], position: int) -> None:
     """Give the parts of the attribute at ``position`` to the attributes that it fills and that have no value."""
-    step, value = plan[position], result[position].value
+    step, value = steps[position], result[position].value
     whole = value if isinstance(value, str) else (value or ("",))[0]
     parts = split_text(step.type_name, step.options, whole)
     for part, target in step.fills:
         if result[target] is MISSING and part in parts:
-            filled = plan[target]
-            result[target] = _multi(filled, [parts[part]]) if filled.multi else filled.standardise(parts[part])
+            result[target] = steps[target].alone(parts[part])
 
 
 def _texts(value: Value) -> list[str]:

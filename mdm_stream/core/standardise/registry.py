@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from types import MappingProxyType
 
@@ -14,11 +14,13 @@ from mdm_stream.core.standardise import placeholders as unset
 from mdm_stream.core.standardise.spec import Options, OptionSpec, OptionValue, Standardiser, TypeSpec
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, clean, is_blank
 
-CACHED_VALUES_MAX = 65_536
-"""Standardised values remembered in a process: some 30 MB when full of ordinary texts."""
+CACHED_VALUES_MAX = 16_384
+"""Standardised texts remembered for each type and its options: some 8 MB when full of ordinary ones."""
 
 CACHED_TEXT_LENGTH_MAX = 256
 """Longer texts are standardised each time, so that a stream of huge values cannot fill memory through the cache."""
+
+_COMPILED_MAX = 256
 
 assert CACHED_TEXT_LENGTH_MAX <= MATCH_LENGTH_MAX
 
@@ -89,6 +91,7 @@ _SPECS: Mapping[str, TypeSpec] = MappingProxyType({spec.name: spec for spec in _
 _DEFAULTS = {spec.name: {name: option.default for name, option in spec.options.items()} for spec in _TYPES}
 
 FrozenOptions = tuple[tuple[str, OptionValue], ...]
+TextStandardiser = Callable[[str], Standardised]
 
 
 def freeze_options(type_name: str, options: Options) -> FrozenOptions:
@@ -96,19 +99,27 @@ def freeze_options(type_name: str, options: Options) -> FrozenOptions:
     return tuple((name, options.get(name, default)) for name, default in _DEFAULTS[type_name].items())
 
 
-def standardise_text_as(type_name: str, frozen: FrozenOptions, text: str) -> Standardised:
-    """Standardise one text by a type's name and its frozen options."""
-    if len(text) <= CACHED_TEXT_LENGTH_MAX:
-        return _remembered(type_name, frozen, text)
-    return _standardise(type_name, frozen, text)
+@lru_cache(maxsize=_COMPILED_MAX)
+def text_standardiser(type_name: str, frozen: FrozenOptions) -> TextStandardiser:
+    """Return what standardises a text by a type's name and its frozen options."""
+    return remembering(partial(_standardise, _SPECS[type_name], dict(frozen)))
 
 
-def _standardise(type_name: str, frozen: FrozenOptions, text: str) -> Standardised:
-    spec = _SPECS[type_name]
+def remembering(standardise: TextStandardiser) -> TextStandardiser:
+    """Return the same function with a memory for texts of ordinary length."""
+    remembered = lru_cache(maxsize=CACHED_VALUES_MAX)(standardise)
+
+    def look_up(text: str) -> Standardised:
+        return remembered(text) if len(text) <= CACHED_TEXT_LENGTH_MAX else standardise(text)
+
+    return look_up
+
+
+def _standardise(spec: TypeSpec, options: Options, text: str) -> Standardised:
     cleaned = clean(text)
     if is_blank(cleaned) or spec.is_placeholder(cleaned):
         return MISSING
-    result = spec.standardise(cleaned, dict(frozen))
+    result = spec.standardise(cleaned, options)
     value = result.value
     # Taking the wrapping off can bring a placeholder to light: "mailto:none@none".
     unwrapped = isinstance(value, str) and value != cleaned and (is_blank(value) or spec.is_placeholder(value))
@@ -120,11 +131,8 @@ def _standardise(type_name: str, frozen: FrozenOptions, text: str) -> Standardis
     return result
 
 
-_remembered = lru_cache(maxsize=CACHED_VALUES_MAX)(_standardise)
-
-
 def _apply(type_name: str, text: str, options: Options) -> Standardised:
-    return standardise_text_as(type_name, freeze_options(type_name, options), text)
+    return text_standardiser(type_name, freeze_options(type_name, options))(text)
 
 
 def split_text(type_name: str, frozen: FrozenOptions, text: str) -> Mapping[str, str]:

@@ -29,8 +29,7 @@ _INVISIBLE = re.compile(
 _APOSTROPHES = dict.fromkeys(
     map(ord, "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u2018\u2019\u201b\u2032\uff07"), "'"
 )
-_ASCII_APOSTROPHE = str.maketrans("", "", "'`")
-_ASCII_PUNCTUATION = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_{|}~', " "))
+_ASCII_PUNCTUATION = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_{|}~', " ") | dict.fromkeys("'`"))
 
 # Letters that Unicode does not decompose, by the usual ASCII spelling of people who lack the key; then the Arabic
 # letters that Persian and Egyptian keyboards write with another code point.
@@ -101,23 +100,27 @@ def _is_european_or_semitic_mark(character: str, kind: str) -> bool:
 
 def words(folded: str) -> str:
     """Return the words of a folded text with one space between: apostrophes vanish, other punctuation separates."""
-    return " ".join(folded.translate(_ASCII_APOSTROPHE).translate(_ASCII_PUNCTUATION).split())
+    if folded.isalnum():  # most texts are one word, which has nothing to replace
+        return folded
+    return " ".join(folded.translate(_ASCII_PUNCTUATION).split())
 
 
 def alphanumerics(folded: str) -> str:
     """Return the letters and digits of a folded text, nothing between them."""
-    return "".join(character for character in folded if character.isalnum())
+    return folded if folded.isalnum() else "".join(filter(str.isalnum, folded))
 
 
 def is_blank(text: str) -> bool:
     """Return whether nothing in ``text`` is a letter or a digit of any script."""
-    return not any(map(str.isalnum, text))
+    return not (text[:1].isalnum() or any(map(str.isalnum, text)))
 
 
 def without_float_tail(text: str) -> str:
     """Return ``12345.0`` as ``12345``: spreadsheets and data frames turn columns of digits into floats."""
-    digits, point, tail = text.partition(".")
-    return digits if point and tail and not tail.strip("0") and digits.isdecimal() else text
+    if "." not in text:
+        return text
+    digits, _, tail = text.partition(".")
+    return digits if tail and not tail.strip("0") and digits.isdecimal() else text
 
 
 def table_rows(name: str) -> list[list[str]]:
