@@ -83,7 +83,7 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
             _survive_alone(rules, rule, ordered[0], survivors)
         return survivors
     for rule in rules.survivorship:
-        candidates = _candidates(rules, rule, ordered)
+        candidates = _candidates(rule, ordered)
         if candidates:
             survivors.update(_apply(rules, rule, candidates))
     return survivors
@@ -106,7 +106,7 @@ def _survive_alone(rules: Ruleset, rule: SurvivorshipRule, record: Record, survi
                 survivors[rules.attributes[attribute].name] = Survivor(value, (origin,))
 
 
-def _candidates(rules: Ruleset, rule: SurvivorshipRule, members: Sequence[Record]) -> list[_Candidate]:
+def _candidates(rule: SurvivorshipRule, members: Sequence[Record]) -> list[_Candidate]:
     candidates = []
     for record in members:
         values = tuple(record.values[attribute] for attribute in rule.attributes)

@@ -32,7 +32,7 @@ def test_one_member_survives_as_the_general_way_has_it(upsert, patch):
     record = build_record(RULES, "crm/1", state)
     expected = {}
     for rule in RULES.survivorship:
-        candidates = module._candidates(RULES, rule, [record])
+        candidates = module._candidates(rule, [record])
         if candidates:
             expected.update(module._apply(RULES, rule, candidates))
     assert module.survive(RULES, [record]) == expected
