@@ -96,7 +96,8 @@ class Engine:
         """Apply a batch of events, and then a bounded number of queued re-evaluations.
 
         Idempotent, and independent of the order of ``events``. A fault that outlives its retries leaves the events
-        concerned in ``failed``; nothing is raised for it, as the rest of the batch is applied.
+        concerned in ``failed``; nothing is raised for it, as the rest of the batch is applied. One that keeps the
+        queue from being worked off is told in ``cause`` alone: what is queued stays so.
         """
         report = BatchReport(events=len(events))
         self._apply(events, [], report)
@@ -105,19 +106,27 @@ class Engine:
         return report
 
     def drain(self) -> BatchReport:
-        """Work off the whole re-evaluation queue: afterwards, if nobody else writes, the state equals F."""
+        """Work off the whole re-evaluation queue: afterwards, if nobody else writes, the state equals F.
+
+        ``TransientError`` if a fault outlived its retries: some of the queue may be left.
+        """
         report = BatchReport()
         while self._reevaluate(self._settings.reevaluations_max, report):
             pass
+        if report.cause:
+            raise TransientError(f"the re-evaluation queue could not be worked off: {report.cause}")
         return report
 
     def _reevaluate(self, limit: int, report: BatchReport) -> int:
         """Re-evaluate up to ``limit`` queued records; return how many there were. Faults leave them queued."""
-        queued = self._retried(lambda: self._index.pending(limit))
+        try:
+            queued = self._retried(lambda: self._index.pending(limit))
+        except TransientError as error:
+            report.cause = str(error)
+            return 0
         if queued:
-            before = len(report.failed)
             self._apply([], queued, report)
-            if len(report.failed) > before or report.cause:
+            if report.cause:
                 return 0
             report.reevaluated += len(queued)
         return len(queued)
@@ -154,9 +163,14 @@ class Engine:
         self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport, *, first: bool
     ) -> set[str]:
         """Read, plan and commit once; return the references whose group met a conflict."""
-        revisions = self._fold(events, queued, report if first else BatchReport())
-        if not revisions:
-            return set()
+        folded = BatchReport()
+        revisions = self._fold(events, queued, folded)
+        open_refs = self._commit(revisions, report, first=first) if revisions else set()
+        if first:  # and not before: an attempt that meets a fault is made, and counted, again
+            report.add(folded)
+        return open_refs
+
+    def _commit(self, revisions: list[Revision], report: BatchReport, *, first: bool) -> set[str]:
         # Groups that met a conflict are tried again one by one: a small commit has less to collide with.
         joined = self._settings.groups_per_commit_max if first else 1
         commits = plan_commits(self._read(revisions, report), joined)
