@@ -39,12 +39,12 @@ class GoldenState:
     crosswalk: dict[str, str] = field(default_factory=dict)
 
 
-def wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    """Wait until a condition holds; fail if it does not in time."""
+def wait_for(condition: Callable[[], object], timeout_s: float = 60.0, interval_s: float = 0.02) -> None:
+    """Wait until a condition holds, asking for it at an interval; fail if it does not in time."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(interval_s)
 
 
 def settle(stack: LocalStack, rules: Ruleset, timeout_s: float = 90.0) -> Resolution:
@@ -118,9 +118,7 @@ def state_of_warehouse(path: Path) -> GoldenState:
     """Return what the warehouse's current views say; members are those that its crosswalk names."""
     reader = DuckDbWarehouse(path, read_only=True, lock_wait_ms=LOCK_WAIT_MS)
     try:
-        records = reader.query(
-            "SELECT domain, golden_id, golden_values, provenance, member_count FROM current_golden_record"
-        )
+        records = reader.query("SELECT domain, golden_id, golden_values, provenance FROM current_golden_record")
         claims = reader.query("SELECT source, record_id, golden_id FROM current_crosswalk")
     finally:
         reader.close()
@@ -129,9 +127,8 @@ def state_of_warehouse(path: Path) -> GoldenState:
     for source, record_id, golden_id in sorted(claims):
         members.setdefault(golden_id, []).append({"source": source, "record_id": record_id})
     golden = {}
-    for domain, golden_id, values, provenance, count in records:
-        assert len(members[golden_id]) == count
-        parts = (domain, golden_id, members[golden_id], orjson.loads(values), orjson.loads(provenance))
+    for domain, golden_id, values, provenance in records:
+        parts = (domain, golden_id, members.get(golden_id, []), orjson.loads(values), orjson.loads(provenance))
         golden[golden_id] = dict(zip(CONTENT, parts, strict=True))
     return GoldenState(golden, crosswalk)
 

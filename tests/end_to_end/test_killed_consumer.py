@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,13 @@ from producers.publisher import Publisher
 
 PEOPLE = 360
 POPULATION_SEED = 11
-RESOLVE_KILLS = 5
+RESOLVE_KILLS = 4
 WAREHOUSE_KILL_AFTER = 2
-KILL_DELAY_S_MAX = 0.4
-"""After the first commit of a slice: so that a kill falls before, between and after commit, publication, checkpoint."""
+LOOK_INTERVAL_S = 0.001
+DELAY_S_MAX = {"committed": 0.2, "acknowledged": 0.01}
+"""What a kill waits for, and how much longer at random. Of a commit: so that it falls among commits, before or within
+the publication that follows. Of the outbox's acknowledgement: so that it falls before the checkpoint.
+"""
 
 
 @dataclass(slots=True)
@@ -87,21 +91,29 @@ def _stream_while_killing(stack: LocalStack, deliveries: list[WireEvent], random
     index = stack.redis.client()
     with Publisher(stack.kinesis.client("kinesis"), CHANGES_STREAM) as publisher:
         for number in range(slices):
-            before = _commits(index)
+            before, _ = _commits_and_outbox(index)
             for event in deliveries[number * len(deliveries) // slices : (number + 1) * len(deliveries) // slices]:
                 publisher.put(event.raw, event.partition_key)
             if number == WAREHOUSE_KILL_AFTER:
                 wait_for(lambda: stack.consumer_status(WAREHOUSE).get("records"))
                 _kill(stack, WAREHOUSE)
             if number < RESOLVE_KILLS:
-                wait_for(lambda before=before: _commits(index) > before)
-                time.sleep(randomness.uniform(0, KILL_DELAY_S_MAX))
+                moment = tuple(DELAY_S_MAX)[number % len(DELAY_S_MAX)]
+                wait_for(partial(_has_come, moment, index, before), interval_s=LOOK_INTERVAL_S)
+                time.sleep(randomness.uniform(0, DELAY_S_MAX[moment]))
                 _kill(stack, RESOLVE)
 
 
-def _commits(index: redis.Redis) -> int:
-    """How often the index was written, ever."""
-    return int(index.hget(key_prefix("main", "person") + "meta", "clock") or 0)
+def _commits_and_outbox(index: redis.Redis) -> tuple[int, int]:
+    """How often the index was written, ever, and how many changes wait to be published, at one moment."""
+    prefix = key_prefix("main", "person")
+    commits, waiting = index.pipeline().hget(prefix + "meta", "clock").xlen(prefix + "out").execute()
+    return int(commits or 0), waiting
+
+
+def _has_come(moment: str, index: redis.Redis, commits_before: int) -> bool:
+    commits, waiting = _commits_and_outbox(index)
+    return commits > commits_before and (moment == "committed" or not waiting)
 
 
 def _kill(stack: LocalStack, name: str) -> None:
