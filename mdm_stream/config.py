@@ -48,7 +48,8 @@ class ResolveSettings:
     production. ``golden_stream``: the Kinesis stream of golden changes. ``quarantine_url``: ``s3://bucket/prefix`` or
     ``file:///folder``. ``namespace`` separates environments that share a Redis. ``kinesis_endpoint_url`` is empty
     except on a laptop. ``publish_max``: outbox entries published in one go (PutRecords takes 500).
-    ``redis_timeout_s``: socket time-out of one Redis call.
+    ``redis_timeout_s``: socket time-out of one Redis call. A batch that meets a hanging Redis gives up after about six of
+    them, which must be less than the function's own time-out (60 s locally).
     """
 
     rules: str
@@ -58,7 +59,7 @@ class ResolveSettings:
     namespace: str = "main"
     kinesis_endpoint_url: str = ""
     publish_max: int = 500
-    redis_timeout_s: float = 10.0
+    redis_timeout_s: float = 5.0
 
 
 def settings_from_environment(kind: type[Any], environment: Mapping[str, str]) -> Any:

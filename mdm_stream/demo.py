@@ -74,7 +74,7 @@ def run_demo(state: Path, rules_file: Path, rules: Ruleset, events: int, on_prog
             pace = max(1.0, LIVE_PACE * len(bulk) / bulk_s)
             live_from_s = time.time()
             sources.send(live, pace, lambda done: on_progress("events resolved", len(bulk) + done, len(deliveries)))
-        stack.wait_idle(WAIT_S)
+        _settle(stack, rules)
         seconds = time.monotonic() - started
         latencies = _latencies(state / "logs" / f"{RESOLVE}.log", live_from_s)
         index = RedisIndex(stack.redis.client(), rules)
@@ -135,6 +135,19 @@ class _Sources:
         if source not in self._publishers:
             self._publishers[source] = Publisher(self._stack.kinesis.client("kinesis"), CHANGES_STREAM)
         return self._publishers[source]
+
+
+def _settle(stack: LocalStack, rules: Ruleset) -> None:
+    """Wait until nothing waits any more: no record on a stream, no re-evaluation, no change in the outbox."""
+    index = RedisIndex(stack.redis.client(), rules)
+    deadline_s = time.monotonic() + WAIT_S
+    stack.wait_idle(WAIT_S)
+    while index.pending(1) or index.read(1):
+        stack.check()
+        if time.monotonic() > deadline_s:
+            raise TransientError("the resolve consumer does not work off its queues; look into its log")
+        time.sleep(0.1)
+    stack.wait_idle(WAIT_S)
 
 
 def _wait_until_polling(stack: LocalStack) -> None:

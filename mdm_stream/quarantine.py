@@ -35,7 +35,7 @@ _S3_PARALLEL_PUTS = 8
 
 @dataclass(frozen=True, slots=True)
 class QuarantineEntry:
-    """One rejected event. ``received_from`` says where it came from: ``stream/shard/sequence`` or ``file:line``.
+    """One rejected event. ``received_from`` says where it came from: ``stream/shard:sequence``, or a file's name.
 
     ``domain``, ``source`` and ``record_id`` are what the event claims, where that can be read.
     """

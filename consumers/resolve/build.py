@@ -41,6 +41,5 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
         domains,
         FeedPublisher(kinesis, settings.golden_stream),
         open_quarantine(settings.quarantine_url),
-        origin="kinesis",
         now_us=lambda: time.time_ns() // 1000,
     )

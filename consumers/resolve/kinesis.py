@@ -31,7 +31,8 @@ def stream_records(event: dict[str, Any]) -> list[KinesisRecord]:
         sequence_number, arrival_time_s = kinesis["sequenceNumber"], kinesis["approximateArrivalTimestamp"]
         received = Received.from_kinesis(sequence_number, arrival_time_s)
         data = base64.b64decode(kinesis["data"])
-        records.append(KinesisRecord(sequence_number, arrival_time_s, StreamRecord(data, received)))
+        origin = f"{item['eventSourceARN'].rpartition('/')[2]}/{item['eventID']}"
+        records.append(KinesisRecord(sequence_number, arrival_time_s, StreamRecord(data, received, origin)))
     return records
 
 

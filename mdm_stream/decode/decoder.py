@@ -60,11 +60,13 @@ class Decoder:
     def decode(self, raw: bytes, received: Received) -> tuple[ChangeEvent, ...]:
         """Return the changes that one record of the stream says, in the order in which they are to be applied.
 
-        Empty means that there is nothing to do: a tombstone (no bytes), a control record, a heartbeat. The same bytes
-        and ``received`` give the same events. ``RejectedEventError`` lists what is wrong.
+        Empty means that there is nothing to do: a Debezium tombstone (no bytes), a control record, a heartbeat. The
+        same bytes and ``received`` give the same events. ``RejectedEventError`` lists what is wrong.
         """
         if not raw:
-            return ()
+            if self._expected == "debezium" or self._catalogue.reads("debezium"):
+                return ()
+            raise rejection("empty", "", "has no bytes, which only a Debezium source sends (a tombstone)")
         event = parse_object(raw)
         matching = [(name, decode) for name, matches, decode in _FORMATS if matches(event)]
         if self._expected is not None:

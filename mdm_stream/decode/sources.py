@@ -50,6 +50,10 @@ class SourceCatalogue:
         if only_source is not None:
             self._check_only_source(only_source)
 
+    def reads(self, kind: Format) -> bool:
+        """Return whether any source sends events of a format."""
+        return any(route.source.format == kind for route in self._by_name.values())
+
     def by_name(self, domain: str, source: str) -> Route:
         """Return the route of a named source; ``RejectedEventError`` if the domain or the source is unknown."""
         route = self._by_name.get((domain, source))

@@ -23,10 +23,11 @@ from mdm_stream.quarantine import QuarantineEntry, QuarantineStore, quarantine_i
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """One record of the change stream: its bytes, and where and when it was received."""
+    """One record of the change stream. ``origin`` tells people where it lies: ``stream/shard:sequence``."""
 
     data: bytes
     received: Received
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class StreamReport:
 
 
 class Resolver:
-    """Handles batches of the change stream for all domains. ``origin`` names the stream in quarantine reports."""
+    """Handles batches of the change stream for all domains."""
 
     def __init__(
         self,
@@ -70,14 +71,12 @@ class Resolver:
         publisher: FeedPublisher,
         quarantine: QuarantineStore,
         *,
-        origin: str,
         now_us: Callable[[], int],
     ) -> None:
         self._decoder = decoder
         self._domains = domains
         self._publisher = publisher
         self._quarantine = quarantine
-        self._origin = origin
         self._now_us = now_us
 
     def handle(self, records: Sequence[StreamRecord]) -> StreamReport:
@@ -112,13 +111,12 @@ class Resolver:
                 for event in self._decoder.decode(record.data, record.received):
                     events.setdefault(event.domain, []).append((position, event))
             except RejectedEventError as error:
-                origin = f"{self._origin}/{record.received.position}"
                 claimed = claimed_identity(record.data)
                 rejections.append(
                     QuarantineEntry(
                         record.data,
                         error.reasons,
-                        origin,
+                        record.origin,
                         self._now_us(),
                         claimed.domain,
                         claimed.source,

@@ -13,6 +13,10 @@ WAREHOUSE_FILE = "warehouse.duckdb"
 QUARANTINE_FOLDER = "quarantine"
 
 RESOLVE_BATCH_SIZE = 500
+RETRY_ATTEMPTS_MAX = 100
+"""With the event source's backoff some fifteen minutes: a server may be restarted meanwhile, but a record that no retry
+can mend goes to the on-failure folder in the end, and the stream goes on."""
+
 WAREHOUSE_BATCH_SIZE = 1_000
 WAREHOUSE_WINDOW_S = 0.5
 TICK_S = 2.0
@@ -28,7 +32,9 @@ def start_consumers(stack: LocalStack, rules: Sequence[str]) -> None:
             name=RESOLVE,
             handler="consumers.resolve.handler:handler",
             stream=CHANGES_STREAM,
-            event_source=EventSource(batch_size=RESOLVE_BATCH_SIZE, on_failure=on_failure),
+            event_source=EventSource(
+                batch_size=RESOLVE_BATCH_SIZE, maximum_retry_attempts=RETRY_ATTEMPTS_MAX, on_failure=on_failure
+            ),
             environment={
                 "MDM_RULES": ",".join(rules),
                 "MDM_REDIS_URL": stack.redis.url,
@@ -45,7 +51,10 @@ def start_consumers(stack: LocalStack, rules: Sequence[str]) -> None:
             handler="consumers.warehouse.handler:handler",
             stream=GOLDEN_STREAM,
             event_source=EventSource(
-                batch_size=WAREHOUSE_BATCH_SIZE, window_s=WAREHOUSE_WINDOW_S, on_failure=on_failure
+                batch_size=WAREHOUSE_BATCH_SIZE,
+                window_s=WAREHOUSE_WINDOW_S,
+                maximum_retry_attempts=RETRY_ATTEMPTS_MAX,
+                on_failure=on_failure,
             ),
             environment={"MDM_WAREHOUSE_DUCKDB_PATH": str(folder / WAREHOUSE_FILE)},
             tick_s=TICK_S,

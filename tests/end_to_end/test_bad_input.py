@@ -94,7 +94,7 @@ def test_each_bad_event_is_kept_with_its_reasons_and_its_bytes(stream: Stream, n
     assert base64.b64decode(entry["raw_base64"]) == bad.raw
     assert bad.code in [reason["code"] for reason in entry["reasons"]]
     assert all(reason["message"] for reason in entry["reasons"])
-    assert entry["received_from"].startswith("kinesis/")
+    assert entry["received_from"].startswith("mdm-changes/shardId-")
 
 
 def test_the_quarantine_holds_nothing_else(stream: Stream) -> None:
