@@ -117,6 +117,11 @@ ANOTHER_PERSON = {
         **dict.fromkeys(("given_name", "birth_date", "email")),
         "family_name": "Whitlock",
     },
+    "namesake in one house, no birth date": {
+        "birth_date": None,
+        "email": "kath62@example.net",
+        "phone": "+1 860 555 0172",
+    },
     "namesake in one city": dict.fromkeys(("birth_date", "email", "phone", "street", "postcode")),
     "one email and nothing else": dict.fromkeys(
         ("given_name", "family_name", "birth_date", "phone", "street", "city", "postcode")
