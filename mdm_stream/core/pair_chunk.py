@@ -44,6 +44,8 @@ class PairChunk:
     def settle(self, when: tuple[Predicate, ...], where: Codes) -> Codes:
         """Return those positions of ``where`` at which every predicate holds, asking the cheap ones first."""
         for predicate in sorted(when, key=lambda predicate: predicate.kind in COSTLY_KINDS):
+            if not len(where):
+                break
             where = where[self.holds(predicate, where)]
         return where
 
