@@ -11,7 +11,7 @@ import orjson
 from small_world import ATTRIBUTES, small_rules
 
 from mdm_stream.config import EngineSettings
-from mdm_stream.core.golden import resolve_component, review_item
+from mdm_stream.core.golden import golden_id_of, resolve_component, review_item
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent
 from mdm_stream.core.reference import Resolution, resolve_states
 from mdm_stream.core.ruleset import Ruleset
@@ -88,7 +88,13 @@ def golden_of_feed(entries: Sequence[OutboxEntry]) -> tuple[dict[str, dict[str, 
     return golden, crosswalk
 
 
-def require_whole(index: MemoryIndex, rules: Ruleset) -> None:
+class WatchedIndex(MemoryIndex):
+    """An index whose feed is never acknowledged; ``checked`` messages of it were looked at."""
+
+    checked = 0
+
+
+def require_whole(index: WatchedIndex, rules: Ruleset) -> None:
     """Require what must hold after every single commit, and F itself whenever no record waits for re-evaluation."""
     records = index._records
     live = {ref: record for ref, record in records.items() if record.live}
@@ -116,6 +122,12 @@ def require_whole(index: MemoryIndex, rules: Ruleset) -> None:
                 review.setdefault(edge.pair, orjson.dumps(review_item(rules, edge, "score")))
     assert crosswalk.keys() == live.keys() == index._component_of.keys()
     assert (crosswalk, golden, review) == (index._crosswalk, index._golden, index._review)
+    anchors = {golden_id_of(rules.domain, ref): ref for ref in records}
+    for entry in index.read(1_000_000)[index.checked :]:
+        change = orjson.loads(entry.content)
+        if change["op"] == "retire":
+            assert change["merged_into"] == crosswalk.get(anchors[change["golden_id"]]), "a redirect to elsewhere"
+        index.checked += 1
     if not index._pending:
         require_resolution(index, resolve_states(rules, {ref: record.state for ref, record in records.items()}))
 
@@ -161,7 +173,7 @@ class Baton:
 class LockstepIndex:
     """One worker's view of an index: each call waits for its turn, may meet a fault, and leaves everything whole."""
 
-    index: MemoryIndex
+    index: WatchedIndex
     rules: Ruleset
     baton: Baton
     worker: int
@@ -211,7 +223,7 @@ class Schedule:
         events = history(randomness, randomness.randrange(20, 80), refs)
         delivery = events + randomness.sample(events, len(events) // 4)
         randomness.shuffle(delivery)
-        index, baton = MemoryIndex(rules), Baton(self.seed, self.workers)
+        index, baton = WatchedIndex(rules), Baton(self.seed, self.workers)
         threads = []
         for worker in range(self.workers):
             chance = random.Random(self.seed * 100 + worker)

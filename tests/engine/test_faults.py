@@ -198,3 +198,15 @@ def test_an_attempt_that_failed_is_not_counted_twice():
     report = Engine(WORLDS[0], index, sleep=lambda _: None).process([EVENT, EVENT, other])
     assert (report.events, report.collisions, report.failed) == (3, 1, [])
     assert report.absorbed == 1 + int(index.read_records(["crm/1"])["crm/1"].state.columns()["given_name"] == "Ann")
+
+
+def test_events_that_could_not_be_committed_are_reported_and_can_come_again():
+    """When Redis stays away, the positions of the events are told, and delivering them again is all it takes."""
+    rules = WORLDS[0]
+    index = Failing(rules, commit=5)
+    other = RecordEvent("person", "erp", "1", "upsert", 1, 0, {"family_name": "Lee"})
+    engine = Engine(rules, index, sleep=lambda _: None)
+    report = engine.process([EVENT, other])
+    assert (report.failed, report.cause) == ([0, 1], "commit failed")
+    assert engine.process([EVENT, other]).failed == []
+    assert index.snapshot() == resolve(rules, [EVENT, other])

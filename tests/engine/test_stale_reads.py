@@ -8,7 +8,7 @@ import pytest
 from small_world import small_rules
 
 from mdm_stream.config import EngineSettings
-from mdm_stream.core.model import RecordEvent
+from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.memory import MemoryIndex
@@ -38,7 +38,7 @@ def upsert(ref: str, version: int, **attributes: object) -> RecordEvent:
     return RecordEvent("person", source, record_id, "upsert", version, 0, attributes)
 
 
-def run(before: list[RecordEvent], batch: list[RecordEvent], meanwhile: list[RecordEvent], operation: str) -> None:
+def run(before: list[ChangeEvent], batch: list[ChangeEvent], meanwhile: list[ChangeEvent], operation: str) -> None:
     """Apply ``batch`` while another worker applies ``meanwhile`` before one of its reads; expect F of everything."""
     index = MemoryIndex(RULES)
     Engine(RULES, index).process(before)
@@ -79,3 +79,19 @@ def test_a_record_of_the_batch_that_was_moved_into_a_block_is_scored_as_it_is(ve
     ]
     meanwhile = [upsert("crm/m", version, family_name="Lee", email=("x@x.org",))]
     run([], batch, meanwhile, "read_blocks")
+
+
+def test_two_records_under_a_link_verdict_that_appear_at_once_are_linked():
+    """Neither worker saw the other's record, and no block is common to both: the verdict is what they conflict on."""
+    before = [VerdictEvent("person", "crm/x", "erp/y", "link", 1, 0, "steward-1")]
+    batch = [upsert("crm/x", 1, given_name="Zoe")]
+    meanwhile = [upsert("erp/y", 1, family_name="Lee")]
+    run(before, batch, meanwhile, "commit")
+
+
+def test_a_key_that_opens_while_a_record_enters_it_makes_candidates():
+    """The batch saw a suspended key, which it need not read; the key is open by the time that it commits."""
+    before = [upsert(f"crm/{n}", 1, email=("s@x.org",)) for n in range(RULES.max_block_size + 1)]
+    batch = [upsert("crm/x", 1, email=("s@x.org",))]
+    meanwhile = [upsert(f"crm/{n}", 2, email=(f"{n}@x.org",)) for n in range(3)]
+    run(before, batch, meanwhile, "commit")
