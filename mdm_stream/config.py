@@ -48,8 +48,8 @@ class ResolveSettings:
     production. ``golden_stream``: the Kinesis stream of golden changes. ``quarantine_url``: ``s3://bucket/prefix`` or
     ``file:///folder``. ``namespace`` separates environments that share a Redis. ``kinesis_endpoint_url`` is empty
     except on a laptop. ``publish_max``: outbox entries published in one go (PutRecords takes 500).
-    ``redis_timeout_s``: socket time-out of one Redis call. A batch that meets a hanging Redis gives up after some six of
-    them, which must be less than the function's own time-out (60 s locally).
+    ``redis_timeout_s``: socket time-out of one Redis call. A batch that meets a hanging Redis gives up after some six,
+    which must be less than the function's own time-out (60 s locally).
     """
 
     rules: str
