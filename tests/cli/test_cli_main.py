@@ -133,13 +133,20 @@ def test_ctrl_c_ends_with_130_and_without_a_traceback(tmp_path):
     """An interrupted command says so and exits with 130."""
     out = tmp_path / "out"
     process = subprocess.Popen(
-        [*PROGRAM, "generate", "--people", "500000", "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*PROGRAM, "generate", "--people", "500000", "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Tests that run in the background inherit an ignored SIGINT, which Python then leaves ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - this process has one thread
     )
-    deadline = time.monotonic() + 60
-    while not out.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while not out.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, stdout) == (130, b"")
     assert stderr.decode().strip() == "mdm-stream: interrupted"
     assert not (out / "manifest.json").exists()
