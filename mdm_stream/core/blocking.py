@@ -5,14 +5,15 @@ A key is ``tag:part|part|...``. Keys are printable, at most ``KEY_CHARACTERS_MAX
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Collection, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 from mdm_stream.core.key_functions import KEY_FUNCTIONS, Texts
 from mdm_stream.core.key_syntax import parse_key
 from mdm_stream.core.model import MatchValues
-from mdm_stream.core.ruleset import KeyExpression, KeyPart, Ruleset
+from mdm_stream.core.per_ruleset import PerRuleset
+from mdm_stream.core.ruleset import KeyPart, Ruleset
 
 __all__ = ["KEYS_PER_EXPRESSION_MAX", "KEY_CHARACTERS_MAX", "blocking_keys", "parse_key"]
 
@@ -26,53 +27,73 @@ the same ones, which a choice by alphabet would do only for words early in it.
 KEY_CHARACTERS_MAX = 64
 """The length of the longest key. A longer one keeps its beginning and ends in a digest of the whole."""
 
-TEXTS_CACHED_MAX = 32_768
-"""How many results of key functions are remembered, least recently used out first."""
-
 _DIGEST_BYTES = 8
 _KEPT_CHARACTERS = KEY_CHARACTERS_MAX - 2 * _DIGEST_BYTES - 1
 
 
+class _Expression(NamedTuple):
+    """A key expression: its parts as positions among the distinct calls, and where its ``unordered`` groups stand."""
+
+    tag: str
+    calls: tuple[int, ...]
+    groups: tuple[slice, ...]
+
+
+class _Plan(NamedTuple):
+    """The distinct calls of a rule set's expressions, as (function, argument, attribute), and the expressions."""
+
+    calls: tuple[tuple[Callable[[str, int], Texts], int, int], ...]
+    expressions: tuple[_Expression, ...]
+
+
 def blocking_keys(rules: Ruleset, values: MatchValues) -> Texts:
     """Return a record's blocking keys, sorted and unique. An expression with a missing part gives none."""
+    plan = _plan(rules)
+    texts = [_texts(apply, argument, values[attribute]) for apply, argument, attribute in plan.calls]
+    # Nearly every call yields one text or none, so nearly every expression one key or none.
+    only = [found[0] if len(found) == 1 else None for found in texts]
     keys: set[str] = set()
-    for expression in rules.blocking:
-        keys.update(_keys_of(expression, values))
+    for tag, calls, groups in plan.expressions:
+        combination = [text for call in calls if (text := only[call]) is not None]
+        if len(combination) == len(calls):
+            keys.add(_key(tag, _regrouped(groups, combination) if groups else combination))
+        elif all(columns := [texts[call] for call in calls]):
+            keys.update(_fewest({_key(tag, _regrouped(groups, each)) for each in _combinations(columns)}))
     return tuple(sorted(keys))
 
 
-def _keys_of(expression: KeyExpression, values: MatchValues) -> Iterable[str]:
-    columns: list[Texts] = []
-    grouped = several = False
-    for part in expression.parts:
-        value = values[part.attribute]
-        if not value:
-            return ()
-        if isinstance(value, str):
-            # A whole text needs no function and no look-up, and is the most frequent part.
-            texts = (value,) if part.function == "exact" else _texts(part.function, part.argument, (value,))
-        else:
-            texts = _texts(part.function, part.argument, value)
-        if not texts:
-            return ()
-        columns.append(texts)
-        if len(texts) > 1:
-            several = True
+def _make_plan(rules: Ruleset) -> _Plan:
+    """Number the distinct calls: expressions have most in common, so each is made once a record."""
+    numbers: dict[tuple[str, int, int], int] = {}
+    expressions = []
+    for expression in rules.blocking:
+        wanted = ((part.function, part.argument, part.attribute) for part in expression.parts)
+        places = tuple(numbers.setdefault(call, len(numbers)) for call in wanted)
+        expressions.append(_Expression(expression.tag, places, _groups(expression.parts)))
+    calls = tuple((KEY_FUNCTIONS[name].apply, argument, attribute) for name, argument, attribute in numbers)
+    return _Plan(calls, tuple(expressions))
+
+
+def _groups(parts: tuple[KeyPart, ...]) -> tuple[slice, ...]:
+    """Return where the parts of each ``unordered`` group stand, which is together."""
+    places: dict[int, list[int]] = {}
+    for place, part in enumerate(parts):
         if part.group:
-            grouped = True
-    combinations = _combinations(columns) if several else [tuple([texts[0] for texts in columns])]
-    if grouped:
-        combinations = [_regrouped(expression.parts, combination) for combination in combinations]
-    if not several:
-        return (_key(expression.tag, combinations[0]),)
-    return _fewest({_key(expression.tag, combination) for combination in combinations})
+            places.setdefault(part.group, []).append(place)
+    return tuple(slice(found[0], found[-1] + 1) for found in places.values())
 
 
-@lru_cache(maxsize=TEXTS_CACHED_MAX)
-def _texts(function: str, argument: int, values: Texts) -> Texts:
-    """Return the texts that a part yields for an attribute's values: values repeat between records and expressions."""
-    apply = KEY_FUNCTIONS[function].apply
-    return tuple(_fewest({text: None for value in values if value for text in apply(value, argument)}))
+_plan = PerRuleset(_make_plan)
+
+
+def _texts(apply: Callable[[str, int], Texts], argument: int, value: str | tuple[str, ...] | None) -> Texts:
+    """Return the texts that a call yields for an attribute's value or values."""
+    if not value:
+        return ()
+    if isinstance(value, str):
+        found = apply(value, argument)
+        return found if len(found) <= 1 else tuple(_fewest(found))
+    return tuple(_fewest({text: None for each in value if each for text in apply(each, argument)}))
 
 
 def _combinations(columns: list[Texts]) -> list[Texts]:
@@ -89,18 +110,12 @@ def _combinations(columns: list[Texts]) -> list[Texts]:
     return chosen
 
 
-def _regrouped(parts: tuple[KeyPart, ...], combination: Texts) -> Texts:
-    """Return the texts with those of each ``unordered`` group, whose parts stand together, sorted."""
-    regrouped: list[str] = []
-    place = 0
-    while place < len(parts):
-        end = place + 1
-        if parts[place].group:
-            while end < len(parts) and parts[end].group == parts[place].group:
-                end += 1
-        regrouped += sorted(combination[place:end])
-        place = end
-    return tuple(regrouped)
+def _regrouped(groups: tuple[slice, ...], combination: Sequence[str]) -> list[str]:
+    """Return the texts with those of each ``unordered`` group sorted."""
+    regrouped = list(combination)
+    for group in groups:
+        regrouped[group] = sorted(regrouped[group])
+    return regrouped
 
 
 def _fewest(texts: Collection[str]) -> Collection[str]:
@@ -109,7 +124,7 @@ def _fewest(texts: Collection[str]) -> Collection[str]:
     return sorted(texts, key=_digest)[:KEYS_PER_EXPRESSION_MAX]
 
 
-def _key(tag: str, combination: Texts) -> str:
+def _key(tag: str, combination: Sequence[str]) -> str:
     key = f"{tag}:{'|'.join(combination)}"
     if len(key) <= KEY_CHARACTERS_MAX and key.isprintable():
         return key

@@ -68,7 +68,7 @@ def standardise_record(rules: Ruleset, source: str, columns: Mapping[str, Value]
     """
     plan = _plan(rules)
     steps = plan.by_source.get(source, plan.by_name)
-    result = [_standardise_attribute(step, columns) for step in steps]
+    result = [_standardise_attribute(step, columns) if step.columns else MISSING for step in steps]
     for position in plan.filling:
         if result[position] is not MISSING:
             _fill(steps, result, position)
@@ -137,6 +137,8 @@ def _standardise_attribute(step: _Step, columns: Mapping[str, Value]) -> Standar
 def _first_usable(step: _Step, value: Value) -> str | None:
     if value is None:
         return None
+    if isinstance(value, str):
+        return None if is_placeholder(step.type_name, value) else value
     return next((text for text in _texts(value) if not is_placeholder(step.type_name, text)), None)
 
 

@@ -143,8 +143,15 @@ def split_text(type_name: str, frozen: FrozenOptions, text: str) -> Mapping[str,
 
 def is_placeholder(type_name: str, text: str) -> bool:
     """Return whether a type takes a delivered text for absent: blank, or a placeholder."""
+    return (_remembered_placeholder if len(text) <= CACHED_TEXT_LENGTH_MAX else _is_placeholder)(type_name, text)
+
+
+def _is_placeholder(type_name: str, text: str) -> bool:
     cleaned = clean(text)
     return is_blank(cleaned) or _SPECS[type_name].is_placeholder(cleaned)
+
+
+_remembered_placeholder = lru_cache(maxsize=CACHED_VALUES_MAX)(_is_placeholder)
 
 
 STANDARDISERS: Mapping[str, Standardiser] = MappingProxyType({name: partial(_apply, name) for name in _SPECS})
