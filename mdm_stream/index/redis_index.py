@@ -33,10 +33,11 @@ import orjson
 import redis
 from redis.exceptions import (
     BusyLoadingError,
-    ClusterDownError,
+    ClusterError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
     TryAgainError,
 )
@@ -67,9 +68,10 @@ _TRANSIENT = (
     redis.ConnectionError,
     redis.TimeoutError,
     BusyLoadingError,
-    ClusterDownError,
+    ClusterError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     TryAgainError,
 )
 
@@ -96,12 +98,19 @@ def drop_namespace(client: redis.Redis, namespace: str) -> None:
 class RedisIndex:
     """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain on Redis.
 
-    ``client`` must answer bytes (``decode_responses=False``). Opening an index claims it for the rule set's digest;
-    an index that holds another rule set's state is refused with ``TerminalError``. With ``create=False`` nothing is
-    claimed: where there is no index yet, that is refused too.
+    ``client`` (of one node, or a ``RedisCluster``) must answer bytes (``decode_responses=False``). Opening an index
+    claims it for the rule set's digest; an index that holds another rule set's state is refused with
+    ``TerminalError``. With ``create=False`` nothing is claimed: where there is no index yet, that is refused too.
     """
 
-    def __init__(self, client: redis.Redis, rules: Ruleset, namespace: str = "main", *, create: bool = True) -> None:
+    def __init__(
+        self,
+        client: redis.Redis | redis.RedisCluster,
+        rules: Ruleset,
+        namespace: str = "main",
+        *,
+        create: bool = True,
+    ) -> None:
         self.counters = IndexCounters()
         self._client = client
         self._rules = rules
@@ -170,11 +179,16 @@ class RedisIndex:
         )
 
     def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
-        """Send every commit in one pipeline: one round trip; each is its own atomic script."""
+        """Send every commit in one pipeline: one round trip; each is its own atomic script.
+
+        A cluster client sends them one by one. A fault may leave some applied: their events are then absorbed.
+        """
         payloads = [msgpack.packb(self._payload(commit), use_bin_type=False) for commit in commits]
         self.counters.bytes_written += sum(map(len, payloads))
 
         def send() -> list[Any]:
+            if isinstance(self._client, redis.RedisCluster):  # whose pipelines take no scripts
+                return [self._client.evalsha(self._sha("commit"), 1, self._meta, payload) for payload in payloads]
             pipe = self._client.pipeline(transaction=False)
             for payload in payloads:
                 pipe.evalsha(self._sha("commit"), 1, self._meta, payload)
