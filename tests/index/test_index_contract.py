@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from redis.crc import key_slot
 from small_world import small_rules
 
 from mdm_stream.core.edges import scored_edge
@@ -270,6 +271,23 @@ def test_commits_of_any_size_are_taken(index):
     assert index.pending(10) == []
     assert index.snapshot().crosswalk == {}
     assert index.read_blocks(["big", "k1"], count) == {"big": Block("", 0, {}), "k1": Block("", 0, {})}
+
+
+@pytest.mark.parametrize("place", [0, CHUNK // 2 - 1, CHUNK // 2, CHUNK])
+def test_every_expectation_of_a_large_commit_counts(index, place):
+    """One record of thousands that is not as expected is a conflict, wherever it stands."""
+    refs = [f"crm/{n:06}" for n in range(CHUNK + 1)]
+    assert commit(index, put_records=[record(refs[place])]) == APPLIED
+    assert commit(index, expect_records=dict.fromkeys(refs, "")).conflicts == ("record",)
+
+
+def test_one_slot_holds_all_that_a_script_touches(redis_client):
+    """Every key of a domain has the same hash tag, whatever namespace, reference and blocking key it is made of."""
+    index = RedisIndex(redis_client, RULES, "a b-{c}")
+    edge = review("crm/1", "crm/{2}")
+    commit(index, put_records=[record("crm/{2}")], suspend={"k:{x}": {"crm/{2}": "r"}}, put_edges=[edge])
+    commit(index, enqueue=["crm/1"], changes=[Change("g", b"1")], put_review={edge.pair: (edge, "score")})
+    assert len({key_slot(key) for key in redis_client.scan_iter()}) == 1
 
 
 def test_an_index_of_other_rules_is_refused(redis_client):
