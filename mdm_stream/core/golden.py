@@ -22,7 +22,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @lru_cache(maxsize=16_384)
 def format_time(time_us: int) -> str:
     """Return microseconds since the epoch as RFC 3339 text in UTC, always with six decimals."""
-    return (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which writes years before 1000 without leading zeros on some platforms and with them on others.
+    moment = _EPOCH + timedelta(microseconds=time_us)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def golden_id_of(domain: str, anchor: str) -> str:
