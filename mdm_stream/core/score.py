@@ -6,7 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mdm_stream.core.compare import holds, level_of, similarity_of
 from mdm_stream.core.decide import (
@@ -24,9 +28,27 @@ from mdm_stream.core.decide import (
 )
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate, Ruleset
-from mdm_stream.core.score_bulk import score_pairs
+from mdm_stream.core.score_bulk import Scored, score_many
 
 __all__ = ["LEVELS_MAX", "PairScore", "explain_pair", "score_pair", "score_pairs"]
+
+FEW_PAIRS_MAX = 4
+"""So many pairs are scored one by one: the bulk scorer's arrays cost more, even where no pair is near a match."""
+
+
+def score_pairs(
+    rules: Ruleset, records: Sequence[MatchValues], left: NDArray[np.integer], right: NDArray[np.integer]
+) -> Scored:
+    """Return ``(position, score)`` of the pairs that are at least REVIEW, by position.
+
+    ``left`` and ``right`` are indexes into ``records``; pair ``i`` is ``(left[i], right[i])``. Symmetric in the two.
+    ``ValueError`` if they differ in length; ``IndexError`` for an index out of range.
+    """
+    if np.ndim(left) != 1 or np.shape(left) != np.shape(right) or len(left) > FEW_PAIRS_MAX:
+        return score_many(rules, records, left, right)
+    pairs = zip(left.tolist(), right.tolist(), strict=True)
+    scores = enumerate(score_pair(rules, records[a], records[b]) for a, b in pairs)
+    return [(position, score) for position, score in scores if score is not None]
 
 
 def score_pair(rules: Ruleset, a: MatchValues, b: MatchValues) -> PairScore | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
@@ -31,7 +31,8 @@ from mdm_stream.core.decide import (
 )
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.pair_chunk import PairChunk
-from mdm_stream.core.ruleset import Comparison, DeterministicRule, Level, Match, Ruleset
+from mdm_stream.core.per_ruleset import PerRuleset
+from mdm_stream.core.ruleset import Comparison, DeterministicRule, Level, Match, Predicate, Ruleset
 
 PAIRS_MAX = 262_144
 """The most pairs evaluated at once. It bounds memory (some 100 MB for ten comparisons) and never changes a result."""
@@ -42,27 +43,24 @@ ROUNDING_SLACK = 1e-9
 Scored = list[tuple[int, PairScore]]
 
 
-def score_pairs(
+def score_many(
     rules: Ruleset, records: Sequence[MatchValues], left: NDArray[np.integer], right: NDArray[np.integer]
 ) -> Scored:
-    """Return ``(position, score)`` of the pairs that are at least REVIEW, by position.
-
-    ``left`` and ``right`` are indexes into ``records``; pair ``i`` is ``(left[i], right[i])``. Symmetric in the two.
-    ``ValueError`` if they differ in length; ``IndexError`` for an index out of range.
-    """
+    """Return what :func:`mdm_stream.core.score.score_pairs` does, however many pairs there are."""
+    plan = _plan(rules)
     a, b = np.asarray(left, np.int64), np.asarray(right, np.int64)
     if a.ndim != 1 or a.shape != b.shape:
         raise ValueError(f"left and right must be one-dimensional and equally long, not {a.shape} and {b.shape}")
     scored: Scored = []
     for start in range(0, len(a), PAIRS_MAX):
         chunk = PairChunk(records, a[start : start + PAIRS_MAX], b[start : start + PAIRS_MAX])
-        scored += [(start + position, score) for position, score in _score_chunk(rules.match, chunk)]
+        scored += [(start + position, score) for position, score in _score_chunk(plan, chunk)]
     return scored
 
 
-def _score_chunk(match: Match, chunk: PairChunk) -> Scored:
-    scored = _apply_rules(match.deterministic, chunk)
-    scored += _weigh(match, chunk) if match.method == "fellegi_sunter" else _average(match, chunk)
+def _score_chunk(plan: _Plan, chunk: PairChunk) -> Scored:
+    scored = _apply_rules(plan.deterministic, chunk)
+    scored += _weigh(plan, chunk) if plan.match.method == "fellegi_sunter" else _average(plan.match, chunk)
     scored.sort(key=lambda item: item[0])
     return scored
 
@@ -72,6 +70,8 @@ def _apply_rules(rules: tuple[DeterministicRule, ...], chunk: PairChunk) -> Scor
     scored: Scored = []
     for rule in rules:
         decided = chunk.settle(rule.when, chunk.active)
+        if not len(decided):
+            continue
         chunk.active = np.setdiff1d(chunk.active, decided, assume_unique=True)
         score = rule_score(rule)
         if score is not None:
@@ -95,10 +95,51 @@ class _Step:
     gain: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is worked out once from a rule set. Predicates stand with the cheap ones first.
+
+    ``most`` is the greatest match weight that a pair can have, ``floor`` the least that can be worth a review, and
+    ``bits`` those of each level, by comparison.
+    """
+
+    match: Match
+    deterministic: tuple[DeterministicRule, ...]
+    steps: tuple[_Step, ...]
+    prior: float
+    most: float
+    floor: float
+    bits: tuple[Floats, ...]
+
+
+def _make_plan(rules: Ruleset) -> _Plan:
+    match = rules.match
+    prior = bits_of(match.prior)
+    deterministic = tuple(replace(rule, when=_cheap_first(rule.when)) for rule in match.deterministic)
+    if match.method != "fellegi_sunter":
+        return _Plan(match, deterministic, (), prior, math.inf, -math.inf, ())
+    return _Plan(
+        match=match,
+        deterministic=deterministic,
+        steps=tuple(_steps(match.comparisons)),
+        prior=prior,
+        most=prior + sum(max(level.bits for level in each.levels) for each in match.comparisons),
+        floor=_weight_floor(match, prior),
+        bits=tuple(np.array([level.bits for level in each.levels]) for each in match.comparisons),
+    )
+
+
+_plan = PerRuleset(_make_plan)
+
+
+def _cheap_first(when: tuple[Predicate, ...]) -> tuple[Predicate, ...]:
+    return tuple(sorted(when, key=lambda predicate: predicate.kind in COSTLY_KINDS))
+
+
 def _steps(comparisons: tuple[Comparison, ...]) -> list[_Step]:
     steps: list[_Step] = []
     for index, comparison in enumerate(comparisons):
-        levels = comparison.levels
+        levels = tuple(replace(level, when=_cheap_first(level.when)) for level in comparison.levels)
         bits = [level.bits for level in levels]
         cheap = len(list(takewhile(_is_cheap, levels)))
         before = max(bits)
@@ -119,23 +160,24 @@ def _is_cheap(level: Level) -> bool:
     return not any(predicate.kind in COSTLY_KINDS for predicate in level.when)
 
 
-def _weigh(match: Match, chunk: PairChunk) -> Scored:
-    prior = bits_of(match.prior)
+def _weigh(plan: _Plan, chunk: PairChunk) -> Scored:
+    match = plan.match
     levels = np.full((len(match.comparisons), chunk.size), -1, np.int8)
-    bound = np.full(chunk.size, prior + sum(max(level.bits for level in each.levels) for each in match.comparisons))
-    floor = _weight_floor(match, prior)
-    for step in _steps(match.comparisons):
+    bound = np.full(chunk.size, plan.most)
+    for step in plan.steps:
+        if not len(chunk.active):
+            return []
         row = levels[step.comparison]
         where = chunk.active[row[chunk.active] < 0]
         _grade(chunk, step, row, where)
         bound[where] -= step.lost[row[where]]
-        chunk.active = chunk.active[~(bound[chunk.active] < floor)]
+        chunk.active = chunk.active[~(bound[chunk.active] < plan.floor)]
     left = levels[:, chunk.active]
     if (left < 0).any():
         raise ValueError("a comparison has no level that applies; its last must be 'else'")
-    weights = np.full(left.shape[1], prior)
-    for comparison, row in zip(match.comparisons, left, strict=True):
-        weights += np.array([level.bits for level in comparison.levels])[row]
+    weights = np.full(left.shape[1], plan.prior)
+    for bits, row in zip(plan.bits, left, strict=True):
+        weights += bits[row]
     digits = _digits(left)
     scores = (weighed(match, weight, text) for weight, text in zip(weights.tolist(), digits, strict=True))
     return [(at, score) for at, score in zip(chunk.active.tolist(), scores, strict=True) if score is not None]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mdm_stream.core import columns, score_bulk
 from mdm_stream.core.compare import PREDICATE_KINDS, SIMILARITY_KINDS
 from mdm_stream.core.ruleset import Attribute, Comparison, DeterministicRule, Level, Match, Predicate, Ruleset
-from mdm_stream.core.score import score_pair, score_pairs
+from mdm_stream.core.score import FEW_PAIRS_MAX, score_pair, score_pairs
+from mdm_stream.core.score_bulk import score_many
 
 WIDTH = 3
 TEXTS = st.one_of(
@@ -91,7 +92,7 @@ def all_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def one_by_one(rules: Ruleset, records: list, left: np.ndarray, right: np.ndarray) -> list:
-    """Return what score_pairs promises, by score_pair."""
+    """Return what the bulk scorer promises, by score_pair."""
     scores = (score_pair(rules, records[a], records[b]) for a, b in zip(left, right, strict=True))
     return [(position, score) for position, score in enumerate(scores) if score is not None]
 
@@ -102,7 +103,7 @@ def test_bulk_equals_scalar(match: Match, records: list) -> None:
     """For any rules and values, every float and every character of the scores is the scalar scorer's."""
     left, right = all_pairs(len(records))
     rules = ruleset(match)
-    assert score_pairs(rules, records, left, right) == one_by_one(rules, records, left, right)
+    assert score_many(rules, records, left, right) == one_by_one(rules, records, left, right)
 
 
 @settings(max_examples=50, deadline=None)
@@ -111,12 +112,12 @@ def test_chunks_do_not_show(match: Match, records: list) -> None:
     """Evaluating a few pairs at a time, with tiny tables, gives the same scores."""
     left, right = all_pairs(len(records))
     rules = ruleset(match)
-    expected = score_pairs(rules, records, left, right)
+    expected = score_many(rules, records, left, right)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(score_bulk, "PAIRS_MAX", 3)
         patch.setattr(columns, "EXPANDED_MAX", 5)
         patch.setattr(columns, "DENSE_TABLE_FACTOR", 1)
-        assert score_pairs(rules, records, left, right) == expected
+        assert score_many(rules, records, left, right) == expected
 
 
 @settings(max_examples=50, deadline=None)
@@ -125,15 +126,26 @@ def test_scores_are_symmetric(match: Match, records: list) -> None:
     """A pair scores the same either way round."""
     left, right = all_pairs(len(records))
     rules = ruleset(match)
-    assert score_pairs(rules, records, left, right) == score_pairs(rules, records, right, left)
+    assert score_many(rules, records, left, right) == score_many(rules, records, right, left)
+
+
+@settings(max_examples=50, deadline=None)
+@given(matches(), RECORDS)
+def test_few_pairs_score_as_many_do(match: Match, records: list) -> None:
+    """A few pairs, scored one by one, get what the bulk scorer gives them, and so do one more than a few."""
+    left, right = all_pairs(len(records))
+    rules = ruleset(match)
+    for count in (1, FEW_PAIRS_MAX, FEW_PAIRS_MAX + 1):
+        few = left[:count], right[:count]
+        assert score_pairs(rules, records, *few) == score_many(rules, records, *few)
 
 
 def test_no_pairs() -> None:
     """Nothing to score gives nothing, with or without records."""
     rules = ruleset(Match("fellegi_sunter", 0.1, 0.85, 0.0, (), ()))
     nothing = np.array([], np.int64)
-    assert score_pairs(rules, [], nothing, nothing) == []
-    assert score_pairs(rules, [("a", None, None)], nothing, nothing) == []
+    assert score_many(rules, [], nothing, nothing) == []
+    assert score_many(rules, [("a", None, None)], nothing, nothing) == []
 
 
 def test_many_long_values() -> None:
@@ -146,7 +158,7 @@ def test_many_long_values() -> None:
     crowd = tuple(f"text{number:05}" * 100 for number in range(20_000))
     records = [(crowd, None, None), (crowd[16:], None, None), (crowd[::-1], None, None)]
     left, right = all_pairs(3)
-    assert score_pairs(rules, records, left, right) == one_by_one(rules, records, left, right)
+    assert score_many(rules, records, left, right) == one_by_one(rules, records, left, right)
 
 
 @pytest.mark.parametrize(("left", "right"), [([0], [0, 0]), ([[0]], [[0]])])
@@ -166,4 +178,4 @@ def test_weighted_mean_of_all_pairs_is_pruned_exactly_at_review() -> None:
     records = [("x", "y", None), ("x", "z", None)]
     for review, count in ((0.333333, 1), (0.333334, 0)):
         rules = ruleset(Match("weighted_mean", 0.1, 0.85, review, (), compared))
-        assert len(score_pairs(rules, records, np.array([0]), np.array([1]))) == count
+        assert len(score_many(rules, records, np.array([0]), np.array([1]))) == count
