@@ -99,8 +99,18 @@ class Engine:
         concerned in ``failed``; nothing is raised for it, as the rest of the batch is applied. One that keeps the
         queue from being worked off is told in ``cause`` alone: what is queued stays so.
         """
-        report = BatchReport(events=len(events))
-        self._apply(events, [], report)
+        report = BatchReport()
+        size = self._settings.events_per_plan_max
+        for start in range(0, len(events), size):
+            part = BatchReport(events=len(events[start : start + size]))
+            self._apply(events[start : start + size], [], part)
+            report.add(part)
+            if part.failed:
+                # What failed here will be delivered again, and with it all that comes after it.
+                report.failed = [start + i for i in part.failed] + list(range(start + size, len(events)))
+                report.cause = part.cause
+                break
+        report.events = len(events)
         if not report.failed:
             self._reevaluate(self._settings.reevaluations_max, report)
         return report

@@ -94,8 +94,9 @@ class Resolver:
         return report
 
     def tick(self) -> StreamReport:
-        """Do what waits without a batch: drain the re-evaluation queues and publish the outboxes."""
+        """Do what waits without a batch: publish, drain the re-evaluation queues, publish what that changed."""
         report = StreamReport()
+        self._publish(report)
         for domain in self._domains.values():
             report.totals.add(domain.engine.drain())
         self._publish(report)

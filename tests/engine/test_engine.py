@@ -9,8 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_world import HISTORIES, small_rules
 
+from mdm_stream.config import EngineSettings
+from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
+from mdm_stream.errors import TransientError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.redis_index import RedisIndex
 
@@ -66,3 +69,28 @@ def test_an_empty_batch_changes_nothing(kind, redis_client):
     index = MemoryIndex(rules) if kind == "memory" else RedisIndex(redis_client, rules)
     report = Engine(rules, index).process([])
     assert (report.events, report.changes, report.failed) == (0, 0, [])
+
+
+def test_a_large_batch_is_worked_off_in_parts():
+    """More events than fit one plan give the same state, and what fails takes with it all that comes after it."""
+    rules = small_rules()
+    events = [
+        RecordEvent("person", "crm", str(n), "upsert", 1, n, {"given_name": "Ann", "family_name": f"Name{n}"})
+        for n in range(25)
+    ]
+    index = MemoryIndex(rules)
+    report = Engine(rules, index, EngineSettings(events_per_plan_max=7)).process(events)
+    assert (report.events, report.failed) == (25, [])
+    assert index.snapshot() == resolve(rules, events)
+
+    class Broken(MemoryIndex):
+        """Takes two commits and no more."""
+
+        def commit(self, commits):
+            """Refuse once two parts are in."""
+            if self.snapshot().crosswalk.keys() >= {"crm/13"}:
+                raise TransientError("no more")
+            return super().commit(commits)
+
+    broken = Engine(rules, Broken(rules), EngineSettings(events_per_plan_max=7), sleep=lambda _: None).process(events)
+    assert broken.failed == list(range(14, 25))
