@@ -238,10 +238,9 @@ def _expect_partners(batch: Batch, revisions: list[Revision], commit: Commit) ->
 
 def _expect_members(batch: Batch, members: set[str], commit: Commit) -> None:
     """Expect component members that were read before their component, unless an expected block vouches for them."""
-    blocks = [batch.blocks[key].members or {} for key in commit.expect_blocks]
-    for ref in sorted(members & batch.early.keys()):
-        if not any(ref in block for block in blocks):
-            commit.expect_records.setdefault(ref, batch.early[ref])
+    vouched: set[str] = set().union(*(batch.blocks[key].members or () for key in commit.expect_blocks))
+    for ref in sorted((members & batch.early.keys()) - vouched):
+        commit.expect_records.setdefault(ref, batch.early[ref])
 
 
 def _resolve(batch: Batch, nodes: set[str], links: list[Edge]) -> list[ResolvedComponent]:
