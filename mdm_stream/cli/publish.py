@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import click
@@ -14,10 +14,7 @@ from mdm_stream.cli.output import Advance, json_option, print_json, progress
 from mdm_stream.cli.stack import running_stack, state_option
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, RecordEvent
-from mdm_stream.decode.csv_rows import iter_csv_events
-from mdm_stream.decode.decoder import Decoder
-from mdm_stream.decode.files import LINE_BYTES_MAX, file_events
-from mdm_stream.decode.received import Received
+from mdm_stream.decode.files import LINE_BYTES_MAX, file_events, line_events
 from mdm_stream.decode.sources import Format
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
 from mdm_stream.quarantine import quarantine_id_of
@@ -25,9 +22,6 @@ from mdm_stream.rules import load_rulesets
 from producers.delivery import EventTooLargeError
 from producers.partition_key import partition_key
 from producers.publisher import Publisher
-
-if TYPE_CHECKING:
-    from mdm_stream.core.ruleset import Ruleset
 
 PROGRESS_EVERY_EVENTS = 500
 _FORMATS: Sequence[Format] = ("canonical", "debezium", "dms", "csv")
@@ -71,7 +65,11 @@ def publish(
     if not rules:
         raise click.UsageError("--stream needs --rules: they say which source and record an event belongs to")
     rulesets = load_rulesets(rules)
-    events = _stdin_events(format_, source, rulesets) if file == "-" else file_events(file, format_, source, rulesets)
+    events = (
+        line_events(_stdin_lines(), format_, source, rulesets)
+        if file == "-"
+        else file_events(file, format_, source, rulesets)
+    )
     # Rows of a table that the rules do not name, and CSV rows, mean nothing without what was said here.
     keep_raw = format_ == "canonical" or (format_ != "csv" and source is None)
     with progress() as advance, Publisher(_client(endpoint, region), stream) as publisher:
@@ -120,23 +118,6 @@ def _key_of(event: ChangeEvent) -> str:
     if isinstance(event, RecordEvent):
         return partition_key(event.domain, event.source, event.record_id)
     return partition_key(event.domain, "verdict", f"{event.a}/{event.b}")
-
-
-def _stdin_events(format_: Format, source: str | None, rulesets: dict[str, Ruleset]) -> Iterator[FoundEvent]:
-    """Yield the events of standard input as they arrive, as ``file_events`` does those of a file."""
-    if format_ == "csv":
-        yield from iter_csv_events(_stdin_lines(), rulesets, source)
-        return
-    decoder = Decoder(rulesets, expected=format_, only_source=source)
-    for number, line in enumerate(_stdin_lines(), start=1):
-        raw = line.strip(b"\r\n")
-        if not raw.strip():
-            continue
-        try:
-            for event in decoder.decode(raw, Received.from_row(number)):
-                yield raw, event
-        except RejectedEventError as rejected:
-            yield raw, rejected
 
 
 def _stdin_lines() -> Iterator[bytes]:
