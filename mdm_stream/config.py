@@ -50,9 +50,8 @@ class ResolveSettings:
     ``rules``: comma-separated paths (or pack names), one rule set a domain. ``redis_url``: ``rediss://`` in
     production. ``golden_stream``: the Kinesis stream of golden changes. ``quarantine_url``: ``s3://bucket/prefix`` or
     ``file:///folder``. ``namespace`` separates environments that share a Redis. ``kinesis_endpoint_url`` is empty
-    except on a laptop. ``publish_max``: outbox entries published in one go (PutRecords takes 500).
-    ``redis_timeout_s``: socket time-out of one Redis call. A batch that meets a hanging Redis gives up after some six,
-    which must be less than the function's own time-out (60 s locally).
+    except on a laptop. ``redis_timeout_s``: socket time-out of one Redis call. A batch that meets a hanging Redis gives
+    up after some six, which must be less than the function's own time-out (60 s locally).
     """
 
     rules: str
@@ -61,7 +60,6 @@ class ResolveSettings:
     quarantine_url: str
     namespace: str = "main"
     kinesis_endpoint_url: str = ""
-    publish_max: int = 500
     redis_timeout_s: float = 5.0
 
 

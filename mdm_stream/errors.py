@@ -22,10 +22,6 @@ class TerminalError(MdmError):
     """A fault that no retry can mend."""
 
 
-class ConflictError(TransientError):
-    """A commit found that what it had read has changed more often than its retries allow."""
-
-
 class RulesError(TerminalError):
     """A rule set that cannot be used. The message says which file and line, what was expected and what to do."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mdm_stream.core.commit import HeldComponent
 from mdm_stream.core.fold import HeldVerdict
-from mdm_stream.core.golden import format_time, golden_id_of, key_of
+from mdm_stream.core.golden import format_time, key_of
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
 
@@ -112,11 +112,6 @@ def golden_id_in(component: HeldComponent | None, ref: str) -> str | None:
     if component is None:
         return None
     return next((golden.golden_id for golden in component.golden if ref in golden.members), None)
-
-
-def anchor_in(domain: str, golden_id: str, refs: Iterable[str]) -> str | None:
-    """Return the one of ``refs`` whose own golden id this is: the anchor, if it is among them."""
-    return next((ref for ref in refs if golden_id_of(domain, ref) == golden_id), None)
 
 
 def _is_sensitive(rules: Ruleset, expression: KeyExpression) -> bool:
