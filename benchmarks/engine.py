@@ -42,7 +42,8 @@ from mdm_stream.engine import batch as engine_batch
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.errors import RejectedEventError
-from mdm_stream.index.redis_index import RedisIndex, key_prefix
+from mdm_stream.index.epochs import epoch_prefix
+from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.local.redis_server import RedisServer
 from mdm_stream.population import generate
 from mdm_stream.rules import load_ruleset
@@ -177,7 +178,7 @@ def run_once(rules: Ruleset, batches: Batches, server: RedisServer, profiler: cP
         client.flushall()
         index = RedisIndex(client, rules, NAMESPACE)
         engine = Engine(rules, index)
-        outbox = key_prefix(NAMESPACE, rules.domain) + "out"
+        outbox = epoch_prefix(NAMESPACE, rules.domain, 1) + "out"
         before = server_figures(client)
         with scored_pairs() as scored:
             for batch in batches(run.decode):

@@ -1,8 +1,9 @@
 """What the change stream carries in canonical form: one JSON object an event.
 
-A *record change* says what happened to one source record; a *verdict* is a steward's decision on a pair of them.
-The models are strict (a number is never taken for a text) and closed (a member that they do not know is an error:
-it is mostly a misspelt one). ``encode_event`` writes what the models read.
+A *record change* says what happened to one source record. Stewards send the rest: a *verdict* decides on a pair of
+records, an *override* sets values of one (and is ended by its *expiry*), an *erasure* forgets one for good. The models
+are strict (a number is never taken for a text) and closed (a member that they do not know is an error: it is mostly a
+misspelt one). ``encode_event`` writes what the models read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic_core import PydanticCustomError
 
 from mdm_stream.contracts.times import format_time_us, parse_time_us
-from mdm_stream.core.model import ChangeEvent, Value, VerdictEvent, split_ref
+from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, Value, VerdictEvent, split_ref
 
 EVENT_BYTES_MAX = 1_048_576
 """The record size that every Kinesis stream takes unasked; larger payloads belong in a store of their own."""
@@ -214,13 +215,49 @@ class VerdictChange(_Wire):
     steward: StewardName
 
 
+class OverrideChange(RecordChangeBase):
+    """A steward's values for attributes of one record, by the names of the rules; null takes an earlier one back.
+
+    They stand in the golden record in place of what would survive, while the record lives and until ``expires_at``.
+    """
+
+    op: Literal["override"]
+    attributes: Annotated[dict[AttributeName, AttributeValue], Field(min_length=1, max_length=ATTRIBUTES_MAX)]
+    expires_at: EventTime | None = None
+    steward: StewardName
+
+
+class OverrideExpiry(_Wire):
+    """The end of an override. ``version`` is that of what it ends; a newer override of an attribute stands."""
+
+    domain: Domain
+    source: SourceName
+    record_id: RecordId
+    op: Literal["override_expired"]
+    version: VersionToken
+    event_time: EventTime
+    attributes: Annotated[list[AttributeName], Field(min_length=1, max_length=ATTRIBUTES_MAX)]
+
+
+class Erasure(_Wire):
+    """Forget everything that was or will be sent about one record. It cannot be taken back."""
+
+    domain: Domain
+    source: SourceName
+    record_id: RecordId
+    op: Literal["erase"]
+    event_time: EventTime | None = None
+
+
 RecordChange = Annotated[RecordWrite | RecordDelete, Field(discriminator="op")]
-CanonicalChange = Annotated[RecordWrite | RecordDelete | VerdictChange, Field(discriminator="op")]
+StewardChange = Annotated[VerdictChange | OverrideChange | OverrideExpiry | Erasure, Field(discriminator="op")]
+Change = RecordWrite | RecordDelete | VerdictChange | OverrideChange | OverrideExpiry | Erasure
+CanonicalChange = Annotated[Change, Field(discriminator="op")]
 
-_CHANGE: TypeAdapter[RecordWrite | RecordDelete | VerdictChange] = TypeAdapter(CanonicalChange)
+_CHANGE: TypeAdapter[Change] = TypeAdapter(CanonicalChange)
 
 
-def validate_change(event: Mapping[str, object]) -> RecordWrite | RecordDelete | VerdictChange:
+def validate_change(event: Mapping[str, object]) -> Change:
     """Return the event as a model; pydantic's ``ValidationError`` lists everything that is wrong with it."""
     return _CHANGE.validate_python(event)
 
@@ -230,12 +267,27 @@ def encode_event(event: ChangeEvent) -> bytes:
 
     What it writes carries its version and time, so where the bytes are archived no longer matters.
     """
-    common = {"domain": event.domain, "version": event.version, "event_time": format_time_us(event.event_time_us)}
+    time = format_time_us(event.event_time_us)
     if isinstance(event, VerdictEvent):
         a, b = (dict(zip(("source", "record_id"), split_ref(ref), strict=True)) for ref in (event.a, event.b))
         pair = {"op": "verdict", "a": a, "b": b, "verdict": event.verdict, "steward": event.steward}
-        return orjson.dumps({**common, **pair})
-    record = {"source": event.source, "record_id": event.record_id, "op": event.op}
+        return orjson.dumps({"domain": event.domain, "version": event.version, "event_time": time, **pair})
+    source, record_id = split_ref(event.refs[0])
+    common: dict[str, object] = {"domain": event.domain, "source": source, "record_id": record_id, "event_time": time}
+    if isinstance(event, EraseEvent):
+        return orjson.dumps({**common, "op": "erase"})
+    common["version"] = event.version
+    if isinstance(event, OverrideEvent):
+        return orjson.dumps({**common, **_override_members(event)})
     if event.op == "delete":
-        return orjson.dumps({**common, **record})
-    return orjson.dumps({**common, **record, "attributes": dict(event.attributes)})
+        return orjson.dumps({**common, "op": "delete"})
+    return orjson.dumps({**common, "op": event.op, "attributes": dict(event.attributes)})
+
+
+def _override_members(event: OverrideEvent) -> dict[str, object]:
+    if event.expired:
+        return {"op": "override_expired", "attributes": list(event.attributes)}
+    members: dict[str, object] = {"op": "override", "attributes": dict(event.attributes), "steward": event.steward}
+    if event.expires_at_us is not None:
+        members["expires_at"] = format_time_us(event.expires_at_us)
+    return members

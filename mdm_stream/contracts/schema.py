@@ -6,13 +6,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from mdm_stream.contracts.change import RecordChange, VerdictChange
+from mdm_stream.contracts.change import RecordChange, StewardChange
 from mdm_stream.contracts.golden import FeedEnvelope
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CONTRACTS: dict[str, tuple[str, TypeAdapter[Any]]] = {
     "change": ("Change of a source record", TypeAdapter(RecordChange)),
-    "verdict": ("Steward's verdict on a pair of records", TypeAdapter(VerdictChange)),
+    "steward": ("Steward's verdict, override, expiry of one, or erasure", TypeAdapter(StewardChange)),
     "golden": ("Message of the golden feed", TypeAdapter(FeedEnvelope)),
 }
 

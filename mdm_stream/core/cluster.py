@@ -10,18 +10,23 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mdm_stream.core.edges import Edge
+from mdm_stream.core.edges import VERDICT_RULE, Edge, ordered
 from mdm_stream.core.partition import Partition
 
-RefusalReason = Literal["separated", "exclusive", "max_cluster_size"]
+RefusalReason = Literal["contradiction", "separated", "exclusive", "max_cluster_size"]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A link that was not followed, and why. Its two ends are in different clusters."""
+    """A link that was not followed, and why. Its two ends are in different clusters.
+
+    ``separated`` are the pairs under a SEPARATE verdict that it would have joined. A steward's LINK that meets one is a
+    ``contradiction``: LINK verdicts are followed first, so that these alone connect the two records of each such pair.
+    """
 
     edge: Edge
     reason: RefusalReason
+    separated: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,10 @@ def cluster(
             continue
         reason = _objection(left, right, max_cluster_size)
         if reason is not None:
-            refused.append(Refusal(edge, reason))
+            between = _between(left, right, separated) if reason == "separated" else ()
+            if between and edge.rule == VERDICT_RULE:
+                reason = "contradiction"
+            refused.append(Refusal(edge, reason, between))
             continue
         if len(left.members) < len(right.members):
             left, right = right, left
@@ -95,6 +103,13 @@ def connected(nodes: Iterable[str], links: Iterable[tuple[str, str]]) -> list[li
     for i, node in enumerate(ordered):
         components.setdefault(parts.root(i), []).append(node)
     return list(components.values())
+
+
+def _between(left: _Group, right: _Group, separated: Collection[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of ``separated`` that have one record in each group."""
+    a_side, b_side = set(left.members), set(right.members)
+    pairs = (ordered(*pair) for pair in separated)
+    return tuple(sorted({(a, b) for a, b in pairs if (a in a_side and b in b_side) or (a in b_side and b in a_side)}))
 
 
 def _objection(left: _Group, right: _Group, max_cluster_size: int) -> RefusalReason | None:

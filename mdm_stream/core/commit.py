@@ -100,6 +100,9 @@ class Commit:
     An open block is written whole (``put_blocks``, no members = none left): the plan knows all its members. A block
     that becomes suspended is handed over whole too (``suspend``); one that stays suspended only grows and shrinks. A
     key in ``resume`` was suspended and is now among ``put_blocks``.
+
+    ``put_expiries``: when (microseconds) the first override of a record ends. ``merges`` counts the golden records that
+    end in another one; it is information.
     """
 
     refs: tuple[str, ...] = ()
@@ -122,8 +125,11 @@ class Commit:
     drop_golden: list[str] = field(default_factory=list)
     put_edges: list[Edge] = field(default_factory=list)
     drop_edges: list[tuple[str, str]] = field(default_factory=list)
-    put_review: dict[tuple[str, str], tuple[Edge, str]] = field(default_factory=dict)
+    put_review: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
     drop_review: list[tuple[str, str]] = field(default_factory=list)
     enqueue: list[str] = field(default_factory=list)
     dequeue: list[str] = field(default_factory=list)
+    put_expiries: dict[str, int] = field(default_factory=dict)
+    drop_expiries: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    merges: int = 0

@@ -6,19 +6,31 @@ Folding commutes, associates and absorbs duplicates, so any order of delivery gi
 * a *patch* writes single columns; per column the greatest ``(version, digest)`` is kept, and only while it is
   greater than the base's;
 * a *verdict* is kept per other record, by the same order;
-* ``born_at_us`` is the least event time ever delivered for the key, stale events and deletes included.
+* an *override* is kept per attribute, by the same order; of one version, its expiry wins;
+* ``born_at_us`` is the least event time ever delivered for the key, stale events and deletes included;
+* an *erasure* absorbs everything: of an erased key nothing else is kept, whatever came or comes.
 
 A record is live if its newest whole-record write is an upsert, or if a patch is newer than that write: a patch
-asserts that the record exists.
+asserts that the record exists. A verdict or an override asserts nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from mdm_stream.core.canonical import digest_of
-from mdm_stream.core.model import RecordEvent, Value, Verdict, VerdictEvent, Version, version_order
+from mdm_stream.core.model import (
+    ChangeEvent,
+    OverrideEvent,
+    RecordEvent,
+    Value,
+    Verdict,
+    VerdictEvent,
+    Version,
+    version_order,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +66,34 @@ class HeldVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOverride:
+    """The newest override of one attribute. ``value`` is ``None`` if it was taken back or is ``expired``.
+
+    An expired one keeps its version and time alone, so that it is the same whether or not the override itself came.
+    """
+
+    version: Version
+    digest: str
+    event_time_us: int
+    value: Value
+    steward: str
+    expires_at_us: int | None
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordState:
-    """All that was delivered about one record key, folded. ``verdicts`` is keyed by the other record's reference."""
+    """All that was delivered about one record key, folded.
+
+    ``verdicts`` is keyed by the other record's reference, ``overrides`` by attribute. ``erased`` leaves nothing else.
+    """
 
     born_at_us: int | None = None
     base: Base | None = None
     patches: Mapping[str, Patch] = field(default_factory=dict)
     verdicts: Mapping[str, HeldVerdict] = field(default_factory=dict)
+    overrides: Mapping[str, HeldOverride] = field(default_factory=dict)
+    erased: bool = False
 
     @property
     def live(self) -> bool:
@@ -89,6 +122,25 @@ class RecordState:
 EMPTY = RecordState()
 """The state of a record key of which nothing was delivered."""
 
+ERASED = RecordState(erased=True)
+"""The state of an erased record key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """All that was delivered about one record key, folded before: it stands for its events in a rebuild."""
+
+    ref: str
+    state: RecordState
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The reference of the record, as events have it."""
+        return (self.ref,)
+
+
+Foldable = ChangeEvent | Delivered
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:
@@ -100,6 +152,93 @@ class Folded:
 
     state: RecordState
     collided: bool
+
+
+def fold(state: RecordState, event: Foldable, ref: str) -> Folded:
+    """Fold an event into the state of ``ref``, one of the event's references."""
+    if state.erased:
+        return Folded(state, collided=False)
+    if isinstance(event, Delivered):
+        joined = join_states(state, event.state)
+        return Folded(state if joined == state else joined, collided=False)
+    if isinstance(event, RecordEvent):
+        return fold_record(state, event)
+    if isinstance(event, VerdictEvent):
+        return fold_verdict(state, event, ref)
+    if isinstance(event, OverrideEvent):
+        return fold_override(state, event)
+    return Folded(ERASED, collided=False)
+
+
+def fold_override(state: RecordState, event: OverrideEvent) -> Folded:
+    """Fold an override, or the expiry of one, into the state of its record key (which is not erased)."""
+    overrides = dict(state.overrides)
+    changed = collided = False
+    for attribute, value in event.attributes.items():
+        new = _override(event, value)
+        held = overrides.get(attribute)
+        if held is not None:
+            both_set = not (held.expired or new.expired)
+            collided = collided or (both_set and held.version == new.version and held.digest != new.digest)
+            if _override_order(new) <= _override_order(held):
+                continue
+        overrides[attribute] = new
+        changed = True
+    return Folded(replace(state, overrides=overrides) if changed else state, collided)
+
+
+def _override(event: OverrideEvent, value: Value) -> HeldOverride:
+    if event.expired:
+        return HeldOverride(event.version, "", event.event_time_us, None, "", None, expired=True)
+    digest = digest_of([value, event.event_time_us, event.steward, event.expires_at_us])
+    return HeldOverride(
+        event.version, digest, event.event_time_us, value, event.steward, event.expires_at_us, expired=False
+    )
+
+
+def _override_order(override: HeldOverride) -> tuple[object, ...]:
+    # Expiries of one version differ in nothing but a time that a sender got wrong: the least wins, like a birth.
+    time_us = -override.event_time_us if override.expired else 0
+    return version_order(override.version), override.expired, time_us, override.digest
+
+
+def join_states(left: RecordState, right: RecordState) -> RecordState:
+    """Return the state of all that was folded into either: commutative, associative and idempotent.
+
+    ``fold`` of an event is the join with the state of that event alone.
+    """
+    if left.erased or right.erased:
+        return ERASED
+    bases = [base for base in (left.base, right.base) if base is not None]
+    base = max(bases, key=_write_order, default=None)
+    patches = _greatest(left.patches, right.patches, _write_order)
+    if base is not None:
+        patches = {c: patch for c, patch in patches.items() if _write_order(patch) > _write_order(base)}
+    births_us = [state.born_at_us for state in (left, right) if state.born_at_us is not None]
+    return RecordState(
+        born_at_us=min(births_us, default=None),
+        base=base,
+        patches=patches,
+        verdicts=_greatest(left.verdicts, right.verdicts, _write_order),
+        overrides=_greatest(left.overrides, right.overrides, _override_order),
+    )
+
+
+def _write_order(write: Base | Patch | HeldVerdict) -> tuple[object, ...]:
+    return version_order(write.version), write.digest
+
+
+_Held = TypeVar("_Held")
+
+
+def _greatest(
+    left: Mapping[str, _Held], right: Mapping[str, _Held], order: Callable[[_Held], tuple[object, ...]]
+) -> dict[str, _Held]:
+    joined = dict(left)
+    for name, held in right.items():
+        if name not in joined or order(held) > order(joined[name]):
+            joined[name] = held
+    return joined
 
 
 def fold_record(state: RecordState, event: RecordEvent) -> Folded:
@@ -165,9 +304,12 @@ def _fold_patch(state: RecordState, event: RecordEvent, digest: str) -> Folded:
 
 
 def state_to_wire(state: RecordState) -> list[object]:
-    """Return the JSON form of a state: equal states have equal canonical JSON."""
+    """Return the JSON form of a state: equal states have equal canonical JSON.
+
+    What few records have comes last, and is left out where there is none of it.
+    """
     base = state.base
-    return [
+    wire: list[object] = [
         state.born_at_us,
         None
         if base is None
@@ -175,11 +317,20 @@ def state_to_wire(state: RecordState) -> list[object]:
         {c: [p.version, p.digest, p.event_time_us, p.value] for c, p in state.patches.items()},
         {o: [v.version, v.digest, v.event_time_us, v.verdict, v.steward] for o, v in state.verdicts.items()},
     ]
+    if state.overrides or state.erased:
+        wire.append({
+            a: [h.version, h.digest, h.event_time_us, h.value, h.steward, h.expires_at_us, int(h.expired)]
+            for a, h in state.overrides.items()
+        })  # fmt: skip
+    if state.erased:
+        wire.append(1)
+    return wire
 
 
 def state_from_wire(wire: list) -> RecordState:  # type: ignore[type-arg]
     """Return the state of its JSON form (lists in it become tuples)."""
-    born, base, patches, verdicts = wire
+    born, base, patches, verdicts, *rest = wire
+    overrides = rest[0] if rest else {}
     return RecordState(
         born_at_us=born,
         base=None
@@ -187,6 +338,10 @@ def state_from_wire(wire: list) -> RecordState:  # type: ignore[type-arg]
         else Base(base[0], base[1], base[2], bool(base[3]), {c: _frozen(v) for c, v in base[4].items()}),
         patches={c: Patch(p[0], p[1], p[2], _frozen(p[3])) for c, p in patches.items()},
         verdicts={o: HeldVerdict(v[0], v[1], v[2], v[3], v[4]) for o, v in verdicts.items()},
+        overrides={
+            a: HeldOverride(h[0], h[1], h[2], _frozen(h[3]), h[4], h[5], bool(h[6])) for a, h in overrides.items()
+        },
+        erased=len(rest) > 1,
     )
 
 

@@ -127,11 +127,14 @@ def _described(origin: Origin, described: dict[Origin, dict[str, object]]) -> di
     return form
 
 
-def review_item(rules: Ruleset, edge: Edge, reason: str) -> dict[str, object]:
+def review_item(
+    rules: Ruleset, edge: Edge, reason: str, separated: Sequence[tuple[str, str]] = ()
+) -> dict[str, object]:
     """Return the JSON form of one item of the review queue.
 
-    ``reason`` is ``score`` (the confidence lies in the middle band) or why a link was refused. ``evidence`` names
-    the level of each comparison. No value of a record is in it.
+    ``reason`` is ``score`` (the confidence lies in the middle band) or why a link was refused; ``separated`` are the
+    SEPARATE verdicts that stand against a refused one. ``evidence`` names the level of each comparison. No value of a
+    record is in it.
     """
     comparisons = rules.match.comparisons
     return {
@@ -139,6 +142,7 @@ def review_item(rules: Ruleset, edge: Edge, reason: str) -> dict[str, object]:
         "a": key_of(edge.a),
         "b": key_of(edge.b),
         "reason": reason,
+        "separated": [[key_of(a), key_of(b)] for a, b in separated],
         "confidence": edge.confidence,
         "weight_bits": edge.weight,
         "rule": edge.rule or "score",

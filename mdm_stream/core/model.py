@@ -56,6 +56,11 @@ class RecordEvent:
         """The record's reference."""
         return make_ref(self.source, self.record_id)
 
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The references of the records whose states the event is folded into."""
+        return (self.ref,)
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictEvent:
@@ -74,8 +79,54 @@ class VerdictEvent:
         if self.a >= self.b:
             raise ValueError("a verdict names two different records, the smaller reference first")
 
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The references of the records whose states the event is folded into."""
+        return self.a, self.b
 
-ChangeEvent = RecordEvent | VerdictEvent
+
+@dataclass(frozen=True, slots=True)
+class OverrideEvent:
+    """A steward's values for single attributes of one record, by the attribute names of the rules.
+
+    They replace what would survive while the record is live; ``None`` takes an earlier override back. One that
+    ``expires_at_us`` is ended by an event of its own, ``expired``, of the same version: its attributes are all
+    ``None``. The steward's source is ``STEWARD_SOURCE``, whose versions order the overrides of an attribute.
+    """
+
+    domain: str
+    ref: str
+    version: Version
+    event_time_us: int
+    steward: str
+    attributes: Mapping[str, Value]
+    expires_at_us: int | None = None
+    expired: bool = False
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The references of the records whose states the event is folded into."""
+        return (self.ref,)
+
+
+@dataclass(frozen=True, slots=True)
+class EraseEvent:
+    """The erasure of one record key: all that was or will be delivered about it counts as never sent."""
+
+    domain: str
+    ref: str
+    event_time_us: int
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The references of the records whose states the event is folded into."""
+        return (self.ref,)
+
+
+ChangeEvent = RecordEvent | VerdictEvent | OverrideEvent | EraseEvent
+
+STEWARD_SOURCE = "steward"
+"""The source that provenance names for an overridden value; its record id is the reference of the record overridden."""
 
 
 @dataclass(frozen=True, slots=True)

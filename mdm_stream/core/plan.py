@@ -15,8 +15,9 @@ from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster import connected
 from mdm_stream.core.commit import ABSENT, BlockView, Change, Commit, HeldComponent, HeldGolden, Revision
 from mdm_stream.core.edges import Edge, ordered, verdict_edge, verdict_on
-from mdm_stream.core.golden import ResolvedComponent, golden_id_of, key_of, resolve_component
+from mdm_stream.core.golden import ResolvedComponent, golden_id_of, key_of, resolve_component, review_item
 from mdm_stream.core.model import split_ref
+from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.partition import Partition
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
@@ -180,7 +181,9 @@ def _plan_group(batch: Batch, revisions: list[Revision]) -> Commit:
 
     _write_components(held, resolved, commit, [r.ref for r in revisions if not r.after.live])
     _write_reviews(batch, held, resolved, commit, in_group, [edge for edge in edges if not edge.link])
+    _write_erasures(batch.rules, revisions, commit)
     _write_golden(batch, held, resolved, commit)
+    _write_expiries(revisions, commit)
     commit.dequeue = [revision.ref for revision in revisions]
     return commit
 
@@ -295,14 +298,14 @@ def _write_reviews(
         for edge in batch.reviews.get(ref, ()):
             if not in_group & set(edge.pair) and edge.a in cluster_of and edge.b in cluster_of:
                 standing[edge.pair] = edge
-    wanted: dict[tuple[str, str], tuple[Edge, str]] = {}
+    wanted: dict[tuple[str, str], dict[str, object]] = {}
     for pair, edge in standing.items():
         left, right = cluster_of.get(edge.a), cluster_of.get(edge.b)
         if left is None or left != right:
-            wanted[pair] = (edge, "score")
+            wanted[pair] = review_item(batch.rules, edge, "score")
     for component in resolved:
         for refusal in component.clustering.refused:
-            wanted[refusal.edge.pair] = (refusal.edge, refusal.reason)
+            wanted[refusal.edge.pair] = review_item(batch.rules, refusal.edge, refusal.reason, refusal.separated)
     known = {*old, *standing, *(pair for component in held.values() for pair in component.refused)}
     commit.put_review = wanted
     commit.drop_review = sorted(known - set(wanted))
@@ -341,6 +344,7 @@ def _write_golden(
         )
         commit.changes.append(Change(golden_id, content))
         commit.drop_golden.append(golden_id)
+        commit.merges += int(anchor is not None and anchor in crosswalk_after)
     for golden_id in sorted(after):
         golden = after[golden_id]
         known = before.get(golden_id)
@@ -348,3 +352,22 @@ def _write_golden(
             commit.put_golden[golden_id] = golden
             more = canonical_json({"op": "upsert", "removed": removed(known), "rules_version": rules.version})
             commit.changes.append(Change(golden_id, golden.content[:-1] + b"," + more[1:]))
+
+
+def _write_erasures(rules: Ruleset, revisions: Sequence[Revision], commit: Commit) -> None:
+    """Tell the feed which records were erased, before the changes that follow from it."""
+    for revision in revisions:
+        if revision.after.state.erased and revision.changed:
+            golden_id = golden_id_of(rules.domain, revision.ref)
+            content = {"op": "erase", "domain": rules.domain, "golden_id": golden_id, **key_of(revision.ref)}
+            commit.changes.append(Change(golden_id, canonical_json(content)))
+
+
+def _write_expiries(revisions: Sequence[Revision], commit: Commit) -> None:
+    for revision in revisions:
+        before = None if revision.before is None else next_expiry_us(revision.before.state)
+        after = next_expiry_us(revision.after.state)
+        if after is not None and after != before:
+            commit.put_expiries[revision.ref] = after
+        elif after is None and before is not None:
+            commit.drop_expiries.append(revision.ref)

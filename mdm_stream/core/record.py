@@ -11,6 +11,9 @@ from mdm_stream.core.model import MatchValues, Standardised, Version, split_ref,
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise import standardise_record
 
+_BY_ATTRIBUTE = ""
+"""No source can be called so: its columns are read as attributes by their names."""
+
 REVISION_LENGTH = 16
 """Hex digits of a revision. 64 bits: a revision is compared only with others of the same record."""
 
@@ -21,6 +24,8 @@ class Record:
 
     ``revision`` is a digest of the state, so it is the same wherever the same events were folded. ``values`` and
     ``match`` are aligned with the rule set's attributes and empty, like ``keys``, if the record is not live.
+    ``overrides`` are a steward's values by attribute, which survive in place of any record's but neither block nor
+    match.
     """
 
     ref: str
@@ -29,6 +34,7 @@ class Record:
     values: tuple[Standardised, ...]
     match: MatchValues
     keys: tuple[str, ...]
+    overrides: tuple[tuple[int, Standardised], ...] = ()
 
     @property
     def live(self) -> bool:
@@ -48,7 +54,20 @@ def build_record(rules: Ruleset, ref: str, state: RecordState) -> Record:
         return Record(ref, revision, state, (), (), ())
     values = standardise_record(rules, split_ref(ref)[0], state.columns())
     match = tuple(value.match for value in values)
-    return Record(ref, revision, state, values, match, blocking_keys(rules, match))
+    return Record(ref, revision, state, values, match, blocking_keys(rules, match), _overrides(rules, state))
+
+
+def _overrides(rules: Ruleset, state: RecordState) -> tuple[tuple[int, Standardised], ...]:
+    """Return the standing overrides, standardised as a record's values are; unusable ones are left out."""
+    standing = {name: held.value for name, held in state.overrides.items() if held.value is not None}
+    if not standing:
+        return ()
+    values = standardise_record(rules, _BY_ATTRIBUTE, standing)
+    return tuple(
+        (position, values[position])
+        for position, attribute in enumerate(rules.attributes)
+        if attribute.name in standing and values[position].value is not None
+    )
 
 
 def revision_of(state: RecordState) -> str:

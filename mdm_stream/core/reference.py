@@ -14,9 +14,9 @@ import orjson
 
 from mdm_stream.core.cluster import connected
 from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
-from mdm_stream.core.fold import EMPTY, RecordState, fold_record, fold_verdict
+from mdm_stream.core.fold import EMPTY, RecordState, fold
 from mdm_stream.core.golden import resolve_component, review_item
-from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.score import score_pair
@@ -42,11 +42,8 @@ def fold_events(events: Iterable[ChangeEvent]) -> dict[str, RecordState]:
     """Fold events to the state of each record key they name."""
     states: dict[str, RecordState] = {}
     for event in events:
-        if isinstance(event, RecordEvent):
-            states[event.ref] = fold_record(states.get(event.ref, EMPTY), event).state
-        else:
-            for ref in (event.a, event.b):
-                states[ref] = fold_verdict(states.get(ref, EMPTY), event, ref).state
+        for ref in event.refs:
+            states[ref] = fold(states.get(ref, EMPTY), event, ref).state
     return states
 
 
@@ -70,7 +67,7 @@ def resolve_states(rules: Ruleset, states: Mapping[str, RecordState]) -> Resolut
             golden[record.golden_id] = orjson.loads(record.content)
             crosswalk.update(dict.fromkeys(record.members, record.golden_id))
         for refusal in component.clustering.refused:
-            review[refusal.edge.pair] = review_item(rules, refusal.edge, refusal.reason)
+            review[refusal.edge.pair] = review_item(rules, refusal.edge, refusal.reason, refusal.separated)
     for edge in edges:
         if not edge.link and crosswalk[edge.a] != crosswalk[edge.b]:
             review[edge.pair] = review_item(rules, edge, "score")

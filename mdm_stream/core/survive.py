@@ -3,6 +3,8 @@
 Each rule covers one attribute or a group that survives together, from one record. Its strategies narrow the
 candidate records in order; what is still tied is decided by ``(source, record_id)``. Nothing here looks at a clock:
 ages are measured against the newest value in the cluster.
+
+A steward's override stands above the rules: it replaces what survived, attribute by attribute, also within a group.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from mdm_stream.core.model import Standardised, Version, split_ref
+from mdm_stream.core.model import STEWARD_SOURCE, Standardised, Version, make_ref, split_ref
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Ruleset, Strategy, SurvivorshipRule
 
 US_PER_DAY = 86_400_000_000
+OVERRIDE = "override"
+"""The strategy named in the provenance of a value that a steward has set."""
 UNION = "union"
 VALID_ONLY = "valid_only"
 TIE_BREAK = "record_key"
@@ -81,12 +85,39 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
     if len(ordered) == 1:
         for rule in rules.survivorship:
             _survive_alone(rules, rule, ordered[0], survivors)
-        return survivors
-    for rule in rules.survivorship:
-        candidates = _candidates(rule, ordered)
-        if candidates:
-            survivors.update(_apply(rules, rule, candidates))
+    else:
+        for rule in rules.survivorship:
+            candidates = _candidates(rule, ordered)
+            if candidates:
+                survivors.update(_apply(rules, rule, candidates))
+    if any(record.overrides for record in ordered):
+        survivors.update(_overridden(rules, ordered))
     return survivors
+
+
+def _overridden(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
+    """Return the overrides of a cluster: of one attribute the newest, ties by the key of the record overridden.
+
+    ``members`` are in the order of their keys.
+    """
+    unions = {i for rule in rules.survivorship for i in rule.attributes if UNION in [s.name for s in rule.strategies]}
+    newest: dict[int, tuple[int, Survivor]] = {}
+    for record in members:
+        for position, standardised in record.overrides:
+            held = record.state.overrides[rules.attributes[position].name]
+            if position in newest and newest[position][0] >= held.event_time_us:
+                continue
+            origin = Origin(make_ref(STEWARD_SOURCE, record.ref), held.version, held.event_time_us, OVERRIDE)
+            value = standardised.value or ()
+            if isinstance(value, str) and position not in unions:
+                survivor = Survivor(value, (origin,))
+            elif position in unions:
+                value = (value,) if isinstance(value, str) else value
+                survivor = Survivor(value, (origin,) * len(value))
+            else:
+                survivor = Survivor(value, (origin,))
+            newest[position] = (held.event_time_us, survivor)
+    return {rules.attributes[position].name: survivor for position, (_, survivor) in newest.items()}
 
 
 def _survive_alone(rules: Ruleset, rule: SurvivorshipRule, record: Record, survivors: dict[str, Survivor]) -> None:

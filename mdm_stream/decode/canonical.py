@@ -8,19 +8,31 @@ from typing import Any
 from pydantic import ValidationError
 
 from mdm_stream.contracts.change import (
+    Erasure,
+    OverrideChange,
+    OverrideExpiry,
     RecordDelete,
     RecordWrite,
     VerdictChange,
     validate_change,
 )
 from mdm_stream.contracts.times import parse_time_us
-from mdm_stream.core.model import ChangeEvent, RecordEvent, Value, VerdictEvent, Version, make_ref
+from mdm_stream.core.model import (
+    ChangeEvent,
+    EraseEvent,
+    OverrideEvent,
+    RecordEvent,
+    Value,
+    VerdictEvent,
+    Version,
+    make_ref,
+)
 from mdm_stream.core.ruleset import Source
-from mdm_stream.decode.reasons import rejection, rejection_of
+from mdm_stream.decode.reasons import rejection, rejection_of, shown_name
 from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import SourceCatalogue
 
-_VARIANTS = frozenset({"upsert", "patch", "delete", "verdict"})
+_VARIANTS = frozenset({"upsert", "patch", "delete", "verdict", "override", "override_expired", "erase"})
 _POSITIONS_ARE_TEXT = frozenset({"debezium", "dms"})
 
 
@@ -42,6 +54,11 @@ def decode_canonical(
     time_us = parse_time_us(change.event_time) if change.event_time is not None else received.arrival_time_us
     if isinstance(change, VerdictChange):
         return (_verdict(change, time_us, received, catalogue),)
+    if isinstance(change, Erasure):
+        catalogue.by_name(change.domain, change.source)
+        return (EraseEvent(change.domain, make_ref(change.source, change.record_id), time_us),)
+    if isinstance(change, OverrideChange | OverrideExpiry):
+        return (_override(change, time_us, received, catalogue),)
     return (_record(change, time_us, received, catalogue),)
 
 
@@ -84,3 +101,22 @@ def _verdict(change: VerdictChange, time_us: int, received: Received, catalogue:
         raise rejection("same_record", "b", "names the same record as a; a verdict is on two different records")
     version = received.position if change.version is None else change.version
     return VerdictEvent(change.domain, a, b, change.verdict, version, time_us, change.steward)
+
+
+def _override(
+    change: OverrideChange | OverrideExpiry, time_us: int, received: Received, catalogue: SourceCatalogue
+) -> OverrideEvent:
+    """Return an override or the end of one. One of an attribute that the rules lack is refused, not left behind."""
+    catalogue.by_name(change.domain, change.source)
+    ref = make_ref(change.source, change.record_id)
+    for name in change.attributes:
+        if not catalogue.has_attribute(change.domain, name):
+            raise rejection(
+                "unknown_attribute", f"attributes.{shown_name(name)}", "is no attribute of the domain's rules"
+            )
+    if isinstance(change, OverrideExpiry):
+        ended: dict[str, Value] = dict.fromkeys(change.attributes)
+        return OverrideEvent(change.domain, ref, change.version, time_us, "", ended, expired=True)
+    version = received.position if change.version is None else change.version
+    expires_at_us = None if change.expires_at is None else parse_time_us(change.expires_at)
+    return OverrideEvent(change.domain, ref, version, time_us, change.steward, change.attributes, expires_at_us)

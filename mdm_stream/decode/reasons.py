@@ -27,6 +27,7 @@ Code = Literal[
     "ambiguous_shape",  # an object with the marks of two formats
     "unknown_domain",  # no rule set for it
     "unknown_source",  # the domain's rules do not name it
+    "unknown_attribute",  # an override of what the domain's rules do not have
     "unknown_table",  # no source reads that table
     "missing",  # a member, column or key that must be there
     "unexpected",  # a member that the contract does not know
@@ -62,6 +63,7 @@ _BY_TYPE: dict[str, tuple[Code, str]] = {
     "string_too_long": ("too_long", "is longer than allowed"),
     "string_too_short": ("too_short", "must not be empty"),
     "too_long": ("too_many", "has more entries than allowed"),
+    "too_short": ("too_short", "must not be empty"),
     "literal_error": ("unknown_value", "is none of the values that are allowed here"),
     "less_than_equal": ("out_of_range", "must be an integer of 64 bits"),
     "greater_than_equal": ("out_of_range", "must be an integer of 64 bits"),
@@ -102,7 +104,7 @@ def _reason_of(detail: ErrorDetails, variants: frozenset[str]) -> Reason:
         place = place[1:]
     if kind in {"union_tag_not_found", "union_tag_invalid"}:
         code: Code = "missing" if kind == "union_tag_not_found" else "unknown_value"
-        return Reason(code, "op", "must be one of upsert, patch, delete, verdict")
+        return Reason(code, "op", "must be one of upsert, patch, delete, verdict, override, override_expired, erase")
     if place[:1] == ("version",):
         # The alternatives of a version are tried one by one, and each complains: one sentence says it better.
         own = kind.removeprefix(OWN_ERROR) if kind.startswith(OWN_ERROR) else _BY_TYPE.get(kind, _OTHERWISE)[0]

@@ -69,6 +69,10 @@ class SourceCatalogue:
             raise rejection("wrong_format", "source", "does not have the form of a source's name")
         return Route(domain, Source(source), self._attributes[domain])
 
+    def has_attribute(self, domain: str, name: str) -> bool:
+        """Return whether the rules of a domain have an attribute of that name."""
+        return name in self._attributes.get(domain, ())
+
     def by_table(self, kind: Format, names: Iterable[str]) -> Route:
         """Return the route of a table's rows; ``names`` are its names, the most precise one first."""
         if self._only_source is not None:

@@ -19,8 +19,7 @@ import numpy as np
 from mdm_stream.config import EngineSettings
 from mdm_stream.core.commit import ABSENT, BlockView, Revision
 from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_on
-from mdm_stream.core.fold import EMPTY, Folded, RecordState, fold_record, fold_verdict
-from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
 from mdm_stream.core.plan import (
     Batch,
     block_view,
@@ -46,7 +45,9 @@ class BatchReport:
 
     ``failed`` holds the positions (in the batch) of events that could not be committed for now; everything else is
     applied. ``absorbed`` events changed nothing (duplicates and stale ones); ``collisions`` met another event of the
-    same version. ``conflicts`` counts commits that had to be planned again; ``pairs`` the candidate pairs scored.
+    same version. ``conflicts`` counts commits that had to be planned again; ``pairs`` the candidate pairs scored;
+    ``merges`` the golden records that ended in another one. ``erased`` are those of the batch's records that stay
+    erased whatever is delivered.
     """
 
     events: int = 0
@@ -56,13 +57,16 @@ class BatchReport:
     conflicts: int = 0
     reevaluated: int = 0
     changes: int = 0
+    merges: int = 0
+    erased: set[str] = field(default_factory=set)
     failed: list[int] = field(default_factory=list)
     cause: str = ""
 
     def add(self, other: BatchReport) -> None:
         """Add another report's counts (not its failures) to this one."""
-        for name in ("events", "absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes"):
+        for name in ("events", "absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.erased |= other.erased
 
 
 class StaleReadError(TransientError):
@@ -92,7 +96,7 @@ class Engine:
         self._sleep = sleep
         self._jitter = jitter
 
-    def process(self, events: Sequence[ChangeEvent]) -> BatchReport:
+    def process(self, events: Sequence[Foldable]) -> BatchReport:
         """Apply a batch of events, and then a bounded number of queued re-evaluations.
 
         Idempotent, and independent of the order of ``events``. A fault that outlives its retries leaves the events
@@ -141,7 +145,7 @@ class Engine:
             report.reevaluated += len(queued)
         return len(queued)
 
-    def _apply(self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport) -> None:
+    def _apply(self, events: Sequence[Foldable], queued: Sequence[str], report: BatchReport) -> None:
         """Try the batch until every group is committed or its attempts are used up."""
         waiting = list(range(len(events)))
         first = True
@@ -163,14 +167,14 @@ class Engine:
                     break
                 continue
             first, faults, report.cause = False, 0, ""
-            waiting = [i for i in waiting if not open_refs.isdisjoint(_refs_of(events[i]))]
+            waiting = [i for i in waiting if not open_refs.isdisjoint(events[i].refs)]
             queued = [ref for ref in queued if ref in open_refs]
         if waiting or queued:
             report.failed += waiting
             report.cause = report.cause or "the records kept changing under this batch"
 
     def _attempt(
-        self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport, *, first: bool
+        self, events: Sequence[Foldable], queued: Sequence[str], report: BatchReport, *, first: bool
     ) -> set[str]:
         """Read, plan and commit once; return the references whose group met a conflict."""
         folded = BatchReport()
@@ -193,22 +197,24 @@ class Engine:
                 open_refs.update(commit.refs)
             else:
                 report.changes += len(commit.changes)
+                report.merges += commit.merges
         return open_refs
 
-    def _fold(self, events: Sequence[ChangeEvent], queued: Sequence[str], report: BatchReport) -> list[Revision]:
+    def _fold(self, events: Sequence[Foldable], queued: Sequence[str], report: BatchReport) -> list[Revision]:
         """Fold the events over the records as they are now; keep what changes and what waits for re-evaluation."""
-        refs = list(dict.fromkeys([ref for event in events for ref in _refs_of(event)] + list(queued)))
+        refs = list(dict.fromkeys([ref for event in events for ref in event.refs] + list(queued)))
         held = self._index.read_records(refs)
         states: dict[str, RecordState] = {}
         for event in events:
             effect = False
-            for ref in _refs_of(event):
+            for ref in event.refs:
                 state = states[ref] if ref in states else (held[ref].state if ref in held else EMPTY)
-                folded = _folded(state, event, ref)
+                folded = fold(state, event, ref)
                 states[ref] = folded.state
                 report.collisions += int(folded.collided)
                 effect = effect or folded.state is not state
             report.absorbed += int(not effect)
+        report.erased |= {ref for ref, state in states.items() if state.erased}
         revisions = []
         waiting = set(queued)
         for ref in refs:
@@ -298,14 +304,6 @@ class Engine:
         """Sleep with full jitter: a random time up to an exponentially growing, bounded ceiling."""
         ceiling_ms = min(self._settings.backoff_ms_max, self._settings.backoff_ms_base * 2 ** (attempt - 1))
         self._sleep(self._jitter() * ceiling_ms / 1000)
-
-
-def _refs_of(event: ChangeEvent) -> tuple[str, ...]:
-    return (event.ref,) if isinstance(event, RecordEvent) else (event.a, event.b)
-
-
-def _folded(state: RecordState, event: ChangeEvent, ref: str) -> Folded:
-    return fold_record(state, event) if isinstance(event, RecordEvent) else fold_verdict(state, event, ref)
 
 
 def _views(blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]]) -> dict[str, BlockView]:

@@ -28,13 +28,15 @@ _SEPARATOR = "\x1f"
 
 def encode_record(record: Record) -> bytes:
     """Return the stored form of a record."""
-    body = [state_to_wire(record.state), [_value_to_wire(value) for value in record.values], record.keys]
+    body: list[object] = [state_to_wire(record.state), [_value_to_wire(value) for value in record.values], record.keys]
+    if record.overrides:
+        body.append([[position, _value_to_wire(value)] for position, value in record.overrides])
     return record.revision.encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
 def decode_record(ref: str, stored: bytes) -> Record:
     """Return a record of its stored form."""
-    state, values, keys = orjson.loads(stored[REVISION_LENGTH:])
+    state, values, keys, *overrides = orjson.loads(stored[REVISION_LENGTH:])
     standardised = tuple(map(_value_from_wire, values))
     return Record(
         ref,
@@ -43,6 +45,7 @@ def decode_record(ref: str, stored: bytes) -> Record:
         standardised,
         tuple(value.match for value in standardised),
         tuple(keys),
+        tuple((position, _value_from_wire(value)) for held in overrides for position, value in held),
     )
 
 

@@ -1,13 +1,26 @@
 -- One atomic commit: check every expectation, then write everything, or write nothing.
--- KEYS[1]: the domain's meta key; every other key shares its hash tag, so all are in one slot.
+-- KEYS[1]: the epoch's meta key, KEYS[2]: the domain's root key; every other key shares their hash tag, so all are in one slot.
 -- ARGV[1]: MessagePack map, see RedisIndex._payload. Returns {} when applied, else the list of what had changed.
 local meta = KEYS[1]
 local prefix = string.sub(meta, 1, -5)
 local p = cmsgpack.unpack(ARGV[1])
 
-local held = redis.call('HMGET', meta, 'rules', 'epoch')
-if held[1] ~= p.rules or held[2] ~= p.epoch then
-  return redis.error_reply('MDMFENCED the index now belongs to another rule set or epoch')
+-- The fence: this epoch is written by this rule set, through the server process that has all its writes so far.
+local held = redis.call('HMGET', meta, 'rules', 'state', 'server')
+if not held[2] then
+  return redis.error_reply('MDMGONE the index is not there any more')
+end
+if held[1] ~= p.rules or held[2] ~= p.state then
+  return redis.error_reply('MDMFENCED another epoch or rule set has taken over the index')
+end
+if held[3] ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then
+  return redis.error_reply('MDMDOUBT another server process answers: its last writes may be missing')
+end
+if p.state == 'live' then
+  local reason = redis.call('HGET', KEYS[2], 'held')
+  if reason then
+    return redis.error_reply('MDMHELD writing to the domain is held: ' .. reason)
+  end
 end
 
 local conflicts = {}
@@ -94,7 +107,13 @@ each_run('HDEL', prefix .. 'review', p.drop_review)
 each_run('SREM', prefix .. 'pend', p.dequeue)
 each_run('SADD', prefix .. 'pend', p.enqueue)
 
-if #p.changes > 0 then
+for i = 1, #p.put_expiries, 2 do
+  redis.call('ZADD', prefix .. 'exp', p.put_expiries[i + 1], p.put_expiries[i])
+end
+each_run('ZREM', prefix .. 'exp', p.drop_expiries)
+
+-- What an epoch that is being built says is told when it goes live, and then only what differs from what was told before.
+if p.state == 'live' and #p.changes > 0 then
   local last = redis.call('HINCRBY', meta, 'sequence', #p.changes)
   local time = redis.call('TIME')
   local committed_at_us = time[1] .. string.format('%06d', time[2])

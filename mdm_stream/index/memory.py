@@ -10,11 +10,10 @@ import orjson
 
 from mdm_stream.core.commit import ABSENT, Commit, HeldComponent
 from mdm_stream.core.edges import Edge
-from mdm_stream.core.golden import review_item
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry
+from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
 
 
 class MemoryIndex:
@@ -39,6 +38,7 @@ class MemoryIndex:
         self._golden: dict[str, bytes] = {}
         self._review: dict[tuple[str, str], bytes] = {}
         self._pending: set[str] = set()
+        self._expiries: dict[str, int] = {}
         self._outbox: dict[int, OutboxEntry] = {}
 
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
@@ -73,6 +73,17 @@ class MemoryIndex:
         """Return up to ``limit`` references that wait for re-evaluation."""
         with self._lock:
             return sorted(self._pending)[:limit]
+
+    def position(self) -> Position:
+        """Return how far the index has come."""
+        with self._lock:
+            return Position(self.epoch, self._clock, self._sequence)
+
+    def due(self, now_us: int, limit: int) -> list[str]:
+        """Return up to ``limit`` records with an override whose time has come, the longest overdue first."""
+        with self._lock:
+            due = sorted((end_us, ref) for ref, end_us in self._expiries.items() if end_us <= now_us)
+        return [ref for _, ref in due[:limit]]
 
     def read(self, limit: int) -> list[OutboxEntry]:
         """Return the oldest outbox entries, in sequence order."""
@@ -155,10 +166,13 @@ class MemoryIndex:
         for golden_id in commit.drop_golden:
             self._golden.pop(golden_id, None)
         self._write_edges(commit)
-        for pair, (edge, reason) in commit.put_review.items():
-            self._review[pair] = orjson.dumps(review_item(self._rules, edge, reason))
+        for pair, item in commit.put_review.items():
+            self._review[pair] = orjson.dumps(item)
         for pair in commit.drop_review:
             self._review.pop(pair, None)
+        self._expiries.update(commit.put_expiries)
+        for ref in commit.drop_expiries:
+            self._expiries.pop(ref, None)
         self._pending.difference_update(commit.dequeue)
         self._pending.update(commit.enqueue)
         for change in commit.changes:

@@ -63,6 +63,15 @@ class OutboxEntry:
     committed_at_us: int
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """How far an index has come: in its ``epoch``, the last commit's stamp and the last change's sequence number."""
+
+    epoch: int
+    clock: int
+    sequence: int
+
+
 @dataclass(slots=True)
 class IndexCounters:
     """What an index has done since it was opened: information for metrics, never part of the state."""
@@ -98,9 +107,17 @@ class Index(Protocol):
         """Return up to ``limit`` references that wait for re-evaluation, without taking them off the queue."""
         ...
 
+    def due(self, now_us: int, limit: int) -> list[str]:
+        """Return up to ``limit`` records with an override whose time has come, the longest overdue first."""
+        ...
+
 
 class Outbox(Protocol):
     """Golden changes that were committed and not yet acknowledged, under gap-free sequence numbers."""
+
+    def position(self) -> Position:
+        """Return how far the index has come. ``TransientError`` if it may not be written any more."""
+        ...
 
     def read(self, limit: int) -> list[OutboxEntry]:
         """Return the oldest entries, in sequence order."""

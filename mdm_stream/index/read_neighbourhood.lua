@@ -21,9 +21,9 @@ for i, ref in ipairs(refs) do
   local id = redis.call('HGET', prefix .. 'of', ref)
   ids[i] = id
   add_edges(ref)
-  if id and not seen_component[id] then
+  local stored = id and not seen_component[id] and redis.call('HGET', prefix .. 'comp', id)
+  if stored then
     seen_component[id] = true
-    local stored = redis.call('HGET', prefix .. 'comp', id)
     components[#components + 1] = id
     components[#components + 1] = stored
     for _, member in ipairs(cmsgpack.unpack(string.sub(stored, 17))[1]) do

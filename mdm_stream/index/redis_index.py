@@ -1,12 +1,13 @@
 """The index on Redis (7.0 or later, Valkey, ElastiCache; one node or Cluster).
 
 Every key of one domain starts with ``mdm:{NAMESPACE:DOMAIN}:``; the braces are a hash tag, so one domain lives in one
-slot and a script may touch any of its keys.
+slot and a script may touch any of its keys. ``root`` says which epoch is live (see :mod:`mdm_stream.index.epochs`); the
+keys of an epoch have its number before their names:
 
 =========  ======  ====================================================================
 key        type    holds
 =========  ======  ====================================================================
-``meta``   hash    ``rules`` (digest), ``epoch``, ``clock`` (stamps), ``sequence``
+``meta``   hash    ``rules`` (digest), ``state``, ``server``, ``clock`` (stamps), ``sequence``
 ``rec``    hash    reference -> revision and record (tombstones too)
 ``block``  hash    blocking key -> stamp and members with revisions; a suspended key: ``suspended``
 ``b:KEY``  hash    reference -> revision of the members of a suspended key
@@ -17,6 +18,7 @@ key        type    holds
 ``gold``   hash    golden id -> golden record (JSON)
 ``review`` hash    pair -> review item (JSON)
 ``pend``   set     references that wait for re-evaluation
+``exp``    zset    reference -> when its first override ends, in microseconds
 ``out``    stream  the outbox: ``EPOCH-SEQUENCE`` -> golden change (JSON)
 =========  ======  ====================================================================
 """
@@ -24,30 +26,16 @@ key        type    holds
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib.resources import files
 from typing import Any
 
 import msgpack
 import orjson
 import redis
-from redis.exceptions import (
-    BusyLoadingError,
-    ClusterError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisClusterException,
-    RedisError,
-    TryAgainError,
-)
 
 from mdm_stream.core.commit import Commit
-from mdm_stream.core.golden import review_item
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.codec import (
     STAMP_LENGTH,
     decode_block,
@@ -61,46 +49,23 @@ from mdm_stream.index.codec import (
     encode_pair,
     encode_record,
 )
-from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry
-
-FIRST_EPOCH = 1
-_TRANSIENT = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    BusyLoadingError,
-    ClusterError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisClusterException,
-    TryAgainError,
-)
-
-
-def key_prefix(namespace: str, domain: str) -> str:
-    """Return what every key of a domain starts with. The braces are Redis Cluster's hash tag."""
-    return f"mdm:{{{namespace}:{domain}}}:"
-
-
-def drop_namespace(client: redis.Redis, namespace: str) -> None:
-    """Delete every key of a namespace. For tests and replays: nothing else may be writing to it."""
-    with _translated():
-        pattern = f"mdm:{{{namespace}:*"
-        batch: list[bytes] = []
-        for key in client.scan_iter(pattern, count=1000):
-            batch.append(key)
-            if len(batch) >= 1000:
-                client.unlink(*batch)
-                batch.clear()
-        if batch:
-            client.unlink(*batch)
+from mdm_stream.index.epochs import Epochs, WitnessSource, epoch_prefix
+from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
+from mdm_stream.index.scripts import EpochChangedError, Scripts, translated
 
 
 class RedisIndex:
     """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain on Redis.
 
-    ``client`` (of one node, or a ``RedisCluster``) must answer bytes (``decode_responses=False``). Opening an index
-    claims it for the rule set's digest; an index that holds another rule set's state is refused with
-    ``TerminalError``. With ``create=False`` nothing is claimed: where there is no index yet, that is refused too.
+    ``client`` (of one node, or a ``RedisCluster``) must answer bytes (``decode_responses=False``). Where a domain has
+    no epoch yet, opening makes the first one; an epoch of another rule set's is refused with ``TerminalError``. With
+    ``create=False`` nothing is made: where there is none, that is refused too.
+
+    ``witness`` tells how far an epoch is known to have come. Where it is given, an index that is gone, or that comes
+    back from a restart or failover without everything that was witnessed, is refused with ``IndexInDoubtError`` until
+    it has been rebuilt. Without it the server is trusted. Every commit is fenced, so this is noticed in the middle of
+    work too; the index then opens itself again with the next call. ``building`` opens an epoch that is not live yet,
+    to fill it.
     """
 
     def __init__(
@@ -110,40 +75,47 @@ class RedisIndex:
         namespace: str = "main",
         *,
         create: bool = True,
+        witness: WitnessSource | None = None,
+        building: int | None = None,
     ) -> None:
         self.counters = IndexCounters()
         self._client = client
         self._rules = rules
-        self._prefix = key_prefix(namespace, rules.domain)
-        self._meta = self._prefix + "meta"
-        self._shas: dict[str, str] = {}
-        self._epoch = self._claim(create=create)
+        self._namespace = namespace
+        self._scripts = Scripts(client)
+        self._epochs = Epochs(client, rules, namespace)
+        self._create = create
+        self._witness = witness
+        self._state = "live" if building is None else "building"
+        self._epoch = building or 0
+        self._open()
 
-    def _claim(self, *, create: bool) -> int:
-        with _translated():
-            pipe = self._client.pipeline(transaction=True)
-            if create:
-                pipe.hsetnx(self._meta, "rules", self._rules.digest)
-                pipe.hsetnx(self._meta, "epoch", FIRST_EPOCH)
-            pipe.hmget(self._meta, "rules", "epoch")
-            digest, epoch = pipe.execute()[-1]
-        self.counters.round_trips += 1
-        if digest is None:
-            raise TerminalError(
-                f"there is no index of domain {self._rules.domain!r} here; "
-                "check the address and the namespace, or send it a first event"
-            )
-        if digest.decode() != self._rules.digest:
-            raise TerminalError(
-                f"the index of domain {self._rules.domain!r} was built with another rule set; "
-                "use that rule set, or start an empty index and replay the events into it"
-            )
-        return int(epoch)
+    def _open(self) -> None:
+        """Find the live epoch."""
+        if self._state == "live":
+            self.counters.round_trips += 1
+            self._epoch = self._epochs.open(create=self._create, witness=self._witness)
+        self._prefix = epoch_prefix(self._namespace, self._rules.domain, self._epoch)
+        self._meta = self._prefix + "meta"
+        self._is_open = True
 
     @property
     def epoch(self) -> int:
-        """The epoch that this index writes."""
+        """The epoch that this index reads and writes."""
         return self._epoch
+
+    @property
+    def epochs(self) -> Epochs:
+        """The life of the domain's epochs."""
+        return self._epochs
+
+    def position(self) -> Position:
+        """Return how far the epoch has come. One round trip.
+
+        ``EpochChangedError`` if it may not be written any more: what was committed to it may have to be done again.
+        """
+        clock, sequence = self._script("position", self._rules.digest, self._state)
+        return Position(self._epoch, clock, sequence)
 
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
         """Return the records of ``refs`` that are known (tombstones included). One round trip."""
@@ -183,28 +155,36 @@ class RedisIndex:
 
         A cluster client sends them one by one. A fault may leave some applied: their events are then absorbed.
         """
+        if not self._is_open:
+            raise EpochChangedError("what this commit rests on was read from an epoch that is not live any more")
         payloads = [msgpack.packb(self._payload(commit), use_bin_type=False) for commit in commits]
         self.counters.bytes_written += sum(map(len, payloads))
 
         def send() -> list[Any]:
+            sha, keys = self._scripts.sha("commit"), (self._meta, self._epochs.root)
             if isinstance(self._client, redis.RedisCluster):  # whose pipelines take no scripts
-                return [self._client.evalsha(self._sha("commit"), 1, self._meta, payload) for payload in payloads]
+                return [self._client.evalsha(sha, 2, *keys, payload) for payload in payloads]
             pipe = self._client.pipeline(transaction=False)
             for payload in payloads:
-                pipe.evalsha(self._sha("commit"), 1, self._meta, payload)
+                pipe.evalsha(sha, 2, *keys, payload)
             results: list[Any] = pipe.execute(raise_on_error=False)
             for result in results:
                 if isinstance(result, Exception):
                     raise result
             return results
 
-        reply = self._call(self._with_scripts(send))
+        reply = self._call(send)
         return [CommitOutcome(tuple(sorted({item.decode() for item in result}))) for result in reply]
 
     def pending(self, limit: int) -> list[str]:
         """Return up to ``limit`` references that wait for re-evaluation. One round trip."""
         members = self._call(lambda: self._client.srandmember(self._prefix + "pend", limit))
         return sorted(item.decode() for item in members)
+
+    def due(self, now_us: int, limit: int) -> list[str]:
+        """Return up to ``limit`` records with an override whose time has come, the longest overdue first."""
+        found = self._call(lambda: self._client.zrangebyscore(self._prefix + "exp", "-inf", now_us, 0, limit))
+        return [item.decode() for item in found]
 
     def read(self, limit: int) -> list[OutboxEntry]:
         """Return the oldest outbox entries, in sequence order. One round trip."""
@@ -223,7 +203,7 @@ class RedisIndex:
 
     def snapshot(self) -> Resolution:
         """Return the whole state of the domain, read by scans: exact only while nobody writes."""
-        with _translated():
+        with translated():
             crosswalk = {
                 ref.decode(): g.decode() for ref, g in self._client.hscan_iter(self._prefix + "xw", count=1000)
             }
@@ -242,7 +222,7 @@ class RedisIndex:
 
         A scan of the whole domain, many round trips: for people's rare questions, never for a service.
         """
-        with _translated():
+        with translated():
             for ref, _ in self._client.hscan_iter(self._prefix + "rec", count=1000):
                 yield ref.decode()
 
@@ -264,6 +244,7 @@ class RedisIndex:
         return {
             "rules": self._rules.digest,
             "epoch": str(self._epoch),
+            "state": self._state,
             "max_block_size": self._rules.max_block_size,
             "expect_records": _flat(commit.expect_records),
             "expect_components": _flat(commit.expect_components),
@@ -289,55 +270,27 @@ class RedisIndex:
                 x for e in commit.put_edges for a, b in ((e.a, e.b), (e.b, e.a)) for x in (a, b, encode_edge(e))
             ],
             "drop_edges": [x for a, b in commit.drop_edges for x in (a, b, b, a)],
-            "put_review": [
-                x
-                for pair, (edge, reason) in commit.put_review.items()
-                for x in (encode_pair(*pair), dumps(review_item(self._rules, edge, reason)))
-            ],
+            "put_review": [x for pair, item in commit.put_review.items() for x in (encode_pair(*pair), dumps(item))],
             "drop_review": [encode_pair(*pair) for pair in commit.drop_review],
             "enqueue": commit.enqueue,
             "dequeue": commit.dequeue,
+            "put_expiries": _flat(commit.put_expiries),
+            "drop_expiries": commit.drop_expiries,
             "changes": [change.content for change in commit.changes],
         }
 
-    def _sha(self, name: str) -> str:
-        """Return a script's SHA-1, loading it into the server on first use."""
-        if name not in self._shas:
-            text = files("mdm_stream.index").joinpath(f"{name}.lua").read_text(encoding="utf-8")
-            sha: str | bytes = self._client.script_load(text)
-            self._shas[name] = sha.decode() if isinstance(sha, bytes) else sha
-        return self._shas[name]
-
-    def _script(self, name: str, *arguments: object) -> Any:
-        return self._call(self._with_scripts(lambda: self._client.evalsha(self._sha(name), 1, self._meta, *arguments)))
-
-    def _with_scripts(self, send: Callable[[], Any]) -> Callable[[], Any]:
-        """Load the scripts and send again if the server does not know them (it was restarted)."""
-
-        def attempt() -> Any:
-            try:
-                return send()
-            except NoScriptError:
-                self._shas.clear()
-                return send()
-
-        return attempt
+    def _script(self, name: str, *arguments: Any) -> Any:
+        return self._call(lambda: self._client.evalsha(self._scripts.sha(name), 1, self._meta, *arguments))
 
     def _call(self, send: Callable[[], Any]) -> Any:
+        if not self._is_open:
+            self._open()
         self.counters.round_trips += 1
-        with _translated():
-            return send()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Translate Redis faults: what may pass is transient, what cannot is terminal."""
-    try:
-        yield
-    except _TRANSIENT as error:
-        raise TransientError(f"Redis did not take the call ({type(error).__name__}): {error}") from error
-    except RedisError as error:
-        raise TerminalError(f"Redis refused the call ({type(error).__name__}): {error}") from error
+        try:
+            return self._scripts.attempt(send)
+        except EpochChangedError:
+            self._is_open = False  # and nothing is assumed: whoever called starts afresh, on what is live then
+            raise
 
 
 def _block(item: Any) -> Block:

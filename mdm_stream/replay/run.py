@@ -21,7 +21,8 @@ from mdm_stream.decode import claimed_identity
 from mdm_stream.engine.batch import BatchReport
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.feed.envelope import change_message
-from mdm_stream.index.redis_index import RedisIndex, drop_namespace
+from mdm_stream.index.epochs import drop_namespace
+from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.quarantine import quarantine_id_of
 from mdm_stream.replay.delivery import Rejected, lane_of
 from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats

@@ -26,7 +26,7 @@ from end_state import (
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
-from mdm_stream.index.redis_index import key_prefix
+from mdm_stream.index.epochs import epoch_prefix
 from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.population import DEMO_RULES, WireEvent, generate
@@ -106,7 +106,7 @@ def _stream_while_killing(stack: LocalStack, deliveries: list[WireEvent], random
 
 def _commits_and_outbox(index: redis.Redis) -> tuple[int, int]:
     """How often the index was written, ever, and how many changes wait to be published, at one moment."""
-    prefix = key_prefix("main", "person")
+    prefix = epoch_prefix("main", "person", 1)
     commits, waiting = index.pipeline().hget(prefix + "meta", "clock").xlen(prefix + "out").execute()
     return int(commits or 0), waiting
 

@@ -115,7 +115,7 @@ def require_whole(index: WatchedIndex, rules: Ruleset) -> None:
             assert crosswalk.keys().isdisjoint(record.members), "a record of two golden records"
             crosswalk |= dict.fromkeys(record.members, record.golden_id)
         for refusal in resolved.clustering.refused:
-            review[refusal.edge.pair] = orjson.dumps(review_item(rules, refusal.edge, refusal.reason))
+            review[refusal.edge.pair] = orjson.dumps(review_item(rules, refusal.edge, refusal.reason, refusal.separated))
     for edges in index._edges.values():
         for edge in edges.values():
             if crosswalk[edge.a] != crosswalk[edge.b]:

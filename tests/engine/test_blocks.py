@@ -113,4 +113,4 @@ def test_workers_that_cross_the_limit_against_each_other(redis_url, seed):
         assert golden_of_feed(index.read(1_000_000)) == (expected.golden, expected.crosswalk)
         records = index.read_records([f"crm/{n}" for n in range(2 * LIMIT)]).values()
         holders = [record for record in records if "e:shared@x.org" in record.keys]
-        assert client.exists("mdm:{main:person}:b:e:shared@x.org") == int(len(holders) > LIMIT)
+        assert client.exists("mdm:{main:person}:1:b:e:shared@x.org") == int(len(holders) > LIMIT)

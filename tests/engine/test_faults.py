@@ -19,7 +19,7 @@ from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.redis_index import RedisIndex
 
 REFS = [f"{source}/{i}" for source in ("crm", "erp", "web") for i in range(5)]
-LEFT_AFTER_DELETION = {b"mdm:{main:person}:meta", b"mdm:{main:person}:rec", b"mdm:{main:person}:out"}
+LEFT_AFTER_DELETION = {f"mdm:{{main:person}}:{name}".encode() for name in ("root", "1:meta", "1:rec", "1:out")}
 
 
 class FaultyClient:
@@ -113,7 +113,7 @@ def test_faults_and_kills_at_every_call_to_redis_lose_nothing(redis_client, seed
     expected = resolve(rules, events)
     assert whole.snapshot() == expected
     assert client.faults > 0
-    assert len(feed.messages) == int(redis_client.hget("mdm:{main:person}:meta", "sequence") or 0)
+    assert len(feed.messages) == int(redis_client.hget("mdm:{main:person}:1:meta", "sequence") or 0)
     assert feed.messages.keys() == {f"person/1/{n}" for n in range(1, len(feed.messages) + 1)}
 
 
@@ -134,8 +134,8 @@ def test_deleting_everything_leaves_tombstones_alone(redis_client, seed):
     index.acknowledge(index.read(1_000_000))
     assert (golden, crosswalk) == ({}, {})
     assert set(redis_client.keys()) == LEFT_AFTER_DELETION
-    assert redis_client.xlen("mdm:{main:person}:out") == 0
-    assert set(redis_client.hkeys("mdm:{main:person}:rec")) == {ref.encode() for ref in REFS}
+    assert redis_client.xlen("mdm:{main:person}:1:out") == 0
+    assert set(redis_client.hkeys("mdm:{main:person}:1:rec")) == {ref.encode() for ref in REFS}
 
 
 class Failing(MemoryIndex):

@@ -15,7 +15,7 @@ from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.plan import Change, Commit, HeldComponent, HeldGolden
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.score import PairScore
-from mdm_stream.errors import TerminalError
+from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.port import Block, CommitOutcome, Neighbourhood
 from mdm_stream.index.redis_index import RedisIndex
@@ -105,7 +105,7 @@ def test_a_commit_that_conflicts_writes_nothing_at_all(index):
         crosswalk={"crm/2": "g1"},
         put_golden={"g1": Golden("g1", ("crm/2",), b"{}", "d1")},
         put_edges=[review("crm/1", "crm/2")],
-        put_review={("crm/1", "crm/2"): (review("crm/1", "crm/2"), "score")},
+        put_review={("crm/1", "crm/2"): {"reason": "score"}},
         enqueue=["crm/2"],
         changes=[Change("g1", b"{}")],
     )
@@ -196,7 +196,7 @@ def test_results_are_put_and_dropped(index):
     """Crosswalk, golden records and review items are what the last commit said; dropping what is absent is harmless."""
     edge = review("crm/1", "crm/2")
     golden = Golden("g1", ("crm/1",), b'{"golden_id":"g1"}', "d1")
-    commit(index, crosswalk={"crm/1": "g1"}, put_golden={"g1": golden}, put_review={edge.pair: (edge, "score")})
+    commit(index, crosswalk={"crm/1": "g1"}, put_golden={"g1": golden}, put_review={edge.pair: {"reason": "score"}})
     state = index.snapshot()
     assert (state.crosswalk, state.golden) == ({"crm/1": "g1"}, {"g1": {"golden_id": "g1"}})
     assert [item["reason"] for item in state.review.values()] == ["score"]
@@ -286,7 +286,7 @@ def test_one_slot_holds_all_that_a_script_touches(redis_client):
     index = RedisIndex(redis_client, RULES, "a b-{c}")
     edge = review("crm/1", "crm/{2}")
     commit(index, put_records=[record("crm/{2}")], suspend={"k:{x}": {"crm/{2}": "r"}}, put_edges=[edge])
-    commit(index, enqueue=["crm/1"], changes=[Change("g", b"1")], put_review={edge.pair: (edge, "score")})
+    commit(index, enqueue=["crm/1"], changes=[Change("g", b"1")], put_review={edge.pair: {"reason": "score"}})
     assert len({key_slot(key) for key in redis_client.scan_iter()}) == 1
 
 
@@ -296,9 +296,11 @@ def test_an_index_of_other_rules_is_refused(redis_client):
     commit(index, put_records=[record("crm/1")])
     with pytest.raises(TerminalError, match="another rule set"):
         RedisIndex(redis_client, small_rules(max_block_size=9))
-    redis_client.hset("mdm:{main:person}:meta", "rules", "other")
-    with pytest.raises(TerminalError, match="MDMFENCED"):
+    redis_client.hset("mdm:{main:person}:1:meta", "rules", "other")
+    with pytest.raises(TransientError, match="another epoch or rule set"):
         commit(index, put_records=[record("crm/2")])
+    with pytest.raises(TerminalError, match="another rule set"):
+        index.read_records(["crm/1"])
     with pytest.raises(TerminalError, match="no index"):
         RedisIndex(redis_client, RULES, "elsewhere", create=False)
 

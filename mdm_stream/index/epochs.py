@@ -1,0 +1,172 @@
+"""The epochs of a domain: one is live, another may be being built, and the switch from one to the other is one step.
+
+An epoch is a whole state of the domain with a golden feed of its own numbering. A new one is made when the state must
+be computed afresh: the old one was lost, is not to be trusted, or rests on other rules. ``root`` is a hash:
+
+=========  ==========================================================================================
+field      holds
+=========  ==========================================================================================
+``live``   the epoch that is read and written
+``last``   the greatest epoch ever begun here
+``held``   why writing to the domain is held back (absent: it is not)
+=========  ==========================================================================================
+
+**What is trusted.** An epoch names the server process (Redis' ``run_id``) through which all its writes went, and every
+commit compares. Another process means a restart or a failover, which may have lost the last writes. It is taken over
+only if the epoch's clock has come at least as far as was *witnessed*, outside of Redis, for every batch that counts as
+done. A replica and an append-only file both lose only an end of the writes, each commit wholly, so this is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import redis
+
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.index.port import Position
+from mdm_stream.index.scripts import Scripts, translated
+
+WitnessSource = Callable[[], Position | None]
+"""Returns the greatest position that was ever witnessed of a domain (``None``: nothing was)."""
+
+_NAMES_PER_CALL = 1000
+_DOUBTFUL = ("absent", "doubt")
+
+
+class IndexInDoubtError(TransientError):
+    """The index is gone, or lacks what was already done: it must be rebuilt from the archive, and until then nothing is
+    written to it.
+    """
+
+
+def domain_prefix(namespace: str, domain: str) -> str:
+    """Return what every key of a domain starts with. The braces are Redis Cluster's hash tag."""
+    return f"mdm:{{{namespace}:{domain}}}:"
+
+
+def epoch_prefix(namespace: str, domain: str, epoch: int) -> str:
+    """Return what every key of one epoch of a domain starts with."""
+    return f"{domain_prefix(namespace, domain)}{epoch}:"
+
+
+def drop_namespace(client: redis.Redis, namespace: str) -> None:
+    """Delete every key of a namespace. For tests and replays: nothing else may be writing to it."""
+    with translated():
+        _unlink(client, client.scan_iter(f"mdm:{{{namespace}:*", count=_NAMES_PER_CALL))
+
+
+def hold(client: redis.Redis, namespace: str, domain: str, reason: str) -> None:
+    """Hold back every write to a domain until ``release``: its consumers fail their batches, which come again."""
+    with translated():
+        client.hset(domain_prefix(namespace, domain) + "root", "held", reason)
+
+
+def release(client: redis.Redis, namespace: str, domain: str) -> bool:
+    """Let writing to a domain go on; return whether it was held."""
+    with translated():
+        return bool(client.hdel(domain_prefix(namespace, domain) + "root", "held"))
+
+
+class Epochs:
+    """The life of one domain's epochs under one rule set."""
+
+    def __init__(self, client: redis.Redis | redis.RedisCluster, rules: Ruleset, namespace: str) -> None:
+        self._client = client
+        self._rules = rules
+        self._namespace = namespace
+        self._scripts = Scripts(client)
+        self.root = domain_prefix(namespace, rules.domain) + "root"
+
+    def open(self, *, create: bool, witness: WitnessSource | None) -> int:
+        """Return the live epoch; see ``RedisIndex`` for ``create``, ``witness`` and what is raised."""
+        trusting = create and witness is None
+        status, epoch, clock = self._find(write=trusting, witnessed=None)
+        if create and witness is not None and status in _DOUBTFUL:
+            witnessed = witness()
+            status, epoch, clock = self._find(write=True, witnessed=witnessed)
+            if status in _DOUBTFUL:
+                raise IndexInDoubtError(self._doubt(status, epoch, clock, witnessed))
+        domain = self._rules.domain
+        if status == "absent":
+            raise TerminalError(
+                f"there is no index of domain {domain!r} here; "
+                "check the address and the namespace, or send it a first event"
+            )
+        if status == "rules":
+            raise TerminalError(
+                f"the index of domain {domain!r} was built with another rule set; "
+                "use that rule set, or make a new epoch with these rules: mdm-stream rebuild"
+            )
+        return epoch
+
+    def begin(self, above: int = 0) -> int:
+        """Make a new epoch, which is being built, above ``above`` and every epoch known here; return it."""
+        return int(self._scripts.run("switch", [self.root], "begin", above, self._rules.digest))
+
+    def fence(self) -> int:
+        """Let nobody write to the live epoch any more; return it, 0 if there is none. Idempotent."""
+        return int(self._scripts.run("switch", [self.root], "fence", 0))
+
+    def unfence(self, epoch: int) -> bool:
+        """Let a fenced epoch be written again, unless another one has taken its place; return whether it is."""
+        return bool(self._scripts.run("switch", [self.root], "unfence", epoch))
+
+    def go_live(self, epoch: int) -> bool:
+        """Put an epoch that was being built in the place of the live one, in one step.
+
+        ``False`` if a newer one was begun meanwhile.
+        """
+        return bool(self._scripts.run("switch", [self.root], "live", epoch))
+
+    def live(self) -> int:
+        """Return the live epoch, 0 if there is none."""
+        with translated():
+            return int(self._client.hget(self.root, "live") or 0)
+
+    def drop_others(self, keep: Iterable[int]) -> None:
+        """Delete the keys of every epoch but some. Nobody may be writing to one that is not kept."""
+        prefixes = tuple(epoch_prefix(self._namespace, self._rules.domain, epoch).encode() for epoch in keep)
+        base = domain_prefix(self._namespace, self._rules.domain)
+        pattern = _escaped(base) + "*"
+        with translated():
+            names = (
+                name
+                for name in self._client.scan_iter(pattern, count=_NAMES_PER_CALL)
+                if name != self.root.encode() and not name.startswith(prefixes)
+            )
+            _unlink(self._client, names)
+
+    def _find(self, *, write: bool, witnessed: Position | None) -> tuple[str, int, int]:
+        """Run the script that finds the live epoch. With ``write`` it may make one, or take one over, if nothing that
+        was witnessed speaks against it. Whoever only reads may read an epoch in doubt.
+        """
+        epoch, clock = (0, 0) if witnessed is None else (witnessed.epoch, witnessed.clock)
+        arguments = (self._rules.digest, int(write), int(write), epoch, clock)
+        status, found, reached = self._scripts.run("open", [self.root], *arguments)
+        return status.decode(), int(found), int(reached)
+
+    def _doubt(self, status: str, epoch: int, clock: int, witnessed: Position | None) -> str:
+        known = "nothing" if witnessed is None else f"epoch {witnessed.epoch}, commit {witnessed.clock:,}"
+        found = "it is gone" if status == "absent" else f"it has come to epoch {epoch}, commit {clock:,}"
+        return (
+            f"the index of domain {self._rules.domain!r} is not to be trusted: the archive knows {known}, and {found}; "
+            "make a new epoch from the archive: mdm-stream rebuild"
+        )
+
+
+def _unlink(client: redis.Redis | redis.RedisCluster, names: Iterable[bytes]) -> None:
+    batch: list[bytes] = []
+    for name in names:
+        batch.append(name)
+        if len(batch) >= _NAMES_PER_CALL:
+            client.unlink(*batch)
+            batch.clear()
+    if batch:
+        client.unlink(*batch)
+
+
+def _escaped(text: str) -> str:
+    """Return a text as a pattern that only itself matches."""
+    return "".join(f"\\{character}" if character in "*?[]\\" else character for character in text)

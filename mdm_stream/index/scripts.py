@@ -1,0 +1,97 @@
+"""Lua scripts on a Redis server, and its faults as our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+import redis
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+
+from mdm_stream.errors import TerminalError, TransientError
+
+_TRANSIENT = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    BusyLoadingError,
+    ClusterError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+_TRANSIENT_REPLIES = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "LOADING", "BUSY ", "UNKILLABLE")
+"""Beginnings of replies that say that the server cannot take the call now: a full disk, replicas that are away."""
+
+EPOCH_REPLIES = ("MDMGONE", "MDMFENCED", "MDMDOUBT")
+"""Beginnings of what our scripts reply when the epoch that they were called for is not there to be written any more."""
+HELD_REPLY = "MDMHELD"
+
+
+class EpochChangedError(TransientError):
+    """The index is not as it was opened: another epoch is live, another server answers, or it is gone."""
+
+
+class DomainHeldError(TransientError):
+    """Writing to the domain is held back until somebody releases it."""
+
+
+class Scripts:
+    """Runs the scripts that lie beside this module, each loaded on first use. Works on one node and on a Cluster."""
+
+    def __init__(self, client: redis.Redis | redis.RedisCluster) -> None:
+        self.client = client
+        self._shas: dict[str, str] = {}
+
+    def run(self, name: str, keys: list[str], *arguments: Any) -> Any:
+        """Run one script. One round trip."""
+        return self.attempt(lambda: self.client.evalsha(self.sha(name), len(keys), *keys, *arguments))
+
+    def sha(self, name: str) -> str:
+        """Return a script's SHA-1, loading it into the server on first use."""
+        if name not in self._shas:
+            text = files("mdm_stream.index").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+            sha: str | bytes = self.client.script_load(text)
+            self._shas[name] = sha.decode() if isinstance(sha, bytes) else sha
+        return self._shas[name]
+
+    def attempt(self, send: Callable[[], Any]) -> Any:
+        """Make a call, with faults translated; load the scripts again if the server lost them (it was restarted)."""
+        with translated():
+            try:
+                return send()
+            except NoScriptError:
+                self._shas.clear()
+                return send()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate Redis faults: what may pass is transient, what cannot is terminal."""
+    try:
+        yield
+    except _TRANSIENT as error:
+        raise TransientError(f"Redis did not take the call ({type(error).__name__}): {error}") from error
+    except ResponseError as error:
+        text = str(error)
+        if text.startswith(EPOCH_REPLIES):
+            raise EpochChangedError(text.partition(" ")[2]) from error
+        if text.startswith(HELD_REPLY):
+            raise DomainHeldError(text.partition(" ")[2]) from error
+        if text.startswith(_TRANSIENT_REPLIES):
+            raise TransientError(f"Redis cannot take the call for now: {text}") from error
+        raise TerminalError(f"Redis refused the call: {text}") from error
+    except RedisError as error:
+        raise TerminalError(f"Redis refused the call ({type(error).__name__}): {error}") from error
