@@ -1,0 +1,194 @@
+"""Epochs: which one is live, when a server is trusted, and the switch from one to the next."""
+
+from __future__ import annotations
+
+import pytest
+from small_world import small_rules
+
+from mdm_stream.core.model import RecordEvent
+from mdm_stream.core.reference import resolve
+from mdm_stream.engine.batch import Engine
+from mdm_stream.errors import TerminalError
+from mdm_stream.index.epochs import Epochs, IndexInDoubtError, hold, release
+from mdm_stream.index.port import Position
+from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.scripts import EpochChangedError
+from mdm_stream.local.redis_server import RedisServer
+
+RULES = small_rules()
+
+
+def upsert(record_id: str, version: int = 1, **attributes: object) -> RecordEvent:
+    """A whole record of the CRM."""
+    return RecordEvent("person", "crm", record_id, "upsert", version, 0, {"given_name": "Ann", **attributes})
+
+
+def engine_on(index: RedisIndex) -> Engine:
+    """An engine that does not wait between its attempts."""
+    return Engine(RULES, index, sleep=lambda _: None)
+
+
+def nothing_witnessed() -> None:
+    """Say that no position was ever witnessed."""
+
+
+def test_the_first_opening_makes_the_first_epoch(redis_client):
+    """Also where positions are witnessed, as long as none was; whoever only reads makes nothing."""
+    with pytest.raises(TerminalError, match="no index"):
+        RedisIndex(redis_client, RULES, create=False)
+    assert redis_client.keys() == []
+    assert RedisIndex(redis_client, RULES, witness=nothing_witnessed).epoch == 1
+    assert RedisIndex(redis_client, RULES, create=False).epoch == 1
+
+
+def test_a_position_says_how_far_the_epoch_has_come(redis_client):
+    """The clock counts commits, the sequence golden changes."""
+    index = RedisIndex(redis_client, RULES)
+    assert index.position() == Position(1, 0, 0)
+    engine_on(index).process([upsert("1"), upsert("2", family_name="Kim")])
+    position = index.position()
+    assert position.epoch == 1
+    assert position.clock >= 1
+    assert position.sequence == len(index.read(10)) == 2
+
+
+def test_an_index_that_is_gone_is_not_begun_anew(redis_client):
+    """After FLUSHALL nothing is written, by whoever had it open or opens it, until it was rebuilt."""
+    witnessed: list[Position] = []
+    index = RedisIndex(redis_client, RULES, witness=lambda: witnessed[-1] if witnessed else None)
+    engine = engine_on(index)
+    engine.process([upsert("1")])
+    witnessed.append(index.position())
+    redis_client.flushall()
+    assert engine.process([upsert("2")]).failed == [0]
+    with pytest.raises(IndexInDoubtError, match=r"it is gone.*rebuild"):
+        RedisIndex(redis_client, RULES, witness=lambda: witnessed[-1])
+    assert redis_client.keys() == []
+
+
+@pytest.mark.one_redis
+def test_a_restarted_server_is_trusted_only_with_all_that_was_witnessed(tmp_path):
+    """A server that has every witnessed commit is taken over; one that has not is refused."""
+    server = RedisServer(tmp_path / "redis")
+    with server:
+        index = RedisIndex(server.client(), RULES, witness=nothing_witnessed)
+        engine_on(index).process([upsert("1")])
+        first = index.position()
+    with server:
+        with pytest.raises(EpochChangedError, match="another server"):
+            RedisIndex(server.client(), RULES, create=False).position()
+        ahead = Position(first.epoch, first.clock + 1, first.sequence + 1)
+        with pytest.raises(IndexInDoubtError, match=f"commit {first.clock + 1}"):
+            RedisIndex(server.client(), RULES, witness=lambda: ahead)
+        with pytest.raises(IndexInDoubtError):
+            RedisIndex(server.client(), RULES, witness=lambda: Position(2, 0, 0))
+        index = RedisIndex(server.client(), RULES, witness=lambda: first)
+        assert engine_on(index).process([upsert("2")]).failed == []
+        assert index.position().clock > first.clock
+
+
+@pytest.mark.one_redis
+def test_a_replica_that_lost_the_last_writes_is_not_written_to():
+    """After an asynchronous failover the replica lacks what it was not sent; nothing is written on top of that."""
+    with RedisServer() as primary, RedisServer() as replica:
+        index = RedisIndex(primary.client(), RULES, witness=nothing_witnessed)
+        engine_on(index).process([upsert("1")])
+        address = primary.client().connection_pool.connection_kwargs
+        promoted = replica.client()
+        promoted.replicaof("127.0.0.1", address["port"])
+        while promoted.info("replication")["master_link_status"] != "up":
+            pass
+        primary.client().wait(1, 5_000)
+        promoted.replicaof("NO", "ONE")
+        engine_on(index).process([upsert("2")])
+        witnessed = index.position()
+        lagging = RedisIndex(promoted, RULES, create=False)
+        assert lagging.read_records(["crm/1", "crm/2"]).keys() == {"crm/1"}
+        assert engine_on(lagging).process([upsert("3")]).failed == [0]
+        with pytest.raises(IndexInDoubtError):
+            RedisIndex(promoted, RULES, witness=lambda: witnessed)
+
+
+def test_an_epoch_is_built_beside_the_live_one_and_takes_its_place_in_one_step(redis_client):
+    """What is built tells the feed nothing; readers and writers of the live epoch go on until the switch."""
+    live = RedisIndex(redis_client, RULES)
+    engine = engine_on(live)
+    engine.process([upsert("1")])
+    number = live.epochs.begin(above=6)
+    building = RedisIndex(redis_client, RULES, building=number)
+    engine_on(building).process([upsert("1"), upsert("2", family_name="Kim")])
+    assert (number, building.read(10), building.position().sequence) == (7, [], 0)
+    assert RedisIndex(redis_client, RULES).epoch == 1
+    engine.process([upsert("3", family_name="Roth")])
+    assert live.epochs.fence() == 1
+    assert engine.process([upsert("4")]).failed == [0]
+    with pytest.raises(EpochChangedError):
+        live.position()
+    assert live.epochs.go_live(number)
+    assert engine.process([upsert("4", birth_date="1980-01-01")]).failed == []
+    assert live.epoch == RedisIndex(redis_client, RULES).epoch == 7
+    assert [(entry.epoch, entry.sequence) for entry in live.read(10)] == [(7, 1)]
+    live.epochs.drop_others([7])
+    assert {name.split(b":")[3] for name in redis_client.keys("mdm:*:7:*")} == {b"7"}
+    assert redis_client.keys("mdm:*:1:*") == []
+    expected = resolve(RULES, [upsert("1"), upsert("2", family_name="Kim"), upsert("4", birth_date="1980-01-01")])
+    assert live.snapshot() == expected
+
+
+def test_a_switch_that_was_given_up_lets_the_old_epoch_go_on(redis_client):
+    """A fenced epoch can be let free again as long as no other has taken its place."""
+    live = RedisIndex(redis_client, RULES)
+    number = live.epochs.begin()
+    assert live.epochs.fence() == 1
+    assert live.epochs.unfence(1)
+    assert engine_on(live).process([upsert("1")]).failed == []
+    live.epochs.fence()
+    assert live.epochs.go_live(number)
+    assert not live.epochs.unfence(1)
+
+
+def test_of_two_rebuilds_the_later_one_wins(redis_client):
+    """An epoch that is not the last one begun does not go live."""
+    epochs = Epochs(redis_client, RULES, "main")
+    first, second = epochs.begin(), epochs.begin()
+    assert (first, second) == (1, 2)
+    assert not epochs.go_live(first)
+    assert epochs.go_live(second)
+    assert not epochs.go_live(second)
+    assert epochs.live() == 2
+
+
+def test_new_rules_need_a_new_epoch(redis_client):
+    """An epoch belongs to one rule set; a rebuild makes one for another, and the old writers are turned away."""
+    live = RedisIndex(redis_client, RULES)
+    other = small_rules(max_block_size=9)
+    epochs = Epochs(redis_client, other, "main")
+    number = epochs.begin()
+    epochs.fence()
+    assert epochs.go_live(number)
+    assert RedisIndex(redis_client, other).epoch == 2
+    assert engine_on(live).process([]).failed == []
+    with pytest.raises(TerminalError, match="another rule set"):
+        engine_on(live).process([upsert("1")])
+
+
+def test_a_held_domain_takes_no_write_until_it_is_released(redis_client):
+    """Whoever writes is told why; nothing of it changes what comes out in the end."""
+    index = RedisIndex(redis_client, RULES)
+    hold(redis_client, "main", "person", "merges past the limit")
+    report = engine_on(index).process([upsert("1")])
+    assert (report.failed, report.cause) == ([0], "writing to the domain is held: merges past the limit")
+    assert release(redis_client, "main", "person")
+    assert not release(redis_client, "main", "person")
+    assert engine_on(index).process([upsert("1")]).failed == []
+
+
+def test_other_domains_are_none_of_its_business(redis_client):
+    """Deleting the other epochs of a domain leaves a domain whose name begins alike."""
+    index = RedisIndex(redis_client, RULES, "a*")
+    redis_client.set("mdm:{ab:person}:3:rec", "kept")
+    redis_client.set("mdm:{a*:person}:3:rec", "dropped")
+    index.epochs.drop_others([1])
+    names = set(redis_client.keys())
+    assert b"mdm:{ab:person}:3:rec" in names
+    assert b"mdm:{a*:person}:3:rec" not in names
