@@ -1,23 +1,41 @@
 """What the golden feed carries: one CloudEvents 1.0 JSON object a message.
 
-Three types. ``mdm.golden.upserted`` holds a whole golden record. ``mdm.golden.retired`` says that an id no longer
-names a live golden record, and which one now holds its anchor. ``mdm.event.quarantined`` reports a rejected event.
+Four types. ``mdm.golden.upserted`` holds a whole golden record. ``mdm.golden.retired`` says that an id no longer
+names a live golden record, and which one now holds its anchor. ``mdm.record.erased`` says that every value which came
+from one source record must be forgotten. ``mdm.event.quarantined`` reports a rejected event.
 
-Within one domain, golden changes carry ``(epoch, sequence)``: sequences are gap-free within an epoch, a new epoch
-restates everything. A reader may see a message twice or out of order, and applies only what is newer for its key.
+Within one domain, the first three carry ``(epoch, sequence)``: sequences are gap-free within an epoch. A new epoch
+(a rebuild of the index) says only what differs from all that was published before it: records that changed, and
+retirements of those that are no more. What it does not repeat still stands. A reader may see a message twice or out of
+order, and applies only what is newer for its key; an erasure holds for whatever its record said, before or after it.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import orjson
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+
+from mdm_stream.core.canonical import canonical_json
+from mdm_stream.core.model import make_ref
+from mdm_stream.errors import Reason, RejectedEventError
 
 UPSERTED = "mdm.golden.upserted"
 RETIRED = "mdm.golden.retired"
+ERASED = "mdm.record.erased"
 QUARANTINED = "mdm.event.quarantined"
 
+TYPE_OF_OP = {"upsert": UPSERTED, "retire": RETIRED, "erase": ERASED}
+"""The message type of a sequenced message, by the ``op`` of its data."""
+
 GoldenValue = str | list[str] | None
+
+_REASONS_MAX = 20
 
 
 class _Wire(BaseModel):
@@ -65,6 +83,23 @@ class GoldenChange(_Wire):
     committed_at: str
 
 
+class Erasure(_Wire):
+    """The data of ``mdm.record.erased``: forget every value whose provenance names this source record.
+
+    ``golden_id`` is the id that the record has when it is the anchor of a golden record: it is the partition key, and
+    need not have been published. The record's own departure from its golden record is told by golden changes.
+    """
+
+    domain: str
+    epoch: Annotated[int, Field(ge=1)]
+    sequence: Annotated[int, Field(ge=1)]
+    op: Literal["erase"]
+    golden_id: str
+    source: str
+    record_id: str
+    committed_at: str
+
+
 class QuarantineReason(_Wire):
     """One reason: a stable code, where in the event, and a sentence that repeats no value of it."""
 
@@ -91,16 +126,106 @@ class QuarantinedEvent(_Wire):
     quarantined_at: str
 
 
+def _kind_of_data(data: object) -> str:
+    """Tell the kinds of data apart by ``op``, so that each message is validated against one model and not three."""
+    op = data.get("op") if isinstance(data, Mapping) else getattr(data, "op", None)
+    if op is None:
+        return "report"
+    return "erasure" if op == "erase" else "change"
+
+
 class FeedEnvelope(_Wire):
-    """The CloudEvents envelope. ``id`` is ``domain/epoch/sequence`` for golden changes: unique, and the same again
+    """The CloudEvents envelope. ``id`` is ``domain/epoch/sequence`` for sequenced messages: unique, and the same again
     on a redelivery. ``subject`` is the golden id (or the quarantine id), and the Kinesis partition key.
     """
 
     specversion: Literal["1.0"] = "1.0"
     id: str
     source: str
-    type: Literal["mdm.golden.upserted", "mdm.golden.retired", "mdm.event.quarantined"]
+    type: Literal["mdm.golden.upserted", "mdm.golden.retired", "mdm.record.erased", "mdm.event.quarantined"]
     subject: str
     time: str
     datacontenttype: Literal["application/json"] = "application/json"
-    data: GoldenChange | QuarantinedEvent
+    data: Annotated[
+        Annotated[GoldenChange, Tag("change")]
+        | Annotated[Erasure, Tag("erasure")]
+        | Annotated[QuarantinedEvent, Tag("report")],
+        Discriminator(_kind_of_data),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedGolden:
+    """What the feed has last said of one golden record.
+
+    ``digest`` is that of ``core.golden.Golden`` for the same content, None for a retired one. ``members`` are
+    references, in the order of the message; a retired golden record has none.
+    """
+
+    golden_id: str
+    epoch: int
+    sequence: int
+    digest: str | None
+    members: tuple[str, ...]
+
+
+def published_golden(change: GoldenChange) -> PublishedGolden:
+    """Return what a golden change says, in the form in which it can be compared with a golden record of the core."""
+    if change.op == "retire":
+        return PublishedGolden(change.golden_id, change.epoch, change.sequence, None, ())
+    members = tuple(make_ref(key.source, key.record_id) for key in change.members)
+    return PublishedGolden(change.golden_id, change.epoch, change.sequence, content_digest(change), members)
+
+
+def content_digest(change: GoldenChange) -> str:
+    """Return the digest of the golden record in an upsert: ``core.golden.Golden.digest`` of the same content."""
+    content = change.model_dump(include={"domain", "golden_id", "members", "values", "provenance"})
+    return hashlib.blake2b(canonical_json(content), digest_size=16).hexdigest()
+
+
+def parse_envelope(raw: bytes) -> FeedEnvelope:
+    """Return the feed message in ``raw``.
+
+    Raises ``RejectedEventError`` where the bytes break the contract of the golden feed; its reasons name fields and
+    rules, never values.
+    """
+    try:
+        envelope = FeedEnvelope.model_validate(orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        raise RejectedEventError((Reason("feed.json", "", "the message is not JSON"),)) from None
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        reasons = tuple(
+            Reason(
+                f"feed.{detail['type']}",
+                ".".join(str(part) for part in detail["loc"]),
+                "the message does not follow the golden feed contract",
+            )
+            for detail in details[:_REASONS_MAX]
+        )
+        raise RejectedEventError(reasons) from None
+    _check_agreement(envelope)
+    return envelope
+
+
+def parse_moment(text: str, path: str) -> datetime:
+    """Return a time of a feed message in UTC; ``RejectedEventError`` with ``path`` where it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise RejectedEventError((Reason("feed.time", path, "not an RFC 3339 time"),)) from None
+    if moment.tzinfo is None:
+        raise RejectedEventError((Reason("feed.time", path, "a time needs an offset, such as Z"),))
+    return moment.astimezone(UTC)
+
+
+def _check_agreement(envelope: FeedEnvelope) -> None:
+    data = envelope.data
+    if isinstance(data, QuarantinedEvent):
+        expected = QUARANTINED
+        parse_moment(data.quarantined_at, "data.quarantined_at")
+    else:
+        expected = TYPE_OF_OP[data.op]
+        parse_moment(data.committed_at, "data.committed_at")
+    if envelope.type != expected:
+        raise RejectedEventError((Reason("feed.type_mismatch", "type", "the type does not fit the data"),))

@@ -1,10 +1,10 @@
-"""Feed messages: CloudEvents envelopes of golden changes and quarantine reports, as bytes."""
+"""Feed messages: CloudEvents envelopes of golden changes, erasures and quarantine reports, as bytes."""
 
 from __future__ import annotations
 
 import orjson
 
-from mdm_stream.contracts.golden import QUARANTINED, RETIRED, UPSERTED, FeedEnvelope, QuarantinedEvent
+from mdm_stream.contracts.golden import QUARANTINED, TYPE_OF_OP, FeedEnvelope, QuarantinedEvent
 from mdm_stream.core.golden import format_time
 from mdm_stream.index.port import OutboxEntry
 
@@ -12,7 +12,10 @@ SOURCE = "mdm-stream"
 
 
 def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
-    """Return ``(partition key, message)`` of an outbox entry: the same bytes whenever the entry is read again."""
+    """Return ``(partition key, message)`` of an outbox entry: the same bytes whenever the entry is read again.
+
+    The entry's content is the data of the message without epoch, sequence and commit time; its ``op`` tells the type.
+    """
     content = orjson.loads(entry.content)
     committed_at = format_time(entry.committed_at_us)
     data = {**content, "epoch": entry.epoch, "sequence": entry.sequence, "committed_at": committed_at}
@@ -20,7 +23,7 @@ def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
         "specversion": "1.0",
         "id": f"{content['domain']}/{entry.epoch}/{entry.sequence}",
         "source": f"{SOURCE}/{content['domain']}",
-        "type": UPSERTED if content["op"] == "upsert" else RETIRED,
+        "type": TYPE_OF_OP[content["op"]],
         "subject": content["golden_id"],
         "time": committed_at,
         "datacontenttype": "application/json",

@@ -3,7 +3,7 @@
 -- No primary keys are declared: Snowflake does not enforce them, and in DuckDB an index would make every
 -- MERGE slower for a promise that the guarded MERGE already keeps. All times are UTC, without an offset.
 
--- The newest change of each golden record. A row of sequence 0 was ended by finish_epoch.
+-- The newest change of each golden record.
 CREATE TABLE IF NOT EXISTS golden_record (
     domain        $text      NOT NULL,
     golden_id     $text      NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS golden_record (
     golden_values $json,
     provenance    $json,
     member_count  $integer   NOT NULL,
-    rules_version $integer,
+    rules_version $integer   NOT NULL,
     committed_at  $timestamp NOT NULL,
     applied_at    $timestamp NOT NULL
 );
@@ -30,16 +30,17 @@ CREATE TABLE IF NOT EXISTS crosswalk (
     applied_at    $timestamp NOT NULL
 );
 
--- One row for each (domain, epoch, sequence), never changed. payload is the data of the feed message.
+-- One row for each (domain, epoch, sequence). payload is the data of the feed message; nothing but an erasure changes
+-- it. The row of an erasure itself has no rules_version.
 CREATE TABLE IF NOT EXISTS golden_history (
     domain        $text      NOT NULL,
     epoch         $integer   NOT NULL,
     sequence      $integer   NOT NULL,
     golden_id     $text      NOT NULL,
-    status        $text      NOT NULL,
+    status        $text      NOT NULL,  -- live, retired, erased
     merged_into   $text,
     payload       $json      NOT NULL,
-    rules_version $integer   NOT NULL,
+    rules_version $integer,
     committed_at  $timestamp NOT NULL,
     applied_at    $timestamp NOT NULL
 );
@@ -57,11 +58,4 @@ CREATE TABLE IF NOT EXISTS quarantined_event (
     quarantined_at $timestamp NOT NULL,
     report_digest  $text      NOT NULL,
     applied_at     $timestamp NOT NULL
-);
-
--- An epoch whose restatement is complete: whatever an older epoch said and this one did not repeat has ended.
-CREATE TABLE IF NOT EXISTS finished_epoch (
-    domain        $text      NOT NULL,
-    epoch         $integer   NOT NULL,
-    finished_at   $timestamp NOT NULL
 );

@@ -2,7 +2,6 @@
 
 from mdm_stream.warehouse.consumer import BatchOutcome, WarehouseConsumer
 from mdm_stream.warehouse.faults import SessionLostError, WarehouseBusyError
-from mdm_stream.warehouse.rows import parse_envelope
 from mdm_stream.warehouse.settings import WarehouseSettings, open_warehouse
 from mdm_stream.warehouse.warehouse import (
     MESSAGES_PER_APPLY_MAX,
@@ -24,5 +23,4 @@ __all__ = [
     "WarehouseConsumer",
     "WarehouseSettings",
     "open_warehouse",
-    "parse_envelope",
 ]

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mdm_stream.contracts.golden import FeedEnvelope
+from mdm_stream.contracts.golden import FeedEnvelope, parse_envelope
 from mdm_stream.errors import MdmError, Reason, RejectedEventError
-from mdm_stream.warehouse.rows import parse_envelope
 from mdm_stream.warehouse.warehouse import Applied, Warehouse
 
 

@@ -6,6 +6,7 @@ and needs neither pandas nor Arrow. The file lives in the temporary directory an
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -89,8 +90,9 @@ def _connect(path: str, *, read_only: bool, lock_wait_ms: int) -> Any:
         _check_path(path, read_only=read_only)
     deadline = time.monotonic() + lock_wait_ms / 1000
     while True:
+        before = _identity(path)
         try:
-            return duckdb.connect(path, read_only=read_only, config={"autoinstall_known_extensions": "false"})
+            connection = duckdb.connect(path, read_only=read_only, config={"autoinstall_known_extensions": "false"})
         except duckdb.ConnectionException as error:
             raise ConfigurationError(
                 f"the warehouse file {path} is already open in this process in another mode; close that one first"
@@ -100,7 +102,21 @@ def _connect(path: str, *, read_only: bool, lock_wait_ms: int) -> Any:
                 raise translate_duckdb(error, f"open {path}") from error
             if time.monotonic() >= deadline:
                 raise duckdb_lock_error(error, path, lock_wait_ms) from error
-        time.sleep(_LOCK_POLL_S)
+            time.sleep(_LOCK_POLL_S)
+            continue
+        if before in (None, _identity(path)):
+            return connection
+        # A purge put a new file in this place between our opening the old one and our lock on it.
+        connection.close()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells the file at a path from another one at the same path; None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - the path may be DuckDB's name for memory
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _check_path(path: str, *, read_only: bool) -> None:

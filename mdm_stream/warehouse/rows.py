@@ -1,8 +1,9 @@
 """From golden feed messages to staged rows: pure, no I/O.
 
-One message gives one ``change`` row and one ``claim`` row for each record that it claims or releases, or one
-``report`` row for a rejected event. Rows are written as NDJSON in the order given, with absent values left out,
-so the same batch gives the same bytes.
+A golden change gives one ``change`` row, one ``claim`` row for each record that it claims or releases, and one
+``contribution`` row for each record that its provenance names beside its members. An erasure gives one ``erasure`` row,
+a report of a rejected event one ``report`` row. ``redaction`` rows rewrite what is in the tables. Rows are written as
+NDJSON in the order given, with absent values left out, so the same batch gives the same bytes.
 """
 
 from __future__ import annotations
@@ -13,18 +14,10 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import orjson
-from pydantic import ValidationError
 
-from mdm_stream.contracts.golden import (
-    QUARANTINED,
-    RETIRED,
-    UPSERTED,
-    FeedEnvelope,
-    GoldenChange,
-    QuarantinedEvent,
-)
+from mdm_stream.contracts.golden import Erasure, FeedEnvelope, GoldenChange, QuarantinedEvent, parse_moment
 from mdm_stream.core.canonical import digest_of
-from mdm_stream.errors import Reason, RejectedEventError
+from mdm_stream.warehouse.redaction import ErasedRecords, Origins, Values, contributors, redact_change
 
 ColumnType = Literal["text", "integer", "timestamp", "json"]
 
@@ -47,9 +40,10 @@ STAGED_COLUMNS: tuple[tuple[str, ColumnType], ...] = (
     ("received_from", "text"),
     ("quarantined_at", "timestamp"),
     ("report_digest", "text"),
+    ("held_digest", "text"),
     ("document", "json"),
 )
-"""The fields of a staged row, in order. ``document`` is the data of the message, on change and report rows."""
+"""The fields of a staged row, in order. ``document`` is the data of the message; claims and contributions have none."""
 
 EXTRACTED_COLUMNS: tuple[tuple[str, str], ...] = (
     ("golden_values", "values"),
@@ -58,93 +52,63 @@ EXTRACTED_COLUMNS: tuple[tuple[str, str], ...] = (
 )
 """Columns that staging takes out of ``document``: (column, top-level key). They are not sent a second time."""
 
-_REASONS_MAX = 20
-_TYPE_OF_OP = {"upsert": UPSERTED, "retire": RETIRED}
-
 
 @dataclass(frozen=True, slots=True)
 class StagedBatch:
-    """A batch that is ready to be loaded. ``oldest_committed_at`` is None for a batch without golden changes."""
+    """A batch that is ready to be loaded, and how many messages and claims are in it."""
 
     ndjson: bytes
     changes: int
     claims: int
+    erasures: int
     reports: int
-    oldest_committed_at: datetime | None
 
 
-def parse_envelope(raw: bytes) -> FeedEnvelope:
-    """Return the feed message in ``raw``.
-
-    Raises ``RejectedEventError`` where the bytes break the contract of the golden feed; its reasons name fields and
-    rules, never values.
-    """
-    try:
-        # Three times as fast as validating the JSON text, where pydantic has to try both kinds of data.
-        envelope = FeedEnvelope.model_validate(orjson.loads(raw))
-    except orjson.JSONDecodeError:
-        raise RejectedEventError((Reason("feed.json", "", "the message is not JSON"),)) from None
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        reasons = tuple(
-            Reason(
-                f"feed.{detail['type']}",
-                ".".join(str(part) for part in detail["loc"]),
-                "the message does not follow the golden feed contract",
-            )
-            for detail in details[:_REASONS_MAX]
-        )
-        raise RejectedEventError(reasons) from None
-    _check_agreement(envelope)
-    return envelope
-
-
-def stage_batch(envelopes: Iterable[FeedEnvelope]) -> StagedBatch:
-    """Return the staged rows of ``envelopes``, in the order given."""
+def stage_batch(envelopes: Iterable[FeedEnvelope], erased: ErasedRecords | None = None) -> StagedBatch:
+    """Return the staged rows of ``envelopes``, in the order given, without the values of ``erased`` records."""
+    erased = erased or {}
     lines: list[bytes] = []
-    changes = claims = reports = 0
-    oldest: datetime | None = None
+    changes = claims = erasures = reports = 0
     for envelope in envelopes:
         data = envelope.data
         if isinstance(data, QuarantinedEvent):
             reports += 1
             lines.append(_report_row(data))
             continue
+        committed_at = parse_moment(data.committed_at, "data.committed_at")
+        if isinstance(data, Erasure):
+            erasures += 1
+            lines.append(_erasure_row(data, committed_at))
+            continue
         changes += 1
-        committed_at = _utc(data.committed_at, "data.committed_at")
-        oldest = committed_at if oldest is None or committed_at < oldest else oldest
-        lines.append(_change_row(data, committed_at))
+        redacted = redact_change(data, erased[data.domain]) if data.domain in erased else None
+        lines.append(_change_row(redacted or data, committed_at))
         before = len(lines)
         lines.extend(_claim_rows(data))
         claims += len(lines) - before
-    return StagedBatch(b"\n".join(lines) + b"\n", changes, claims, reports, oldest)
+        lines.extend(_contribution_rows(data))
+    return StagedBatch(b"\n".join(lines) + b"\n", changes, claims, erasures, reports)
+
+
+def redacted_change_row(change: GoldenChange, held_digest: str) -> bytes:
+    """Return the staged row that rewrites what ``golden_history`` holds of a change, if that has ``held_digest``."""
+    return _redaction_row(
+        change.domain, change.golden_id, change.epoch, change.sequence, change.model_dump_json().encode(), held_digest
+    )
+
+
+def redacted_record_row(
+    domain: str, golden_id: str, epoch: int, sequence: int, values: Values, origins: Origins, held_digest: str
+) -> bytes:
+    """Return the staged row that rewrites what ``golden_record`` holds at (epoch, sequence), if it has that digest."""
+    provenance = {name: [origin.model_dump() for origin in kept] for name, kept in origins.items()}
+    document = orjson.dumps({"values": values, "provenance": provenance})
+    return _redaction_row(domain, golden_id, epoch, sequence, document, held_digest)
 
 
 def timestamp_text(moment: datetime) -> str:
     """Return an aware time as ``YYYY-MM-DD HH:MM:SS.ffffff`` in UTC, which both databases read as a timestamp."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-
-
-def _check_agreement(envelope: FeedEnvelope) -> None:
-    data = envelope.data
-    if isinstance(data, GoldenChange):
-        expected = _TYPE_OF_OP[data.op]
-        _utc(data.committed_at, "data.committed_at")
-    else:
-        expected = QUARANTINED
-        _utc(data.quarantined_at, "data.quarantined_at")
-    if envelope.type != expected:
-        raise RejectedEventError((Reason("feed.type_mismatch", "type", "the type does not fit the data"),))
-
-
-def _utc(text: str, path: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise RejectedEventError((Reason("feed.time", path, "not an RFC 3339 time"),)) from None
-    if moment.tzinfo is None:
-        raise RejectedEventError((Reason("feed.time", path, "a time needs an offset, such as Z"),))
-    return moment.astimezone(UTC)
 
 
 def _change_row(change: GoldenChange, committed_at: datetime) -> bytes:
@@ -185,6 +149,42 @@ def _claim_rows(change: GoldenChange) -> Iterator[bytes]:
         yield orjson.dumps(row)
 
 
+def _contribution_rows(change: GoldenChange) -> Iterator[bytes]:
+    """The engine takes values from members alone; should a message say otherwise, an erasure must still find them."""
+    for source, record_id in sorted(contributors(change)):
+        row = {"kind": "contribution", "domain": change.domain, "golden_id": change.golden_id}
+        yield orjson.dumps(row | {"source": source, "record_id": record_id})
+
+
+def _erasure_row(erasure: Erasure, committed_at: datetime) -> bytes:
+    row = {
+        "kind": "erasure",
+        "domain": erasure.domain,
+        "epoch": erasure.epoch,
+        "sequence": erasure.sequence,
+        "golden_id": erasure.golden_id,
+        "source": erasure.source,
+        "record_id": erasure.record_id,
+        "status": "erased",
+        "committed_at": timestamp_text(committed_at),
+        "document": orjson.Fragment(erasure.model_dump_json().encode()),
+    }
+    return orjson.dumps(row)
+
+
+def _redaction_row(domain: str, golden_id: str, epoch: int, sequence: int, document: bytes, held_digest: str) -> bytes:
+    row = {
+        "kind": "redaction",
+        "domain": domain,
+        "epoch": epoch,
+        "sequence": sequence,
+        "golden_id": golden_id,
+        "held_digest": held_digest,
+        "document": orjson.Fragment(document),
+    }
+    return orjson.dumps(row)
+
+
 def _report_row(report: QuarantinedEvent) -> bytes:
     row: dict[str, object] = {
         "kind": "report",
@@ -192,7 +192,7 @@ def _report_row(report: QuarantinedEvent) -> bytes:
         "raw_bytes": report.raw_bytes,
         "location": report.location,
         "received_from": report.received_from,
-        "quarantined_at": timestamp_text(_utc(report.quarantined_at, "data.quarantined_at")),
+        "quarantined_at": timestamp_text(parse_moment(report.quarantined_at, "data.quarantined_at")),
         "report_digest": digest_of(report.model_dump()),
         "document": orjson.Fragment(report.model_dump_json().encode()),
     }

@@ -102,12 +102,15 @@ def _connect(connect_args: Mapping[str, Any]) -> Any:
         raise translate_snowflake(error, "log in") from error
 
 
-_CREATE_STAGED_LINE = f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_line (line {SNOWFLAKE.json})"
+_NO_TIME_TRAVEL = "DATA_RETENTION_TIME_IN_DAYS = 0"
+"""Staged rows must not outlive the batch: Snowflake would keep those of a temporary table for a day."""
+
+_CREATE_STAGED_LINE = f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_line (line {SNOWFLAKE.json}) {_NO_TIME_TRAVEL}"
 _CREATE_STAGED_ROW = (
     "CREATE TEMPORARY TABLE IF NOT EXISTS staged_row ("
     + ", ".join(f"{name} {getattr(SNOWFLAKE, kind)}" for name, kind in STAGED_COLUMNS)
     + "".join(f", {name} {SNOWFLAKE.json}" for name, _ in EXTRACTED_COLUMNS)
-    + f", applied_at {SNOWFLAKE.timestamp})"
+    + f", applied_at {SNOWFLAKE.timestamp}) {_NO_TIME_TRAVEL}"
 )
 _INSERT_STAGED_ROW = (
     "INSERT INTO staged_row SELECT "  # noqa: S608 - made of declared column names

@@ -4,12 +4,13 @@ Every MERGE keeps, for one key, the row with the greatest (epoch, sequence). Tak
 associative and idempotent, so replays, duplicates, reordering and a crash between two statements all end in the
 same tables once every message has been applied at least once.
 
-A change of an epoch older than the domain's finished one (``epoch_floor``) still goes to the history. To the
-state it means what ``finish_epoch`` made of its key: ended at (finished epoch, 0), with nothing else known. That end
-is staged beside the change itself, and wins as the greater of the two.
+An erasure is a maximum too: the set of erased records only grows, and what is taken out of a row depends on that set
+and on the row alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 MERGE_HISTORY = """
 MERGE INTO golden_history AS t
@@ -17,7 +18,7 @@ USING (
     SELECT domain, epoch, sequence, golden_id, status, merged_into, document AS payload, rules_version, committed_at,
         applied_at
     FROM staged_row
-    WHERE kind = 'change'
+    WHERE kind IN ('change', 'erasure')
     QUALIFY ROW_NUMBER() OVER (PARTITION BY domain, epoch, sequence ORDER BY golden_id) = 1
 ) AS s
 ON t.domain = s.domain AND t.epoch = s.epoch AND t.sequence = s.sequence
@@ -33,18 +34,8 @@ MERGE INTO golden_record AS t
 USING (
     SELECT domain, golden_id, epoch, sequence, status, merged_into, golden_values, provenance, member_count,
         rules_version, committed_at, applied_at
-    FROM (
-        SELECT c.domain, c.golden_id, c.epoch, c.sequence, c.status, c.merged_into, c.golden_values, c.provenance,
-            c.member_count, c.rules_version, c.committed_at, c.applied_at
-        FROM staged_row AS c
-        WHERE c.kind = 'change'
-        UNION ALL
-        SELECT c.domain, c.golden_id, f.epoch, 0, 'retired', CAST(NULL AS $text), CAST(NULL AS $json),
-            CAST(NULL AS $json), 0, CAST(NULL AS $integer), f.finished_at, c.applied_at
-        FROM staged_row AS c
-        JOIN epoch_floor AS f ON f.domain = c.domain
-        WHERE c.kind = 'change' AND c.epoch < f.epoch
-    ) AS candidate
+    FROM staged_row
+    WHERE kind = 'change'
     QUALIFY ROW_NUMBER() OVER (PARTITION BY domain, golden_id ORDER BY epoch DESC, sequence DESC) = 1
 ) AS s
 ON t.domain = s.domain AND t.golden_id = s.golden_id
@@ -64,16 +55,8 @@ MERGE_CROSSWALK = """
 MERGE INTO crosswalk AS t
 USING (
     SELECT domain, source, record_id, golden_id, epoch, sequence, applied_at
-    FROM (
-        SELECT c.domain, c.source, c.record_id, c.golden_id, c.epoch, c.sequence, c.applied_at
-        FROM staged_row AS c
-        WHERE c.kind = 'claim'
-        UNION ALL
-        SELECT c.domain, c.source, c.record_id, CAST(NULL AS $text), f.epoch, 0, c.applied_at
-        FROM staged_row AS c
-        JOIN epoch_floor AS f ON f.domain = c.domain
-        WHERE c.kind = 'claim' AND c.epoch < f.epoch
-    ) AS candidate
+    FROM staged_row
+    WHERE kind = 'claim'
     QUALIFY ROW_NUMBER() OVER (PARTITION BY domain, source, record_id ORDER BY epoch DESC, sequence DESC) = 1
 ) AS s
 ON t.domain = s.domain AND t.source = s.source AND t.record_id = s.record_id
@@ -109,26 +92,141 @@ VALUES
         s.quarantined_at, s.report_digest, s.applied_at)
 """
 
-# The first finished_at of an epoch stays, so calling again with a later clock changes nothing.
-INSERT_FINISHED_EPOCH = """
-INSERT INTO finished_epoch (domain, epoch, finished_at)
-SELECT m.domain, m.epoch, m.finished_at
-FROM (SELECT CAST(? AS $text) AS domain, CAST(? AS $integer) AS epoch, CAST(? AS $timestamp) AS finished_at) AS m
-WHERE NOT EXISTS (SELECT 1 FROM finished_epoch AS t WHERE t.domain = m.domain AND t.epoch = m.epoch)
+MERGE_CONTRIBUTION = """
+MERGE INTO contribution AS t
+USING (
+    SELECT DISTINCT domain, source, record_id, golden_id, applied_at
+    FROM staged_row
+    WHERE kind IN ('claim', 'contribution') AND golden_id IS NOT NULL
+) AS s
+ON t.domain = s.domain AND t.source = s.source AND t.record_id = s.record_id AND t.golden_id = s.golden_id
+WHEN NOT MATCHED THEN INSERT (domain, source, record_id, golden_id, applied_at)
+VALUES (s.domain, s.source, s.record_id, s.golden_id, s.applied_at)
 """
 
-SELECT_EPOCH_FLOOR = """
-SELECT epoch, finished_at FROM epoch_floor WHERE domain = ?
+MERGE_ERASED_RECORD = """
+MERGE INTO erased_record AS t
+USING (
+    SELECT domain, source, record_id, golden_id, epoch, sequence, committed_at, applied_at
+    FROM staged_row
+    WHERE kind = 'erasure'
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY domain, source, record_id ORDER BY epoch DESC, sequence DESC) = 1
+) AS s
+ON t.domain = s.domain AND t.source = s.source AND t.record_id = s.record_id
+WHEN MATCHED AND (s.epoch > t.epoch OR (s.epoch = t.epoch AND s.sequence > t.sequence)) THEN UPDATE SET
+    golden_id = s.golden_id, epoch = s.epoch, sequence = s.sequence, committed_at = s.committed_at,
+    applied_at = s.applied_at
+WHEN NOT MATCHED THEN INSERT (domain, source, record_id, golden_id, epoch, sequence, committed_at, applied_at)
+VALUES (s.domain, s.source, s.record_id, s.golden_id, s.epoch, s.sequence, s.committed_at, s.applied_at)
 """
 
-END_GOLDEN_RECORDS = """
-UPDATE golden_record SET
-    epoch = ?, sequence = 0, status = 'retired', merged_into = NULL, golden_values = NULL, provenance = NULL,
-    member_count = 0, rules_version = NULL, committed_at = CAST(? AS $timestamp), applied_at = CAST(? AS $timestamp)
-WHERE domain = ? AND epoch < ?
+# Which erased records the staged batch names, after the merges: also those that another writer added meanwhile.
+SELECT_STAGED_ERASED = """
+SELECT DISTINCT e.domain, e.source, e.record_id
+FROM erased_record AS e
+JOIN staged_row AS s ON s.domain = e.domain AND s.source = e.source AND s.record_id = e.record_id
+WHERE s.kind IN ('claim', 'contribution', 'erasure')
 """
 
-END_CROSSWALK = """
-UPDATE crosswalk SET epoch = ?, sequence = 0, golden_id = NULL, applied_at = CAST(? AS $timestamp)
-WHERE domain = ? AND epoch < ?
+# A row is rewritten only if it is as it was read. The digest need not be strong: both contents are our own.
+_GOLDEN_RECORD_DIGEST = "MD5(CAST(golden_values AS $text) || CAST(provenance AS $text))"
+_HISTORY_DIGEST = "MD5(CAST(payload AS $text))"
+
+REDACT_GOLDEN_RECORD = """
+MERGE INTO golden_record AS t
+USING (
+    SELECT domain, golden_id, epoch, sequence, held_digest, golden_values, provenance, applied_at FROM staged_row
+) AS s
+ON t.domain = s.domain AND t.golden_id = s.golden_id AND t.epoch = s.epoch AND t.sequence = s.sequence
+WHEN MATCHED AND MD5(CAST(t.golden_values AS $text) || CAST(t.provenance AS $text)) = s.held_digest THEN UPDATE SET
+    golden_values = s.golden_values, provenance = s.provenance, applied_at = s.applied_at
 """
+
+REDACT_HISTORY = """
+MERGE INTO golden_history AS t
+USING (SELECT domain, epoch, sequence, held_digest, document AS payload, applied_at FROM staged_row) AS s
+ON t.domain = s.domain AND t.epoch = s.epoch AND t.sequence = s.sequence
+WHEN MATCHED AND MD5(CAST(t.payload AS $text)) = s.held_digest THEN UPDATE SET
+    payload = s.payload, applied_at = s.applied_at
+"""
+
+# A page of golden ids with what the history has of each one's newest change, which golden_record names.
+SELECT_PUBLISHED = """
+SELECT h.payload
+FROM (
+    SELECT domain, golden_id, epoch, sequence FROM golden_record
+    WHERE domain = ? AND golden_id > ? ORDER BY golden_id LIMIT ?
+) AS g
+JOIN golden_history AS h ON h.domain = g.domain AND h.epoch = g.epoch AND h.sequence = g.sequence
+ORDER BY h.golden_id
+"""
+
+SELECT_POSITION = """
+SELECT epoch, sequence FROM golden_history WHERE domain = ? ORDER BY epoch DESC, sequence DESC LIMIT 1
+"""
+
+# Parameters: domain, and two texts of which one is in the provenance. A few rows more may come than are sought.
+SELECT_PROVENANCE = {
+    "golden_record": """
+SELECT provenance FROM golden_record
+WHERE domain = ? AND (CONTAINS(CAST(provenance AS $text), ?) OR CONTAINS(CAST(provenance AS $text), ?))
+""",
+    "golden_history": """
+SELECT payload['provenance'] FROM golden_history
+WHERE domain = ?
+AND (CONTAINS(CAST(payload['provenance'] AS $text), ?) OR CONTAINS(CAST(payload['provenance'] AS $text), ?))
+""",
+}
+
+SELECT_COLUMNS = """
+SELECT c.table_name, c.column_name
+FROM information_schema.columns AS c
+JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+WHERE c.table_schema = CURRENT_SCHEMA() AND t.table_type <> 'VIEW'
+ORDER BY c.table_name, c.ordinal_position
+"""
+
+
+def select_erased(record_ids: int) -> str:
+    """Return the statement that finds which of so many record ids are of erased records, of whatever source."""
+    return f"SELECT domain, source, record_id FROM erased_record WHERE record_id IN ({_marks(record_ids)})"  # noqa: S608
+
+
+def select_history_of(record_ids: int) -> str:
+    """Return the statement for a page of the history of all golden records that these records were ever members of.
+
+    Parameters: domain, domain, the record ids, the last (epoch, epoch, sequence) of the page before, the page's size.
+    """
+    return f"""
+        SELECT epoch, sequence, payload, {_HISTORY_DIGEST} FROM golden_history
+        WHERE domain = ? AND status <> 'erased' AND golden_id IN ({_golden_ids_of(record_ids)})
+        AND (epoch > ? OR (epoch = ? AND sequence > ?))
+        ORDER BY epoch, sequence LIMIT ?
+    """  # noqa: S608 - made of question marks
+
+
+def select_golden_of(record_ids: int) -> str:
+    """Return the statement for a page of all golden records that these records were ever members of.
+
+    Parameters: domain, domain, the record ids, the last golden id of the page before, the page's size.
+    """
+    return f"""
+        SELECT golden_id, epoch, sequence, golden_values, provenance, {_GOLDEN_RECORD_DIGEST} FROM golden_record
+        WHERE domain = ? AND golden_id IN ({_golden_ids_of(record_ids)})
+        AND golden_id > ?
+        ORDER BY golden_id LIMIT ?
+    """  # noqa: S608 - made of question marks
+
+
+def select_containing(table: str, columns: Sequence[str]) -> str:
+    """Return the statement that finds a row with a text in one of the columns; the text is a parameter of each."""
+    found_in = " OR ".join(f'CONTAINS(CAST("{column}" AS $text), ?)' for column in columns)
+    return f'SELECT 1 FROM "{table}" WHERE {found_in} LIMIT 1'  # noqa: S608 - names that the database itself listed
+
+
+def _golden_ids_of(record_ids: int) -> str:
+    return f"SELECT golden_id FROM contribution WHERE domain = ? AND record_id IN ({_marks(record_ids)})"  # noqa: S608
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)

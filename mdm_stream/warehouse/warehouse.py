@@ -1,13 +1,14 @@
 """The warehouse: golden feed messages in, tables out, the same on DuckDB and Snowflake.
 
 Messages may come late, twice and in any order, in batches of any size, and a process may die between any two
-statements: once each message has been applied at least once, the tables are the same (``applied_at`` aside).
+statements: once each message has been applied at least once, the tables are the same (``applied_at`` aside), and no
+value of an erased record is in them.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,13 +16,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from mdm_stream.contracts.golden import FeedEnvelope
+import orjson
+
+from mdm_stream.contracts.golden import (
+    Erasure,
+    FeedEnvelope,
+    GoldenChange,
+    PublishedGolden,
+    QuarantinedEvent,
+    parse_moment,
+    published_golden,
+)
 from mdm_stream.errors import MdmError, TerminalError
 from mdm_stream.warehouse import statements
-from mdm_stream.warehouse.duckdb_session import DuckDbSession
+from mdm_stream.warehouse.duckdb_file import find_in_file, rewrite_file
+from mdm_stream.warehouse.duckdb_session import IN_MEMORY, DuckDbSession
+from mdm_stream.warehouse.erasure import known_erased, staged_erased, sweep
 from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.migrations import check_schema, migrate
-from mdm_stream.warehouse.rows import StagedBatch, stage_batch, timestamp_text
+from mdm_stream.warehouse.remains import mentions, search
+from mdm_stream.warehouse.rows import stage_batch
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake_session import SnowflakeSession
 
@@ -34,6 +48,9 @@ RECONNECTS_MAX = 1
 LOCK_WAIT_MS = 2_000
 """How long opening a DuckDB file waits for the process that holds it."""
 
+PUBLISHED_PER_QUERY = 5_000
+"""Golden records that ``published`` reads at a time, some megabytes."""
+
 _Result = TypeVar("_Result")
 
 
@@ -42,6 +59,7 @@ class Applied:
     """What one ``apply`` was given; messages that changed nothing count too."""
 
     changes: int
+    erasures: int
     reports: int
     oldest_committed_at: datetime | None
 
@@ -53,12 +71,28 @@ class Warehouse(Protocol):
         """Apply a micro-batch. Idempotent. On an error nothing may be assumed: apply the batch again."""
         ...
 
-    def finish_epoch(self, domain: str, epoch: int, finished_at: datetime) -> None:
-        """End whatever earlier epochs said of the domain and this one has not restated. Idempotent."""
-        ...
-
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one reading statement with ``?`` parameters. JSON columns come as JSON text."""
+        ...
+
+    def published(self, domain: str) -> Iterator[PublishedGolden]:
+        """Yield what the newest change of each golden record says, by golden id, retired ones too. Read in pages."""
+        ...
+
+    def position(self, domain: str) -> tuple[int, int]:
+        """Return the greatest (epoch, sequence) of the domain that was applied, or (0, 0). Erasures count too."""
+        ...
+
+    def mentions(self, domain: str, source: str, record_id: str) -> list[str]:
+        """Return the tables that hold a value whose provenance names this source record; it reads every row."""
+        ...
+
+    def search(self, needles: Sequence[str]) -> list[str]:
+        """Return the tables that hold one of these texts in any column; it reads every row."""
+        ...
+
+    def purge(self) -> bool:
+        """Free the storage of what was erased or replaced; False where the database keeps old versions for a time."""
         ...
 
     def close(self) -> None:
@@ -91,33 +125,48 @@ class SqlWarehouse:
         self._check_writable()
         if len(envelopes) > MESSAGES_PER_APPLY_MAX:
             raise ValueError(f"a batch holds at most {MESSAGES_PER_APPLY_MAX} messages")
-        batch = stage_batch(envelopes)
         if envelopes:
             applied_at = self._clock()
-            self._run(lambda session: _apply(session, batch, applied_at))
-        return Applied(batch.changes, batch.reports, batch.oldest_committed_at)
-
-    def finish_epoch(self, domain: str, epoch: int, finished_at: datetime) -> None:
-        """Mark golden records of earlier epochs that ``epoch`` has not restated as retired, and free their records.
-
-        Call it once every change of the restatement has been applied; ``finished_at`` is when that was (aware time).
-        The ended rows stand at (epoch, 0), below every change of that epoch, so that calling too early, twice, or
-        among redeliveries does no harm. The first ``finished_at`` of an epoch is kept.
-        """
-        self._check_writable()
-        if epoch < 1:
-            raise ValueError("epochs count from 1")
-        applied_at = self._clock()
-        self._run(lambda session: _finish_epoch(session, domain, epoch, finished_at, applied_at))
+            self._run(lambda session: _apply(session, envelopes, applied_at))
+        return _applied(envelopes)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one reading statement; see ``Warehouse.query``."""
         return self._run(lambda session: session.execute(sql, parameters, step="query"))
 
+    def published(self, domain: str) -> Iterator[PublishedGolden]:
+        """Yield what the newest change of each golden record says; see ``Warehouse.published``."""
+        last = ""
+        while rows := self._select(statements.SELECT_PUBLISHED, domain, last, PUBLISHED_PER_QUERY):
+            for (payload,) in rows:
+                golden = published_golden(GoldenChange.model_validate(orjson.loads(payload)))
+                last = golden.golden_id
+                yield golden
+
+    def position(self, domain: str) -> tuple[int, int]:
+        """Return the greatest (epoch, sequence) that was applied; see ``Warehouse.position``."""
+        rows = self._select(statements.SELECT_POSITION, domain)
+        return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
+
+    def mentions(self, domain: str, source: str, record_id: str) -> list[str]:
+        """Return the tables that hold a value of this source record; see ``Warehouse.mentions``."""
+        return self._run(lambda session: mentions(session, domain, (source, record_id)))
+
+    def search(self, needles: Sequence[str]) -> list[str]:
+        """Return the tables that hold one of these texts; see ``Warehouse.search``."""
+        return self._run(lambda session: search(session, needles))
+
+    def purge(self) -> bool:
+        """Say that nothing can be promised about the storage; see ``Warehouse.purge``."""
+        return False
+
     def close(self) -> None:
         """Release the connection; see ``Warehouse.close``."""
         with self._lock:
             self._discard()
+
+    def _select(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return self._run(lambda s: s.execute(s.dialect.render(statement), parameters, step="read what was published"))
 
     def _run(self, work: Callable[[Session], _Result]) -> _Result:
         with self._lock:
@@ -170,8 +219,27 @@ class DuckDbWarehouse(SqlWarehouse):
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         """Take the file's path; its folder must exist."""
-        connect = partial(DuckDbSession, str(path), read_only=read_only, lock_wait_ms=lock_wait_ms)
+        self._path, self._lock_wait_ms = str(path), lock_wait_ms
+        connect = partial(DuckDbSession, self._path, read_only=read_only, lock_wait_ms=lock_wait_ms)
         super().__init__(connect, read_only=read_only, clock=clock)
+
+    def search(self, needles: Sequence[str]) -> list[str]:
+        """Return the tables that hold one of these texts, and the file if its bytes do: see ``find_in_file``."""
+        found = super().search(needles)
+        return found if self._path == IN_MEMORY else [*found, *find_in_file(self._path, needles)]
+
+    def purge(self) -> bool:
+        """Rewrite the file without the pages that updates have freed, which still hold erased values; True.
+
+        Takes as long, and as much room on the disk, as the live rows. ``WarehouseBusyError`` if another process has
+        the file open.
+        """
+        self._check_writable()
+        if self._path != IN_MEMORY:
+            with self._lock:
+                self._discard()
+                rewrite_file(self._path, self._lock_wait_ms)
+        return True
 
 
 class SnowflakeWarehouse(SqlWarehouse):
@@ -182,27 +250,36 @@ class SnowflakeWarehouse(SqlWarehouse):
         super().__init__(partial(SnowflakeSession, connect_args), clock=clock)
 
 
-def _apply(session: Session, batch: StagedBatch, applied_at: datetime) -> None:
+def _apply(session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
     render = session.dialect.render
+    batch = stage_batch(envelopes, known_erased(session, envelopes))
     with session.transaction():
         session.stage(batch.ndjson, applied_at)
+        if batch.erasures:
+            session.execute(render(statements.MERGE_ERASED_RECORD), step="merge erased_record")
         if batch.changes:
+            session.execute(render(statements.MERGE_CONTRIBUTION), step="merge contribution")
+        if batch.changes or batch.erasures:
             session.execute(render(statements.MERGE_HISTORY), step="merge golden_history")
+        if batch.changes:
             session.execute(render(statements.MERGE_GOLDEN_RECORD), step="merge golden_record")
         if batch.claims:
             session.execute(render(statements.MERGE_CROSSWALK), step="merge crosswalk")
         if batch.reports:
             session.execute(render(statements.MERGE_QUARANTINED_EVENT), step="merge quarantined_event")
+        if batch.changes or batch.erasures:
+            sweep(session, staged_erased(session), applied_at)
 
 
-def _finish_epoch(session: Session, domain: str, epoch: int, finished_at: datetime, applied_at: datetime) -> None:
-    render, step = session.dialect.render, "finish epoch"
-    now = timestamp_text(applied_at)
-    with session.transaction():
-        marker = (domain, epoch, timestamp_text(finished_at))
-        session.execute(render(statements.INSERT_FINISHED_EPOCH), marker, step=step)
-        # A later epoch may have been finished before; what counts is the latest one.
-        floor, floor_at = session.execute(render(statements.SELECT_EPOCH_FLOOR), (domain,), step=step)[0]
-        ended_at = timestamp_text(floor_at.replace(tzinfo=UTC))
-        session.execute(render(statements.END_GOLDEN_RECORDS), (floor, ended_at, now, domain, floor), step=step)
-        session.execute(render(statements.END_CROSSWALK), (floor, now, domain, floor), step=step)
+def _applied(envelopes: Sequence[FeedEnvelope]) -> Applied:
+    changes = erasures = reports = 0
+    oldest: datetime | None = None
+    for data in (envelope.data for envelope in envelopes):
+        if isinstance(data, QuarantinedEvent):
+            reports += 1
+            continue
+        committed_at = parse_moment(data.committed_at, "data.committed_at")
+        oldest = committed_at if oldest is None or committed_at < oldest else oldest
+        erasures += isinstance(data, Erasure)
+        changes += isinstance(data, GoldenChange)
+    return Applied(changes, erasures, reports, oldest)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent, QuarantineReason, RecordKey
+from mdm_stream.contracts.golden import (
+    TYPE_OF_OP,
+    Erasure,
+    FeedEnvelope,
+    GoldenChange,
+    Provenance,
+    QuarantinedEvent,
+    QuarantineReason,
+    RecordKey,
+)
 
 MINUTE_FORMAT = "2026-03-01T12:{:02d}:00Z"
 
@@ -25,6 +34,7 @@ def upsert(
     domain: str = "person",
     committed_at: str | None = None,
     values: dict[str, Any] | None = None,
+    provenance: dict[str, list[Provenance]] | None = None,
 ) -> FeedEnvelope:
     """A golden record with these members."""
     return _envelope(
@@ -37,6 +47,7 @@ def upsert(
             members=keys(*members),
             removed=keys(*removed),
             values={"name": f"name {epoch}.{sequence}"} if values is None else values,
+            provenance=provenance or {},
             rules_version=3,
             committed_at=committed_at or MINUTE_FORMAT.format(min(sequence, 59)),
         )
@@ -91,11 +102,38 @@ def rejected(quarantine_id: str, *, minute: int = 0, received_from: str = "kines
     )
 
 
-def _envelope(change: GoldenChange) -> FeedEnvelope:
+def erase(
+    sequence: int, ref: str, *, epoch: int = 1, domain: str = "person", committed_at: str | None = None
+) -> FeedEnvelope:
+    """The erasure of a source record."""
+    [key] = keys(ref)
+    return _envelope(
+        Erasure(
+            domain=domain,
+            epoch=epoch,
+            sequence=sequence,
+            op="erase",
+            golden_id=f"anchored-{ref}",
+            source=key.source,
+            record_id=key.record_id,
+            committed_at=committed_at or MINUTE_FORMAT.format(min(sequence, 59)),
+        )
+    )
+
+
+def origins(*refs: str) -> list[Provenance]:
+    """Provenance of a value that comes from these records, one an item."""
+    return [
+        Provenance(**key.model_dump(), version=7, event_time="2026-03-01T11:00:00.000000Z", strategy="most_recent")
+        for key in keys(*refs)
+    ]
+
+
+def _envelope(change: GoldenChange | Erasure) -> FeedEnvelope:
     return FeedEnvelope(
         id=f"{change.domain}/{change.epoch}/{change.sequence}",
         source="mdm-stream",
-        type="mdm.golden.upserted" if change.op == "upsert" else "mdm.golden.retired",
+        type=TYPE_OF_OP[change.op],
         subject=change.golden_id,
         time=change.committed_at,
         data=change,
@@ -109,7 +147,8 @@ TABLES = {
     "golden_history": "domain, epoch, sequence, golden_id, status, merged_into, payload, rules_version, committed_at",
     "quarantined_event": "quarantine_id, domain, source, record_id, reasons, raw_bytes, location, received_from, "
     "quarantined_at",
-    "finished_epoch": "domain, epoch, finished_at",
+    "erased_record": "domain, source, record_id, golden_id, epoch, sequence, committed_at",
+    "contribution": "domain, source, record_id, golden_id",
 }
 
 

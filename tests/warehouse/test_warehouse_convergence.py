@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from feed_messages import clear, contents, rejected, retire, upsert
+from feed_messages import clear, contents, erase, origins, rejected, retire, upsert
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange
+from mdm_stream.contracts.golden import Erasure, FeedEnvelope, GoldenChange, QuarantinedEvent
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import DuckDbWarehouse
 from mdm_stream.warehouse.duckdb_session import DuckDbSession
@@ -22,8 +22,7 @@ from mdm_stream.warehouse.warehouse import SqlWarehouse
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FAR = datetime(9999, 12, 31)  # noqa: DTZ001 - the warehouse stores UTC without an offset
 REFS = ("crm/1", "crm/2", "erp/1", "web/a/b")
-Finish = tuple[str, int, datetime]
-Delivery = list[FeedEnvelope] | Finish
+Delivery = list[FeedEnvelope]
 
 
 class CrashingSession:
@@ -71,8 +70,17 @@ def crashing() -> Iterator[tuple[CrashingSession, SqlWarehouse]]:
 
 
 @st.composite
+def contents_of_a_golden(draw: st.DrawFn) -> dict[str, Any]:
+    """A single value, a list with an origin an item, and one with a single origin; of members or of others."""
+    refs = draw(st.lists(st.sampled_from((*REFS, "steward/crm/1")), min_size=4, max_size=4))
+    values = {"name": f"of {refs[0]}", "emails": [f"1 of {refs[1]}", f"2 of {refs[2]}"], "tags": ["x", refs[3]]}
+    provenance = {"name": origins(refs[0]), "emails": origins(refs[1], refs[2]), "tags": origins(refs[3])}
+    return {"values": values, "provenance": provenance}
+
+
+@st.composite
 def feeds(draw: st.DrawFn) -> list[FeedEnvelope]:
-    """Up to two epochs of two domains; clocks that step back; reports that differ only in when and where."""
+    """Up to two epochs of two domains, with erasures; clocks that step back; reports that differ in when and where."""
     refs = st.lists(st.sampled_from(REFS), unique=True, max_size=3)
     messages: list[FeedEnvelope] = []
     for domain in ("person", "org"):
@@ -81,8 +89,12 @@ def feeds(draw: st.DrawFn) -> list[FeedEnvelope]:
                 golden_id = draw(st.sampled_from(("g1", "g2", "g3")))
                 at = (START + timedelta(seconds=draw(st.integers(0, 20)))).isoformat()
                 where: dict[str, Any] = {"epoch": epoch, "domain": domain, "removed": draw(refs), "committed_at": at}
-                if draw(st.booleans()):
-                    messages.append(upsert(sequence, golden_id, draw(refs), **where))
+                kind = draw(st.sampled_from(("upsert", "upsert", "erase", "retire")))
+                if kind == "upsert":
+                    messages.append(upsert(sequence, golden_id, draw(refs), **where, **draw(contents_of_a_golden())))
+                elif kind == "erase":
+                    ref = draw(st.sampled_from(REFS))
+                    messages.append(erase(sequence, ref, epoch=epoch, domain=domain, committed_at=at))
                 else:
                     merged_into = draw(st.sampled_from((None, "g9")))
                     messages.append(retire(sequence, golden_id, merged_into=merged_into, **where))
@@ -93,18 +105,12 @@ def feeds(draw: st.DrawFn) -> list[FeedEnvelope]:
 
 
 @st.composite
-def deliveries(draw: st.DrawFn) -> tuple[list[FeedEnvelope], list[Finish], list[Delivery]]:
-    """A feed, and one way to deliver it: shuffled, with duplicates, in batches, epochs finished at any moment."""
+def deliveries(draw: st.DrawFn) -> tuple[list[FeedEnvelope], list[Delivery]]:
+    """A feed, and one way to deliver it: shuffled, with duplicates, in batches."""
     feed = draw(feeds())
-    finishes: list[Finish] = [
-        (domain, epoch, START + timedelta(seconds=10 * epoch))
-        for domain in ("person", "org")
-        for epoch in draw(st.sets(st.integers(1, 3), max_size=2))
-    ]
     duplicates = draw(st.lists(st.sampled_from(feed), max_size=4)) if feed else []
     order = draw(st.permutations([*feed, *duplicates]))
-    steps: list[Delivery] = [*_split(draw, order), *finishes]
-    return feed, finishes, draw(st.permutations(steps))
+    return feed, list(_split(draw, order))
 
 
 def _split(draw: st.DrawFn, messages: list[FeedEnvelope]) -> Iterator[list[FeedEnvelope]]:
@@ -115,83 +121,104 @@ def _split(draw: st.DrawFn, messages: list[FeedEnvelope]) -> Iterator[list[FeedE
         start = end
 
 
-def fold(feed: list[FeedEnvelope], finishes: list[Finish]) -> dict[str, list[tuple[Any, ...]]]:
-    """The tables by definition: per key the message with the greatest (epoch, sequence), after the epoch floor."""
-    floors: dict[str, tuple[int, datetime]] = {}
-    for domain, epoch, finished_at in finishes:
-        floors[domain] = max(floors.get(domain, (0, START)), (epoch, finished_at))
+def names(origin: Any, ref: str) -> bool:
+    """Whether a provenance entry is of a record, or of a steward's override for it."""
+    return f"{origin.source}/{origin.record_id}" in (ref, f"steward/{ref}")
+
+
+def forgotten(change: GoldenChange, erased: set[tuple[str, str]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Values and provenance of a change by definition: item by item, what names no erased record."""
+    refs = [ref for domain, ref in erased if domain == change.domain]
+    values, provenance = dict(change.values), {}
+    for name, named in change.provenance.items():
+        kept = [position for position, origin in enumerate(named) if not any(names(origin, ref) for ref in refs)]
+        value = values.pop(name)
+        if isinstance(value, list) and len(named) == len(value) and kept:
+            values[name], provenance[name] = [value[i] for i in kept], [named[i].model_dump() for i in kept]
+        elif len(kept) == len(named):
+            values[name], provenance[name] = value, [origin.model_dump() for origin in named]
+    return values, provenance
+
+
+def fold(feed: list[FeedEnvelope]) -> dict[str, list[tuple[Any, ...]]]:
+    """The tables by definition: per key the message with the greatest (epoch, sequence), without erased values."""
     golden: dict[tuple[str, str], tuple[Any, ...]] = {}
     claims: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     history: dict[tuple[str, int, int], tuple[Any, ...]] = {}
     reports: dict[str, tuple[Any, ...]] = {}
+    erasures = [m.data for m in feed if isinstance(m.data, Erasure)]
+    erased = {(e.domain, f"{e.source}/{e.record_id}") for e in erasures}
     for message in feed:
         change = message.data
-        if not isinstance(change, GoldenChange):
+        if isinstance(change, QuarantinedEvent):
             row = (datetime.fromisoformat(change.quarantined_at).replace(tzinfo=None),)
             reports[change.quarantine_id] = min(reports.get(change.quarantine_id, row), row)
             continue
         at = datetime.fromisoformat(change.committed_at).replace(tzinfo=None)
-        status = "live" if change.op == "upsert" else "retired"
         version: tuple[int, int] = (change.epoch, change.sequence)
-        history[(change.domain, *version)] = (change.golden_id, status, change.merged_into, at)
-        state: tuple[Any, ...] = (status, change.merged_into, change.values, len(change.members), at)
-        owner: str | None = change.golden_id
-        floor, finished_at = floors.get(change.domain, (0, START))
-        if change.epoch < floor:
-            version = (floor, 0)
-            state = ("retired", None, None, 0, finished_at.replace(tzinfo=None))
-            owner = None
+        if isinstance(change, Erasure):
+            history[(change.domain, *version)] = (change.golden_id, "erased", None, at, None, None)
+            continue
+        status = "live" if change.op == "upsert" else "retired"
+        shown = forgotten(change, erased)
+        history[(change.domain, *version)] = (change.golden_id, status, change.merged_into, at, *shown)
+        state: tuple[Any, ...] = (status, change.merged_into, *shown, len(change.members), at)
         golden_key = (change.domain, change.golden_id)
         golden[golden_key] = max(golden.get(golden_key, ((0, 0),)), (version, *state), key=lambda row: row[0])
-        keys = {(key.source, key.record_id): None for key in change.removed}
+        keys: dict[tuple[str, str], str | None] = {(key.source, key.record_id): None for key in change.removed}
         if change.op == "upsert":
-            keys |= dict.fromkeys(((key.source, key.record_id) for key in change.members), owner)
+            keys |= dict.fromkeys(((key.source, key.record_id) for key in change.members), change.golden_id)
         for record, golden_id in keys.items():
             claim_key = (change.domain, *record)
             claims[claim_key] = max(claims.get(claim_key, ((0, 0),)), (version, golden_id), key=lambda row: row[0])
+    newest = {e: max((o.epoch, o.sequence) for o in erasures if _key(o) == e) for e in map(_key, erasures)}
     return {
         "golden_record": sorted(((*key, *row) for key, row in golden.items()), key=repr),
         "crosswalk": sorted(((*key, *row) for key, row in claims.items()), key=repr),
         "golden_history": sorted(((*key, *row) for key, row in history.items()), key=repr),
+        "erased_record": sorted(((*key, version) for key, version in newest.items()), key=repr),
         "quarantined_event": sorted((key, *row) for key, row in reports.items()),
     }
+
+
+def _key(erasure: Erasure) -> tuple[str, str, str]:
+    return erasure.domain, erasure.source, erasure.record_id
 
 
 def observed(warehouse: Any) -> dict[str, list[tuple[Any, ...]]]:
     """The tables in the shape of ``fold``."""
     golden = warehouse.query(
-        "SELECT domain, golden_id, epoch, sequence, status, merged_into, golden_values, member_count, committed_at "
-        "FROM golden_record"
+        "SELECT domain, golden_id, epoch, sequence, status, merged_into, golden_values, provenance, member_count, "
+        "committed_at FROM golden_record"
     )
     crosswalk = warehouse.query("SELECT domain, source, record_id, epoch, sequence, golden_id FROM crosswalk")
     history = warehouse.query(
-        "SELECT domain, epoch, sequence, golden_id, status, merged_into, committed_at FROM golden_history"
+        "SELECT domain, epoch, sequence, golden_id, status, merged_into, committed_at, payload FROM golden_history"
     )
+    erased = warehouse.query("SELECT domain, source, record_id, epoch, sequence FROM erased_record")
+    payloads = [json.loads(row[-1]) for row in history]
     return {
         "golden_record": sorted(
-            ((d, g, (e, s), status, m, v and json.loads(v), n, at) for d, g, e, s, status, m, v, n, at in golden),
+            ((*row[:2], row[2:4], *row[4:6], *map(json.loads, row[6:8]), *row[8:]) for row in golden), key=repr
+        ),
+        "crosswalk": sorted(((*row[:3], row[3:5], row[5]) for row in crosswalk), key=repr),
+        "golden_history": sorted(
+            (
+                (*row[:-1], payload.get("values"), payload.get("provenance"))
+                for row, payload in zip(history, payloads, strict=True)
+            ),
             key=repr,
         ),
-        "crosswalk": sorted(((d, source, record, (e, s), g) for d, source, record, e, s, g in crosswalk), key=repr),
-        "golden_history": sorted(history, key=repr),
+        "erased_record": sorted(((*row[:3], row[3:]) for row in erased), key=repr),
         "quarantined_event": sorted(warehouse.query("SELECT quarantine_id, quarantined_at FROM quarantined_event")),
     }
 
 
-def deliver(warehouse: SqlWarehouse, steps: Sequence[Delivery]) -> None:
-    """Apply every step."""
-    for step in steps:
-        if isinstance(step, tuple):
-            warehouse.finish_epoch(*step)
-        else:
-            warehouse.apply(step)
-
-
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-@given(case=deliveries(), atomic=st.booleans(), crashes=st.lists(st.integers(0, 5), max_size=12))
+@given(case=deliveries(), atomic=st.booleans(), crashes=st.lists(st.integers(0, 15), max_size=12))
 def test_any_delivery_gives_the_folded_tables(crashing: Any, case: Any, atomic: bool, crashes: list[int]) -> None:
     """Any order, duplicates, batch splits, and a crash before any statement followed by a redelivery, converge."""
-    feed, finishes, steps = case
+    feed, steps = case
     session, warehouse = crashing
     session.atomic = atomic
     clear(warehouse)
@@ -199,16 +226,13 @@ def test_any_delivery_gives_the_folded_tables(crashing: Any, case: Any, atomic: 
     for step in steps:
         if pending:
             session.statements_left = pending.pop()
-            try:
-                deliver(warehouse, [step])
-            except TransientError:
-                deliver(warehouse, [step])
+            with suppress(TransientError):
+                warehouse.apply(step)
             session.statements_left = None
-        else:
-            deliver(warehouse, [step])
-    assert observed(warehouse) == fold(feed, finishes)
+        warehouse.apply(step)
+    assert observed(warehouse) == fold(feed)
     by_rows = contents(warehouse)
-    deliver(warehouse, [feed, *finishes])
+    warehouse.apply(feed)
     assert contents(warehouse) == by_rows
 
 
@@ -216,13 +240,14 @@ def test_any_delivery_gives_the_folded_tables(crashing: Any, case: Any, atomic: 
 @given(case=deliveries())
 def test_equal_tables_row_for_row_whatever_the_delivery(crashing: Any, case: Any) -> None:
     """Two deliveries of one feed give the same rows in every column of every table, ``applied_at`` aside."""
-    feed, finishes, steps = case
+    feed, steps = case
     _, warehouse = crashing
     clear(warehouse)
-    deliver(warehouse, [feed, *finishes])
+    warehouse.apply(feed)
     straight = contents(warehouse)
     clear(warehouse)
-    deliver(warehouse, steps)
+    for step in steps:
+        warehouse.apply(step)
     assert contents(warehouse) == straight
 
 
@@ -246,7 +271,7 @@ def test_state_as_of_a_time_is_a_prefix_of_the_feed(crashing: Any, feed: list[Fe
                 if latest > ts:
                     break
                 prefix.append(message)
-            expected = sorted((row[1], *row[2]) for row in fold(prefix, [])["golden_record"] if row[3] == "live")
+            expected = sorted((row[1], *row[2]) for row in fold(prefix)["golden_record"] if row[3] == "live")
             rows = warehouse.query(
                 "SELECT golden_id, epoch, sequence FROM golden_record_as_of "
                 "WHERE domain = ? AND status = 'live' AND CAST(? AS TIMESTAMP) >= valid_from "
@@ -254,27 +279,6 @@ def test_state_as_of_a_time_is_a_prefix_of_the_feed(crashing: Any, feed: list[Fe
                 (domain, *[ts.strftime("%Y-%m-%d %H:%M:%S")] * 2),
             )
             assert sorted(rows) == expected
-
-
-def test_finished_epoch_ends_what_was_not_restated_in_the_as_of_view(duckdb_warehouse: DuckDbWarehouse) -> None:
-    """Before finished_at the old record is there, from then on only what the new epoch has restated."""
-    duckdb_warehouse.apply(
-        [upsert(1, "kept", ["crm/1"]), upsert(2, "lost", ["crm/2"]), upsert(9, "kept", ["crm/1"], epoch=2)]
-    )
-    duckdb_warehouse.finish_epoch("person", 2, datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
-
-    def live(ts: str) -> list[tuple[Any, ...]]:
-        return duckdb_warehouse.query(
-            "SELECT golden_id, epoch FROM golden_record_as_of WHERE status = 'live' "
-            "AND CAST(? AS TIMESTAMP) >= valid_from AND CAST(? AS TIMESTAMP) < valid_to ORDER BY 1",
-            (ts, ts),
-        )
-
-    assert live("2026-03-01 12:05:00") == [("kept", 1), ("lost", 1)]
-    assert live("2026-03-01 12:20:00") == [("kept", 2), ("lost", 1)]
-    assert live("2026-03-01 12:30:00") == [("kept", 2)]
-    assert duckdb_warehouse.query("SELECT golden_id FROM current_golden_record") == [("kept",)]
-    assert duckdb_warehouse.query("SELECT record_id FROM current_crosswalk") == [("1",)]
 
 
 def test_as_of_the_far_future_is_the_current_view(duckdb_warehouse: DuckDbWarehouse) -> None:

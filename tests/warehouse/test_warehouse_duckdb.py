@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -80,7 +80,7 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(TerminalError, match="read-only"):
         reader.apply([upsert(1, "g1", [])])
     with pytest.raises(TerminalError, match="read-only"):
-        reader.finish_epoch("person", 2, datetime.now(UTC))
+        reader.purge()
 
 
 def test_a_path_that_cannot_be_used_is_explained(tmp_path: Path) -> None:

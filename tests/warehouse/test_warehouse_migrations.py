@@ -62,7 +62,7 @@ def test_a_failed_migration_leaves_no_version_behind(session: DuckDbSession, mon
     real = session.execute
 
     def failing(sql: str, parameters: tuple[object, ...] = (), *, step: str) -> list[tuple[object, ...]]:
-        if "VIEW epoch_floor" in sql:
+        if "VIEW golden_record_as_of" in sql:
             raise TransientError("cut off")
         return real(sql, parameters, step=step)
 
