@@ -1,0 +1,22 @@
+"""The archive of every accepted record, from which the index can be built anew."""
+
+from mdm_stream.archive.archive import Archive, Verification, open_archive
+from mdm_stream.archive.compact import Compaction
+from mdm_stream.archive.erase import Erasure
+from mdm_stream.archive.names import ArchiveObject
+from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind, Witness
+from mdm_stream.object_store import MissingObjectError
+
+__all__ = [
+    "Archive",
+    "ArchiveObject",
+    "ArchivedRecord",
+    "Compaction",
+    "DamagedObjectError",
+    "Erasure",
+    "MissingObjectError",
+    "RecordKind",
+    "Verification",
+    "Witness",
+    "open_archive",
+]

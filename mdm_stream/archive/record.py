@@ -1,0 +1,62 @@
+"""What the archive keeps: accepted records of the change stream, and how far the index had come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from mdm_stream.errors import TerminalError
+
+RecordKind = Literal["record", "verdict", "override", "erase"]
+"""What the events of an archived record are. Only ``record`` and ``override`` carry values of a person or thing."""
+
+VALUE_KINDS: frozenset[RecordKind] = frozenset({"record", "override"})
+_KINDS = frozenset(get_args(RecordKind))
+
+
+class DamagedObjectError(TerminalError):
+    """An object of the archive that cannot be read, though it is there. It is left as it is."""
+
+    def __init__(self, name: str, said: str) -> None:
+        """Take the object's name, and what is wrong with it in words that repeat nothing of it."""
+        super().__init__(f"archive object {name} is damaged: {said}; restore it from a copy before going on")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRecord:
+    """One accepted record of the change stream, as it was delivered.
+
+    ``refs`` are the records that its events name (at least one; a verdict names two, a key change the old and the new).
+    ``position`` and ``arrival_time_us`` are what ``decode.Received`` says of it, so that decoding ``raw`` again gives
+    the same events. ``origin`` says where it came from, for people.
+    """
+
+    domain: str
+    refs: tuple[str, ...]
+    position: str
+    arrival_time_us: int
+    origin: str
+    raw: bytes
+    kind: RecordKind
+
+    def __post_init__(self) -> None:
+        """Refuse a record that names nothing, and a kind that erasure would not know how to treat."""
+        if not self.refs or self.kind not in _KINDS:
+            raise ValueError("an archived record names at least one reference and is of a known kind")
+
+    @property
+    def content_bytes(self) -> int:
+        """How much it holds, uncompressed: the measure by which objects are cut."""
+        return len(self.raw) + len(self.position) + len(self.origin) + sum(map(len, self.refs))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Witness:
+    """How far an index had come: its epoch, its clock of stamps, and its last sequence number on the golden feed.
+
+    All three only grow, the epoch before all else. An index that is behind a witness has lost what it once knew.
+    """
+
+    epoch: int
+    clock: int
+    sequence: int

@@ -1,0 +1,134 @@
+"""``mdm-stream archive``: what the archive of accepted records holds, compaction, and whether all of it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mdm_stream.cli.output import json_option, print_json, print_table
+from mdm_stream.errors import ConfigurationError, TerminalError
+
+if TYPE_CHECKING:
+    from mdm_stream.archive import Archive
+
+_OPTIONS = (
+    click.option(
+        "--archive",
+        "url",
+        required=True,
+        envvar="MDM_ARCHIVE_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="Where the archive lies: file:///folder or s3://bucket/prefix.",
+    ),
+    click.option("--domain", help="Only this domain; all of them if left out."),
+    json_option,
+)
+
+
+def _archive_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.group()
+def archive() -> None:
+    """Look at the archive of accepted records, compact it, verify it."""
+
+
+@archive.command("list")
+@_archive_options
+def list_domains(*, url: str, domain: str | None, as_json: bool) -> None:
+    """Tell what the archive holds of each domain, from names alone."""
+    opened, domains = _open(url, domain)
+    found = [_summary(opened, each) for each in domains]
+    if as_json:
+        print_json(found)
+        return
+    headings = ("domain", "days", "segments", "parts", "stored bytes", "content bytes", "witness")
+    rows = [
+        (
+            each["domain"],
+            " to ".join(dict.fromkeys((each["first_day"], each["last_day"]))),
+            f"{each['segments']:,}",
+            f"{each['parts']:,}",
+            f"{each['stored_bytes']:,}",
+            f"{each['content_bytes']:,}",
+            "-".join(map(str, each["witness"].values())),
+        )
+        for each in found
+    ]
+    print_table("", headings, rows)
+
+
+@archive.command()
+@_archive_options
+@click.option("--older-than-days", type=click.IntRange(min=0), help="Only days that ended at least this long ago.")
+def compact(*, url: str, domain: str | None, as_json: bool, older_than_days: int | None) -> None:
+    """Turn the segments of each day into columnar parts. Consumers and a rebuild may go on meanwhile."""
+    opened, domains = _open(url, domain)
+    before = None
+    if older_than_days is not None:
+        before = (datetime.now(UTC).date() - timedelta(days=older_than_days)).isoformat()
+    done = {each: opened.compact(each, before_day=before) for each in domains}
+    if as_json:
+        print_json({each: asdict(compaction) for each, compaction in done.items()})
+        return
+    for each, compaction in done.items():
+        click.echo(
+            f"{each}: {compaction.objects_replaced:,} objects became {compaction.parts_written:,} parts with "
+            f"{compaction.rows_kept:,} rows; {compaction.duplicates_dropped:,} duplicates dropped, "
+            f"{compaction.overtaken:,} groups left for the next time"
+        )
+
+
+@archive.command()
+@_archive_options
+def verify(*, url: str, domain: str | None, as_json: bool) -> None:
+    """Read everything. Exit code 1 if an object is damaged."""
+    opened, domains = _open(url, domain)
+    found = {each: opened.verify(each) for each in domains}
+    damaged = [said for verification in found.values() for said in verification.damaged]
+    if as_json:
+        print_json({each: asdict(verification) for each, verification in found.items()})
+    else:
+        for each, verification in found.items():
+            click.echo(
+                f"{each}: {verification.objects:,} objects with {verification.rows:,} rows, "
+                f"{len(verification.damaged):,} damaged; {verification.unfinished:,} replacements under way"
+            )
+    if damaged:
+        raise TerminalError("\n".join(damaged))
+
+
+def _open(url: str, domain: str | None) -> tuple[Archive, list[str]]:
+    """Return the archive and the domains that are meant; ``ConfigurationError`` if it does not hold them."""
+    from mdm_stream.archive import open_archive  # noqa: PLC0415 - --help does without
+
+    opened = open_archive(url)
+    domains = opened.domains()
+    if domain is not None and domain not in domains:
+        known = ", ".join(domains) or "none"
+        raise ConfigurationError(f"the archive holds nothing of that domain; it has: {known}")
+    return opened, domains if domain is None else [domain]
+
+
+def _summary(opened: Archive, domain: str) -> dict[str, Any]:
+    objects, witness = opened.objects(domain), opened.witness(domain)
+    days = sorted({each.day for each in objects})
+    return {
+        "domain": domain,
+        "location": opened.location(domain),
+        "segments": sum(each.kind == "segment" for each in objects),
+        "parts": sum(each.kind == "part" for each in objects),
+        "first_day": days[0] if days else "",
+        "last_day": days[-1] if days else "",
+        "stored_bytes": sum(each.size_bytes for each in objects),
+        "content_bytes": sum(each.content_bytes for each in objects),
+        "witness": {} if witness is None else asdict(witness),
+    }
