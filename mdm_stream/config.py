@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from mdm_stream.errors import ConfigurationError
 
 PREFIX = "MDM_"
+_CONVERT: Mapping[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +53,30 @@ class ResolveSettings:
     """What the resolve consumer needs to know of its surroundings; environment names are ``MDM_`` and the upper case.
 
     ``rules``: comma-separated paths (or pack names), one rule set a domain. ``redis_url``: ``rediss://`` in
-    production. ``golden_stream``: the Kinesis stream of golden changes. ``quarantine_url``: ``s3://bucket/prefix`` or
-    ``file:///folder``. ``namespace`` separates environments that share a Redis. ``kinesis_endpoint_url`` is empty
-    except on a laptop. ``redis_timeout_s``: socket time-out of one Redis call. A batch that meets a hanging Redis gives
-    up after some six, which must be less than the function's own time-out (60 s locally).
+    production. ``changes_stream`` and ``golden_stream``: the Kinesis streams that come in and go out.
+    ``quarantine_url`` and ``archive_url``: ``s3://bucket/prefix`` or ``file:///folder``. ``namespace`` separates
+    environments that share a Redis. ``kinesis_endpoint_url`` is empty except on a laptop. ``redis_timeout_s``: socket
+    time-out of one Redis call. A batch that meets a hanging Redis gives up after some six, which must be less than the
+    function's own time-out (60 s locally).
+
+    ``merges_per_minute_max``: golden records that end in another one, in one consumer process and a minute, before
+    that is a merge storm, which is an alarm (ten times what a day of 100,000 records brings at its busiest).
+    ``merge_hold``: a storm also holds the domain back until somebody has looked and released it. Neither changes an
+    outcome. ``expiries_per_tick_max``: overrides that one tick ends.
     """
 
     rules: str
     redis_url: str
+    changes_stream: str
     golden_stream: str
     quarantine_url: str
+    archive_url: str
     namespace: str = "main"
     kinesis_endpoint_url: str = ""
     redis_timeout_s: float = 5.0
+    merges_per_minute_max: int = 5_000
+    merge_hold: bool = False
+    expiries_per_tick_max: int = 500
 
 
 def settings_from_environment(kind: type[Any], environment: Mapping[str, str]) -> Any:
@@ -71,11 +87,12 @@ def settings_from_environment(kind: type[Any], environment: Mapping[str, str]) -
         text = environment.get(name)
         if text is None:
             continue
-        convert = {"int": int, "float": float}.get(str(item.type), str)
+        convert = _CONVERT.get(str(item.type), str)
         try:
             values[item.name] = convert(text)
-        except ValueError as error:
-            raise ConfigurationError(f"{name} must be a number ({item.type}); correct the setting") from error
+        except (KeyError, ValueError) as error:
+            wanted = "true or false" if item.type == "bool" else f"a number ({item.type})"
+            raise ConfigurationError(f"{name} must be {wanted}; correct the setting") from error
     try:
         return kind(**values)
     except TypeError as error:

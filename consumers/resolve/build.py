@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import boto3
 import redis
 
+from mdm_stream.archive import Archive, open_archive
 from mdm_stream.config import EngineSettings, ResolveSettings, settings_from_environment
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.merge_watch import MergeWatch
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.engine.resolver import DomainResolver, Resolver
 from mdm_stream.feed.publisher import FeedPublisher
+from mdm_stream.index.epochs import WitnessSource, hold
+from mdm_stream.index.port import Position
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.quarantine import open_quarantine
 from mdm_stream.rules import load_rulesets
@@ -31,15 +36,37 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
         settings.redis_url, socket_timeout=settings.redis_timeout_s, socket_connect_timeout=settings.redis_timeout_s
     )
     kinesis = boto3.client("kinesis", endpoint_url=settings.kinesis_endpoint_url or None)
+    archive = open_archive(settings.archive_url)
     domains = {}
     for domain, rules in rulesets.items():
-        index = RedisIndex(client, rules, settings.namespace)
-        domains[domain] = DomainResolver(Engine(rules, index, limits), index)
+        index = RedisIndex(client, rules, settings.namespace, witness=_witness_of(archive, domain))
+        domains[domain] = DomainResolver(
+            engine=Engine(rules, index, limits),
+            index=index,
+            outbox=index,
+            merges=MergeWatch(settings.merges_per_minute_max, time.monotonic),
+            hold=partial(hold, client, settings.namespace, domain) if settings.merge_hold else _let_go_on,
+        )
     settle_garbage_collector()
     return Resolver(
         Decoder(rulesets),
         domains,
-        FeedPublisher(kinesis, settings.golden_stream),
-        open_quarantine(settings.quarantine_url),
+        archive=archive,
+        quarantine=open_quarantine(settings.quarantine_url),
+        golden=FeedPublisher(kinesis, settings.golden_stream),
+        changes=FeedPublisher(kinesis, settings.changes_stream),
         now_us=lambda: time.time_ns() // 1000,
+        expiries_per_tick_max=settings.expiries_per_tick_max,
     )
+
+
+def _witness_of(archive: Archive, domain: str) -> WitnessSource:
+    def witness() -> Position | None:
+        found = archive.witness(domain)
+        return None if found is None else Position(found.epoch, found.clock, found.sequence)
+
+    return witness
+
+
+def _let_go_on(_: str) -> None:
+    """Do nothing about a merge storm beyond the alarm."""

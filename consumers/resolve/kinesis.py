@@ -55,6 +55,8 @@ def report_metrics(metrics: Metrics, records: list[KinesisRecord], report: Strea
         ("Conflicts", totals.conflicts),
         ("Reevaluated", totals.reevaluated),
         ("GoldenChanges", totals.changes),
+        ("Merges", totals.merges),
+        ("MergeStorms", len(report.storms)),
     ):
         metrics.add_metric(name, MetricUnit.Count, count)
     now_s = time.time()

@@ -1,24 +1,36 @@
-"""What the resolve consumers do with a batch of the change stream: decode, quarantine, apply, publish.
+"""What the resolve consumers do with a batch of the change stream: decode, quarantine, apply, archive, publish.
 
 Knows neither Lambda nor the KCL: a consumer gives it stream records in order, and is told the first one that must be
 delivered again.
+
+The order makes a loss of the index harmless. A batch is *committed*; then *archived*, together with a witness of how
+far the index had come by then; then it is asked whether the epoch that took it is still the live one; and then the
+changes that the witness covers are *published*. Only after that does the batch count as done. So whatever is done is
+in the archive, whatever was published is covered by a witness, and an index that knows less than its witness is found
+out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from mdm_stream.archive import Archive, ArchivedRecord, Witness
+from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
 from mdm_stream.contracts.times import format_time_us
-from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, RecordEvent
+from mdm_stream.core.overrides import expiries_due
 from mdm_stream.decode import Decoder, Received, claimed_identity
+from mdm_stream.decode.redrive import unwrap
 from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.merge_watch import MergeWatch
 from mdm_stream.errors import RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
-from mdm_stream.index.port import Outbox
-from mdm_stream.quarantine import QuarantineEntry, QuarantineStore, quarantine_id_of
+from mdm_stream.index.port import Index, Outbox
+from mdm_stream.quarantine import QuarantineEntry, QuarantineStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +44,25 @@ class StreamRecord:
 
 @dataclass(frozen=True, slots=True)
 class DomainResolver:
-    """The engine of one domain and the outbox that its commits fill."""
+    """The engine of one domain, the index that it writes, the outbox that its commits fill, and what watches merges.
+
+    ``hold`` is called with a reason when merges storm: it may hold the domain back.
+    """
 
     engine: Engine
+    index: Index
     outbox: Outbox
+    merges: MergeWatch
+    hold: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """One accepted record of the stream, as far as it concerns one domain, and where in the batch it stood."""
+
+    position: int
+    record: StreamRecord
+    events: tuple[ChangeEvent, ...]
 
 
 @dataclass(slots=True)
@@ -43,20 +70,24 @@ class StreamReport:
     """What became of a batch.
 
     ``first_failed`` is the position of the first record that must be delivered again (``None``: all are done).
+    ``storms`` names the domains whose merges went past the limit.
     """
 
     records: int = 0
     quarantined: int = 0
+    archived: int = 0
     published: int = 0
+    expired: int = 0
     first_failed: int | None = None
     cause: str = ""
+    storms: list[str] = field(default_factory=list)
     totals: BatchReport = field(default_factory=BatchReport)
 
     def summary(self) -> dict[str, object]:
         """Return the counts for a log line; no value of a record is in it."""
-        counts: dict[str, object] = {"records": self.records, "quarantined": self.quarantined}
-        counts |= {"published": self.published, "first_failed": self.first_failed, "cause": self.cause}
-        for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes"):
+        names = ("records", "quarantined", "archived", "published", "expired", "first_failed", "cause", "storms")
+        counts: dict[str, object] = {name: getattr(self, name) for name in names}
+        for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             counts[name] = getattr(self.totals, name)
         return counts
 
@@ -68,87 +99,165 @@ class Resolver:
         self,
         decoder: Decoder,
         domains: Mapping[str, DomainResolver],
-        publisher: FeedPublisher,
-        quarantine: QuarantineStore,
         *,
+        archive: Archive,
+        quarantine: QuarantineStore,
+        golden: FeedPublisher,
+        changes: FeedPublisher,
         now_us: Callable[[], int],
+        expiries_per_tick_max: int,
     ) -> None:
+        """Take the parts; ``golden`` publishes to the golden feed, ``changes`` to the change stream itself."""
         self._decoder = decoder
         self._domains = domains
-        self._publisher = publisher
+        self._archive = archive
         self._quarantine = quarantine
+        self._golden = golden
+        self._changes = changes
         self._now_us = now_us
+        self._expiries_per_tick_max = expiries_per_tick_max
 
     def handle(self, records: Sequence[StreamRecord]) -> StreamReport:
         """Apply a batch. Idempotent. Nothing from ``first_failed`` on is claimed done, though some of it may be."""
         report = StreamReport(records=len(records))
-        events, rejections = self._decode(records)
+        decoded, rejections = self._decode(records)
         report.quarantined = len(rejections)
         try:
             self._reject(rejections)
-            for domain, positioned in events.items():
-                self._apply(domain, positioned, report)
-            self._publish(report)
+            erased = {domain: self._apply(domain, items, report) for domain, items in decoded.items()}
+            for domain in self._domains:
+                done = [
+                    row
+                    for item in decoded.get(domain, ())
+                    if report.first_failed is None or item.position < report.first_failed
+                    for row in _rows(domain, item, erased[domain])
+                ]
+                self._finish(domain, done, report)
         except TransientError as error:
             report.first_failed, report.cause = 0, str(error)
         return report
 
     def tick(self) -> StreamReport:
-        """Do what waits without a batch: publish, drain the re-evaluation queues, publish what that changed."""
+        """Do what waits without a batch: publish, drain the re-evaluation queues, end overrides whose time has come."""
         report = StreamReport()
-        self._publish(report)
-        for domain in self._domains.values():
-            report.totals.add(domain.engine.drain())
-        self._publish(report)
+        for domain, parts in self._domains.items():
+            self._finish(domain, [], report)
+            report.totals.add(parts.engine.drain())
+            self._finish(domain, [], report)
+            self._expire(domain, report)
         return report
 
-    def _decode(
-        self, records: Sequence[StreamRecord]
-    ) -> tuple[dict[str, list[tuple[int, ChangeEvent]]], list[QuarantineEntry]]:
-        events: dict[str, list[tuple[int, ChangeEvent]]] = {}
+    def _decode(self, records: Sequence[StreamRecord]) -> tuple[dict[str, list[_Decoded]], list[QuarantineEntry]]:
+        decoded: dict[str, list[_Decoded]] = {}
         rejections = []
-        for position, record in enumerate(records):
+        for position, delivered in enumerate(records):
+            record = delivered
             try:
+                record = _first_delivery(delivered)
+                by_domain: dict[str, list[ChangeEvent]] = {}
                 for event in self._decoder.decode(record.data, record.received):
-                    events.setdefault(event.domain, []).append((position, event))
+                    by_domain.setdefault(event.domain, []).append(event)
+                for domain, events in by_domain.items():
+                    decoded.setdefault(domain, []).append(_Decoded(position, record, tuple(events)))
             except RejectedEventError as error:
-                claimed = claimed_identity(record.data)
-                rejections.append(
-                    QuarantineEntry(
-                        record.data,
-                        error.reasons,
-                        record.origin,
-                        self._now_us(),
-                        claimed.domain,
-                        claimed.source,
-                        claimed.record_id,
-                    )
-                )
-        return events, rejections
+                rejections.append(self._rejection(record, error))
+        return decoded, rejections
+
+    def _rejection(self, record: StreamRecord, error: RejectedEventError) -> QuarantineEntry:
+        claimed = claimed_identity(record.data)
+        return QuarantineEntry(
+            record.data,
+            error.reasons,
+            record.origin,
+            self._now_us(),
+            claimed.domain,
+            claimed.source,
+            claimed.record_id,
+            record.received,
+        )
 
     def _reject(self, rejections: Sequence[QuarantineEntry]) -> None:
         """Keep rejected events first, then report them on the feed."""
         if rejections:
             locations = self._quarantine.put(rejections)
             reports = [_quarantine_report(*kept) for kept in zip(rejections, locations, strict=True)]
-            self._publisher.publish([quarantine_message(report) for report in reports])
+            self._golden.publish([quarantine_message(report) for report in reports])
 
-    def _apply(self, domain: str, positioned: Sequence[tuple[int, ChangeEvent]], report: StreamReport) -> None:
-        batch = self._domains[domain].engine.process([event for _, event in positioned])
+    def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport) -> set[str]:
+        """Commit the events of one domain; return the records among them that are erased."""
+        parts = self._domains[domain]
+        positioned = [(item.position, event) for item in items for event in item.events]
+        batch = parts.engine.process([event for _, event in positioned])
         report.totals.add(batch)
         if batch.failed:
             first = min(positioned[i][0] for i in batch.failed)
             report.first_failed = first if report.first_failed is None else min(first, report.first_failed)
             report.cause = batch.cause
+        if parts.merges.note(batch.merges):
+            report.storms.append(domain)
+            parts.hold("golden records merge faster than merges_per_minute_max")
+        return batch.erased
 
-    def _publish(self, report: StreamReport) -> None:
-        for domain in self._domains.values():
-            report.published += len(publish_outbox(domain.outbox, self._publisher))
+    def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport) -> None:
+        """Archive what was committed, make sure that it was not in vain, and publish."""
+        outbox = self._domains[domain].outbox
+        if not rows and not outbox.read(1):
+            return
+        reached = outbox.position()
+        self._archive.append(domain, rows, Witness(reached.epoch, reached.clock, reached.sequence))
+        if outbox.position().epoch != reached.epoch:
+            raise TransientError("another epoch went live while this batch was committed to the one before")
+        report.archived += len(rows)
+        report.published += len(publish_outbox(outbox, self._golden, through=reached))
+
+    def _expire(self, domain: str, report: StreamReport) -> None:
+        """Put the events on the change stream that end overrides whose time has come."""
+        now_us = self._now_us()
+        index = self._domains[domain].index
+        records = index.read_records(index.due(now_us, self._expiries_per_tick_max))
+        events = [event for ref, record in records.items() for event in expiries_due(domain, ref, record.state, now_us)]
+        if events:
+            self._changes.publish([(f"{domain}/{event.ref}"[:256], encode_event(event)) for event in events])
+            report.expired += len(events)
+
+
+def _first_delivery(record: StreamRecord) -> StreamRecord:
+    """Return a record as it was first delivered: one that was sent again comes in an envelope that says so."""
+    redriven = unwrap(record.data)
+    return record if redriven is None else StreamRecord(redriven.raw, redriven.received, redriven.origin)
+
+
+def _rows(domain: str, item: _Decoded, erased: set[str]) -> list[ArchivedRecord]:
+    """Return what is archived of a record: the whole of it, or, if it names an erased record, its other events."""
+    received = item.record.received
+    kept = [event for event in item.events if not _says_what_was_erased(event, erased)]
+
+    def row(events: Sequence[ChangeEvent], raw: bytes) -> ArchivedRecord:
+        refs = tuple(dict.fromkeys(ref for event in events for ref in event.refs))
+        return ArchivedRecord(
+            domain, refs, received.position, received.arrival_time_us, item.record.origin, raw, _kind(events[0])
+        )
+
+    if len(kept) == len(item.events):
+        return [row(kept, item.record.data)]
+    return [row([event], encode_event(event)) for event in kept]
+
+
+def _says_what_was_erased(event: ChangeEvent, erased: set[str]) -> bool:
+    return isinstance(event, RecordEvent | OverrideEvent) and event.ref in erased
+
+
+def _kind(event: ChangeEvent) -> Literal["record", "verdict", "override", "erase"]:
+    if isinstance(event, RecordEvent):
+        return "record"
+    if isinstance(event, OverrideEvent):
+        return "override"
+    return "erase" if isinstance(event, EraseEvent) else "verdict"
 
 
 def _quarantine_report(entry: QuarantineEntry, location: str) -> QuarantinedEvent:
     return QuarantinedEvent(
-        quarantine_id=quarantine_id_of(entry.raw),
+        quarantine_id=entry.quarantine_id,
         domain=entry.domain,
         source=entry.source,
         record_id=entry.record_id,

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.envelope import change_message
-from mdm_stream.index.port import Outbox
+from mdm_stream.index.port import Outbox, Position
 
 Message = tuple[str, bytes]
 """A partition key and the bytes of one feed message."""
@@ -71,13 +71,21 @@ class FeedPublisher:
         return [m for m, result in zip(messages, reply["Records"], strict=True) if result.get("ErrorCode")]
 
 
-def publish_outbox(outbox: Outbox, publisher: FeedPublisher, limit: int = RECORDS_PER_CALL_MAX) -> list[int]:
+def publish_outbox(
+    outbox: Outbox, publisher: FeedPublisher, limit: int = RECORDS_PER_CALL_MAX, *, through: Position | None = None
+) -> list[int]:
     """Publish everything in the outbox; return the commit times (microseconds) of the changes published.
 
-    Several may do so at once: a change may then be published twice.
+    With ``through``, nothing that came after that position is published. Several may do so at once: a change may then
+    be published twice.
     """
     committed_at_us: list[int] = []
     while entries := outbox.read(limit):
+        if through is not None:
+            last = (through.epoch, through.sequence)
+            entries = [entry for entry in entries if (entry.epoch, entry.sequence) <= last]
+            if not entries:
+                break
         publisher.publish([change_message(entry) for entry in entries])
         outbox.acknowledge(entries)
         committed_at_us += [entry.committed_at_us for entry in entries]

@@ -26,6 +26,7 @@ key        type    holds
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgpack
@@ -49,7 +50,7 @@ from mdm_stream.index.codec import (
     encode_pair,
     encode_record,
 )
-from mdm_stream.index.epochs import Epochs, WitnessSource, epoch_prefix
+from mdm_stream.index.epochs import Epochs, IndexInDoubtError, WitnessSource, epoch_prefix
 from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
 from mdm_stream.index.scripts import EpochChangedError, Scripts, translated
 
@@ -88,7 +89,11 @@ class RedisIndex:
         self._witness = witness
         self._state = "live" if building is None else "building"
         self._epoch = building or 0
-        self._open()
+        self._is_open = False
+        # An index in doubt is refused with every call, until it has been rebuilt: whoever opened it early need not
+        # come anew.
+        with suppress(IndexInDoubtError):
+            self._open()
 
     def _open(self) -> None:
         """Find the live epoch."""

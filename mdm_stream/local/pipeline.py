@@ -11,6 +11,8 @@ RESOLVE = "resolve"
 WAREHOUSE = "warehouse"
 WAREHOUSE_FILE = "warehouse.duckdb"
 QUARANTINE_FOLDER = "quarantine"
+ARCHIVE_FOLDER = "archive"
+ON_FAILURE_FOLDER = "on-failure"
 
 RESOLVE_BATCH_SIZE = 500
 RETRY_ATTEMPTS_MAX = 100
@@ -26,7 +28,7 @@ TICK_S = 2.0
 def start_consumers(stack: LocalStack, rules: Sequence[str]) -> None:
     """Start both consumers on a running stack. ``rules`` are absolute paths or names of packs."""
     folder = stack.state_dir
-    on_failure = str(folder / "on-failure")
+    on_failure = str(folder / ON_FAILURE_FOLDER)
     stack.start_consumer(
         ConsumerSpec(
             name=RESOLVE,
@@ -38,7 +40,9 @@ def start_consumers(stack: LocalStack, rules: Sequence[str]) -> None:
             environment={
                 "MDM_RULES": ",".join(rules),
                 "MDM_REDIS_URL": stack.redis.url,
+                "MDM_CHANGES_STREAM": CHANGES_STREAM,
                 "MDM_GOLDEN_STREAM": GOLDEN_STREAM,
+                "MDM_ARCHIVE_URL": (folder / ARCHIVE_FOLDER).as_uri(),
                 "MDM_KINESIS_ENDPOINT_URL": stack.kinesis.endpoint_url,
                 "MDM_QUARANTINE_URL": (folder / QUARANTINE_FOLDER).as_uri(),
             },

@@ -62,6 +62,8 @@ def world() -> Iterator[World]:
             "MDM_REDIS_TIMEOUT_S": "2",
             "MDM_GOLDEN_STREAM": GOLDEN_STREAM,
             "MDM_KINESIS_ENDPOINT_URL": kinesis.endpoint_url,
+            "MDM_ARCHIVE_URL": f"file://{short}/archive",
+            "MDM_CHANGES_STREAM": "mdm-changes",
             "MDM_QUARANTINE_URL": f"file://{short}/quarantine",
         }
         for name, value in (local_environment(kinesis.endpoint_url, {}) | settings).items():
