@@ -1,35 +1,36 @@
 """Where rejected events are kept, with their reasons and their very bytes, until somebody redrives them.
 
-One object an event, named by a digest of its bytes: a redelivery overwrites what the first delivery wrote. An object
-is JSON: ``quarantine_id``, ``domain``, ``source``, ``record_id`` (null if they could not be read), ``reasons`` (a list
-of ``code``, ``path``, ``message``), ``received_from``, ``quarantined_at``, ``raw_bytes`` (a count) and ``raw_base64``.
+One object an event, named by a digest: a redelivery overwrites what the first delivery wrote. Bytes with a version
+and a time of their own say the same wherever they arrive, and so do bytes that no decoder reads: they are kept once,
+however often somebody sends them. An event that lacks either takes it from where it lies on the stream, so two
+deliveries of the same bytes are two events, both of which may count once they are redriven: its place is a part of its
+name.
+
+An object is JSON: ``quarantine_id``, ``domain``, ``source``, ``record_id`` (null if they could not be read),
+``reasons`` (a list of ``code``, ``path``, ``message``), ``received_from``, ``position`` and ``arrival_time`` (null if
+they were not known), ``quarantined_at``, ``raw_bytes`` (a count) and ``raw_base64``.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
-import boto3
 import orjson
-from botocore.exceptions import BotoCoreError, ClientError
 
-from mdm_stream.aws_errors import translated
 from mdm_stream.contracts.change import DOMAIN_PATTERN
-from mdm_stream.contracts.times import format_time_us
-from mdm_stream.errors import ConfigurationError, Reason, TerminalError, TransientError
+from mdm_stream.contracts.times import format_time_us, parse_time_us
+from mdm_stream.decode.received import Received
+from mdm_stream.decode.redrive import depends_on_receipt, digest_of_bytes
+from mdm_stream.errors import Reason, TerminalError
+from mdm_stream.object_store import ObjectStore, open_object_store
 
 UNKNOWN_DOMAIN = "unknown"
-_S3_PARALLEL_PUTS = 8
+_PARALLEL_PUTS = 8
 """A batch full of bad events must not wait for one round trip after the other; the SDK's pool has 10 connections."""
 
 
@@ -37,7 +38,8 @@ _S3_PARALLEL_PUTS = 8
 class QuarantineEntry:
     """One rejected event. ``received_from`` says where it came from: ``stream/shard:sequence``, or a file's name.
 
-    ``domain``, ``source`` and ``record_id`` are what the event claims, where that can be read.
+    ``domain``, ``source`` and ``record_id`` are what the event claims, where that can be read. ``received`` is its
+    place on the stream, with which it is redriven; without one it gets a new place then.
     """
 
     raw: bytes
@@ -47,112 +49,34 @@ class QuarantineEntry:
     domain: str | None = None
     source: str | None = None
     record_id: str | None = None
+    received: Received | None = None
+
+    @property
+    def quarantine_id(self) -> str:
+        """The entry's id: the same for every redelivery of the event."""
+        return quarantine_id_of(self.raw, self.received)
 
 
-class QuarantineStore(Protocol):
-    """Keeps rejected events. Putting an event again is harmless: it overwrites itself."""
+class QuarantineStore:
+    """Keeps rejected events as objects. Putting an event again is harmless: it overwrites itself."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        """Take where the objects are kept."""
+        self._objects = objects
 
     def put(self, entries: Sequence[QuarantineEntry]) -> list[str]:
         """Keep all entries and return where, in their order: when this returns they are safe.
 
-        ``TransientError`` or ``TerminalError`` if one could not be kept; others may have been.
+        Of entries with one name the last is kept. ``TransientError`` or ``TerminalError`` if one could not be kept;
+        others may have been.
         """
-        ...
-
-
-def quarantine_id_of(raw: bytes) -> str:
-    """Return the id of a rejected event: 32 hex digits that depend on its bytes alone (BLAKE2b-128)."""
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()
-
-
-def object_name(entry: QuarantineEntry) -> str:
-    """Return the name of an entry's object in the store: ``domain/id.json``, or ``unknown/id.json``."""
-    known = entry.domain is not None and re.fullmatch(DOMAIN_PATTERN.strip("^$"), entry.domain)
-    return f"{entry.domain if known else UNKNOWN_DOMAIN}/{quarantine_id_of(entry.raw)}.json"
-
-
-def encode_entry(entry: QuarantineEntry) -> bytes:
-    """Return the JSON object that is kept of an entry."""
-    return orjson.dumps({
-        "quarantine_id": quarantine_id_of(entry.raw),
-        "domain": entry.domain,
-        "source": entry.source,
-        "record_id": entry.record_id,
-        "reasons": [asdict(reason) for reason in entry.reasons],
-        "received_from": entry.received_from,
-        "quarantined_at": format_time_us(entry.quarantined_at_us),
-        "raw_bytes": len(entry.raw),
-        "raw_base64": base64.b64encode(entry.raw).decode("ascii"),
-    })  # fmt: skip
-
-
-class FolderQuarantine:
-    """Keeps entries as files. Folders are made for the owner alone (0700), files too (0600): the bytes are personal."""
-
-    def __init__(self, path: Path | str) -> None:
-        """Take the folder, which is made with the first entry."""
-        self._path = Path(path).absolute()
-
-    def put(self, entries: Sequence[QuarantineEntry]) -> list[str]:
-        """Keep each entry as a file that is there whole or not at all, and on disk when this returns."""
-        try:
-            return [str(self._write(entry)) for entry in entries]
-        except PermissionError as error:
-            raise TerminalError(f"cannot write to quarantine folder {self._path}: no permission") from error
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise TransientError(f"cannot write to quarantine folder {self._path}: {reason}") from error
-
-    def _write(self, entry: QuarantineEntry) -> Path:
-        target = self._path / object_name(entry)
-        # Each level on its own: mkdir gives the mode to the last folder of a path only.
-        for folder in (self._path, target.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".partial-", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(encode_entry(entry))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(partial).replace(target)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
-        return target
-
-
-class S3Quarantine:
-    """Keeps entries as S3 objects, encrypted at rest: by the KMS key if one is named, else by S3's own."""
-
-    def __init__(self, client: Any, bucket: str, prefix: str = "", *, kms_key_id: str | None = None) -> None:
-        """Take a boto3 S3 client; ``prefix`` has no slash at its ends."""
-        self._client = client
-        self._bucket = bucket
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._encryption = {"ServerSideEncryption": "AES256"}
-        if kms_key_id is not None:
-            self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id}
-
-    def put(self, entries: Sequence[QuarantineEntry]) -> list[str]:
-        """Keep each entry as an object; a few are written at a time."""
-        if not entries:
-            return []
-        with ThreadPoolExecutor(max_workers=min(_S3_PARALLEL_PUTS, len(entries))) as pool:
-            return list(pool.map(self._write, entries))
-
-    def _write(self, entry: QuarantineEntry) -> str:
-        key = self._prefix + object_name(entry)
-        try:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=encode_entry(entry),
-                ContentType="application/json",
-                **self._encryption,
-            )
-        except (BotoCoreError, ClientError) as error:
-            raise translated(error, f"write to quarantine bucket {self._bucket}") from error
-        return f"s3://{self._bucket}/{key}"
+        names = [object_name(entry) for entry in entries]
+        kept = dict(zip(names, entries, strict=True))
+        if kept:
+            with ThreadPoolExecutor(max_workers=min(_PARALLEL_PUTS, len(kept))) as pool:
+                # Each result is asked for, so that no error is passed over.
+                list(pool.map(lambda name: self._objects.put(name, encode_entry(kept[name])), kept))
+        return [self._objects.location(name) for name in names]
 
 
 def open_quarantine(url: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> QuarantineStore:
@@ -160,10 +84,61 @@ def open_quarantine(url: str, *, s3_client: Any = None, kms_key_id: str | None =
 
     Without ``s3_client`` one is made from the environment's region and credentials.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
-        return FolderQuarantine(unquote(parts.path))
-    if parts.scheme == "s3" and parts.netloc:
-        client = s3_client if s3_client is not None else boto3.client("s3")
-        return S3Quarantine(client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)
-    raise ConfigurationError("the quarantine's address must be file:///folder or s3://bucket/prefix")
+    return QuarantineStore(open_object_store(url, s3_client=s3_client, kms_key_id=kms_key_id))
+
+
+def quarantine_id_of(raw: bytes, received: Received | None = None) -> str:
+    """Return the id of a rejected event: 32 hex digits (BLAKE2b-128).
+
+    They depend on its bytes alone, unless its place is known and a part of what it says (see ``depends_on_receipt``).
+    """
+    digest = digest_of_bytes(raw)
+    if received is None or not depends_on_receipt(raw):
+        return digest
+    return digest_of_bytes(f"{digest} {received.position} {received.arrival_time_us}".encode())
+
+
+def object_name(entry: QuarantineEntry) -> str:
+    """Return the name of an entry's object in the store: ``domain/id.json``, or ``unknown/id.json``."""
+    known = entry.domain is not None and re.fullmatch(DOMAIN_PATTERN.strip("^$"), entry.domain)
+    return f"{entry.domain if known else UNKNOWN_DOMAIN}/{entry.quarantine_id}.json"
+
+
+def encode_entry(entry: QuarantineEntry) -> bytes:
+    """Return the JSON object that is kept of an entry."""
+    return orjson.dumps({
+        "quarantine_id": entry.quarantine_id,
+        "domain": entry.domain,
+        "source": entry.source,
+        "record_id": entry.record_id,
+        "reasons": [asdict(reason) for reason in entry.reasons],
+        "received_from": entry.received_from,
+        "position": entry.received.position if entry.received else None,
+        "arrival_time": format_time_us(entry.received.arrival_time_us) if entry.received else None,
+        "quarantined_at": format_time_us(entry.quarantined_at_us),
+        "raw_bytes": len(entry.raw),
+        "raw_base64": base64.b64encode(entry.raw).decode("ascii"),
+    })  # fmt: skip
+
+
+def decode_entry(content: bytes) -> QuarantineEntry:
+    """Return the entry that an object holds; ``TerminalError`` if it holds none.
+
+    Objects of releases that kept no position have no ``received``.
+    """
+    try:
+        kept = orjson.loads(content)
+        reasons = tuple(Reason(str(r["code"]), str(r["path"]), str(r["message"])) for r in kept["reasons"])
+        position, arrival_time = kept.get("position"), kept.get("arrival_time")
+        return QuarantineEntry(
+            raw=base64.b64decode(kept["raw_base64"], validate=True),
+            reasons=reasons,
+            received_from=str(kept["received_from"]),
+            quarantined_at_us=parse_time_us(kept["quarantined_at"]),
+            domain=kept["domain"],
+            source=kept["source"],
+            record_id=kept["record_id"],
+            received=None if position is None else Received(str(position), parse_time_us(arrival_time)),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TerminalError("the object holds no quarantined event, or only a part of one") from error

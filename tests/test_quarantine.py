@@ -3,6 +3,7 @@
 import base64
 import functools
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -14,18 +15,25 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from mdm_stream.aws_errors import translated
+from mdm_stream.decode import Received
 from mdm_stream.errors import ConfigurationError, Reason, TerminalError, TransientError
+from mdm_stream.object_folder import FolderObjects
+from mdm_stream.object_store import S3Objects
 from mdm_stream.quarantine import (
-    FolderQuarantine,
     QuarantineEntry,
-    S3Quarantine,
+    QuarantineStore,
+    decode_entry,
+    encode_entry,
     open_quarantine,
     quarantine_id_of,
 )
 
 RAW = b'{"domain":"person"\xff\x00'
 REASONS = (Reason("not_utf8", "", "is not UTF-8"), Reason("missing", "source", "is required"))
-ENTRY = QuarantineEntry(RAW, REASONS, "changes/7", 1_500_000, "person", "crm", None)
+RECEIVED = Received("7".zfill(64), 1_000_001)
+ENTRY = QuarantineEntry(RAW, REASONS, "changes/7", 1_500_000, "person", "crm", None, RECEIVED)
+UNVERSIONED = b'{"domain":"person","source":"crm","record_id":"1","op":"merge","event_time":"2026-01-01T00:00:00Z"}'
+VERSIONED = UNVERSIONED.replace(b'"op"', b'"version":3,"op"')
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
@@ -39,7 +47,7 @@ def s3_client():
 def store(request, tmp_path):
     """Each store with a function that reads what is at a location."""
     if request.param == "folder":
-        yield FolderQuarantine(tmp_path / "quarantine"), lambda location: Path(location).read_bytes()
+        yield QuarantineStore(FolderObjects(tmp_path / "quarantine")), lambda location: Path(location).read_bytes()
         return
     with mock_aws():
         client = s3_client()
@@ -48,7 +56,7 @@ def store(request, tmp_path):
         def read(location):
             return client.get_object(Bucket="kept", Key=location.removeprefix("s3://kept/"))["Body"].read()
 
-        yield S3Quarantine(client, "kept", "rejected/"), read
+        yield QuarantineStore(S3Objects(client, "kept", "rejected/")), read
 
 
 def test_an_entry_is_kept_whole(store):
@@ -68,6 +76,8 @@ def test_an_entry_is_kept_whole(store):
             {"code": "missing", "path": "source", "message": "is required"},
         ],
         "received_from": "changes/7",
+        "position": RECEIVED.position,
+        "arrival_time": "1970-01-01T00:00:01.000001Z",
         "quarantined_at": "1970-01-01T00:00:01.500000Z",
         "raw_bytes": len(RAW),
     }
@@ -82,6 +92,53 @@ def test_a_redelivery_overwrites_itself(store):
     assert first == third != second
     assert "/unknown/" in second
     assert put.put([]) == []
+
+
+@pytest.mark.parametrize("entry", [ENTRY, replace(ENTRY, received=None, domain=None), replace(ENTRY, raw=b"")])
+def test_an_entry_is_read_back(store, entry):
+    """Whoever redrives an entry has everything that was kept of it."""
+    put, read = store
+    (location,) = put.put([entry])
+    assert decode_entry(read(location)) == entry
+
+
+def test_an_entry_of_a_release_that_kept_no_position_is_read():
+    """Its event is redriven under a new position, as an event that was never on the stream."""
+    kept = orjson.loads(encode_entry(ENTRY))
+    del kept["position"], kept["arrival_time"]
+    assert decode_entry(orjson.dumps(kept)) == replace(ENTRY, received=None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"raw_base64": "=="}, {"quarantined_at": "today"}, {"reasons": [1]}, {"position": "1", "arrival_time": 3}],
+)
+def test_a_damaged_object_is_told(change):
+    """What cannot be read back is an error that says so, and not the bytes."""
+    kept = orjson.loads(encode_entry(ENTRY))
+    for content in (orjson.dumps(kept | change), b"[]", b"{}", b"", b"\xff"):
+        with pytest.raises(TerminalError, match="no quarantined event"):
+            decode_entry(content)
+
+
+def test_what_depends_on_its_place_is_kept_by_place(store):
+    """Two deliveries of an event without a version are two events; a redelivery of one is that one."""
+    put, _ = store
+    first, second = Received("1".zfill(64), 0), Received("2".zfill(64), 0)
+    entries = [replace(ENTRY, raw=UNVERSIONED, received=received) for received in (first, second, first, None)]
+    one, other, again, unplaced = put.put(entries)
+    assert one == again
+    assert len({one, other, unplaced}) == 3
+    assert unplaced.endswith(f"/{quarantine_id_of(UNVERSIONED)}.json")
+
+
+@pytest.mark.parametrize("raw", [RAW, VERSIONED, b"{}", b"ping"])
+def test_a_flood_of_the_same_bytes_is_kept_once(store, raw):
+    """Bytes that say the same wherever they arrive have one place, however often they come."""
+    put, _ = store
+    flood = [replace(ENTRY, raw=raw, received=Received(str(n).zfill(64), n)) for n in range(50)]
+    assert len(set(put.put(flood))) == 1
+    assert {entry.quarantine_id for entry in flood} == {quarantine_id_of(raw)}
 
 
 @pytest.mark.parametrize("domain", ["../../etc", "Person", "a/b", "", "person\n"])
@@ -103,7 +160,7 @@ def test_many_entries_keep_their_order(store):
 
 def test_a_folder_is_for_its_owner_alone(tmp_path):
     """Rejected events are personal: folders are 0700, files 0600, and nothing half-written is left."""
-    (location,) = FolderQuarantine(tmp_path / "q").put([ENTRY])
+    (location,) = QuarantineStore(FolderObjects(tmp_path / "q")).put([ENTRY])
     assert stat.S_IMODE((tmp_path / "q").stat().st_mode) == 0o700
     assert stat.S_IMODE(Path(location).parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(Path(location).stat().st_mode) == 0o600
@@ -114,7 +171,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     """A file where the folder should be is told by its path, and can be retried once it is mended."""
     (tmp_path / "q").write_text("")
     with pytest.raises(TransientError, match="q"):
-        FolderQuarantine(tmp_path / "q").put([ENTRY])
+        QuarantineStore(FolderObjects(tmp_path / "q")).put([ENTRY])
 
 
 @pytest.mark.parametrize(("key", "encryption"), [(None, "AES256"), ("alias/quarantine", "aws:kms")])
@@ -123,7 +180,7 @@ def test_objects_are_encrypted(key, encryption):
     with mock_aws():
         client = s3_client()
         client.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        (location,) = S3Quarantine(client, "kept", kms_key_id=key).put([ENTRY])
+        (location,) = QuarantineStore(S3Objects(client, "kept", kms_key_id=key)).put([ENTRY])
         head = client.head_object(Bucket="kept", Key=location.removeprefix("s3://kept/"))
     assert head["ServerSideEncryption"] == encryption
 
@@ -131,12 +188,12 @@ def test_objects_are_encrypted(key, encryption):
 def test_failures_of_s3_say_what_to_do():
     """A bucket that is not there is terminal, a slow-down is not; neither repeats AWS's message."""
     with mock_aws(), pytest.raises(TerminalError, match="NoSuchBucket"):
-        S3Quarantine(s3_client(), "absent").put([ENTRY])
+        QuarantineStore(S3Objects(s3_client(), "absent")).put([ENTRY])
     client = s3_client()
     with Stubber(client) as stub:
         stub.add_client_error("put_object", "SlowDown", "you sent secret things", 503)
         with pytest.raises(TransientError) as caught:
-            S3Quarantine(client, "kept").put([ENTRY])
+            QuarantineStore(S3Objects(client, "kept")).put([ENTRY])
     assert "secret" not in str(caught.value)
 
 
@@ -152,7 +209,10 @@ def test_addresses(tmp_path):
     """Two kinds of address are known; everything else is refused when the store is opened."""
     (location,) = open_quarantine(f"file://{tmp_path}/a%20b").put([ENTRY])
     assert Path(location).is_relative_to(tmp_path / "a b")
-    assert isinstance(open_quarantine("s3://bucket/some/prefix", s3_client=s3_client()), S3Quarantine)
+    with mock_aws():
+        s3_client().create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        (location,) = open_quarantine("s3://bucket/some/prefix", s3_client=s3_client()).put([ENTRY])
+    assert location.startswith("s3://bucket/some/prefix/person/")
     for address in ("", "quarantine", "s3://", "file://host/x", "https://bucket/x"):
         with pytest.raises(ConfigurationError):
             open_quarantine(address)

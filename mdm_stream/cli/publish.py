@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlsplit
 
 import click
 
+from mdm_stream.cli.clients import aws_client
 from mdm_stream.cli.output import Advance, json_option, print_json, progress
 from mdm_stream.cli.stack import running_stack, state_option
 from mdm_stream.contracts.change import encode_event
-from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.model import ChangeEvent, VerdictEvent, split_ref
 from mdm_stream.decode.files import LINE_BYTES_MAX, file_events, line_events
 from mdm_stream.decode.sources import Format
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
@@ -72,7 +71,7 @@ def publish(
     )
     # Rows of a table that the rules do not name, and CSV rows, mean nothing without what was said here.
     keep_raw = format_ == "canonical" or (format_ != "csv" and source is None)
-    with progress() as advance, Publisher(_client(endpoint, region), stream) as publisher:
+    with progress() as advance, Publisher(aws_client("kinesis", endpoint, region), stream) as publisher:
         counts = _send(publisher, _messages(events, keep_raw=keep_raw), advance)
         publisher.flush()
     if as_json:
@@ -115,9 +114,9 @@ def _messages(events: Iterator[FoundEvent], *, keep_raw: bool) -> Iterator[tuple
 
 
 def _key_of(event: ChangeEvent) -> str:
-    if isinstance(event, RecordEvent):
-        return partition_key(event.domain, event.source, event.record_id)
-    return partition_key(event.domain, "verdict", f"{event.a}/{event.b}")
+    if isinstance(event, VerdictEvent):
+        return partition_key(event.domain, "verdict", f"{event.a}/{event.b}")
+    return partition_key(event.domain, *split_ref(event.ref))
 
 
 def _stdin_lines() -> Iterator[bytes]:
@@ -127,20 +126,3 @@ def _stdin_lines() -> Iterator[bytes]:
         if len(line) > LINE_BYTES_MAX:
             raise ConfigurationError(f"standard input:{number}: the line has more than {LINE_BYTES_MAX:,} bytes")
         yield line
-
-
-def _client(endpoint: str | None, region: str | None) -> Any:
-    """Return a Kinesis client: on loopback never with the account of whoever calls, elsewhere with it."""
-    if endpoint is not None and urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"}:
-        from mdm_stream.local.aws import local_client  # noqa: PLC0415 - needs nothing of the local extra, but is local
-
-        return local_client("kinesis", endpoint)
-    import boto3  # noqa: PLC0415 - half a second, which a mistake in the call need not wait for
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-
-    try:
-        return cast("Any", boto3.client("kinesis", endpoint_url=endpoint, region_name=region))
-    except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(
-            f"no Kinesis client: {type(error).__name__}; check --endpoint, --region and the AWS environment"
-        ) from error

@@ -28,5 +28,9 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("mdm_stream.cli.explain:explain", "Say why two records are together or not."),
     "rules": Entry("mdm_stream.cli.rules:rules", "Check rule sets; print their JSON Schema."),
     "publish": Entry("mdm_stream.cli.publish:publish", "Put the events of a file on the change stream."),
+    "dlq": Entry("mdm_stream.cli.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),
+    "archive": Entry(
+        "mdm_stream.cli.archive:archive", "Look at the archive of accepted records, compact it, verify it."
+    ),
     "doctor": Entry("mdm_stream.cli.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }

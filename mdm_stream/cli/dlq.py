@@ -1,0 +1,288 @@
+"""``mdm-stream dlq``: events that did not get through, in our quarantine and in Lambda's on-failure destination."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mdm_stream.cli.output import json_option, print_json, print_table
+from mdm_stream.cli.stack import running_stack, state_option
+from mdm_stream.contracts.times import format_time_us
+from mdm_stream.errors import ConfigurationError, TerminalError
+
+if TYPE_CHECKING:
+    from mdm_stream.dead_letters import Contents, DeadEvent, DeadLetter, DeadLetters, RedriveReport, Selection
+
+RUN_BYTES = 8
+"""A run's name is random: 64 bits, so that no two runs share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Which dead letters a command is about: where they are kept, and which of them."""
+
+    stores: list[DeadLetters]
+    selection: Selection
+
+    def letters(self) -> list[DeadLetter]:
+        """Return the selected letters; ``ConfigurationError`` if one that was named is not there."""
+        from mdm_stream.dead_letters.letters import find_all  # noqa: PLC0415
+
+        letters = find_all(self.stores, self.selection)
+        absent = self.selection.letter_ids - {letter.letter_id for letter in letters}
+        if absent:
+            raise ConfigurationError(
+                f"no dead letter is selected by id {', '.join(sorted(absent))}; `mdm-stream dlq list` shows all"
+            )
+        return letters
+
+
+_PLACE_OPTIONS = (
+    state_option,
+    click.option("--quarantine", metavar="URL", help="A quarantine other than the local stack's: folder or s3://."),
+    click.option("--on-failure", metavar="URL", help="An on-failure destination: a folder, or s3://bucket."),
+    click.option("--s3-endpoint", metavar="URL", help="An S3 API other than AWS's own."),
+    click.option("--region", help="The AWS region; that of the environment if left out."),
+    click.option("--domain", help="Only events that claim this domain."),
+    click.option("--source", help="Only events that claim this source."),
+    click.option("--reason", metavar="CODE", help="Only those with this code of a reason, or of Lambda's."),
+    json_option,
+)  # fmt: skip
+_CHANGE_OPTIONS = (
+    click.argument("ids", nargs=-1),
+    click.option("--all", "everything", is_flag=True, help="All there are."),
+    click.option("--yes", is_flag=True, help="Do not ask."),
+)
+
+
+def _options(*groups: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.group()
+def dlq() -> None:
+    """Events that did not get through: list and show them, send them again, drop them.
+
+    Dead letters are events that were rejected (the quarantine) and batches that Lambda gave up (the on-failure
+    destination). Without addresses they are those of the local stack in --state, which need not run except for redrive.
+    """
+
+
+@dlq.command("list")
+@_options(_PLACE_OPTIONS)
+def list_letters(*, as_json: bool, **where: Any) -> None:
+    """List dead letters in the order in which their events arrived, without any value of them."""
+    letters = _places(**where).letters()
+    if as_json:
+        print_json({"dead_letters": [letter.summary() for letter in letters]})
+        return
+    if letters:
+        headings = ("id", "events", "bytes", "domain", "record", "why", "when", "state")
+        print_table("", headings, [_row(letter) for letter in letters], texts=True)
+    events = sum(letter.events for letter in letters)
+    click.echo(f"{len(letters):,} dead letters with {events:,} events")
+
+
+@dlq.command()
+@click.argument("letter_id", metavar="ID")
+@click.option("--raw", is_flag=True, help="Show the events' bytes, which may be personal.")
+@_options(_PLACE_OPTIONS)
+def show(*, letter_id: str, raw: bool, as_json: bool, **where: Any) -> None:
+    """Show one dead letter: why it is one, and each of its events; their bytes with --raw alone."""
+    places = _places(ids=(letter_id,), **where)
+    for letter in places.letters():
+        if letter.problem:
+            raise TerminalError(f"dead letter {letter_id} cannot be read: {letter.problem}")
+        store = next(store for store in places.stores if store.kind == letter.kind)
+        contents = store.contents(letter)
+        if as_json:
+            print_json(_document(letter, contents, raw=raw))
+        else:
+            _print_letter(letter, contents, raw=raw)
+
+
+@dlq.command()
+@_options(_CHANGE_OPTIONS, _PLACE_OPTIONS)
+@click.option("--stream", help="The change stream; that of the local stack if left out.")
+@click.option("--golden-stream", help="The golden feed, for what the warehouse consumer gave up.")
+@click.option("--endpoint", metavar="URL", help="A Kinesis API other than AWS's own or the local stack's.")
+def redrive(
+    *,
+    stream: str | None,
+    golden_stream: str | None,
+    endpoint: str | None,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Put the events of dead letters on the change stream again, as what they were when they first arrived.
+
+    Name letters by id, select them with --domain, --source and --reason, or take --all. A letter is removed once the
+    stream has taken all of its events; an event that is rejected again is in quarantine again. Exit code 1 if some
+    could not be sent: these are still there.
+    """
+    from mdm_stream.cli.clients import aws_client  # noqa: PLC0415 - --help does without all of these
+    from mdm_stream.cli.redelivery import change_key_of, deliver_with  # noqa: PLC0415
+    from mdm_stream.dead_letters import Redrive, RedriveReport, Streams  # noqa: PLC0415
+
+    places = _places(**where, everything=everything, must_select=True)
+    if stream is None:
+        if endpoint is not None or golden_stream is not None:
+            raise click.UsageError("--endpoint and --golden-stream need --stream")
+        stack = running_stack(where["state"])
+        endpoint, stream, golden_stream = stack.kinesis_endpoint_url, stack.changes_stream, stack.golden_stream
+    letters = places.letters()
+    report = RedriveReport()
+    if letters:
+        _ask(f"Send {_counted(letters)} to {stream} again?", yes=yes)
+        deliver = deliver_with(aws_client("kinesis", endpoint, where["region"]))
+        redriving = Redrive(places.stores, Streams(stream, golden_stream), change_key_of, deliver)
+        report = redriving.send(letters, secrets.token_hex(RUN_BYTES))
+    _tell(report, stream, as_json=as_json)
+
+
+@dlq.command()
+@_options(_CHANGE_OPTIONS, _PLACE_OPTIONS)
+def drop(*, everything: bool, yes: bool, as_json: bool, **where: Any) -> None:
+    """Remove dead letters for good: what they hold will never be applied."""
+    places = _places(**where, everything=everything, must_select=True)
+    letters = places.letters()
+    if letters:
+        _ask(f"Remove {_counted(letters)} for good?", yes=yes)
+    for store in places.stores:
+        store.remove([name for letter in letters if letter.kind == store.kind for name in letter.names])
+    if as_json:
+        print_json({"dropped": [letter.letter_id for letter in letters]})
+    else:
+        click.echo(f"{len(letters):,} dead letters removed")
+
+
+def _places(
+    *,
+    state: Path,
+    quarantine: str | None,
+    on_failure: str | None,
+    s3_endpoint: str | None,
+    region: str | None,
+    domain: str | None,
+    source: str | None,
+    reason: str | None,
+    ids: tuple[str, ...] = (),
+    everything: bool = False,
+    must_select: bool = False,
+) -> _Places:
+    from mdm_stream.cli.clients import aws_client  # noqa: PLC0415 - --help does without all of these
+    from mdm_stream.dead_letters import DeadLetters, Selection  # noqa: PLC0415
+    from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER  # noqa: PLC0415
+    from mdm_stream.object_store import open_object_store  # noqa: PLC0415
+
+    some = bool(ids or domain or source or reason)
+    if must_select and some == everything:
+        raise click.UsageError("say which: ids, --domain, --source and --reason, or --all alone")
+    if quarantine is None and on_failure is None:
+        if not state.is_dir():
+            raise ConfigurationError(f"there is no local stack in {state}; name its directory with --state")
+        quarantine, on_failure = str(state / QUARANTINE_FOLDER), str(state / ON_FAILURE_FOLDER)
+    stores = []
+    for kind, url in (("quarantine", quarantine), ("on_failure", on_failure)):
+        if url is not None:
+            client = aws_client("s3", s3_endpoint, region) if url.startswith("s3:") else None
+            address = url if "://" in url else Path(url).absolute().as_uri()
+            stores.append(DeadLetters(open_object_store(address, s3_client=client), kind))  # type: ignore[arg-type]
+    return _Places(stores, Selection(frozenset(ids), domain, source, reason))
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)
+
+
+def _counted(letters: Sequence[DeadLetter]) -> str:
+    return f"{len(letters):,} dead letters with {sum(letter.events for letter in letters):,} events"
+
+
+def _row(letter: DeadLetter) -> tuple[str, ...]:
+    record = f"{letter.source or '?'}/{letter.record_id or '?'}" if letter.source or letter.record_id else ""
+    why = letter.problem or ", ".join(dict.fromkeys(letter.causes))
+    when = "" if letter.problem else format_time_us(letter.when_us)
+    state = "redriving" if letter.redriving else ""
+    return (
+        letter.letter_id,
+        f"{letter.events:,}",
+        f"{letter.raw_bytes:,}",
+        letter.domain or "",
+        record,
+        why,
+        when,
+        state,
+    )
+
+
+def _document(letter: DeadLetter, contents: Contents, *, raw: bool) -> dict[str, Any]:
+    reasons = [{"code": each.code, "path": each.path, "message": each.message} for each in contents.reasons]
+    events = [_event_document(event, raw=raw) for event in contents.events]
+    return {**letter.summary(), "reasons": reasons, "condition": contents.condition, "events": events}
+
+
+def _event_document(event: DeadEvent, *, raw: bool) -> dict[str, Any]:
+    received, claimed = event.received, event.claimed
+    document: dict[str, Any] = {
+        "origin": event.origin,
+        "position": received.position if received else None,
+        "arrival_time": format_time_us(received.arrival_time_us) if received else None,
+        "domain": claimed.domain,
+        "source": claimed.source,
+        "record_id": claimed.record_id,
+        "bytes": len(event.raw),
+    }
+    return {**document, **dict([_shown(event.raw)])} if raw else document
+
+
+def _shown(raw: bytes) -> tuple[str, str]:
+    """Return bytes as ``("text", ...)`` if a terminal can show them as such, else as ``("hex", ...)``."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return "hex", raw.hex()
+    return ("text", text) if text.replace("\n", "").replace("\t", "").isprintable() else ("hex", raw.hex())
+
+
+def _print_letter(letter: DeadLetter, contents: Contents, *, raw: bool) -> None:
+    what = "was rejected" if letter.kind == "quarantine" else f"was given up: {contents.condition}"
+    aside = "; a redrive has set it aside" if letter.redriving else ""
+    click.echo(f"Dead letter {letter.letter_id} {what}, {format_time_us(contents.when_us)}{aside}")
+    for reason in contents.reasons:
+        click.echo(f"  {reason.code} at {reason.path or 'event'}: {reason.message}")
+    for event in contents.events:
+        arrived = f", arrived {format_time_us(event.received.arrival_time_us)}" if event.received else ""
+        claimed = "/".join(
+            name or "?" for name in (event.claimed.domain, event.claimed.source, event.claimed.record_id)
+        )
+        click.echo(f"Event {event.origin}{arrived}: {len(event.raw):,} bytes, claims {claimed}")
+        if raw:
+            kind, shown = _shown(event.raw)
+            click.echo(f"  {kind}: {shown}")
+
+
+def _tell(report: RedriveReport, stream: str, *, as_json: bool) -> None:
+    """Say what a redrive has done; ``TerminalError`` if it has not done all."""
+    left = {**report.refused, **report.failed, **dict.fromkeys(report.untried, "not tried, because others failed")}
+    if as_json:
+        print_json({"stream": stream, "redriven": report.letters, "events": report.events, "left": left})
+    else:
+        click.echo(f"{report.letters:,} dead letters with {report.events:,} events sent to {stream}")
+        for letter_id, why in left.items():
+            click.echo(f"  {letter_id} is left: {why}")
+    if left:
+        raise TerminalError(f"{len(left):,} dead letters could not be sent, and are still there")

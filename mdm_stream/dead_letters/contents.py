@@ -1,0 +1,134 @@
+"""What a dead letter's object holds: events as they were first delivered, and why they did not get through. Pure.
+
+A quarantined event is one event with reasons (see ``mdm_stream.quarantine``). An on-failure object is what Lambda
+writes to an S3 destination of a Kinesis event source: a JSON document about the batch that it gave up (``timestamp``,
+``requestContext.condition``), in whose ``payload`` is the event of the invocation, as JSON text.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from mdm_stream.contracts.times import parse_time_us
+from mdm_stream.decode import ClaimedIdentity, Received, claimed_identity
+from mdm_stream.decode.redrive import unwrap
+from mdm_stream.errors import Reason, RejectedEventError, TerminalError
+from mdm_stream.quarantine import decode_entry
+
+Kind = Literal["quarantine", "on_failure"]
+
+# A stream's own ARN, or that of a registered consumer of it, which goes on after the stream's name.
+_STREAM_OF_ARN = re.compile(r":stream/([A-Za-z0-9_.-]+)(?:/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEvent:
+    """One event, with the bytes that lay on the stream.
+
+    ``received`` is None if its place was not kept, ``stream`` if it came by the change stream, as everything in the
+    quarantine. ``partition_key`` is the one that it was sent with, if that is known.
+    """
+
+    raw: bytes
+    received: Received | None
+    origin: str
+    claimed: ClaimedIdentity
+    stream: str | None = None
+    partition_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The events of one dead letter, in the order of the stream, and what became of them when.
+
+    A quarantined event has ``reasons``, a batch that was given up has a ``condition``.
+    """
+
+    events: tuple[DeadEvent, ...]
+    when_us: int
+    reasons: tuple[Reason, ...] = ()
+    condition: str | None = None
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The codes by which dead letters are selected."""
+        return tuple(reason.code for reason in self.reasons) or ((self.condition,) if self.condition else ())
+
+    @property
+    def claimed(self) -> ClaimedIdentity:
+        """What all of its events claim; None where they differ."""
+        of_all = [event.claimed for event in self.events]
+        return ClaimedIdentity(
+            *(_common([getattr(claimed, name) for claimed in of_all]) for name in ("domain", "source", "record_id"))
+        )
+
+
+def read_contents(kind: Kind, content: bytes) -> Contents:
+    """Return what an object holds; ``TerminalError`` says, without a value, what is wrong with it."""
+    return _quarantined(content) if kind == "quarantine" else _given_up(content)
+
+
+def _quarantined(content: bytes) -> Contents:
+    entry = decode_entry(content)
+    claimed = ClaimedIdentity(entry.domain, entry.source, entry.record_id)
+    event = DeadEvent(entry.raw, entry.received, entry.received_from, claimed)
+    return Contents((event,), entry.quarantined_at_us, reasons=entry.reasons)
+
+
+def _given_up(content: bytes) -> Contents:
+    try:
+        document = orjson.loads(content)
+        condition = str(document["requestContext"]["condition"])
+        when_us = parse_time_us(document["timestamp"])
+        payload = document.get("payload")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TerminalError("the object is no document that Lambda writes for a batch that it gave up") from error
+    if payload is None:
+        raise TerminalError(
+            "the document has no payload: read the records from the stream while it still holds them, and let an S3 "
+            "bucket be the destination (queues and topics get no payload)"
+        )
+    try:
+        event = orjson.loads(payload) if isinstance(payload, str) else payload
+        records = tuple(_record(record) for record in event["Records"])
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise TerminalError("the document's payload is no event of a Kinesis event source") from error
+    if not records:
+        raise TerminalError("the document's payload has no records")
+    return Contents(records, when_us, condition=condition)
+
+
+def _record(record: Mapping[str, Any]) -> DeadEvent:
+    kinesis = record["kinesis"]
+    stream = _STREAM_OF_ARN.search(record["eventSourceARN"])
+    sequence_number, partition_key = kinesis["sequenceNumber"], kinesis["partitionKey"]
+    if stream is None or not (sequence_number.isascii() and sequence_number.isdigit() and partition_key):
+        raise ValueError("no record of a Kinesis stream")
+    raw = base64.b64decode(kinesis["data"], validate=True)
+    return DeadEvent(
+        raw=raw,
+        received=Received.from_kinesis(sequence_number, float(kinesis["approximateArrivalTimestamp"])),
+        origin=f"{stream[1]}/{record['eventID']}",
+        claimed=_claimed(raw),
+        stream=stream[1],
+        partition_key=str(partition_key),
+    )
+
+
+def _claimed(raw: bytes) -> ClaimedIdentity:
+    """Return what an event claims to be about, also if it lay on the stream in an envelope."""
+    try:
+        redriven = unwrap(raw)
+    except RejectedEventError:
+        return ClaimedIdentity()
+    return claimed_identity(raw if redriven is None else redriven.raw)
+
+
+def _common(values: list[str | None]) -> str | None:
+    return values[0] if len(set(values)) == 1 else None
