@@ -130,6 +130,7 @@ ERASED = RecordState(erased=True)
 class Delivered:
     """All that was delivered about one record key, folded before: it stands for its events in a rebuild."""
 
+    domain: str
     ref: str
     state: RecordState
 

@@ -104,8 +104,12 @@ def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:
             },
         }
     )
-    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-    return Golden(golden_id, tuple(record.ref for record in ordered), content, digest)
+    return Golden(golden_id, tuple(record.ref for record in ordered), content, digest_of_content(content))
+
+
+def digest_of_content(content: bytes) -> str:
+    """Return the digest of a golden record's canonical JSON (BLAKE2b-128)."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def key_of(ref: str) -> dict[str, str]:

@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mdm_stream.core.canonical import canonical_json
+from mdm_stream.core import changes
 from mdm_stream.core.cluster import connected
-from mdm_stream.core.commit import ABSENT, BlockView, Change, Commit, HeldComponent, HeldGolden, Revision
+from mdm_stream.core.commit import ABSENT, BlockView, Commit, HeldComponent, HeldGolden, Revision
 from mdm_stream.core.edges import Edge, ordered, verdict_edge, verdict_on
-from mdm_stream.core.golden import ResolvedComponent, golden_id_of, key_of, resolve_component, review_item
-from mdm_stream.core.model import split_ref
+from mdm_stream.core.golden import ResolvedComponent, golden_id_of, resolve_component, review_item
 from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.partition import Partition
 from mdm_stream.core.record import Record
@@ -324,43 +323,29 @@ def _write_golden(
         ref: golden_id for ref, golden_id in crosswalk_after.items() if crosswalk_before.get(ref) != golden_id
     }
 
-    def removed(golden: HeldGolden | None) -> list[dict[str, str]]:
-        gone = [ref for ref in (golden.members if golden else ()) if ref not in crosswalk_after]
-        return [key_of(ref) for ref in sorted(gone, key=split_ref)]
+    def removed(golden: HeldGolden | None) -> list[str]:
+        return [ref for ref in (golden.members if golden else ()) if ref not in crosswalk_after]
 
     for golden_id in sorted(before.keys() - after.keys()):
         held_golden = before[golden_id]
         anchor = next((ref for ref in held_golden.members if golden_id_of(rules.domain, ref) == golden_id), None)
-        content = canonical_json(
-            {
-                "op": "retire",
-                "domain": rules.domain,
-                "golden_id": golden_id,
-                "members": [],
-                "removed": removed(held_golden),
-                "merged_into": None if anchor is None else crosswalk_after.get(anchor),
-                "rules_version": rules.version,
-            }
-        )
-        commit.changes.append(Change(golden_id, content))
+        merged_into = None if anchor is None else crosswalk_after.get(anchor)
+        commit.changes.append(changes.retired(rules, golden_id, removed(held_golden), merged_into))
         commit.drop_golden.append(golden_id)
-        commit.merges += int(anchor is not None and anchor in crosswalk_after)
+        commit.merges += int(merged_into is not None)
     for golden_id in sorted(after):
         golden = after[golden_id]
         known = before.get(golden_id)
         if known is None or known.digest != golden.digest:
             commit.put_golden[golden_id] = golden
-            more = canonical_json({"op": "upsert", "removed": removed(known), "rules_version": rules.version})
-            commit.changes.append(Change(golden_id, golden.content[:-1] + b"," + more[1:]))
+            commit.changes.append(changes.upserted(rules, golden_id, golden.content, removed(known)))
 
 
 def _write_erasures(rules: Ruleset, revisions: Sequence[Revision], commit: Commit) -> None:
     """Tell the feed which records were erased, before the changes that follow from it."""
     for revision in revisions:
         if revision.after.state.erased and revision.changed:
-            golden_id = golden_id_of(rules.domain, revision.ref)
-            content = {"op": "erase", "domain": rules.domain, "golden_id": golden_id, **key_of(revision.ref)}
-            commit.changes.append(Change(golden_id, canonical_json(content)))
+            commit.changes.append(changes.erased(rules, revision.ref))
 
 
 def _write_expiries(revisions: Sequence[Revision], commit: Commit) -> None:

@@ -19,9 +19,8 @@ end
 
 for i, ref in ipairs(refs) do
   local id = redis.call('HGET', prefix .. 'of', ref)
-  ids[i] = id
-  add_edges(ref)
   local stored = id and not seen_component[id] and redis.call('HGET', prefix .. 'comp', id)
+  add_edges(ref)
   if stored then
     seen_component[id] = true
     components[#components + 1] = id
@@ -30,5 +29,7 @@ for i, ref in ipairs(refs) do
       add_edges(member)
     end
   end
+  -- An epoch that is being dropped may lack the component: then the record has none, and no commit will be let through.
+  ids[i] = id and seen_component[id] and id
 end
 return {ids, components, edges}

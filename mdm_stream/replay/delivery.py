@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.fold import Foldable
+from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import file_events
 from mdm_stream.decode.sources import Format
@@ -55,7 +56,6 @@ def disturbed(
     return [item for _, item in sorted(keyed, key=lambda pair: pair[0])]
 
 
-def lane_of(event: ChangeEvent, lanes: int) -> int:
+def lane_of(event: Foldable, lanes: int) -> int:
     """Return the worker that an event goes to: all events of one record go to one, as on a stream's shards."""
-    ref = event.ref if isinstance(event, RecordEvent) else event.a
-    return int.from_bytes(blake2b(ref.encode(), digest_size=4).digest()) % lanes
+    return int.from_bytes(blake2b(event.refs[0].encode(), digest_size=4).digest()) % lanes

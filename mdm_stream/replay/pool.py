@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.fold import Foldable
 from mdm_stream.errors import TerminalError
 from mdm_stream.replay.worker import READY, WorkerReport, work
 
@@ -52,7 +52,7 @@ class WorkerPool:
         for process in self._processes:
             process.kill()
 
-    def put(self, lane: int, batch: Sequence[ChangeEvent] | None) -> None:
+    def put(self, lane: int, batch: Sequence[Foldable] | None) -> None:
         """Give a worker a batch; waits while its queue is full. ``TerminalError`` if a worker has failed."""
         while True:
             try:

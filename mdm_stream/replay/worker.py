@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.fold import Foldable
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.engine.process import settle_garbage_collector
@@ -38,25 +38,28 @@ class WorkerReport:
     failure: str = ""
 
 
-def open_engines(url: str, rulesets: Mapping[str, Ruleset], namespace: str) -> dict[str, tuple[Engine, RedisIndex]]:
-    """Return an engine and its index for each domain."""
+def open_engines(
+    url: str, rulesets: Mapping[str, Ruleset], namespace: str, building: int | None = None
+) -> dict[str, tuple[Engine, RedisIndex]]:
+    """Return an engine and its index for each domain: on the live epoch, or on one that is being built."""
     client = redis.Redis.from_url(url, socket_timeout=REDIS_TIMEOUT_S)
-    indexes = {domain: RedisIndex(client, rules, namespace) for domain, rules in rulesets.items()}
+    indexes = {domain: RedisIndex(client, rules, namespace, building=building) for domain, rules in rulesets.items()}
     return {domain: (Engine(rulesets[domain], index), index) for domain, index in indexes.items()}
 
 
 def work(
-    batches: Queue[Sequence[ChangeEvent] | None],
+    batches: Queue[Sequence[Foldable] | None],
     done: Queue[WorkerReport | int | None],
     url: str,
     rulesets: Mapping[str, Ruleset],
     namespace: str,
+    building: int | None = None,
 ) -> None:
     """Apply batches until ``None`` comes; put ``READY``, the size of each finished batch and the report on ``done``."""
     report = WorkerReport()
     totals = BatchReport()
     try:
-        engines = open_engines(url, rulesets, namespace)
+        engines = open_engines(url, rulesets, namespace, building)
         settle_garbage_collector()
         done.put(READY)
         while (batch := batches.get()) is not None:

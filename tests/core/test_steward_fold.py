@@ -63,7 +63,7 @@ def test_states_join_as_their_events_do(left, right):
     joined = join_states(folded(left), folded(right))
     assert joined == whole == join_states(folded(right), folded(left))
     assert join_states(whole, whole) == whole
-    assert fold(folded(left), Delivered(REF, folded(right)), REF).state == whole
+    assert fold(folded(left), Delivered("person", REF, folded(right)), REF).state == whole
 
 
 @given(EVENTS, st.booleans())
