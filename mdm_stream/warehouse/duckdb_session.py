@@ -53,8 +53,12 @@ class DuckDbSession:
         with tempfile.NamedTemporaryFile(prefix="mdm-staged-", suffix=".ndjson") as file:
             file.write(ndjson)
             file.flush()
-            self.execute("DELETE FROM staged_row", step="clear the staging table")
+            self.clear_staging()
             self.execute(_INSERT_STAGED_ROW, (timestamp_text(applied_at), file.name), step="stage")
+
+    def clear_staging(self) -> None:
+        """Empty ``staged_row``, which is in memory."""
+        self.execute("DELETE FROM staged_row", step="clear the staging table")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

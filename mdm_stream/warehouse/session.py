@@ -26,6 +26,10 @@ class Session(Protocol):
         """Make ``staged_row`` hold exactly the rows of ``ndjson`` (see ``rows``)."""
         ...
 
+    def clear_staging(self) -> None:
+        """Leave no staged row behind: an erasure that another session applies does not reach this one's tables."""
+        ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """Group statements into one atomic change where the database is used so; else do nothing."""
         ...

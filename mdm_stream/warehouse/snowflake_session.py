@@ -50,8 +50,7 @@ class SnowflakeSession:
     def stage(self, ndjson: bytes, applied_at: datetime) -> None:
         """Replace the content of ``staged_row``."""
         name = f"{hashlib.blake2b(ndjson, digest_size=16).hexdigest()}.ndjson"
-        self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
-        self._run("clear the staging tables", "TRUNCATE TABLE staged_row")
+        self.clear_staging()
         put = f"PUT file://{name} @%staged_line AUTO_COMPRESS = TRUE OVERWRITE = TRUE"
         self._run("upload the staged file", put, file_stream=io.BytesIO(ndjson))
         copy = (
@@ -59,6 +58,11 @@ class SnowflakeSession:
         )
         self._run("copy the staged file", copy)
         self._run("stage", _INSERT_STAGED_ROW, (timestamp_text(applied_at),))
+
+    def clear_staging(self) -> None:
+        """Empty both staging tables; ``PURGE`` has removed the staged file."""
+        self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
+        self._run("clear the staging tables", "TRUNCATE TABLE staged_row")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

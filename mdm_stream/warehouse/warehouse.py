@@ -269,6 +269,7 @@ def _apply(session: Session, envelopes: Sequence[FeedEnvelope], applied_at: date
             session.execute(render(statements.MERGE_QUARANTINED_EVENT), step="merge quarantined_event")
         if batch.changes or batch.erasures:
             sweep(session, staged_erased(session), applied_at)
+        session.clear_staging()
 
 
 def _applied(envelopes: Sequence[FeedEnvelope]) -> Applied:

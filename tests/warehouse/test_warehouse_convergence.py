@@ -44,6 +44,11 @@ class CrashingSession:
         self._count()
         self.inner.stage(ndjson, applied_at)
 
+    def clear_staging(self) -> None:
+        """Clear, or crash before it."""
+        self._count()
+        self.inner.clear_staging()
+
     def transaction(self) -> AbstractContextManager[None]:
         """A real one, or none."""
         return self.inner.transaction() if self.atomic else nullcontext()

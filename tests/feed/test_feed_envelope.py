@@ -1,0 +1,42 @@
+"""Outbox entries become feed messages that keep the contract."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from mdm_stream.contracts.golden import ERASED, RETIRED, UPSERTED, Erasure, GoldenChange, parse_envelope
+from mdm_stream.contracts.schema import contract_schema
+from mdm_stream.feed.envelope import change_message
+from mdm_stream.index.port import OutboxEntry
+
+COMMON = {"domain": "person", "golden_id": "g1"}
+CHANGE = {**COMMON, "members": [], "removed": [], "rules_version": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "type_", "model"),
+    [
+        ({**CHANGE, "op": "upsert", "values": {}, "provenance": {}}, UPSERTED, GoldenChange),
+        ({**CHANGE, "op": "retire", "merged_into": None}, RETIRED, GoldenChange),
+        ({**COMMON, "op": "erase", "source": "crm", "record_id": "a/b"}, ERASED, Erasure),
+    ],
+)
+def test_an_outbox_entry_becomes_its_message(content: dict[str, object], type_: str, model: type) -> None:
+    """The op gives the type; epoch, sequence and commit time are added; the key is the golden id; always the same."""
+    entry = OutboxEntry(2, 7, orjson.dumps(content), 1_500_000)
+    key, raw = change_message(entry)
+    message = parse_envelope(raw)
+    assert (key, message.subject, message.type, message.id) == ("g1", "g1", type_, "person/2/7")
+    assert isinstance(message.data, model)
+    assert (message.data.epoch, message.data.sequence) == (2, 7)
+    assert message.time == message.data.committed_at == "1970-01-01T00:00:01.500000Z"
+    assert change_message(entry) == (key, raw)
+
+
+def test_the_schema_knows_every_kind_of_data() -> None:
+    """A subscriber in another language finds changes, erasures and reports in the exported contract."""
+    schema = contract_schema("golden")
+    kinds = {option["$ref"].rpartition("/")[2] for option in schema["properties"]["data"]["oneOf"]}
+    assert kinds == {"GoldenChange", "Erasure", "QuarantinedEvent"}
+    assert ERASED in schema["properties"]["type"]["enum"]
