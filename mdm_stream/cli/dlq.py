@@ -204,8 +204,8 @@ def _places(
 
 
 def _ask(question: str, *, yes: bool) -> None:
-    if not yes:
-        click.confirm(question, abort=True, err=True)
+    if not yes and not click.confirm(question, err=True):
+        raise TerminalError("nothing was done")
 
 
 def _counted(letters: Sequence[DeadLetter]) -> str:
