@@ -141,6 +141,7 @@ class Resolver:
         """Do what waits without a batch: publish, drain the re-evaluation queues, end overrides whose time has come."""
         report = StreamReport()
         for domain, parts in self._domains.items():
+            parts.index.refresh()
             self._finish(domain, [], report)
             report.totals.add(parts.engine.drain())
             self._finish(domain, [], report)

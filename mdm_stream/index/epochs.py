@@ -109,9 +109,12 @@ class Epochs:
         """Let nobody write to the live epoch any more; return it, 0 if there is none. Idempotent."""
         return int(self._scripts.run("switch", [self.root], "fence", 0))
 
-    def unfence(self, epoch: int) -> bool:
-        """Let a fenced epoch be written again, unless another one has taken its place; return whether it is."""
-        return bool(self._scripts.run("switch", [self.root], "unfence", epoch))
+    def unfence(self, epoch: int, instead_of: int) -> bool:
+        """Let a fenced epoch be written again, as ``instead_of`` will not take its place; return whether it is.
+
+        It stays fenced where a newer epoch was begun than that: its fence is that one's now.
+        """
+        return bool(self._scripts.run("switch", [self.root], "unfence", epoch, instead_of))
 
     def go_live(self, epoch: int) -> bool:
         """Put an epoch that was being built in the place of the live one, in one step.
@@ -119,6 +122,13 @@ class Epochs:
         ``False`` if a newer one was begun meanwhile.
         """
         return bool(self._scripts.run("switch", [self.root], "live", epoch))
+
+    def is_intact(self) -> bool:
+        """Return whether the live epoch is there, and written through the server process that answers now."""
+        with translated():
+            meta = epoch_prefix(self._namespace, self._rules.domain, self.live()) + "meta"
+            server = self._client.hget(meta, "server")
+            return server is not None and server == self._scripts.run("server", [self.root])
 
     def live(self) -> int:
         """Return the live epoch, 0 if there is none."""

@@ -74,6 +74,9 @@ class MemoryIndex:
         with self._lock:
             return sorted(self._pending)[:limit]
 
+    def refresh(self) -> None:
+        """Do nothing: there is one epoch."""
+
     def position(self) -> Position:
         """Return how far the index has come."""
         with self._lock:

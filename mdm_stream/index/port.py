@@ -87,6 +87,10 @@ class Index(Protocol):
 
     counters: IndexCounters
 
+    def refresh(self) -> None:
+        """Look again where the domain's live state is: for whoever only reads, and is not told by a commit."""
+        ...
+
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
         """Return the records of ``refs`` that are known (tombstones included)."""
         ...

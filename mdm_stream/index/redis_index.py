@@ -25,15 +25,16 @@ key        type    holds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import msgpack
 import orjson
 import redis
 
-from mdm_stream.core.commit import Commit
+from mdm_stream.core.commit import Change, Commit
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
@@ -53,6 +54,9 @@ from mdm_stream.index.codec import (
 from mdm_stream.index.epochs import Epochs, IndexInDoubtError, WitnessSource, epoch_prefix
 from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
 from mdm_stream.index.scripts import EpochChangedError, Scripts, translated
+
+_SCAN_COUNT = 1000
+"""Entries that one call of a scan looks at, and changes that one call announces."""
 
 
 class RedisIndex:
@@ -113,6 +117,10 @@ class RedisIndex:
     def epochs(self) -> Epochs:
         """The life of the domain's epochs."""
         return self._epochs
+
+    def refresh(self) -> None:
+        """Look again which epoch is live: one that is not any more reads as if it were empty. One round trip."""
+        self._open()
 
     def position(self) -> Position:
         """Return how far the epoch has come. One round trip.
@@ -207,20 +215,48 @@ class RedisIndex:
             self._call(lambda: self._client.xdel(self._prefix + "out", *ids))
 
     def snapshot(self) -> Resolution:
-        """Return the whole state of the domain, read by scans: exact only while nobody writes."""
+        """Return the whole state of the domain, of the live epoch, by scans: exact only while nobody writes."""
+        self.refresh()
+        crosswalk = self.scan_crosswalk()
+        golden = {golden_id: orjson.loads(content) for golden_id, content in self.scan_golden()}
         with translated():
-            crosswalk = {
-                ref.decode(): g.decode() for ref, g in self._client.hscan_iter(self._prefix + "xw", count=1000)
-            }
-            golden = {
-                g.decode(): orjson.loads(content)
-                for g, content in self._client.hscan_iter(self._prefix + "gold", count=1000)
-            }
             review = {
                 decode_pair(pair): orjson.loads(item)
-                for pair, item in self._client.hscan_iter(self._prefix + "review", count=1000)
+                for pair, item in self._client.hscan_iter(self._prefix + "review", count=_SCAN_COUNT)
             }
         return Resolution(dict(sorted(crosswalk.items())), dict(sorted(golden.items())), dict(sorted(review.items())))
+
+    def scan_crosswalk(self) -> dict[str, str]:
+        """Return the whole crosswalk, read by scans: exact only while nobody writes."""
+        with translated():
+            found = self._client.hscan_iter(self._prefix + "xw", count=_SCAN_COUNT)
+            return {ref.decode(): golden_id.decode() for ref, golden_id in found}
+
+    def scan_golden(self) -> Iterator[tuple[str, bytes]]:
+        """Yield id and content of every golden record, in no order, perhaps some of them twice."""
+        with translated():
+            for golden_id, content in self._client.hscan_iter(self._prefix + "gold", count=_SCAN_COUNT):
+                yield golden_id.decode(), content
+
+    def announce(self, changes: Iterable[Change]) -> int:
+        """Put changes into the outbox of an epoch that is being built, under its first sequence numbers; return how
+        many.
+
+        For the one process that builds it, once: it is what the feed is told when the epoch goes live.
+        """
+        told = 0
+        with translated():
+            remaining = iter(changes)
+            while batch := list(islice(remaining, _SCAN_COUNT)):
+                pipe = self._client.pipeline(transaction=True)
+                now = self._client.time()
+                for change in batch:
+                    told += 1
+                    fields: dict[Any, Any] = {"c": change.content, "t": now[0] * 1_000_000 + now[1]}
+                    pipe.xadd(self._prefix + "out", fields, id=f"{self._epoch}-{told}")
+                pipe.hset(self._meta, "sequence", told)
+                pipe.execute()
+        return told
 
     def scan_refs(self) -> Iterator[str]:
         """Yield the reference of every record ever seen, tombstones too, in no order, perhaps some of them twice.
@@ -228,7 +264,7 @@ class RedisIndex:
         A scan of the whole domain, many round trips: for people's rare questions, never for a service.
         """
         with translated():
-            for ref, _ in self._client.hscan_iter(self._prefix + "rec", count=1000):
+            for ref, _ in self._client.hscan_iter(self._prefix + "rec", count=_SCAN_COUNT):
                 yield ref.decode()
 
     def golden_of(self, refs: Sequence[str]) -> dict[str, str]:

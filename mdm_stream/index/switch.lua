@@ -1,7 +1,7 @@
 -- Steps in the life of an epoch. KEYS[1]: the domain's root key. ARGV[1]: the step; ARGV[2]: an epoch.
 --   begin    make a new epoch, building, above ARGV[2] and every epoch known here. ARGV[3]: digest of its rules. Returns it.
 --   fence    nobody writes to the live epoch any more, for ARGV[2] is about to take its place. Returns the fenced one (0: none).
---   unfence  ARGV[2], which was fenced, is written again, unless another epoch has taken its place.
+--   unfence  ARGV[2], which was fenced for ARGV[3], is written again, unless a newer epoch than that was begun.
 --   live     ARGV[2], which was building, takes the place of the live one. Returns 1, or 0 if a newer one was begun meanwhile.
 local root, step, epoch = KEYS[1], ARGV[1], ARGV[2]
 local prefix = string.sub(root, 1, -5)
@@ -22,7 +22,7 @@ if step == 'fence' then
   return 0
 end
 if step == 'unfence' then
-  if live == epoch and redis.call('HGET', prefix .. live .. ':meta', 'state') == 'retired' then
+  if live == epoch and redis.call('HGET', root, 'last') == ARGV[3] and redis.call('HGET', prefix .. live .. ':meta', 'state') == 'retired' then
     redis.call('HSET', prefix .. live .. ':meta', 'state', 'live')
     return 1
   end

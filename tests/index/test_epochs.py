@@ -138,13 +138,15 @@ def test_an_epoch_is_built_beside_the_live_one_and_takes_its_place_in_one_step(r
 def test_a_switch_that_was_given_up_lets_the_old_epoch_go_on(redis_client):
     """A fenced epoch can be let free again as long as no other has taken its place."""
     live = RedisIndex(redis_client, RULES)
+    assert live.epochs.is_intact()
     number = live.epochs.begin()
     assert live.epochs.fence() == 1
-    assert live.epochs.unfence(1)
+    assert not live.epochs.unfence(1, instead_of=number - 1)
+    assert live.epochs.unfence(1, instead_of=number)
     assert engine_on(live).process([upsert("1")]).failed == []
     live.epochs.fence()
     assert live.epochs.go_live(number)
-    assert not live.epochs.unfence(1)
+    assert not live.epochs.unfence(1, instead_of=number)
 
 
 def test_of_two_rebuilds_the_later_one_wins(redis_client):

@@ -1,0 +1,1 @@
+"""Rebuild: a domain's index anew from its archive, while events keep coming."""
