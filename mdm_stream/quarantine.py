@@ -135,10 +135,16 @@ def decode_entry(content: bytes) -> QuarantineEntry:
             reasons=reasons,
             received_from=str(kept["received_from"]),
             quarantined_at_us=parse_time_us(kept["quarantined_at"]),
-            domain=kept["domain"],
-            source=kept["source"],
-            record_id=kept["record_id"],
+            domain=_text_or_none(kept["domain"]),
+            source=_text_or_none(kept["source"]),
+            record_id=_text_or_none(kept["record_id"]),
             received=None if position is None else Received(str(position), parse_time_us(arrival_time)),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TerminalError("the object holds no quarantined event, or only a part of one") from error
+
+
+def _text_or_none(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError("neither a text nor null")

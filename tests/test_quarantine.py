@@ -111,7 +111,13 @@ def test_an_entry_of_a_release_that_kept_no_position_is_read():
 
 @pytest.mark.parametrize(
     "change",
-    [{"raw_base64": "=="}, {"quarantined_at": "today"}, {"reasons": [1]}, {"position": "1", "arrival_time": 3}],
+    [
+        {"raw_base64": "=="},
+        {"domain": 5},
+        {"quarantined_at": "today"},
+        {"reasons": [1]},
+        {"position": "1", "arrival_time": 3},
+    ],
 )
 def test_a_damaged_object_is_told(change):
     """What cannot be read back is an error that says so, and not the bytes."""

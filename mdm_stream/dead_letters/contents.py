@@ -15,13 +15,16 @@ from typing import Any, Literal
 
 import orjson
 
-from mdm_stream.contracts.times import parse_time_us
+from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.decode import ClaimedIdentity, Received, claimed_identity
 from mdm_stream.decode.redrive import unwrap
 from mdm_stream.errors import Reason, RejectedEventError, TerminalError
 from mdm_stream.quarantine import decode_entry
 
 Kind = Literal["quarantine", "on_failure"]
+
+PARTITION_KEY_CHARS_MAX = 256
+"""The limit of Kinesis: a longer one is nothing that it ever delivered."""
 
 # A stream's own ARN, or that of a registered consumer of it, which goes on after the stream's name.
 _STREAM_OF_ARN = re.compile(r":stream/([A-Za-z0-9_.-]+)(?:/|$)")
@@ -108,12 +111,18 @@ def _record(record: Mapping[str, Any]) -> DeadEvent:
     kinesis = record["kinesis"]
     stream = _STREAM_OF_ARN.search(record["eventSourceARN"])
     sequence_number, partition_key = kinesis["sequenceNumber"], kinesis["partitionKey"]
-    if stream is None or not (sequence_number.isascii() and sequence_number.isdigit() and partition_key):
+    if stream is None or not (sequence_number.isascii() and sequence_number.isdigit()):
         raise ValueError("no record of a Kinesis stream")
+    received = Received.from_kinesis(sequence_number, float(kinesis["approximateArrivalTimestamp"]))
+    if (
+        not TIME_US_MIN <= received.arrival_time_us <= TIME_US_MAX
+        or not 1 <= len(partition_key) <= PARTITION_KEY_CHARS_MAX
+    ):
+        raise ValueError("no record that Kinesis would take")
     raw = base64.b64decode(kinesis["data"], validate=True)
     return DeadEvent(
         raw=raw,
-        received=Received.from_kinesis(sequence_number, float(kinesis["approximateArrivalTimestamp"])),
+        received=received,
         origin=f"{stream[1]}/{record['eventID']}",
         claimed=_claimed(raw),
         stream=stream[1],

@@ -26,7 +26,8 @@ _NAMES = {
     "quarantine": re.compile(_SET_ASIDE + r"[a-z][a-z0-9_]{0,62}/(?P<id>[0-9a-f]{32})\.json"),
     # Lambda's keys are aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID; the local folder's end in .json.
     "on_failure": re.compile(
-        _SET_ASIDE + r"aws/lambda/(?:[^/]+/)+[^/]*?(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.json)?"
+        _SET_ASIDE
+        + r"aws/lambda/(?!async/)[^/]+/[^/]+/\d{4}/\d\d/\d\d/[^/]*?(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.json)?"
     ),
 }
 _PREFIXES = {"quarantine": ("",), "on_failure": ("aws/lambda/", f"{REDRIVING}/")}

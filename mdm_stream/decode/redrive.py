@@ -27,8 +27,9 @@ from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN
 from mdm_stream.decode.canonical import is_canonical
 from mdm_stream.decode.debezium import is_debezium
 from mdm_stream.decode.dms import is_dms
+from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.received import Received
-from mdm_stream.errors import Reason, RejectedEventError, TerminalError
+from mdm_stream.errors import RejectedEventError, TerminalError
 
 MARKER = b"\x8fmdm-redrive\x01"
 """The last byte is the format's number. 0x8f can only go on a UTF-8 character, never begin one."""
@@ -43,7 +44,6 @@ INFLATION_MAX = 16
 hostile must not make it a thousand times as large in memory. Bytes that compress better are padded with zeros."""
 ORIGIN_CHARS_MAX = 1_024
 """Room for the names of a stream and a shard and a sequence number, or for a file's name."""
-REJECTION_CODE = "bad_envelope"
 
 _HEAD_BYTES_MAX = 8_192
 _LENGTH_BYTES = 2
@@ -207,4 +207,4 @@ def _inflated(body: bytes, bytes_max: int) -> bytes:
 
 
 def _rejection(path: str, message: str) -> RejectedEventError:
-    return RejectedEventError((Reason(REJECTION_CODE, path, message),))
+    return rejection("bad_envelope", path, message)

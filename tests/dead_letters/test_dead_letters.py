@@ -6,6 +6,7 @@ import orjson
 import pytest
 from letters_at_hand import CHANGES, GOLDEN, SHARD, both, change, give_up, names, received, reject
 
+from mdm_stream.contracts.times import format_time_us
 from mdm_stream.dead_letters import DeadLetters, Selection
 from mdm_stream.dead_letters.contents import read_contents
 from mdm_stream.dead_letters.letters import REDRIVING, find_all
@@ -14,6 +15,8 @@ from mdm_stream.errors import TerminalError
 from mdm_stream.object_store import MissingObjectError
 
 RUN = "0123456789abcdef"
+ASYNCHRONOUS = "aws/lambda/async/fn/2026/01/01/2026-01-01T00.00.00-00000000-0000-0000-0000-000000000001"
+"""What Lambda writes for an invocation that no event source made: its payload is not ours to send to a stream."""
 
 
 def test_a_rejected_event_is_a_letter(objects):
@@ -26,7 +29,7 @@ def test_a_rejected_event_is_a_letter(objects):
         "id": letter_id,
         "kind": "quarantine",
         "redriving": False,
-        "when": "2001-09-09T01:46:40Z",
+        "when": format_time_us(10**15),
         "domain": "person",
         "source": "crm",
         "record_id": "1",
@@ -93,7 +96,14 @@ def test_letters_are_selected(objects):
 
 def test_other_objects_are_not_touched(objects):
     """What has not the name of a dead letter is none, whatever it holds."""
-    for name in ("readme.txt", "person/x.json", "aws/lambda/x", f"{REDRIVING}/a/b.json", "a/b/" + "0" * 32 + ".json"):
+    for name in (
+        "readme.txt",
+        "person/x.json",
+        "aws/lambda/x",
+        ASYNCHRONOUS,
+        f"{REDRIVING}/a/b.json",
+        "a/b/" + "0" * 32 + ".json",
+    ):
         objects.put(name, b"{}")
     assert find_all(both(objects), Selection()) == []
 
@@ -191,9 +201,13 @@ def test_a_registered_consumer_s_stream_is_known():
         {"sequenceNumber": 5},
         {"sequenceNumber": ""},
         {"partitionKey": ""},
+        {"partitionKey": "k" * 257},
+        {"partitionKey": 1},
         {"data": "=!"},
         {"data": None},
         {"approximateArrivalTimestamp": "soon"},
+        {"approximateArrivalTimestamp": 1e300},
+        {"approximateArrivalTimestamp": 1e12},
         {"eventSourceARN": "arn:aws:sqs:eu-west-1:1:queue"},
         {"eventSourceARN": None},
     ],
