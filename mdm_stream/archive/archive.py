@@ -140,7 +140,7 @@ class Archive:
 
     def location(self, domain: str) -> str:
         """Return where a domain's objects lie, for people."""
-        return self._store.location(domain_folder(domain))
+        return self._store.location(domain_folder(domain).rstrip("/"))
 
 
 def open_archive(url: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> Archive:

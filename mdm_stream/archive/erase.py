@@ -56,6 +56,7 @@ def erase(store: ObjectStore, domain: str, ref: str, rest: Rest) -> Erasure:
         if not holders:
             return Erasure(removed, divided, rewritten)
         for holder in holders:
+            examined.discard(holder.name)  # Should it not be replaced now, the next pass must meet it again.
             counts = _rewrite(store, domain, ref, rest, holder)
             removed, divided = removed + counts[0], divided + counts[1]
             rewritten += counts != (0, 0)

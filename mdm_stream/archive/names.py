@@ -40,6 +40,9 @@ _OBJECT = re.compile(
 _FOLDER = {"segment": "segments", "part": "parts"}
 _SUFFIX = {"segment": ".ndjson.gz", "part": ".parquet"}
 
+ABANDONED = b"abandoned\n"
+"""What an object holds whose name was taken so that nobody can create it any more."""
+
 ObjectKind = Literal["segment", "part"]
 
 
@@ -97,6 +100,11 @@ def name_of_replacement(domain: str) -> str:
 def name_of_witness(domain: str, witness: Witness) -> str:
     """Return the name under which a witness is kept without its segment."""
     return f"{witness_folder(domain)}witness-{encode_witness(witness)}"
+
+
+def is_mark(stored: StoredObject) -> bool:
+    """Tell whether an object only marks its name as given up. No segment or part is as short as that."""
+    return stored.size_bytes == len(ABANDONED)
 
 
 def parse_object(stored: StoredObject) -> ArchiveObject:

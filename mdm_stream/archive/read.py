@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mdm_stream.archive.names import ArchiveObject, folder_of, parse_object
+from mdm_stream.archive.names import ArchiveObject, ObjectKind, folder_of, is_mark, parse_object
 from mdm_stream.archive.part import decode_part, decode_part_refs
 from mdm_stream.archive.record import ArchivedRecord, RecordKind
 from mdm_stream.archive.segment import decode_segment
 from mdm_stream.object_store import MissingObjectError, ObjectStore, fetch_ahead
+
+_IN_ORDER: tuple[ObjectKind, ...] = ("segment", "part")
 
 
 def list_objects(store: ObjectStore, domain: str) -> list[ArchiveObject]:
@@ -20,9 +22,9 @@ def list_objects(store: ObjectStore, domain: str) -> list[ArchiveObject]:
     """
     found = {}
     for _ in range(2):
-        for kind in ("segment", "part"):
-            for stored in store.list(folder_of(domain, "segment" if kind == "segment" else "part")):
-                if stored.size_bytes:  # An empty one is an abandoned replacement.
+        for kind in _IN_ORDER:
+            for stored in store.list(folder_of(domain, kind)):
+                if not is_mark(stored):
                     found[stored.name] = parse_object(stored)
     return [found[name] for name in sorted(found)]
 

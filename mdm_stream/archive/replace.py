@@ -7,12 +7,12 @@ Compaction and erasure are both replacements. One goes so:
 3. keep the inputs' greatest witness, remove the inputs, remove the description.
 
 The second step decides. Whoever finds a description (the next compaction or erasure *settles* all of them first) looks
-for its output. If it is there, the third step is finished for its maker. If it is not, the name is taken by an empty
-object, so that its maker, should it still be alive, can never create it, and the inputs stay what they are.
+for its output. If it is there, the third step is finished for its maker. If it is not, the name is taken by a mark, so
+that its maker, should it still be alive, can never create it, and the inputs stay what they are.
 
 So nothing is lost: inputs are only removed when the output exists. And nothing comes back: an erasure that has
-settled what was under way before it looked knows that no older copy of a row can still be written. The empty objects
-stay for ever; there is one for each replacement that was overtaken.
+settled what was under way before it looked knows that no older copy of a row can still be written. The marks stay for
+ever; there is one for each replacement that was given up.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from itertools import islice
 import orjson
 
 from mdm_stream.archive.names import (
+    ABANDONED,
     ArchiveObject,
     greatest_in,
+    is_mark,
     name_of_replacement,
     name_of_witness,
     replacement_folder,
@@ -94,8 +96,8 @@ def keep_witness(store: ObjectStore, domain: str, witness: Witness) -> None:
 
 def _is_abandoned(store: ObjectStore, output: str) -> bool:
     """Tell whether an output will never be: it is marked so, or could be marked so now."""
-    sizes = [stored.size_bytes for stored in store.list(output) if stored.name == output]
-    return not sizes[0] if sizes else store.create(output, b"")
+    found = next((stored for stored in store.list(output) if stored.name == output), None)
+    return store.create(output, ABANDONED) if found is None else is_mark(found)
 
 
 def _finish(store: ObjectStore, domain: str, description: str, inputs: Sequence[str]) -> None:

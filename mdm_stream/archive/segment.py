@@ -36,6 +36,9 @@ def decode_segment(name: str, content: bytes) -> Iterator[ArchivedRecord]:
 
 
 def _lines(name: str, content: bytes) -> Iterator[bytes]:
+    # Nothing at all is for gzip no lines, but a segment without lines has a header all the same.
+    if not content:
+        raise DamagedObjectError(name, "it is empty")
     try:
         with gzip.open(io.BytesIO(content)) as lines:
             yield from lines
