@@ -32,5 +32,6 @@ COMMANDS: dict[str, Entry] = {
     "archive": Entry(
         "mdm_stream.cli.archive:archive", "Look at the archive of accepted records, compact it, verify it."
     ),
+    "rebuild": Entry("mdm_stream.cli.rebuild:rebuild", "Make the index anew from the archive, and switch to it."),
     "doctor": Entry("mdm_stream.cli.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }
