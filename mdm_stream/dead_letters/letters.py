@@ -22,12 +22,13 @@ REDRIVING = "_redriving"
 
 _RUN = re.compile(r"[0-9a-f]{8,32}")
 _SET_ASIDE = rf"(?P<aside>{REDRIVING}/{_RUN.pattern}/)?"
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NAMES = {
     "quarantine": re.compile(_SET_ASIDE + r"[a-z][a-z0-9_]{0,62}/(?P<id>[0-9a-f]{32})\.json"),
-    # Lambda's keys are aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID; the local folder's end in .json.
+    # Lambda's keys are aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID; the local folder's end in .json. Under "async" is
+    # what Lambda writes for invocations that no event source made: it was on no stream.
     "on_failure": re.compile(
-        _SET_ASIDE
-        + r"aws/lambda/(?!async/)[^/]+/[^/]+/\d{4}/\d\d/\d\d/[^/]*?(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.json)?"
+        rf"{_SET_ASIDE}aws/lambda/(?!async/)[^/]+/[^/]+/\d{{4}}/\d\d/\d\d/[^/]*?(?P<id>{_UUID})(?:\.json)?"
     ),
 }
 _PREFIXES = {"quarantine": ("",), "on_failure": ("aws/lambda/", f"{REDRIVING}/")}
