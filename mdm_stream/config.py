@@ -100,3 +100,9 @@ def settings_from_environment(kind: type[Any], environment: Mapping[str, str]) -
             PREFIX + f.name.upper() for f in fields(kind) if f.name not in values and f.default is f.default_factory
         ]
         raise ConfigurationError(f"a required setting is missing; set {', '.join(missing) or 'all of them'}") from error
+
+
+def environment_from_settings(settings: Any) -> dict[str, str]:
+    """Return the environment from which ``settings_from_environment`` reads equal settings."""
+    values = {PREFIX + item.name.upper(): getattr(settings, item.name) for item in fields(settings)}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from mdm_stream.config import ResolveSettings, environment_from_settings
 from mdm_stream.local.event_source import EventSource
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, ConsumerSpec, LocalStack
 
@@ -25,6 +27,19 @@ TICK_S = 2.0
 """After so long without a batch a consumer is ticked: it drains what waits, or lets go of the warehouse file."""
 
 
+def resolve_settings(folder: Path, redis_url: str, endpoint_url: str, rules: Sequence[str]) -> ResolveSettings:
+    """Return what the resolve consumer of a stack in ``folder`` is told of its surroundings."""
+    return ResolveSettings(
+        rules=",".join(rules),
+        redis_url=redis_url,
+        changes_stream=CHANGES_STREAM,
+        golden_stream=GOLDEN_STREAM,
+        quarantine_url=(folder / QUARANTINE_FOLDER).absolute().as_uri(),
+        archive_url=(folder / ARCHIVE_FOLDER).absolute().as_uri(),
+        kinesis_endpoint_url=endpoint_url,
+    )
+
+
 def start_consumers(stack: LocalStack, rules: Sequence[str]) -> None:
     """Start both consumers on a running stack. ``rules`` are absolute paths or names of packs."""
     folder = stack.state_dir
@@ -37,15 +52,9 @@ def start_consumers(stack: LocalStack, rules: Sequence[str]) -> None:
             event_source=EventSource(
                 batch_size=RESOLVE_BATCH_SIZE, maximum_retry_attempts=RETRY_ATTEMPTS_MAX, on_failure=on_failure
             ),
-            environment={
-                "MDM_RULES": ",".join(rules),
-                "MDM_REDIS_URL": stack.redis.url,
-                "MDM_CHANGES_STREAM": CHANGES_STREAM,
-                "MDM_GOLDEN_STREAM": GOLDEN_STREAM,
-                "MDM_ARCHIVE_URL": (folder / ARCHIVE_FOLDER).as_uri(),
-                "MDM_KINESIS_ENDPOINT_URL": stack.kinesis.endpoint_url,
-                "MDM_QUARANTINE_URL": (folder / QUARANTINE_FOLDER).as_uri(),
-            },
+            environment=environment_from_settings(
+                resolve_settings(folder, stack.redis.url, stack.kinesis.endpoint_url, rules)
+            ),
             tick_s=TICK_S,
         )
     )

@@ -89,15 +89,15 @@ def expected_state(client: Any, rules: Ruleset) -> Resolution:
 
 
 def feed_changes(client: Any) -> list[dict[str, Any]]:
-    """Return the golden changes of the feed by sequence, each once; a repeated one must be the same, byte for byte."""
-    messages: dict[int, bytes] = {}
+    """Return the golden changes of the feed in order, each once; a repeated one must be the same, byte for byte."""
+    messages: dict[tuple[int, int], bytes] = {}
     for record in stream_records(client, GOLDEN_STREAM):
         envelope = orjson.loads(record["Data"])
         if envelope["type"] == QUARANTINED:
             continue
-        sequence = envelope["data"]["sequence"]
-        assert messages.setdefault(sequence, record["Data"]) == record["Data"], f"change {sequence} was restated"
-    return [orjson.loads(messages[sequence])["data"] for sequence in sorted(messages)]
+        place = (envelope["data"]["epoch"], envelope["data"]["sequence"])
+        assert messages.setdefault(place, record["Data"]) == record["Data"], f"change {place} was restated"
+    return [orjson.loads(messages[place])["data"] for place in sorted(messages)]
 
 
 def state_of_feed(changes: list[dict[str, Any]]) -> GoldenState:
