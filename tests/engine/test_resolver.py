@@ -1,0 +1,197 @@
+"""The resolve consumer's order of things: commit, archive, confirm, publish; and what it keeps of whom."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from small_world import small_rules
+
+from mdm_stream.archive import Archive, Witness, open_archive
+from mdm_stream.decode import Decoder, Received
+from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.merge_watch import MergeWatch
+from mdm_stream.engine.resolver import DomainResolver, Resolver, StreamRecord
+from mdm_stream.errors import TransientError
+from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.quarantine import open_quarantine
+
+RULES = small_rules()
+
+
+class Stream:
+    """A stream that notes what is put on it."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, object]] = []
+
+    def publish(self, messages: list[tuple[str, bytes]]) -> None:
+        """Take messages."""
+        self.messages += [orjson.loads(message) for _, message in messages]
+
+
+class World:
+    """A resolver with everything around it real but the streams, and a hook between archiving and what follows."""
+
+    def __init__(self, client, tmp_path) -> None:
+        self.archive: Archive = open_archive((tmp_path / "archive").as_uri())
+        self.golden, self.changes = Stream(), Stream()
+        self.holds: list[str] = []
+        self.index = RedisIndex(client, RULES)
+        self.clock_us = 0
+        self.sent = 0
+        parts = DomainResolver(
+            Engine(RULES, self.index, sleep=lambda _: None),
+            self.index,
+            self.index,
+            MergeWatch(1, lambda: 0.0),
+            self.holds.append,
+        )
+        self.resolver = Resolver(
+            Decoder({"person": RULES}),
+            {"person": parts},
+            archive=self.archive,
+            quarantine=open_quarantine((tmp_path / "quarantine").as_uri()),
+            golden=self.golden,
+            changes=self.changes,
+            now_us=lambda: self.clock_us,
+            expiries_per_tick_max=100,
+        )
+
+    def handle(self, *events):
+        """Deliver events, each under its own position."""
+        records = []
+        for event in events:
+            self.sent += 1
+            records.append(StreamRecord(orjson.dumps(event), Received.from_row(self.sent), f"changes/{self.sent}"))
+        return self.resolver.handle(records)
+
+    def rows(self):
+        """Return kind and raw bytes of everything archived, by kind and position."""
+        rows = self.archive.read(self.archive.objects("person"))
+        return sorted((row.kind, row.position, row.raw) for row in rows)
+
+
+@pytest.fixture
+def world(redis_client, tmp_path):
+    """A fresh world."""
+    return World(redis_client, tmp_path)
+
+
+def upsert(record_id: str, version: int = 1, **attributes: object) -> dict[str, object]:
+    """A whole record of the CRM."""
+    return {
+        "domain": "person",
+        "source": "crm",
+        "record_id": record_id,
+        "op": "upsert",
+        "version": version,
+        "event_time": "2026-01-01T00:00:00Z",
+        "attributes": {"given_name": "Ann", "family_name": "Lee", "birth_date": "1980-01-01", **attributes},
+    }
+
+
+def erase(record_id: str) -> dict[str, object]:
+    """An erasure of a record of the CRM."""
+    return {"domain": "person", "source": "crm", "record_id": record_id, "op": "erase"}
+
+
+def test_everything_accepted_is_archived_as_it_came(world):
+    """Records, verdicts and overrides, raw and with their places; what was rejected is not among them."""
+    verdict = {
+        "domain": "person",
+        "op": "verdict",
+        "a": {"source": "crm", "record_id": "1"},
+        "b": {"source": "erp", "record_id": "1"},
+        "verdict": "link",
+        "steward": "s",
+    }
+    override = {**upsert("1"), "op": "override", "steward": "s"}
+    report = world.handle(upsert("1"), verdict, override, {"domain": "planet"}, erase("9"))
+    assert (report.archived, report.quarantined, report.first_failed) == (4, 1, None)
+    assert [(kind, int(position)) for kind, position, _ in world.rows()] == [
+        ("erase", 5),
+        ("override", 3),
+        ("record", 1),
+        ("verdict", 2),
+    ]
+    assert world.rows()[2][2] == orjson.dumps(upsert("1"))
+    reached = world.index.position()
+    assert world.archive.witness("person") == Witness(reached.epoch, reached.clock, reached.sequence)
+
+
+def test_a_late_redelivery_of_an_erased_record_is_neither_applied_nor_archived(world):
+    """After its erasure nothing of what is delivered about a record is kept, and the feed hears nothing of it."""
+    world.handle(upsert("1"), upsert("2", family_name="Kim"))
+    world.handle(erase("1"))
+    told = len(world.golden.messages)
+    report = world.handle(upsert("1", 7, family_name="Marker"), upsert("2", 2, family_name="Roth"))
+    assert (report.archived, report.first_failed) == (1, None)
+    assert b"Marker" not in b"".join(raw for *_, raw in world.rows())
+    assert b"Marker" not in orjson.dumps(world.golden.messages)
+    assert len(world.golden.messages) == told + 1
+    assert [m["type"] for m in world.golden.messages].count("mdm.record.erased") == 1
+
+
+def test_a_batch_that_cannot_be_archived_is_not_done_and_not_published(world, monkeypatch):
+    """It comes again, and is then absorbed, archived and published."""
+
+    def full(*_: object) -> None:
+        raise TransientError("no space left")
+
+    monkeypatch.setattr(world.archive, "append", full)
+    report = world.handle(upsert("1"))
+    assert (report.first_failed, report.cause, world.golden.messages) == (0, "no space left", [])
+    monkeypatch.undo()
+    report = world.handle(upsert("1"))
+    assert (report.first_failed, report.totals.absorbed, report.archived, report.published) == (None, 1, 1, 1)
+
+
+def test_a_batch_whose_epoch_ended_meanwhile_is_done_again_in_the_next_one(world, monkeypatch):
+    """What was committed to an epoch and archived after the last reading of its successor is applied to that one."""
+    append = world.archive.append
+
+    def switch_and_append(*arguments: object) -> None:
+        epochs = world.index.epochs
+        number = epochs.begin()
+        epochs.fence()
+        assert epochs.go_live(number)
+        append(*arguments)
+
+    monkeypatch.setattr(world.archive, "append", switch_and_append)
+    assert world.handle(upsert("1")).first_failed == 0
+    assert world.golden.messages == []
+    monkeypatch.undo()
+    report = world.handle(upsert("1"))
+    assert (report.first_failed, report.published) == (None, 1)
+    assert world.index.snapshot().crosswalk.keys() == {"crm/1"}
+    assert [message["data"]["epoch"] for message in world.golden.messages] == [2]
+
+
+def test_only_what_the_witness_covers_is_published(world, monkeypatch):
+    """A change that another worker commits while this one archives is left to that one, or to the next batch."""
+    append = world.archive.append
+
+    def append_while_another_commits(*arguments: object) -> None:
+        append(*arguments)
+        other = RedisIndex(world.index._client, RULES)
+        Engine(RULES, other).process(
+            Decoder({"person": RULES}).decode(orjson.dumps(upsert("2", family_name="Kim")), Received.from_row(99))
+        )
+
+    monkeypatch.setattr(world.archive, "append", append_while_another_commits)
+    assert world.handle(upsert("1")).published == 1
+    monkeypatch.undo()
+    assert len(world.index.read(10)) == 1
+    assert world.resolver.tick().published == 1
+
+
+def test_merges_past_the_limit_are_an_alarm_and_change_nothing(world):
+    """A storm is told once a minute of merges is too many; the domain may be held; the state is what it is."""
+    families = ("Abc", "Kim", "Roth", "Quist")
+    apart = [upsert(str(n), family_name=name, birth_date=f"19{n}0-01-01") for n, name in enumerate(families, start=5)]
+    report = world.handle(*apart)
+    assert report.storms == []
+    report = world.handle(*[upsert(str(n), 2) for n in range(5, 9)])
+    assert (report.storms, report.first_failed) == (["person"], None)
+    assert len(world.holds) == 1
+    assert report.totals.merges >= 2
