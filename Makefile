@@ -2,6 +2,7 @@
 #
 #   make demo          stream a generated population through the local stack
 #   make test          all tests
+#   make torture       random schedules, faults and kills on a real Redis, for MINUTES=10
 #   make check         linter, formatter and type checker: what must hold before a commit, beside the tests
 #   make bench         events per second of the engine, beside what the machine could do at best
 #   make format        let the formatter and the linter mend what they can
@@ -16,6 +17,7 @@
 BIN = .venv/bin
 PYTHON =
 WORKERS = 2
+MINUTES = 10
 ARGS =
 
 # Not empty where .venv is absent or its interpreter is gone: then what is stamped as installed is not.
@@ -23,7 +25,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test check bench format constraints clean force
+.PHONY: help demo test torture check bench format constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,6 +47,10 @@ demo: .venv/.installed-local
 test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+torture: .venv/.installed-dev
+	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; \
+	$(BIN)/python tests/torture/run.py --minutes $(MINUTES) $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .

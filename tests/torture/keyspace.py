@@ -1,0 +1,163 @@
+"""Every key that Redis may hold, and every field in it, worked out from F: nothing may be missing, and nothing be left.
+
+Both sides are given in one form: key (without the domain's prefix) to fields, members or entries. Left out is only what
+counts commits or names the server process: stamps, the clock, and the server's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+import redis
+
+from mdm_stream.core.cluster import connected
+from mdm_stream.core.commit import HeldComponent, HeldGolden
+from mdm_stream.core.edges import Edge
+from mdm_stream.core.fold import RecordState
+from mdm_stream.core.golden import ResolvedComponent, resolve_component, review_item
+from mdm_stream.core.overrides import next_expiry_us
+from mdm_stream.core.record import Record, build_record
+from mdm_stream.core.reference import _edges
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.index.codec import (
+    STAMP_LENGTH,
+    decode_block,
+    decode_component,
+    decode_edge,
+    decode_record,
+    encode_component,
+    encode_edge,
+    encode_pair,
+    encode_record,
+)
+
+Keys = dict[str, Any]
+
+
+def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], edges: Iterable[Edge] | None = None) -> Keys:
+    """Return what Redis must hold of records, beside counters, queue and outbox.
+
+    ``edges`` stands in for those of F while records wait for re-evaluation: all else must follow from them.
+    """
+    records = {ref: build_record(rules, ref, state) for ref, state in states.items()}
+    live = {ref: record for ref, record in sorted(records.items()) if record.live}
+    edges = list(_edges(rules, live) if edges is None else edges)
+    resolved = _resolved(rules, live, edges)
+    crosswalk = {ref: g.golden_id for component in resolved for g in component.golden for ref in g.members}
+    keys: Keys = {
+        "rec": {ref: encode_record(record) for ref, record in records.items()},
+        "of": {ref: component.members[0] for component in resolved for ref in component.members},
+        "comp": {component.members[0]: _held(component) for component in resolved},
+        "xw": crosswalk,
+        "gold": {g.golden_id: g.content for component in resolved for g in component.golden},
+        "review": _review(rules, resolved, crosswalk, edges),
+        "exp": {ref: end_us for ref, s in states.items() if (end_us := next_expiry_us(s)) is not None},
+    }
+    keys |= _blocks(rules, live)
+    for edge in edges:
+        if not edge.link:
+            for ref, other in ((edge.a, edge.b), (edge.b, edge.a)):
+                keys.setdefault(f"e:{ref}", {})[other] = encode_edge(edge)
+    return {key: fields for key, fields in keys.items() if fields}
+
+
+def stored_keys(client: redis.Redis, prefix: str) -> Keys:
+    """Return what Redis holds under a prefix, in the form of :func:`expected_keys`."""
+    names = sorted(key.decode() for key in client.keys(prefix + "*"))
+    pipe = client.pipeline(transaction=False)
+    for name in names:
+        pipe.type(name)
+    kinds = [kind.decode() for kind in pipe.execute()]
+    for name, kind in zip(names, kinds, strict=True):
+        read = {"hash": pipe.hgetall, "set": pipe.smembers, "stream": pipe.xrange}.get(kind)
+        if read is None:
+            pipe.zrange(name, 0, -1, withscores=True)
+        else:
+            read(name)
+    return {
+        name.removeprefix(prefix): _comparable(name.removeprefix(prefix), held)
+        for name, held in zip(names, pipe.execute(), strict=True)
+    }
+
+
+def states_of(keys: Keys) -> dict[str, RecordState]:
+    """Return the states of the records that are stored."""
+    return {ref: decode_record(ref, stored).state for ref, stored in keys.get("rec", {}).items()}
+
+
+def edges_of(keys: Keys) -> list[Edge]:
+    """Return the edges that are stored: links with their components, REVIEW edges with their records."""
+    found: dict[tuple[str, str], Edge] = {}
+    for component in keys.get("comp", {}).values():
+        found.update((edge.pair, edge) for edge in decode_component(b"0" * STAMP_LENGTH + component).links)
+    for name, held in keys.items():
+        if name.startswith("e:"):
+            found.update((edge.pair, edge) for edge in map(decode_edge, held.values()))
+    return [found[pair] for pair in sorted(found)]
+
+
+def _resolved(rules: Ruleset, live: Mapping[str, Record], edges: Iterable[Edge]) -> list[ResolvedComponent]:
+    links = [edge for edge in edges if edge.link]
+    components = connected(live, (edge.pair for edge in links))
+    return [
+        resolve_component(rules, members, [edge for edge in links if edge.a in set(members)], live)
+        for members in components
+    ]
+
+
+def _held(component: ResolvedComponent) -> bytes:
+    return encode_component(
+        HeldComponent(
+            "",
+            component.members,
+            component.links,
+            tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
+            tuple(refusal.edge.pair for refusal in component.clustering.refused),
+        )
+    )
+
+
+def _review(
+    rules: Ruleset, resolved: Iterable[ResolvedComponent], crosswalk: Mapping[str, str], edges: Iterable[Edge]
+) -> dict[str, bytes]:
+    items = {
+        edge.pair: review_item(rules, edge, "score")
+        for edge in edges
+        if not edge.link and crosswalk[edge.a] != crosswalk[edge.b]
+    }
+    for component in resolved:
+        for refusal in component.clustering.refused:
+            items[refusal.edge.pair] = review_item(rules, refusal.edge, refusal.reason, refusal.separated)
+    return {encode_pair(*pair): orjson.dumps(item) for pair, item in items.items()}
+
+
+def _blocks(rules: Ruleset, live: Mapping[str, Record]) -> Keys:
+    blocks: dict[str, dict[str, str]] = {}
+    for ref, record in live.items():
+        for key in record.keys:
+            blocks.setdefault(key, {})[ref] = record.revision
+    suspended = {key: members for key, members in blocks.items() if len(members) > rules.max_block_size}
+    keys: Keys = {"block": {key: "suspended" if key in suspended else members for key, members in blocks.items()}}
+    return keys | {f"b:{key}": members for key, members in suspended.items()}
+
+
+def _comparable(name: str, held: Any) -> Any:
+    if isinstance(held, set):
+        return {member.decode() for member in held}
+    if isinstance(held, list):
+        return {ref.decode(): int(end_us) for ref, end_us in held} if name == "exp" else held
+    fields = {field.decode(): value for field, value in held.items()}
+    if name == "block":
+        return {
+            key: "suspended" if value[STAMP_LENGTH:] == b"suspended" else decode_block(value)[1]
+            for key, value in fields.items()
+        }
+    if name == "comp":
+        return {component_id: value[STAMP_LENGTH:] for component_id, value in fields.items()}
+    if name == "meta":
+        return {field: value.decode() for field, value in fields.items() if field not in ("clock", "server")}
+    if name in ("of", "xw") or name.startswith("b:"):
+        return {ref: value.decode() for ref, value in fields.items()}
+    return fields
