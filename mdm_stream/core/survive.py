@@ -283,12 +283,6 @@ def _valid_only(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, o
     return [c for c in candidates if all(value.valid for value in c.values)]
 
 
-def _steward_first(_: Ruleset, candidates: Sequence[_Candidate], options: Mapping[str, object]) -> list[_Candidate]:
-    steward = options.get("source", "steward")
-    chosen = [candidate for candidate in candidates if candidate.source == steward]
-    return chosen or list(candidates)
-
-
 _STRATEGIES: Mapping[str, _Narrow] = {
     "source_priority": _source_priority,
     "most_recent": _most_recent,
@@ -299,7 +293,6 @@ _STRATEGIES: Mapping[str, _Narrow] = {
     "max": _max,
     "trust": _decayed_trust,
     VALID_ONLY: _valid_only,
-    "steward_first": _steward_first,
 }
 
 STRATEGY_NAMES = (*sorted(_STRATEGIES), UNION)

@@ -14,7 +14,6 @@ from mdm_stream.rules.tree import Node
 
 STRATEGY_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "source_priority": ("sources",),
-    "steward_first": ("source",),
     "trust": ("half_life_days",),
 }
 """The options of the strategies that have any."""
@@ -125,9 +124,6 @@ def _options(name: str, node: Node, domain: _Domain) -> dict[str, OptionValue]:
         options["sources"] = tuple(text for item in _each(listed) if (text := _source(item, domain)))
         if not options["sources"]:
             domain.findings.error(listed.place, "'sources' lists no source; expected [name, ...], the best first")
-    elif name == "steward_first" and (source := node.items.get("source")):
-        if text := _source(source, domain):
-            options["source"] = text
     elif name == "trust":
         days = node.items.get("half_life_days", node).content
         if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 36_500:

@@ -30,4 +30,4 @@ def test_every_example_is_read_without_a_rejection():
     assert events_of("crm.debezium.jsonl") == crm
     shop = [("upsert", "shop/7|0004411223"), ("delete", "shop/7|0004411223"), ("upsert", "shop/9|0004411223")]
     assert events_of("shop.dms.jsonl") == shop
-    assert events_of("steward.csv") == [("upsert", "steward/42"), ("upsert", "steward/43")]
+    assert events_of("desk.csv") == [("upsert", "desk/42"), ("upsert", "desk/43")]
