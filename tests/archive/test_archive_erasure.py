@@ -25,8 +25,8 @@ ROWS = [
     record(1, REF),
     record(2, OTHER),
     record(3, REF, "crm/9"),
-    record(4, REF, OTHER, kind="verdict", raw=b"a verdict"),
     record(5, REF, kind="override"),
+    record(4, REF, OTHER, kind="verdict", raw=b"a verdict"),
     record(6, REF, kind="erase", raw=b"an erasure"),
     record(7, "crm/70", "erp/7"),
 ]
@@ -42,10 +42,10 @@ def fill(store):
     """Put the rows into segments and a part of two days, and return the set of them."""
     for day in (1, 2):
         archive = Archive(store, now_us=lambda day=day: day * DAY_US)
-        for number in range(3):
-            archive.append("person", [record(100 + number), *ROWS[number::3]], Witness(1, number, day))
+        for number in range(2):
+            archive.append("person", [record(100 + number), *ROWS[number::2]], Witness(1, number, day))
         archive.compact("person", before_day="1970-01-03")
-    return {*ROWS, *(record(100 + number) for number in range(3))}
+    return {*ROWS, *(record(100 + number) for number in range(2))}
 
 
 def rows_of(store):
@@ -63,9 +63,9 @@ def test_no_value_is_left_and_nothing_else_is_lost(store):
     before = fill(store)
     archive = Archive(store)
     witness = archive.witness("person")
-    assert len(archive.holds("person", REF)) == 4
+    assert len(archive.holds("person", REF)) == 3
     done = archive.erase("person", REF, without(REF))
-    assert done == Erasure(rows_removed=6, rows_divided=2, objects_rewritten=4)
+    assert done == Erasure(rows_removed=6, rows_divided=2, objects_rewritten=3)
     assert rows_of(store) == erased(before, REF)
     assert {record(4, REF, OTHER, kind="verdict", raw=b"a verdict"), ROWS[5]} <= rows_of(store)
     assert VALUE not in plaintext(store)
@@ -135,7 +135,7 @@ def test_a_killed_erasure_loses_nothing_and_the_next_one_ends_it(tmp_path, quick
         archive.erase("person", REF, without(REF))
         assert rows_of(store) == erased(before, REF)
         assert archive.verify("person").unfinished == 0
-        assert archive.witness("person") == Witness(1, 2, 2)
+        assert archive.witness("person") == Witness(1, 1, 2)
         if not dying.happened:
             break
     assert died > 20
@@ -161,7 +161,7 @@ def test_whatever_runs_in_the_middle_of_whatever(tmp_path, quick_disk, outer, in
     filled, number = tmp_path / "filled", 0
     before = fill(FolderObjects(filled))
     while True:
-        number += 1
+        number += 2 if inner.startswith("killed") else 1
         store = FolderObjects(shutil.copytree(filled, tmp_path / f"store-{number}"))
         dying = InterruptedStore(store, 3 + number % 12, kill)
 
@@ -191,7 +191,7 @@ def test_whatever_runs_in_the_middle_of_whatever(tmp_path, quick_disk, outer, in
         compacting(store)
         assert rows_of(store) == expected
         assert Archive(store).verify("person").unfinished == 0
-        assert Archive(store).witness("person") == Witness(1, 2, 2)
+        assert Archive(store).witness("person") == Witness(1, 1, 2)
         if not interrupted.happened:
             break
     assert number > 12
