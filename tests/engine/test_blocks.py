@@ -7,8 +7,8 @@ import threading
 
 import pytest
 import redis
-from schedules import golden_of_feed
 from small_world import small_rules
+from torture.subscriber import golden_of_feed
 
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve

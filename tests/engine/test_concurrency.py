@@ -1,4 +1,4 @@
-"""Any number of workers on one index, in lockstep, in threads and in processes: the state is F."""
+"""Any number of workers at full speed on one index, in threads and in processes: the state is F."""
 
 from __future__ import annotations
 
@@ -8,32 +8,13 @@ import threading
 
 import pytest
 import redis
-from schedules import Schedule, golden_of_feed, history
 from small_world import small_rules
+from torture.subscriber import golden_of_feed
+from torture.world import World, history
 
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis_index import RedisIndex
-
-REFS = [f"{source}/{i}" for source in ("crm", "erp", "web") for i in range(6)]
-
-
-@pytest.mark.parametrize("seed", range(50))
-def test_workers_in_any_interleaving(seed):
-    """Whatever happens between any two calls of a worker, every commit leaves a whole state, and the last one F."""
-    Schedule(seed, workers=2 + seed % 3).run()
-
-
-@pytest.mark.parametrize("seed", range(1000, 1050))
-def test_workers_that_fail_and_are_killed_between_any_two_calls(seed):
-    """Errors, time-outs after the effect and kills, in the middle of a pipeline too, change nothing of that."""
-    Schedule(seed, workers=1 + seed % 3, fault_rate=0.04).run()
-
-
-@pytest.mark.parametrize("seed", [46, 47, 142])
-def test_interleavings_that_once_lost_an_edge(seed):
-    """A record that enters a block while a batch that moves it elsewhere is being read."""
-    Schedule(seed, workers=2 + seed % 3).run()
 
 
 def deliver(url, rules, lane, size, failures):
@@ -51,7 +32,7 @@ def deliver(url, rules, lane, size, failures):
 def test_workers_at_full_speed_on_one_redis(redis_url, kind, seed):
     """Threads and processes that write the same few records at once make one F, and one feed without a gap."""
     rules = small_rules(max_block_size=5)
-    events = history(random.Random(seed), 300, REFS)
+    events = history(World(records_per_source=6), random.Random(seed), 300)
     delivery = [*events, *events]
     random.Random(seed).shuffle(delivery)
     context = multiprocessing.get_context("spawn")
