@@ -1,14 +1,16 @@
-"""RFC 3339 text and the integer microseconds since 1970-01-01T00:00:00Z that the core works with."""
+"""RFC 3339 text, written and read as the integer microseconds since 1970-01-01T00:00:00Z that the core works with."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, format_time_us
+
+__all__ = ["TIME_US_MAX", "TIME_US_MIN", "format_time_us", "parse_time_us"]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-TIME_US_MIN, TIME_US_MAX = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""The first and the last microsecond of the years 1 to 9999, which are those that RFC 3339 can write."""
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))",
     re.ASCII,
@@ -32,14 +34,6 @@ def parse_time_us(text: str) -> int:
     except ValueError:
         raise ValueError("not a time that exists in the calendar") from None
     return (moment - _EPOCH) // _MICROSECOND
-
-
-def format_time_us(time_us: int) -> str:
-    """Return RFC 3339 text in UTC, with a fraction only if there is one; ``ValueError`` outside the years 1 to 9999."""
-    if not TIME_US_MIN <= time_us <= TIME_US_MAX:
-        raise ValueError("a time outside the years 1 to 9999 has no RFC 3339 text")
-    moment = _EPOCH + timedelta(microseconds=time_us)
-    return moment.isoformat().removesuffix("+00:00") + "Z"
 
 
 def _zone(sign: str, hours: int, minutes: int) -> timezone:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster import Clustering, cluster
@@ -15,16 +13,7 @@ from mdm_stream.core.model import split_ref
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.survive import Origin, survive
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@lru_cache(maxsize=16_384)
-def format_time(time_us: int) -> str:
-    """Return microseconds since the epoch as RFC 3339 text in UTC, always with six decimals."""
-    # Not strftime, which writes years before 1000 without leading zeros on some platforms and with them on others.
-    moment = _EPOCH + timedelta(microseconds=time_us)
-    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+from mdm_stream.core.times import format_time_us
 
 
 def golden_id_of(domain: str, anchor: str) -> str:
@@ -125,7 +114,7 @@ def _described(origin: Origin, described: dict[Origin, dict[str, object]]) -> di
         form = described[origin] = {
             **key_of(origin.ref),
             "version": origin.version,
-            "event_time": format_time(origin.event_time_us),
+            "event_time": format_time_us(origin.event_time_us),
             "strategy": origin.strategy,
         }
     return form

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from mdm_stream.contracts.golden import QUARANTINED, TYPE_OF_OP, FeedEnvelope, QuarantinedEvent
-from mdm_stream.core.golden import format_time
+from mdm_stream.core.times import format_time_us
 from mdm_stream.index.port import OutboxEntry
 
 SOURCE = "mdm-stream"
@@ -17,7 +17,7 @@ def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
     The entry's content is the data of the message without epoch, sequence and commit time; its ``op`` tells the type.
     """
     content = orjson.loads(entry.content)
-    committed_at = format_time(entry.committed_at_us)
+    committed_at = format_time_us(entry.committed_at_us)
     data = {**content, "epoch": entry.epoch, "sequence": entry.sequence, "committed_at": committed_at}
     message = {
         "specversion": "1.0",

@@ -7,9 +7,10 @@ from typing import Any
 
 from mdm_stream.core.commit import HeldComponent
 from mdm_stream.core.fold import HeldVerdict
-from mdm_stream.core.golden import format_time, key_of
+from mdm_stream.core.golden import key_of
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
+from mdm_stream.core.times import format_time_us
 
 MASK = "***"
 """What stands for a value that is not shown. It has one length, whatever the value's."""
@@ -49,18 +50,18 @@ def describe_record(rules: Ruleset, record: Record, block_sizes: Mapping[str, in
                 "value": shown_value(attribute, value.value, reveal=reveal),
                 "valid": value.valid,
                 "version": version,
-                "event_time": format_time(time_us),
+                "event_time": format_time_us(time_us),
             }
     base = state.base
     return {
         **key_of(record.ref),
         "status": status_of(record),
-        "born_at": None if state.born_at_us is None else format_time(state.born_at_us),
+        "born_at": None if state.born_at_us is None else format_time_us(state.born_at_us),
         "last_whole_write": base
         and {
             "op": "delete" if base.deleted else "upsert",
             "version": base.version,
-            "event_time": format_time(base.event_time_us),
+            "event_time": format_time_us(base.event_time_us),
         },
         "attributes": attributes,
         "blocking_keys": describe_keys(rules, record.keys, block_sizes, reveal=reveal),
@@ -75,7 +76,7 @@ def describe_verdict(held: HeldVerdict) -> dict[str, Any]:
     return {
         "verdict": held.verdict,
         "version": held.version,
-        "event_time": format_time(held.event_time_us),
+        "event_time": format_time_us(held.event_time_us),
         "steward": held.steward,
     }
 

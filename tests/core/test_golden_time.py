@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
-from mdm_stream.core.golden import format_time
+from mdm_stream.core.times import format_time_us
 
 
 @pytest.mark.parametrize(
@@ -19,5 +19,5 @@ from mdm_stream.core.golden import format_time
 )
 def test_a_time_has_four_digits_of_year_and_six_of_fraction(time_us, text):
     """The same text on every platform, and it reads back as the same time."""
-    assert format_time(time_us) == text
+    assert format_time_us(time_us) == text
     assert parse_time_us(text) == time_us
