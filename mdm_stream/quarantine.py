@@ -78,6 +78,11 @@ class QuarantineStore:
                 list(pool.map(lambda name: self._objects.put(name, encode_entry(kept[name])), kept))
         return [self._objects.location(name) for name in names]
 
+    def remove(self, entries: Sequence[QuarantineEntry]) -> None:
+        """Remove entries for good; one that is not there is no error."""
+        if entries:
+            self._objects.delete([object_name(entry) for entry in entries])
+
 
 def open_quarantine(url: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> QuarantineStore:
     """Return the store at ``file:///folder`` or ``s3://bucket/prefix``; ``ConfigurationError`` for any other address.

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from mdm_stream.archive import Archive, ArchivedRecord, Witness
+from mdm_stream.archive.rows import rows_of
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
 from mdm_stream.contracts.times import format_time_us
-from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, RecordEvent
+from mdm_stream.core.model import ChangeEvent, make_ref
 from mdm_stream.core.overrides import expiries_due
 from mdm_stream.decode import Decoder, Received, claimed_identity
 from mdm_stream.decode.redrive import unwrap
@@ -70,7 +70,8 @@ class StreamReport:
     """What became of a batch.
 
     ``first_failed`` is the position of the first record that must be delivered again (``None``: all are done).
-    ``storms`` names the domains whose merges went past the limit.
+    ``dropped`` counts rejected events that claim to be of an erased record: nothing is kept of these. ``storms`` names
+    the domains whose merges went past the limit.
     """
 
     records: int = 0
@@ -80,12 +81,14 @@ class StreamReport:
     expired: int = 0
     first_failed: int | None = None
     cause: str = ""
+    dropped: int = 0
     storms: list[str] = field(default_factory=list)
     totals: BatchReport = field(default_factory=BatchReport)
 
     def summary(self) -> dict[str, object]:
         """Return the counts for a log line; no value of a record is in it."""
-        names = ("records", "quarantined", "archived", "published", "expired", "first_failed", "cause", "storms")
+        names = ["records", "quarantined", "dropped", "archived", "published", "expired"]
+        names += ["first_failed", "cause", "storms"]
         counts: dict[str, object] = {name: getattr(self, name) for name in names}
         for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             counts[name] = getattr(self.totals, name)
@@ -121,16 +124,22 @@ class Resolver:
         """Apply a batch. Idempotent. Nothing from ``first_failed`` on is claimed done, though some of it may be."""
         report = StreamReport(records=len(records))
         decoded, rejections = self._decode(records)
-        report.quarantined = len(rejections)
         try:
-            self._reject(rejections)
+            self._reject(rejections, report)
             erased = {domain: self._apply(domain, items, report) for domain, items in decoded.items()}
             for domain in self._domains:
                 done = [
                     row
                     for item in decoded.get(domain, ())
                     if report.first_failed is None or item.position < report.first_failed
-                    for row in _rows(domain, item, erased[domain])
+                    for row in rows_of(
+                        domain,
+                        item.events,
+                        item.record.data,
+                        item.record.received,
+                        item.record.origin,
+                        erased[domain],
+                    )
                 ]
                 self._finish(domain, done, report)
         except TransientError as error:
@@ -177,12 +186,37 @@ class Resolver:
             record.received,
         )
 
-    def _reject(self, rejections: Sequence[QuarantineEntry]) -> None:
-        """Keep rejected events first, then report them on the feed."""
-        if rejections:
-            locations = self._quarantine.put(rejections)
-            reports = [_quarantine_report(*kept) for kept in zip(rejections, locations, strict=True)]
-            self._golden.publish([quarantine_message(report) for report in reports])
+    def _reject(self, rejections: Sequence[QuarantineEntry], report: StreamReport) -> None:
+        """Keep rejected events first, then report them on the feed; keep nothing of a record that is erased.
+
+        Whoever erases first writes the erasure and then looks for values, in the quarantine too. Here a value is
+        written first, and then it is asked for the erasure: one of the two sees the other.
+        """
+        if not rejections:
+            return
+        kept = list(zip(rejections, self._quarantine.put(rejections), strict=True))
+        erased = self._of_erased_records(rejections)
+        if erased:
+            self._quarantine.remove([entry for entry in rejections if entry.quarantine_id in erased])
+            kept = [(entry, location) for entry, location in kept if entry.quarantine_id not in erased]
+        report.quarantined, report.dropped = len(kept), len(rejections) - len(kept)
+        self._golden.publish([quarantine_message(_quarantine_report(*each)) for each in kept])
+
+    def _of_erased_records(self, entries: Sequence[QuarantineEntry]) -> set[str]:
+        """Return the ids of those that claim to be of an erased record; without a domain, of one in any of them."""
+        found = set()
+        for domain, parts in self._domains.items():
+            claims = {
+                entry.quarantine_id: make_ref(entry.source, entry.record_id)
+                for entry in entries
+                if entry.source is not None and entry.record_id is not None and entry.domain in (None, domain)
+            }
+            if claims:
+                parts.index.refresh()
+                records = parts.index.read_records(sorted(set(claims.values())))
+                erased = {ref for ref, record in records.items() if record.state.erased}
+                found |= {each for each, ref in claims.items() if ref in erased}
+        return found
 
     def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport) -> set[str]:
         """Commit the events of one domain; return the records among them that are erased."""
@@ -226,34 +260,6 @@ def _first_delivery(record: StreamRecord) -> StreamRecord:
     """Return a record as it was first delivered: one that was sent again comes in an envelope that says so."""
     redriven = unwrap(record.data)
     return record if redriven is None else StreamRecord(redriven.raw, redriven.received, redriven.origin)
-
-
-def _rows(domain: str, item: _Decoded, erased: set[str]) -> list[ArchivedRecord]:
-    """Return what is archived of a record: the whole of it, or, if it names an erased record, its other events."""
-    received = item.record.received
-    kept = [event for event in item.events if not _says_what_was_erased(event, erased)]
-
-    def row(events: Sequence[ChangeEvent], raw: bytes) -> ArchivedRecord:
-        refs = tuple(dict.fromkeys(ref for event in events for ref in event.refs))
-        return ArchivedRecord(
-            domain, refs, received.position, received.arrival_time_us, item.record.origin, raw, _kind(events[0])
-        )
-
-    if len(kept) == len(item.events):
-        return [row(kept, item.record.data)]
-    return [row([event], encode_event(event)) for event in kept]
-
-
-def _says_what_was_erased(event: ChangeEvent, erased: set[str]) -> bool:
-    return isinstance(event, RecordEvent | OverrideEvent) and event.ref in erased
-
-
-def _kind(event: ChangeEvent) -> Literal["record", "verdict", "override", "erase"]:
-    if isinstance(event, RecordEvent):
-        return "record"
-    if isinstance(event, OverrideEvent):
-        return "override"
-    return "erase" if isinstance(event, EraseEvent) else "verdict"
 
 
 def _quarantine_report(entry: QuarantineEntry, location: str) -> QuarantinedEvent:

@@ -13,7 +13,7 @@ from mdm_stream.engine.merge_watch import MergeWatch
 from mdm_stream.engine.resolver import DomainResolver, Resolver, StreamRecord
 from mdm_stream.errors import TransientError
 from mdm_stream.index.redis_index import RedisIndex
-from mdm_stream.quarantine import open_quarantine
+from mdm_stream.quarantine import decode_entry, open_quarantine
 
 RULES = small_rules()
 
@@ -130,6 +130,20 @@ def test_a_late_redelivery_of_an_erased_record_is_neither_applied_nor_archived(w
     assert b"Marker" not in orjson.dumps(world.golden.messages)
     assert len(world.golden.messages) == told + 1
     assert [m["type"] for m in world.golden.messages].count("mdm.record.erased") == 1
+
+
+def test_a_rejected_event_that_claims_an_erased_record_is_not_kept(world, tmp_path):
+    """Neither its bytes nor a report of it: the quarantine would hold values of somebody who was erased."""
+    world.handle(upsert("1"), erase("1"))
+    told = len(world.golden.messages)
+    bad = {**upsert("1", family_name="Marker"), "surprise": 1}
+    nowhere = {name: value for name, value in bad.items() if name != "domain"}
+    report = world.handle(bad, nowhere, {**bad, "record_id": "2"}, {**bad, "domain": "planet"})
+    assert (report.quarantined, report.dropped, report.first_failed) == (2, 2, None)
+    kept = [decode_entry(path.read_bytes()) for path in (tmp_path / "quarantine").rglob("*.json")]
+    assert sorted((entry.domain, entry.record_id) for entry in kept) == [("person", "2"), ("planet", "1")]
+    assert len(world.golden.messages) == told + 2
+    assert report.summary()["dropped"] == 2
 
 
 def test_a_batch_that_cannot_be_archived_is_not_done_and_not_published(world, monkeypatch):
