@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from mdm_stream.contracts.golden import FeedEnvelope
 from mdm_stream.errors import TerminalError, TransientError
-from mdm_stream.feed import reader as reader_module
+from mdm_stream.feed import stream_reader as reader_module
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.feed.reader import FeedReader, UnreadableMessage
