@@ -21,7 +21,8 @@ COPY_SUFFIX = ".rewritten"
 
 
 def rewrite_file(path: str, lock_wait_ms: int) -> None:
-    """Replace the file by a copy of its live rows. Idempotent; after a crash the file is the old one or the new one.
+    """Replace the file by a copy of its live rows. Idempotent; after a crash the file is the old one or the new one,
+    and what the crash left of the copy goes with the next call.
 
     The copy is made while the file is open for writing, and takes its place while the file is open for reading: by
     DuckDB's own locks nobody writes meanwhile. If somebody wrote in between, or the file cannot be had within
@@ -29,7 +30,7 @@ def rewrite_file(path: str, lock_wait_ms: int) -> None:
     and the old file its pages, until it closes.
     """
     copy = path + COPY_SUFFIX
-    for leftover in (copy, copy + LOG_SUFFIX):
+    for leftover in _files_of(copy):
         Path(leftover).unlink(missing_ok=True)
     try:
         with closing(DuckDbSession(path, read_only=False, lock_wait_ms=lock_wait_ms)) as session:
@@ -45,12 +46,16 @@ def rewrite_file(path: str, lock_wait_ms: int) -> None:
 
 
 def find_in_file(path: str, needles: Sequence[str]) -> list[str]:
-    """Return the names of those files of the database, log included, whose bytes hold one of the texts.
+    """Return the names of those files of the database whose bytes hold one of the texts: log and leftover copy too.
 
     Pages may be compressed, so a find proves that a text is there, and none does not prove that it is not.
     """
     wanted = [needle.encode() for needle in needles if needle]
-    return [Path(name).name for name in (path, path + LOG_SUFFIX) if _holds(Path(name), wanted)]
+    return [Path(name).name for name in _files_of(path) if _holds(Path(name), wanted)]
+
+
+def _files_of(path: str) -> list[str]:
+    return [path + suffix for suffix in ("", LOG_SUFFIX, COPY_SUFFIX, COPY_SUFFIX + LOG_SUFFIX)]
 
 
 def _copy_tables(session: DuckDbSession, copy: str) -> None:

@@ -268,6 +268,21 @@ def test_a_purge_keeps_what_somebody_wrote_while_it_copied(tmp_path: Path, monke
     assert warehouse.purge()
 
 
+def test_what_a_killed_purge_left_is_found_and_removed(tmp_path: Path) -> None:
+    """The copy of a purge that was cut off may hold values erased since: search sees it, the next purge removes it."""
+    path = tmp_path / "warehouse.duckdb"
+    warehouse = DuckDbWarehouse(path)
+    warehouse.apply([golden(1, "g1", "crm/1", "somebody else")])
+    warehouse.close()
+    leftover = Path(f"{path}{duckdb_file.COPY_SUFFIX}")
+    leftover.write_bytes(b"\0" + MARKER.encode())
+    assert warehouse.search([MARKER]) == [leftover.name]
+    assert warehouse.purge()
+    assert warehouse.search([MARKER]) == []
+    assert not leftover.exists()
+    warehouse.close()
+
+
 def test_an_open_that_met_a_purge_opens_the_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who opened the old file just before it was replaced does not write into a file that nobody will ever see."""
     import duckdb  # noqa: PLC0415
