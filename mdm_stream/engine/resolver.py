@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mdm_stream.archive import Archive, ArchivedRecord, Witness
-from mdm_stream.archive.rows import rows_of
+from mdm_stream.archive.record import VALUE_KINDS
+from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
 from mdm_stream.contracts.times import format_time_us
@@ -126,6 +127,7 @@ class Resolver:
         decoded, rejections = self._decode(records)
         try:
             self._reject(rejections, report)
+            epochs = {domain: parts.index.opened() for domain, parts in self._domains.items()}
             erased = {domain: self._apply(domain, items, report) for domain, items in decoded.items()}
             for domain in self._domains:
                 done = [
@@ -141,7 +143,7 @@ class Resolver:
                         erased[domain],
                     )
                 ]
-                self._finish(domain, done, report)
+                self._finish(domain, done, report, epochs[domain])
         except TransientError as error:
             report.first_failed, report.cause = 0, str(error)
         return report
@@ -151,9 +153,9 @@ class Resolver:
         report = StreamReport()
         for domain, parts in self._domains.items():
             parts.index.refresh()
-            self._finish(domain, [], report)
+            self._finish(domain, [], report, parts.index.opened())
             report.totals.add(parts.engine.drain())
-            self._finish(domain, [], report)
+            self._finish(domain, [], report, parts.index.opened())
             self._expire(domain, report)
         return report
 
@@ -233,15 +235,23 @@ class Resolver:
             parts.hold("golden records merge faster than merges_per_minute_max")
         return batch.erased
 
-    def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport) -> None:
-        """Archive what was committed, make sure that it was not in vain, and publish."""
+    def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport, epoch: int) -> None:
+        """Archive what was committed, make sure that it was not in vain, and publish.
+
+        ``epoch`` is the one that was open before the first commit: had another one taken over between two commits of
+        the batch, only the later ones would be in that.
+        """
         outbox = self._domains[domain].outbox
         if not rows and not outbox.read(1):
             return
         reached = outbox.position()
+        if reached.epoch != epoch:
+            raise TransientError("another epoch went live while this batch was committed")
         self._archive.append(domain, rows, Witness(reached.epoch, reached.clock, reached.sequence))
-        if outbox.position().epoch != reached.epoch:
-            raise TransientError("another epoch went live while this batch was committed to the one before")
+        erased = outbox.confirm(epoch, sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
+        for ref in sorted(erased):
+            # Erased since it was committed. Whoever erases looks into the archive after that; we, after writing to it.
+            self._archive.erase(domain, ref, rest_without(ref, self._decoder))
         report.archived += len(rows)
         report.published += len(publish_outbox(outbox, self._golden, through=reached))
 

@@ -14,6 +14,7 @@ from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
+from mdm_stream.index.scripts import EpochChangedError
 
 
 class MemoryIndex:
@@ -76,6 +77,17 @@ class MemoryIndex:
 
     def refresh(self) -> None:
         """Do nothing: there is one epoch."""
+
+    def opened(self) -> int:
+        """Return the one epoch."""
+        return self.epoch
+
+    def confirm(self, epoch: int, refs: Sequence[str]) -> set[str]:
+        """Return which of ``refs`` are erased by now."""
+        if epoch != self.epoch:
+            raise EpochChangedError("another epoch is live")
+        with self._lock:
+            return {ref for ref in refs if ref in self._records and self._records[ref].state.erased}
 
     def position(self) -> Position:
         """Return how far the index has come."""

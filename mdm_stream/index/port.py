@@ -91,6 +91,10 @@ class Index(Protocol):
         """Look again where the domain's live state is: for whoever only reads, and is not told by a commit."""
         ...
 
+    def opened(self) -> int:
+        """Return the epoch that is being worked on. It changes only where a call had to open the index again."""
+        ...
+
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
         """Return the records of ``refs`` that are known (tombstones included)."""
         ...
@@ -121,6 +125,10 @@ class Outbox(Protocol):
 
     def position(self) -> Position:
         """Return how far the index has come. ``TransientError`` if it may not be written any more."""
+        ...
+
+    def confirm(self, epoch: int, refs: Sequence[str]) -> set[str]:
+        """Return which of ``refs`` are erased by now. ``TransientError`` unless ``epoch`` may still be written."""
         ...
 
     def read(self, limit: int) -> list[OutboxEntry]:

@@ -35,7 +35,8 @@ import orjson
 import redis
 
 from mdm_stream.core.commit import Change, Commit
-from mdm_stream.core.record import Record
+from mdm_stream.core.fold import ERASED
+from mdm_stream.core.record import Record, revision_of
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.codec import (
@@ -57,6 +58,9 @@ from mdm_stream.index.scripts import EpochChangedError, Scripts, translated
 
 _SCAN_COUNT = 1000
 """Entries that one call of a scan looks at, and changes that one call announces."""
+
+_ERASED = revision_of(ERASED)
+"""Every erased record has the same state, and so the same revision."""
 
 
 class RedisIndex:
@@ -121,6 +125,22 @@ class RedisIndex:
     def refresh(self) -> None:
         """Look again which epoch is live: one that is not any more reads as if it were empty. One round trip."""
         self._open()
+
+    def opened(self) -> int:
+        """Return the epoch that is read and written, after opening the index if that has to be done (anew)."""
+        if not self._is_open:
+            self._open()
+        return self._epoch
+
+    def confirm(self, epoch: int, refs: Sequence[str]) -> set[str]:
+        """Return which of ``refs`` are erased by now. One round trip.
+
+        ``EpochChangedError`` unless ``epoch`` is the one that is open, and may still be written.
+        """
+        if not self._is_open or epoch != self._epoch:
+            raise EpochChangedError("another epoch is live")
+        packed = msgpack.packb(list(refs))
+        return {ref.decode() for ref in self._script("confirm", self._rules.digest, self._state, _ERASED, packed)}
 
     def position(self) -> Position:
         """Return how far the epoch has come. One round trip.
@@ -219,11 +239,7 @@ class RedisIndex:
         self.refresh()
         crosswalk = self.scan_crosswalk()
         golden = {golden_id: orjson.loads(content) for golden_id, content in self.scan_golden()}
-        with translated():
-            review = {
-                decode_pair(pair): orjson.loads(item)
-                for pair, item in self._client.hscan_iter(self._prefix + "review", count=_SCAN_COUNT)
-            }
+        review = dict(self.scan_review())
         return Resolution(dict(sorted(crosswalk.items())), dict(sorted(golden.items())), dict(sorted(review.items())))
 
     def scan_crosswalk(self) -> dict[str, str]:
@@ -237,6 +253,12 @@ class RedisIndex:
         with translated():
             for golden_id, content in self._client.hscan_iter(self._prefix + "gold", count=_SCAN_COUNT):
                 yield golden_id.decode(), content
+
+    def scan_review(self) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+        """Yield pair and content of every item of the review queue, in no order, perhaps some of them twice."""
+        with translated():
+            for pair, item in self._client.hscan_iter(self._prefix + "review", count=_SCAN_COUNT):
+                yield decode_pair(pair), orjson.loads(item)
 
     def announce(self, changes: Iterable[Change]) -> int:
         """Put changes into the outbox of an epoch that is being built, under its first sequence numbers; return how
@@ -342,8 +364,8 @@ def _block(item: Any) -> Block:
         return Block(stamp, len(members), members)
     stamp, size, held = item
     texts = [text.decode() for text in held]
-    members = dict(zip(texts[::2], texts[1::2], strict=True)) if texts else None
-    return Block(stamp.decode()[:STAMP_LENGTH], size, members)
+    shown = dict(zip(texts[::2], texts[1::2], strict=True)) if texts else None
+    return Block(stamp.decode()[:STAMP_LENGTH], size, shown)
 
 
 def _flat(mapping: Mapping[str, Any]) -> list[Any]:

@@ -7,6 +7,7 @@ import pytest
 from small_world import small_rules
 
 from mdm_stream.archive import Archive, Witness, open_archive
+from mdm_stream.config import EngineSettings
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.merge_watch import MergeWatch
@@ -32,7 +33,7 @@ class Stream:
 class World:
     """A resolver with everything around it real but the streams, and a hook between archiving and what follows."""
 
-    def __init__(self, client, tmp_path) -> None:
+    def __init__(self, client, tmp_path, settings=None) -> None:
         self.archive: Archive = open_archive((tmp_path / "archive").as_uri())
         self.golden, self.changes = Stream(), Stream()
         self.holds: list[str] = []
@@ -40,7 +41,7 @@ class World:
         self.clock_us = 0
         self.sent = 0
         parts = DomainResolver(
-            Engine(RULES, self.index, sleep=lambda _: None),
+            Engine(RULES, self.index, settings, sleep=lambda _: None),
             self.index,
             self.index,
             MergeWatch(1, lambda: 0.0),
@@ -179,6 +180,45 @@ def test_a_batch_whose_epoch_ended_meanwhile_is_done_again_in_the_next_one(world
     assert (report.first_failed, report.published) == (None, 1)
     assert world.index.snapshot().crosswalk.keys() == {"crm/1"}
     assert [message["data"]["epoch"] for message in world.golden.messages] == [2]
+
+
+def test_a_batch_that_straddles_a_switch_is_done_again_as_a_whole(redis_client, tmp_path, monkeypatch):
+    """If another epoch goes live between two commits of one batch, what went to the old one is not taken for done."""
+    world = World(redis_client, tmp_path, EngineSettings(events_per_plan_max=1))
+    commit, switched = world.index.commit, []
+
+    def commit_and_switch(commits: object) -> object:
+        outcome = commit(commits)
+        if not switched:
+            switched.append(world.index.epochs.begin())
+            world.index.epochs.fence()
+            assert world.index.epochs.go_live(switched[0])
+        return outcome
+
+    monkeypatch.setattr(world.index, "commit", commit_and_switch)
+    events = [upsert("1"), upsert("2", family_name="Kim")]
+    assert world.handle(*events).first_failed == 0
+    assert (world.rows(), world.golden.messages) == ([], [])
+    assert world.handle(*events).first_failed is None
+    assert world.index.snapshot().crosswalk.keys() == {"crm/1", "crm/2"}
+    assert world.index.epoch == 2
+
+
+def test_a_record_that_is_erased_while_its_batch_is_archived_leaves_no_value(world, monkeypatch):
+    """The erasure may look into the archive before the batch is written there; then the batch looks for the erasure."""
+    append = world.archive.append
+
+    def append_after_an_erasure(*arguments: object) -> None:
+        monkeypatch.undo()
+        world.handle(erase("1"))
+        assert world.archive.holds("person", "crm/1") == []
+        append(*arguments)
+
+    monkeypatch.setattr(world.archive, "append", append_after_an_erasure)
+    report = world.handle(upsert("1", family_name="Marker"), upsert("2", family_name="Kim"))
+    assert report.first_failed is None
+    assert world.archive.holds("person", "crm/1") == []
+    assert [kind for kind, *_ in world.rows()] == ["erase", "record"]
 
 
 def test_only_what_the_witness_covers_is_published(world, monkeypatch):
