@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mdm_stream.cli.index_options import index_options, open_index
+from mdm_stream.cli.index_options import index_options, open_index, reveal_option
 from mdm_stream.cli.output import print_json, print_table
 from mdm_stream.cli.show import ref_of, size_of, text_of
 
@@ -17,6 +17,7 @@ from mdm_stream.cli.show import ref_of, size_of, text_of
 @click.argument("a")
 @click.argument("b")
 @click.option("--values", is_flag=True, help="Show the values of both side by side.")
+@reveal_option
 @index_options
 def explain(
     *,
@@ -129,9 +130,10 @@ def _clustering(refused: Mapping[str, Any] | None) -> str:
     """Return what clustering did with a link, and why."""
     if refused is None:
         return "followed"
-    if refused["reason"] == "separated":
+    if refused["reason"] in {"separated", "contradiction"}:
         pairs = ", ".join(f"{ref_of(a)} and {ref_of(b)}" for a, b in refused["separated"])
-        return f"refused: a verdict separates {pairs}"
+        against = "a verdict separates" if refused["reason"] == "separated" else "it contradicts one that separates"
+        return f"refused: {against} {pairs}"
     if refused["reason"] == "exclusive":
         return f"refused: the two sides differ in {', '.join(refused['exclusive'])}, which is exclusive"
     left, right = refused["sizes"]

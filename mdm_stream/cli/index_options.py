@@ -13,6 +13,8 @@ from mdm_stream.cli.stack import running_stack, state_option
 from mdm_stream.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import redis
+
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.index.redis_index import RedisIndex
 
@@ -24,13 +26,14 @@ _OPTIONS = (
     click.option("--namespace", default="main", show_default=True, help="The namespace of the index in that Redis."),
     click.option("--rules", multiple=True, help="Rule set, a path or a pack; those of the local stack if left out."),
     click.option("--domain", help="Which domain, if the rules are of several."),
-    click.option("--reveal", is_flag=True, help="Show the values of sensitive attributes too."),
     json_option,
 )
 
+reveal_option = click.option("--reveal", is_flag=True, help="Show the values of sensitive attributes too.")
+
 
 def index_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``state``, ``redis_url``, ``namespace``, ``rules``, ``domain``, ``reveal`` and ``as_json``."""
+    """Give a command ``state``, ``redis_url``, ``namespace``, ``rules``, ``domain`` and ``as_json``."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -44,25 +47,36 @@ def open_index(
     ``ConfigurationError`` for options that name none, ``TerminalError`` if the index is not there or was built with
     other rules, ``TransientError`` if Redis does not answer.
     """
-    import redis  # noqa: PLC0415 - --help does without all of these
-
-    from mdm_stream.index.redis_index import RedisIndex  # noqa: PLC0415
-    from mdm_stream.rules import load_rulesets  # noqa: PLC0415
+    from mdm_stream.rules import load_rulesets  # noqa: PLC0415 - --help does without
 
     if redis_url is None:
         stack = running_stack(state)
         redis_url, rules = stack.redis_url, rules or stack.rules
     if not rules:
         raise click.UsageError("--redis needs --rules: an index is read with the rules that it was built with")
-    ruleset = _chosen(load_rulesets(rules), domain)
+    ruleset = chosen_ruleset(load_rulesets(rules), domain)
+    return index_on(redis_url, ruleset, namespace), ruleset
+
+
+def index_on(redis_url: str, ruleset: Ruleset, namespace: str) -> RedisIndex:
+    """Return the index of a domain, which must exist; raises what ``open_index`` raises."""
+    from mdm_stream.index.redis_index import RedisIndex  # noqa: PLC0415 - --help does without
+
+    return RedisIndex(redis_client(redis_url), ruleset, namespace, create=False)
+
+
+def redis_client(redis_url: str) -> redis.Redis:
+    """Return a client that answers in bytes; ``ConfigurationError`` for what is no address of a Redis."""
+    import redis  # noqa: PLC0415 - --help does without
+
     try:
-        client = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S)
+        return redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S)
     except ValueError as error:
         raise ConfigurationError("--redis is no address such as redis://127.0.0.1:6379/0") from error
-    return RedisIndex(client, ruleset, namespace, create=False), ruleset
 
 
-def _chosen(rulesets: dict[str, Ruleset], domain: str | None) -> Ruleset:
+def chosen_ruleset(rulesets: dict[str, Ruleset], domain: str | None) -> Ruleset:
+    """Return the rule set of ``domain``, or the only one there is; ``ConfigurationError`` if that is none."""
     if domain is None and len(rulesets) == 1:
         return next(iter(rulesets.values()))
     if domain not in rulesets:

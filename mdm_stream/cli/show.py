@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from mdm_stream.cli.index_options import index_options, open_index
+from mdm_stream.cli.index_options import index_options, open_index, reveal_option
 from mdm_stream.cli.output import print_json, print_table
 
 
 @click.command()
 @click.argument("name", metavar="SOURCE/ID|GOLDEN_ID")
+@reveal_option
 @index_options
 def show(
     *,

@@ -20,6 +20,7 @@ done. A replica and an append-only file both lose only an end of the writes, eac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import redis
 
@@ -67,6 +68,19 @@ def release(client: redis.Redis, namespace: str, domain: str) -> bool:
     """Let writing to a domain go on; return whether it was held."""
     with translated():
         return bool(client.hdel(domain_prefix(namespace, domain) + "root", "held"))
+
+
+def held_because(client: redis.Redis | redis.RedisCluster, namespace: str, domain: str) -> str | None:
+    """Return why writing to a domain is held back, ``None`` if it is not."""
+    with translated():
+        reason: Any = client.hget(domain_prefix(namespace, domain) + "root", "held")
+        return None if reason is None else str(reason, "utf-8")
+
+
+def has_index(client: redis.Redis, namespace: str, domain: str) -> bool:
+    """Return whether a domain has a live epoch."""
+    with translated():
+        return bool(client.hexists(domain_prefix(namespace, domain) + "root", "live"))
 
 
 class Epochs:
@@ -134,6 +148,10 @@ class Epochs:
         """Return the live epoch, 0 if there is none."""
         with translated():
             return int(self._client.hget(self.root, "live") or 0)
+
+    def held_because(self) -> str | None:
+        """Return why writing to the domain is held back, ``None`` if it is not."""
+        return held_because(self._client, self._namespace, self._rules.domain)
 
     def drop_others(self, keep: Iterable[int]) -> None:
         """Delete the keys of every epoch but some. Nobody may be writing to one that is not kept."""

@@ -119,6 +119,7 @@ def check_path(document, a, b):
             too_large = sum(refused["sizes"]) > refused["max_cluster_size"]
             found = {
                 "separated": refused["separated"],
+                "contradiction": refused["separated"],
                 "exclusive": refused["exclusive"],
                 "max_cluster_size": too_large,
             }

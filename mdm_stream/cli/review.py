@@ -1,0 +1,113 @@
+"""``mdm-stream review``: the queue of pairs that wait for a steward, and what stewards decide on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mdm_stream.cli.index_options import index_options, open_index
+from mdm_stream.cli.output import print_json, print_table
+from mdm_stream.cli.show import ref_of
+from mdm_stream.cli.steward_channel import Address, StewardChannel, record_reference, steward_options
+
+if TYPE_CHECKING:
+    from mdm_stream.core.model import Verdict
+
+LIMIT_MAX = 10_000
+_REASONS = ("score", "separated", "exclusive", "max_cluster_size", "contradiction")
+
+
+@click.group()
+def review() -> None:
+    """The pairs that wait for a steward, and decisions on them."""
+
+
+@review.command("list")
+@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=20, show_default=True, help="Items to show.")
+@click.option("--reason", "reasons", multiple=True, type=click.Choice(_REASONS), help="Only items of this reason.")
+@index_options
+def list_(
+    *,
+    limit: int,
+    reasons: tuple[str, ...],
+    state: Path,
+    redis_url: str | None,
+    namespace: str,
+    rules: tuple[str, ...],
+    domain: str | None,
+    as_json: bool,
+) -> None:
+    """List the review queue: contradictions, and then what an answer puts most record pairs right of on average.
+
+    No value of a record is shown; `mdm-stream explain A B --values` shows those of a pair.
+    """
+    from mdm_stream.steward.review import review_queue  # noqa: PLC0415 - --help does without
+
+    index, ruleset = open_index(state, redis_url, namespace, rules, domain)
+    held = index.epochs.held_because()
+    found = {"domain": ruleset.domain, "rules_version": ruleset.version, "held": held}
+    found |= review_queue(index, limit=limit, reasons=reasons)
+    if as_json:
+        print_json(found)
+        return
+    if held is not None:
+        click.echo(f"Writing to domain {ruleset.domain} is held back: {held}")
+    print_queue(found)
+
+
+def print_queue(found: Mapping[str, Any]) -> None:
+    """Write the queue for people: a line an item, and below what a refused link hangs on."""
+    if not found["total"]:
+        click.echo("Nothing waits for review.")
+        return
+    counts = ", ".join(f"{count:,} {_worded(reason)}" for reason, count in found["by_reason"].items())
+    headings = ("pair", "reason", "confidence", "members", "worth (pairs)", "evidence")
+    rows = [
+        (
+            f"{ref_of(item['a'])} {ref_of(item['b'])}",
+            _worded(item["reason"]),
+            f"{item['confidence']:.6f} by {item['rule']}",
+            f"{item['a']['members']:,} x {item['b']['members']:,}",
+            f"{item['expected_pairs']:,.2f}",
+            ", ".join(f"{name}: {level}" for name, level in item["evidence"].items()),
+        )
+        for item in found["items"]
+    ]
+    print_table(f"{len(rows):,} of {found['total']:,} items: {counts}", headings, rows, texts=True)
+    for item in found["items"]:
+        for separated in item["separated"]:
+            click.echo(f"{ref_of(item['a'])} {ref_of(item['b'])}: {_verdict(separated)}")
+            for link in separated["chain"]:
+                click.echo(f"    though {_verdict(link)}")
+
+
+@review.command()
+@click.argument("a", metavar="SOURCE/ID")
+@click.argument("b", metavar="SOURCE/ID")
+@click.argument("verdict", type=click.Choice(["link", "separate", "none"]))
+@steward_options
+def decide(*, a: str, b: str, verdict: Verdict, steward: str, as_json: bool, **address: Any) -> None:
+    """Send a verdict on two records: they are the same (link), are not (separate), or the evidence decides (none).
+
+    It holds whatever becomes of the two records, until a newer one on the same pair. Neither needs to exist yet.
+    """
+    from mdm_stream.steward.decide import verdict_event, verdict_versions  # noqa: PLC0415 - --help does without
+
+    refs = record_reference(a), record_reference(b)
+    channel = StewardChannel(Address(**address))
+    version = channel.version(refs[0], lambda state: verdict_versions(state, refs[1]))
+    event = verdict_event(channel.rules.domain, refs, verdict, steward=steward, version=version, time_us=channel.now_us)
+    channel.send(event, as_json=as_json)
+
+
+def _worded(reason: str) -> str:
+    return reason.replace("_", " ")
+
+
+def _verdict(each: Mapping[str, Any]) -> str:
+    held = each["verdict"]
+    said = f"verdict {held['verdict']} by {held['steward']}, version {held['version']}" if held else "a verdict"
+    return f"{said}, on {ref_of(each['a'])} {ref_of(each['b'])}"

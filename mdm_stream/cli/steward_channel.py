@@ -1,0 +1,132 @@
+"""How commands send a steward's decision: the options that say where to, and the change stream and index they name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from mdm_stream.cli.clients import aws_client
+from mdm_stream.cli.index_options import chosen_ruleset, index_on
+from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.cli.stack import running_stack, state_option
+from mdm_stream.errors import ConfigurationError, RejectedEventError
+
+if TYPE_CHECKING:
+    from mdm_stream.core.fold import RecordState
+    from mdm_stream.core.model import OverrideEvent, VerdictEvent, Version
+    from mdm_stream.core.ruleset import Ruleset
+
+_OPTIONS = (
+    click.option("--steward", required=True, metavar="NAME", help="Who decides; it is kept with the decision."),
+    click.option(
+        "--version", "given_version", metavar="VERSION", help="A version of your own; the index is not asked."
+    ),
+    state_option,
+    click.option("--stream", help="The change stream; that of the local stack if left out."),
+    click.option("--endpoint", metavar="URL", help="A Kinesis API other than AWS's own or the local stack's."),
+    click.option("--region", help="The AWS region of the stream; that of the environment if left out."),
+    click.option("--redis", "redis_url", metavar="URL", help="The index; that of the local stack if left out."),
+    click.option("--namespace", default="main", show_default=True, help="The namespace of the index in that Redis."),
+    click.option("--rules", multiple=True, help="Rule set, a path or a pack; those of the local stack if left out."),
+    click.option("--domain", help="Which domain, if the rules are of several."),
+    json_option,
+)
+
+
+def steward_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``steward``, ``as_json`` and all that :class:`Address` has."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What the options said about where to send a decision."""
+
+    given_version: str | None
+    state: Path
+    stream: str | None
+    endpoint: str | None
+    region: str | None
+    redis_url: str | None
+    namespace: str
+    rules: tuple[str, ...]
+    domain: str | None
+
+
+class StewardChannel:
+    """The change stream and the index of one domain."""
+
+    def __init__(self, address: Address) -> None:
+        """Find both; ``ConfigurationError`` or ``click.UsageError`` if the options do not name them."""
+        from mdm_stream.rules import load_rulesets  # noqa: PLC0415 - --help does without
+
+        stream, endpoint, redis_url, rules = address.stream, address.endpoint, address.redis_url, address.rules
+        if stream is None:
+            if endpoint is not None or address.region is not None:
+                raise click.UsageError("--endpoint and --region need --stream")
+            stack = running_stack(address.state)
+            endpoint, stream = stack.kinesis_endpoint_url, stack.changes_stream
+            redis_url, rules = redis_url or stack.redis_url, rules or stack.rules
+        if not rules:
+            raise click.UsageError("--stream needs --rules: they say which records and attributes there are")
+        if redis_url is None and address.given_version is None:
+            raise click.UsageError("--stream needs --redis, where the decisions that stand are, or --version")
+        self.rules: Ruleset = chosen_ruleset(load_rulesets(rules), address.domain)
+        self.now_us = time.time_ns() // 1000
+        self._stream, self._endpoint, self._region = stream, endpoint, address.region
+        self._redis_url, self._namespace = redis_url, address.namespace
+        self._given_version = address.given_version
+
+    def version(self, ref: str, versions_to_beat: Callable[[RecordState], Iterable[Version]]) -> Version:
+        """Return the version for a decision that lies in the state of a record: the one given, or the next one."""
+        from mdm_stream.core.fold import EMPTY  # noqa: PLC0415
+        from mdm_stream.steward.decide import next_version  # noqa: PLC0415
+
+        given = self._given_version
+        if given is not None:
+            return int(given) if given.removeprefix("-").isdecimal() else given
+        assert self._redis_url is not None, "the constructor has seen to it"
+        record = index_on(self._redis_url, self.rules, self._namespace).read_records([ref]).get(ref)
+        return next_version(versions_to_beat(EMPTY if record is None else record.state), self.now_us)
+
+    def send(self, event: VerdictEvent | OverrideEvent, *, as_json: bool) -> None:
+        """Put a decision on the stream once it has been found valid, and say so; its values are not said again.
+
+        ``ConfigurationError`` with every reason why the consumer would reject it.
+        """
+        from mdm_stream.contracts.change import encode_event  # noqa: PLC0415
+        from mdm_stream.decode import Decoder, Received  # noqa: PLC0415
+        from producers.publisher import Publisher  # noqa: PLC0415
+
+        raw = encode_event(event)
+        try:
+            Decoder({self.rules.domain: self.rules}).decode(raw, Received("", 0))
+        except RejectedEventError as error:
+            said = "; ".join(f"{reason.path or 'the decision'} {reason.message}" for reason in error.reasons)
+            raise ConfigurationError(f"the decision was not sent: {said}") from error
+        wire = orjson.loads(raw)
+        with Publisher(aws_client("kinesis", self._endpoint, self._region), self._stream) as publisher:
+            publisher.put(wire)
+            publisher.flush()
+        if "attributes" in wire:
+            wire["attributes"] = sorted(wire["attributes"])
+        if as_json:
+            print_json({"stream": self._stream, "sent": wire})
+        else:
+            click.echo(f"{wire['op']} of version {wire['version']} sent to {self._stream}")
+
+
+def record_reference(name: str) -> str:
+    """Return a reference that was written as SOURCE/ID; ``click.UsageError`` if it was not."""
+    source, _, record_id = name.partition("/")
+    if not source or not record_id:
+        raise click.UsageError(f"{name!r} is not SOURCE/ID")
+    return name
