@@ -57,7 +57,8 @@ class ResolveSettings:
     ``quarantine_url`` and ``archive_url``: ``s3://bucket/prefix`` or ``file:///folder``. ``namespace`` separates
     environments that share a Redis. ``kinesis_endpoint_url`` is empty except on a laptop. ``redis_timeout_s``: socket
     time-out of one Redis call. A batch that meets a hanging Redis gives up after some six, which must be less than the
-    function's own time-out (60 s locally).
+    function's own time-out (60 s locally). ``aws_timeout_s``: time-out of one connection to Kinesis or S3, and of one
+    wait for its answer; three of them must be less than the function's time-out too.
 
     ``merges_per_minute_max``: golden records that end in another one, in one consumer process and a minute, before
     that is a merge storm, which is an alarm (ten times what a day of 100,000 records brings at its busiest).
@@ -74,6 +75,7 @@ class ResolveSettings:
     namespace: str = "main"
     kinesis_endpoint_url: str = ""
     redis_timeout_s: float = 5.0
+    aws_timeout_s: float = 10.0
     merges_per_minute_max: int = 5_000
     merge_hold: bool = False
     expiries_per_tick_max: int = 500

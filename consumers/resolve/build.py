@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
+from urllib.parse import urlsplit
 
 import boto3
 import redis
+from botocore.config import Config
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from mdm_stream.archive import Archive, open_archive
 from mdm_stream.config import EngineSettings, ResolveSettings, settings_from_environment
@@ -23,6 +27,9 @@ from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.quarantine import open_quarantine
 from mdm_stream.rules import load_rulesets
 
+OBJECT_ATTEMPTS_MAX = 3
+"""Attempts of one request to S3 within a batch, before the batch is reported as failed and comes again."""
+
 
 def build_resolver(environment: Mapping[str, str]) -> Resolver:
     """Return a resolver for the settings in ``environment``.
@@ -33,10 +40,20 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
     limits: EngineSettings = settings_from_environment(EngineSettings, environment)
     rulesets = load_rulesets(settings.rules.split(","))
     client = redis.Redis.from_url(
-        settings.redis_url, socket_timeout=settings.redis_timeout_s, socket_connect_timeout=settings.redis_timeout_s
+        settings.redis_url,
+        socket_timeout=settings.redis_timeout_s,
+        socket_connect_timeout=settings.redis_timeout_s,
+        retry=Retry(NoBackoff(), 0),  # the engine tries again, and knows what may have been applied
     )
-    kinesis = boto3.client("kinesis", endpoint_url=settings.kinesis_endpoint_url or None)
-    archive = open_archive(settings.archive_url)
+    kinesis = boto3.client(
+        "kinesis",
+        endpoint_url=settings.kinesis_endpoint_url or None,
+        config=_within(settings.aws_timeout_s, attempts=1),  # the publisher tries again, and only what was refused
+    )
+    objects = None
+    if "s3" in {urlsplit(url).scheme for url in (settings.archive_url, settings.quarantine_url)}:
+        objects = boto3.client("s3", config=_within(settings.aws_timeout_s, attempts=OBJECT_ATTEMPTS_MAX))
+    archive = open_archive(settings.archive_url, s3_client=objects)
     domains = {}
     for domain, rules in rulesets.items():
         index = RedisIndex(client, rules, settings.namespace, witness=_witness_of(archive, domain))
@@ -52,11 +69,19 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
         Decoder(rulesets),
         domains,
         archive=archive,
-        quarantine=open_quarantine(settings.quarantine_url),
+        quarantine=open_quarantine(settings.quarantine_url, s3_client=objects),
         golden=FeedPublisher(kinesis, settings.golden_stream),
         changes=FeedPublisher(kinesis, settings.changes_stream),
         now_us=lambda: time.time_ns() // 1000,
         expiries_per_tick_max=settings.expiries_per_tick_max,
+    )
+
+
+def _within(timeout_s: float, *, attempts: int) -> Config:
+    return Config(
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
     )
 
 

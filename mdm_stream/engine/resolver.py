@@ -223,6 +223,10 @@ class Resolver:
     def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport) -> set[str]:
         """Commit the events of one domain; return the records among them that are erased."""
         parts = self._domains[domain]
+        if report.first_failed is not None:
+            # A domain before this one failed. If that is because Redis does not answer, one more call says so: its
+            # attempts are not made for every domain again, or the function's time would be up before it has answered.
+            parts.outbox.read(1)
         positioned = [(item.position, event) for item in items for event in item.events]
         batch = parts.engine.process([event for _, event in positioned])
         report.totals.add(batch)

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mdm_stream.aws_errors import error_code
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import Outbox, Position
@@ -21,6 +22,10 @@ BYTES_PER_CALL_MAX = 5 * 1024 * 1024
 """PutRecords takes 500 records and 5 MiB, partition keys included."""
 
 ATTEMPTS_MAX = 8
+UNANSWERED_MAX = 3
+"""A call that Kinesis refuses costs little, one that it does not answer costs the whole time-out: a batch that meets a
+hanging Kinesis must end before the function's own time is up."""
+
 BACKOFF_MS_BASE = 25
 BACKOFF_MS_MAX = 2_000
 _TERMINAL_CODES = frozenset(
@@ -32,7 +37,8 @@ class FeedPublisher:
     """Puts messages on the feed's Kinesis stream, synchronously.
 
     Entries that Kinesis refuses are sent again with full jitter; the order between messages may change by that, which
-    readers of the feed allow for. A fault that outlives its attempts is a ``TransientError``.
+    readers of the feed allow for. A fault that outlives its attempts is a ``TransientError``. The client should not try
+    again by itself: attempts would be multiplied.
     """
 
     def __init__(self, client: Any, stream: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -43,32 +49,42 @@ class FeedPublisher:
     def publish(self, messages: Sequence[Message]) -> None:
         """Put all messages; when this returns, Kinesis has accepted every one."""
         for chunk in _chunks(messages):
-            waiting = chunk
+            waiting, cause, unanswered = chunk, "", 0
             for attempt in range(ATTEMPTS_MAX):
-                waiting = self._put(waiting)
-                if not waiting:
+                try:
+                    waiting, cause = self._put(waiting)
+                except BotoCoreError as error:
+                    cause, unanswered = error_code(error), unanswered + 1
+                if not waiting or unanswered == UNANSWERED_MAX:
                     break
                 ceiling_ms = min(BACKOFF_MS_MAX, BACKOFF_MS_BASE * 2**attempt)
                 self._sleep(random.random() * ceiling_ms / 1000)  # noqa: S311 - jitter, no secret
             if waiting:
-                raise TransientError(f"Kinesis stream {self._stream} keeps refusing {len(waiting)} feed messages")
+                raise TransientError(
+                    f"Kinesis stream {self._stream} did not accept {len(waiting):,} messages ({cause}); the batch "
+                    "comes again, and what was committed waits in the outbox"
+                )
 
-    def _put(self, messages: list[Message]) -> list[Message]:
-        """Send once; return the messages that were not accepted."""
+    def _put(self, messages: list[Message]) -> tuple[list[Message], str]:
+        """Send once; return the messages that were not accepted, and the code of one refusal."""
         try:
             reply = self._client.put_records(
                 StreamName=self._stream,
                 Records=[{"PartitionKey": key, "Data": data} for key, data in messages],
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in _TERMINAL_CODES:
-                raise TerminalError(f"Kinesis stream {self._stream} cannot be written: {error}") from error
-            return messages
-        except BotoCoreError:
-            return messages
+            code = error_code(error)
+            if code in _TERMINAL_CODES:
+                raise TerminalError(f"Kinesis stream {self._stream} cannot be written: {code}") from error
+            return messages, code
         if not reply["FailedRecordCount"]:
-            return []
-        return [m for m, result in zip(messages, reply["Records"], strict=True) if result.get("ErrorCode")]
+            return [], ""
+        refused = [
+            (message, result["ErrorCode"])
+            for message, result in zip(messages, reply["Records"], strict=True)
+            if result.get("ErrorCode")
+        ]
+        return [message for message, _ in refused], refused[0][1]
 
 
 def publish_outbox(

@@ -24,10 +24,8 @@ from mdm_stream.errors import TerminalError, TransientError
 
 _TRANSIENT = (
     redis.ConnectionError,
-    redis.TimeoutError,
     BusyLoadingError,
     ClusterError,
-    OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
     TryAgainError,
@@ -82,6 +80,15 @@ def translated() -> Iterator[None]:
     """Translate Redis faults: what may pass is transient, what cannot is terminal."""
     try:
         yield
+    except OutOfMemoryError as error:
+        raise TransientError(
+            "Redis is full: it has come to its maxmemory and refused the write as a whole; raise maxmemory "
+            "(see docs/limits.md), and what waits goes through by itself"
+        ) from error
+    except redis.TimeoutError as error:
+        raise TransientError(
+            "Redis did not answer in time; a write may have been applied all the same, which the next attempt absorbs"
+        ) from error
     except _TRANSIENT as error:
         raise TransientError(f"Redis did not take the call ({type(error).__name__}): {error}") from error
     except ResponseError as error:

@@ -80,6 +80,9 @@ DUCKDB_TERMINAL: dict[str, str] = {
     "SerializationException": "the file cannot be read by this version of DuckDB",
 }
 
+_DISK_FULL = ("no space left", "disk full", "out of disk")
+"""What the message of an error holds that means a full disk. The session is replaced after one: it may be unusable."""
+
 _LOCK_HOLDER = re.compile(r"\(PID (\d+)\)")
 
 
@@ -98,6 +101,10 @@ def translate_snowflake(error: Exception, step: str) -> MdmError:
 def translate_duckdb(error: Exception, step: str) -> MdmError:
     """Return the ``MdmError`` for a DuckDB error met in ``step``."""
     name = type(error).__name__
+    if any(text in str(error).lower() for text in _DISK_FULL):
+        return SessionLostError(
+            f"DuckDB, {step}: the disk is full; nothing is half-written, free some space and it goes on ({name})"
+        )
     if name in DUCKDB_SESSION_LOST:
         return SessionLostError(f"DuckDB, {step}: {name}, the database must be opened again")
     if name in DUCKDB_TERMINAL:
