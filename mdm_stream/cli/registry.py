@@ -37,5 +37,6 @@ COMMANDS: dict[str, Entry] = {
         "mdm_stream.cli.archive:archive", "Look at the archive of accepted records, compact it, verify it."
     ),
     "rebuild": Entry("mdm_stream.cli.rebuild:rebuild", "Make the index anew from the archive, and switch to it."),
+    "erase": Entry("mdm_stream.cli.erase:erase", "Erase a record from every store, or prove that nothing is left."),
     "doctor": Entry("mdm_stream.cli.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }

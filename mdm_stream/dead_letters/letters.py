@@ -9,6 +9,7 @@ is a dead letter like any other, and the next redrive takes it along. (``_`` beg
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ REDRIVING = "_redriving"
 _RUN = re.compile(r"[0-9a-f]{8,32}")
 _SET_ASIDE = rf"(?P<aside>{REDRIVING}/{_RUN.pattern}/)?"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_UUID_AT_END = re.compile(rf"{_UUID}(?=(?:\.json)?$)")
 _NAMES = {
     "quarantine": re.compile(_SET_ASIDE + r"[a-z][a-z0-9_]{0,62}/(?P<id>[0-9a-f]{32})\.json"),
     # Lambda's keys are aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID; the local folder's end in .json. Under "async" is
@@ -137,6 +139,21 @@ class DeadLetters:
     def remove(self, names: Sequence[str]) -> None:
         """Remove objects for good; one that is gone already is no error."""
         self._objects.delete(names)
+
+    def each_object(self) -> Iterator[tuple[str, bytes]]:
+        """Yield name and content of every object there is; one that is removed meanwhile is passed over."""
+        for name, content in fetch_ahead(self._objects, (name for name, _ in self._names())):
+            if not isinstance(content, MissingObjectError):
+                yield name, content
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Put other content in the place of an object, under a name of its own; the old one is gone for good.
+
+        Written over, it would live on as an older version where the bucket keeps versions. Cut short in between, both
+        are there: what both hold is sent twice by a redrive, which changes nothing.
+        """
+        self._objects.put(_UUID_AT_END.sub(str(uuid.uuid4()), name), content)
+        self._objects.delete([name])
 
     def _letters(self, letter_ids: frozenset[str]) -> Iterator[DeadLetter]:
         places: dict[str, list[str]] = {}

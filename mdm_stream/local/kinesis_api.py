@@ -100,7 +100,9 @@ class JournalledApi:
     def _trim(self, environ: Environ) -> Response:
         request = orjson.loads(_body(environ))
         through = {shard_id: int(number) for shard_id, number in request["through"].items()}
-        dropped = self._store.trim(request["stream"], through, int(request["keep_records"]))
+        dropped = self._store.trim(
+            request["stream"], through, int(request["keep_records"]), on_disk=bool(request["on_disk"])
+        )
         return Response(orjson.dumps({"dropped": dropped}), content_type="application/json")
 
 

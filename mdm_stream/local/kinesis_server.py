@@ -28,7 +28,8 @@ from mdm_stream.local.checkpoints import write_atomically
 from mdm_stream.local.children import log_tail, spawn, stop_process
 
 TRIM_PATH = "/mdm-local/trim"
-"""POST {"stream", "through": {shard id: sequence number}, "keep_records"} forgets old records; answers {"dropped"}."""
+"""POST {"stream", "through": {shard id: sequence number}, "keep_records", "on_disk"} forgets old records; answers
+{"dropped"}."""
 
 _POLL_INTERVAL_S = 0.02
 _REQUEST_TIMEOUT_S = 60.0
@@ -112,20 +113,8 @@ class KinesisServer:
             self._process = None
 
     def trim(self, stream: str, through: Mapping[str, str], keep_records: int) -> int:
-        """Forget records up to a sequence number a shard, but the newest ``keep_records`` of each; return how many.
-
-        Numbering goes on as before, so checkpoints stay valid.
-        """
-        host = self.endpoint_url.removeprefix("http://")
-        connection = http.client.HTTPConnection(host, timeout=_REQUEST_TIMEOUT_S)
-        try:
-            body = orjson.dumps({"stream": stream, "through": dict(through), "keep_records": keep_records})
-            connection.request("POST", TRIM_PATH, body)
-            return int(orjson.loads(connection.getresponse().read())["dropped"])
-        except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
-            raise TransientError("the local Kinesis API did not answer a trim") from error
-        finally:
-            connection.close()
+        """Forget records up to a sequence number a shard, but the newest ``keep_records`` of each; return how many."""
+        return trim_stream(self.endpoint_url, stream, through, keep_records)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -134,6 +123,25 @@ class KinesisServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def trim_stream(
+    endpoint_url: str, stream: str, through: Mapping[str, str], keep_records: int, *, on_disk: bool = False
+) -> int:
+    """Forget records up to a sequence number a shard, but the newest ``keep_records`` of each; return how many.
+
+    Numbering goes on as before, so checkpoints stay valid. The journal forgets them when it is worth rewriting it, or,
+    with ``on_disk``, before this returns, whatever was trimmed when. ``TransientError`` if the API does not answer.
+    """
+    connection = http.client.HTTPConnection(endpoint_url.removeprefix("http://"), timeout=_REQUEST_TIMEOUT_S)
+    try:
+        request = {"stream": stream, "through": dict(through), "keep_records": keep_records, "on_disk": on_disk}
+        connection.request("POST", TRIM_PATH, orjson.dumps(request))
+        return int(orjson.loads(connection.getresponse().read())["dropped"])
+    except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
+        raise TransientError("the local Kinesis API did not answer a trim") from error
+    finally:
+        connection.close()
 
 
 def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> None:

@@ -83,8 +83,11 @@ class KinesisStore:
             "MillisBehindLatest": behind_ms,
         }
 
-    def trim(self, stream: str, through: Mapping[str, int], keep_records: int) -> int:
-        """Forget records up to a sequence number a shard, but the newest ``keep_records`` of each; return how many."""
+    def trim(self, stream: str, through: Mapping[str, int], keep_records: int, *, on_disk: bool) -> int:
+        """Forget records up to a sequence number a shard, but the newest ``keep_records`` of each; return how many.
+
+        With ``on_disk`` the journal is written anew at once, without anything that was ever trimmed.
+        """
         known = self._backend.streams.get(stream)
         if known is None:
             return 0
@@ -96,7 +99,8 @@ class KinesisStore:
             )
             self._dropped += dropped
             left = sum(len(shard.records) for _, shard in self._shards())
-            if self._journal is not None and self._dropped >= max(_REWRITE_DROPPED_MIN, left):
+            worth_it = self._dropped >= (1 if on_disk else max(_REWRITE_DROPPED_MIN, left))
+            if self._journal is not None and worth_it:
                 self._journal.rewrite(self._snapshot())
                 self._dropped = 0
         return dropped

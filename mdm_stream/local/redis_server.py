@@ -35,6 +35,7 @@ class RedisServer:
 
     With a ``directory`` every write is appended to a file there and synced once a second, so that the data survive
     a restart, SIGKILL included (a power cut can cost the last second). Without one the data die with the server.
+    Nothing in that file is compressed, so what is in it, and what is not any more, can be seen.
     Memory is never reclaimed by eviction: a write past the limit fails instead of losing an entry silently.
 
     ``socket_path`` adds a Unix socket, which saves the TCP stack for a client on the same machine.
@@ -133,6 +134,7 @@ class RedisServer:
             "save": "",
             "appendonly": "no" if self.directory is None else "yes",
             "appendfsync": "everysec",
+            "rdbcompression": "no",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
         }

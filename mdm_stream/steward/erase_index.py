@@ -1,0 +1,80 @@
+"""What each key of an index says of erased records: there is a way to tell for every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import orjson
+
+from mdm_stream.core.fold import ERASED
+from mdm_stream.core.model import make_ref
+from mdm_stream.index.codec import decode_block, decode_component, decode_pair, decode_record
+from mdm_stream.index.remains import HeldItem, each_item
+from mdm_stream.steward.erase_evidence import Evidence
+from mdm_stream.steward.erase_places import Places
+
+INDEX = "index"
+
+NOT_ERASED = "record that is not erased"
+NOT_KNOWN = "record that is not known to be erased: a late delivery would bring it back"
+
+
+def look_into_index(places: Places, domain: str, evidence: Evidence) -> None:
+    """Note what every epoch of a domain holds; of an erased record that is nothing but its tombstone.
+
+    An epoch that is being built, or dropped, may lack a tombstone; the live one may not.
+    """
+    places.index.refresh()
+    missing = set(evidence.refs)
+    for item in each_item(places.client, places.namespace, domain):
+        if item.key == "rec" and item.epoch == places.index.epoch:
+            missing.discard(item.field)
+        judge = _JUDGES.get(item.key[:2] if item.key[:2] in {"e:", "b:"} else item.key)
+        if judge is not None:
+            judge(item, evidence)
+    for _ in missing:
+        evidence.theirs(INDEX, NOT_KNOWN)
+
+
+def _record(item: HeldItem, evidence: Evidence) -> None:
+    if item.field not in evidence.refs:
+        evidence.others(item.value)
+    elif decode_record(item.field, item.value).state != ERASED:
+        evidence.theirs(INDEX, NOT_ERASED)
+
+
+def _golden(item: HeldItem, evidence: Evidence) -> None:
+    content = orjson.loads(item.value)
+    evidence.golden(INDEX, "golden record with a value of theirs", content)
+    _note(evidence, "membership", (make_ref(key["source"], key["record_id"]) for key in content["members"]))
+
+
+def _change(item: HeldItem, evidence: Evidence) -> None:
+    evidence.golden(INDEX, "golden change in the outbox", orjson.loads(item.value))
+
+
+def _block(item: HeldItem, evidence: Evidence) -> None:
+    # The members of a suspended key are in a key of its own.
+    if not item.value.endswith(b"suspended"):
+        _note(evidence, "blocking key", decode_block(item.value)[1])
+
+
+def _note(evidence: Evidence, what: str, refs: Iterable[str]) -> None:
+    if not evidence.refs.isdisjoint(refs):
+        evidence.theirs(INDEX, what)
+
+
+_JUDGES: dict[str, Callable[[HeldItem, Evidence], None]] = {
+    "rec": _record,
+    "gold": _golden,
+    "out": _change,
+    "block": _block,
+    "b:": lambda item, evidence: _note(evidence, "blocking key", [item.field]),
+    "of": lambda item, evidence: _note(evidence, "component", [item.field]),
+    "comp": lambda item, evidence: _note(evidence, "component", decode_component(item.value).members),
+    "e:": lambda item, evidence: _note(evidence, "review edge", [item.key[2:], item.field]),
+    "xw": lambda item, evidence: _note(evidence, "crosswalk entry", [item.field]),
+    "review": lambda item, evidence: _note(evidence, "review item", decode_pair(item.field)),
+    "exp": lambda item, evidence: _note(evidence, "expiry of an override", [item.field]),
+}
+"""By the name of the key (see ``index.redis_index``). ``meta`` and ``pend`` hold no values: numbers, references."""

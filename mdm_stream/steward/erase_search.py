@@ -1,0 +1,157 @@
+"""Looking for what is left of erased records in every store: by their keys, and by their values where these are known.
+
+Reads everything there is: each key of the domain in Redis, both streams from their oldest record, all tables of the
+warehouse, every dead letter, every row of the archive. Changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import closing
+from dataclasses import dataclass
+
+import orjson
+
+from mdm_stream.archive.record import VALUE_KINDS
+from mdm_stream.contracts.golden import GoldenChange, parse_envelope
+from mdm_stream.core.model import split_ref
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.decode import Decoder, Received
+from mdm_stream.errors import RejectedEventError
+from mdm_stream.feed.stream_reader import StreamedRecord, StreamReader
+from mdm_stream.steward.erase_evidence import Evidence, Finding
+from mdm_stream.steward.erase_index import INDEX, look_into_index
+from mdm_stream.steward.erase_letters import look_into_letters
+from mdm_stream.steward.erase_places import Places
+from mdm_stream.steward.erase_values import Values
+from mdm_stream.steward.erase_whose import Owners
+from mdm_stream.warehouse import Warehouse
+
+CHANGES, GOLDEN, WAREHOUSE = "change_stream", "golden_feed", "warehouse"
+QUARANTINE, ON_FAILURE, ARCHIVE, FILES = "quarantine", "on_failure", "archive", "files"
+STORES = (INDEX, CHANGES, GOLDEN, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, FILES)
+
+ROWS_PER_VALUE_MAX = 100
+"""Rows of the warehouse's history that are read to see whether one value is others' too: any of them says so."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """The outcome of a search. ``values`` were looked for by their bytes, save for the ``shared`` ones, which records
+    that are not erased have too; ``too_short`` ones were looked for by key alone.
+    """
+
+    findings: tuple[Finding, ...]
+    own: frozenset[str]
+    values: int
+    shared: int
+    too_short: int
+
+
+class Search:
+    """One search for what is left of some records of one domain."""
+
+    def __init__(self, places: Places, rules: Ruleset, refs: Collection[str], values: Values) -> None:
+        """Take the records' references, and their values as far as they are known."""
+        self._places = places
+        self._domain = rules.domain
+        self._refs = frozenset(refs)
+        self._owners = Owners(Decoder({rules.domain: rules}), rules.domain, refs)
+        self._evidence = Evidence(refs, values)
+
+    def run(self, on_progress: Progress = lambda _what, _done, _expected: None) -> Searched:
+        """Look everywhere. What cannot be read is raised: nothing is proven then."""
+        steps = (
+            (INDEX, self._look_into_index),
+            (ARCHIVE, self._look_into_archive),
+            (CHANGES, self._look_into_changes),
+            (GOLDEN, self._look_into_golden),
+            ("dead letters", self._look_into_letters),
+            # Last: what others have is known by now.
+            (WAREHOUSE, self._look_into_warehouse),
+            (FILES, self._look_into_files),
+        )
+        for done, (name, look) in enumerate(steps):
+            on_progress(f"searching {name}", done, len(steps))
+            look()
+        evidence, values = self._evidence, self._evidence.values
+        found = tuple(evidence.findings())
+        return Searched(found, evidence.own, len(values.texts), len(evidence.shared), values.too_short)
+
+    def _look_into_index(self) -> None:
+        look_into_index(self._places, self._domain, self._evidence)
+
+    def _look_into_archive(self) -> None:
+        for row in self._places.archive.read_new(self._domain, set()):
+            if row.kind not in VALUE_KINDS:
+                continue
+            if self._refs.isdisjoint(row.refs):
+                self._evidence.others(row.raw)
+            else:
+                self._evidence.theirs(ARCHIVE, "row")
+
+    def _look_into_changes(self) -> None:
+        keeps_us = _retention_us(self._places.changes)
+        for record in self._places.changes.records():
+            until_us = _until_us(record, keeps_us)
+            said = self._owners.of(record.data, Received.from_kinesis(record.sequence_number, record.arrival_time_s))
+            if said.whose == "theirs":
+                self._evidence.theirs(CHANGES, "event", until_us)
+            elif said.whose == "others":
+                self._evidence.others(said.raw)
+            else:
+                self._evidence.unclear(CHANGES, "event that does not say whose it is", said.raw, until_us)
+
+    def _look_into_golden(self) -> None:
+        keeps_us = _retention_us(self._places.golden)
+        for record in self._places.golden.records():
+            until_us = _until_us(record, keeps_us)
+            try:
+                message = parse_envelope(record.data).data
+            except RejectedEventError:
+                self._evidence.unclear(GOLDEN, "unreadable message", record.data, until_us)
+                continue
+            if isinstance(message, GoldenChange) and message.domain == self._domain:
+                self._evidence.golden(GOLDEN, "golden change", message.model_dump(), until_us)
+
+    def _look_into_letters(self) -> None:
+        for letters in self._places.letters:
+            look_into_letters(letters, self._owners, self._evidence)
+
+    def _look_into_warehouse(self) -> None:
+        warehouse = self._places.open_warehouse(False)
+        if warehouse is None:
+            return
+        with closing(warehouse):
+            for ref in sorted(self._refs):
+                for table in warehouse.mentions(self._domain, *split_ref(ref)):
+                    self._evidence.theirs(WAREHOUSE, f"values in table {table}")
+            self._ask_who_else_has(warehouse)
+            for value in sorted(self._evidence.own):
+                for place in warehouse.search([value]):
+                    self._evidence.unclear(WAREHOUSE, f"value in {place}", value.encode())
+
+    def _ask_who_else_has(self, warehouse: Warehouse) -> None:
+        """Note what the history has of other records: the values that they had once."""
+        sql = "SELECT payload FROM golden_history WHERE CONTAINS(CAST(payload AS VARCHAR), ?) LIMIT ?"
+        for value in sorted(self._evidence.own):
+            written = orjson.dumps(value).decode()[1:-1]
+            for (payload,) in warehouse.query(sql, (written, ROWS_PER_VALUE_MAX)):
+                if payload is not None:
+                    self._evidence.golden(WAREHOUSE, "golden change", orjson.loads(payload))
+
+    def _look_into_files(self) -> None:
+        if self._places.own_machine is not None:
+            for value in sorted(self._evidence.own):
+                for name in self._places.own_machine.files_with([value]):
+                    self._evidence.unclear(FILES, f"value in {name}", value.encode())
+
+
+def _retention_us(stream: StreamReader) -> int:
+    return round(stream.retention_s() * 1_000_000)
+
+
+def _until_us(record: StreamedRecord, keeps_us: int) -> int:
+    return round(record.arrival_time_s * 1_000_000) + keeps_us

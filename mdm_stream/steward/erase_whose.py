@@ -1,0 +1,76 @@
+"""Whose an event is: by what it says if the rules accept it, else by what it claims, else nobody knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from mdm_stream.archive.rows import kept_events
+from mdm_stream.contracts.change import encode_event
+from mdm_stream.core.model import ChangeEvent, make_ref, split_ref
+from mdm_stream.decode import Decoder, Received, claimed_identity
+from mdm_stream.decode.redrive import unwrap
+from mdm_stream.errors import RejectedEventError
+from mdm_stream.steward.erase_values import Values
+
+Whose = Literal["theirs", "others", "unclear"]
+
+_NO_PLACE = Received("0", 0)
+"""Stands for the place of an event that none was kept of: only what it says of whom matters here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Whose an event is, its bytes without an envelope, and the events that it says if the rules accept it."""
+
+    whose: Whose
+    raw: bytes
+    events: tuple[ChangeEvent, ...] = ()
+
+
+class Owners:
+    """Tells the events of some records of one domain from those of others."""
+
+    def __init__(self, decoder: Decoder, domain: str, refs: Collection[str]) -> None:
+        """Take a decoder of the domain's rules, and the records' references."""
+        self.domain = domain
+        self._decoder = decoder
+        self._refs = frozenset(refs)
+        ids = sorted({split_ref(ref)[1] for ref in refs})
+        # A record id that is a part of a longer word is not meant.
+        self._ids = [re.compile(rb"(?<![0-9A-Za-z])" + re.escape(each.encode()) + rb"(?![0-9A-Za-z])") for each in ids]
+
+    def of(self, data: bytes, received: Received | None) -> Said:
+        """Return whose an event is that lay on the change stream as ``data``.
+
+        An event that names one of the records and another one too holds values of both, and is theirs. Verdicts and
+        erasures hold no values of anybody, and are others'.
+        """
+        raw = data
+        try:
+            redriven = unwrap(data)
+            if redriven is not None:
+                raw, received = redriven.raw, redriven.received
+            events = self._decoder.decode(raw, received or _NO_PLACE)
+        except RejectedEventError:
+            return Said(self._claimed(raw), raw)
+        events = tuple(event for event in events if event.domain == self.domain)
+        theirs = len(kept_events(events, self._refs)) < len(events)
+        return Said("theirs" if theirs else "others", raw, events)
+
+    def rest(self, said: Said) -> list[bytes]:
+        """Return what is left of an event that is theirs: what it says of other records, in canonical form."""
+        return [encode_event(event) for event in kept_events(said.events, self._refs)]
+
+    def names_one(self, raw: bytes, values: Values) -> bool:
+        """Tell whether bytes that do not say whose they are hold one of the record ids and one of some values."""
+        return any(each.search(raw) for each in self._ids) and bool(values.found_in(raw))
+
+    def _claimed(self, raw: bytes) -> Whose:
+        claimed = claimed_identity(raw)
+        if claimed.source is None or claimed.record_id is None:
+            return "unclear"
+        meant = claimed.domain in (None, self.domain) and make_ref(claimed.source, claimed.record_id) in self._refs
+        return "theirs" if meant else "others"
