@@ -47,7 +47,7 @@ def override(
     expires_at_us = None if expires is None else _time_us(expires)
     channel = StewardChannel(Address(**address))
     attributes = _attributes(channel.rules, assignments, cleared)
-    version = channel.version(ref, lambda state: override_versions(state, attributes))
+    version = channel.version([ref], lambda state: override_versions(state, attributes))
     event = override_event(
         channel.rules,
         ref,

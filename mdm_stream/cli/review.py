@@ -12,12 +12,12 @@ from mdm_stream.cli.index_options import index_options, open_index
 from mdm_stream.cli.output import print_json, print_table
 from mdm_stream.cli.show import ref_of
 from mdm_stream.cli.steward_channel import Address, StewardChannel, record_reference, steward_options
+from mdm_stream.core.review_order import REASONS
 
 if TYPE_CHECKING:
     from mdm_stream.core.model import Verdict
 
 LIMIT_MAX = 10_000
-_REASONS = ("score", "separated", "exclusive", "max_cluster_size", "contradiction")
 
 
 @click.group()
@@ -27,7 +27,7 @@ def review() -> None:
 
 @review.command("list")
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=20, show_default=True, help="Items to show.")
-@click.option("--reason", "reasons", multiple=True, type=click.Choice(_REASONS), help="Only items of this reason.")
+@click.option("--reason", "reasons", multiple=True, type=click.Choice(REASONS), help="Only items of this reason.")
 @index_options
 def list_(
     *,
@@ -98,7 +98,7 @@ def decide(*, a: str, b: str, verdict: Verdict, steward: str, as_json: bool, **a
 
     refs = record_reference(a), record_reference(b)
     channel = StewardChannel(Address(**address))
-    version = channel.version(refs[0], lambda state: verdict_versions(state, refs[1]))
+    version = channel.version(refs, lambda state: verdict_versions(state, refs[1]))
     event = verdict_event(channel.rules.domain, refs, verdict, steward=steward, version=version, time_us=channel.now_us)
     channel.send(event, as_json=as_json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,8 +85,12 @@ class StewardChannel:
         self._redis_url, self._namespace = redis_url, address.namespace
         self._given_version = address.given_version
 
-    def version(self, ref: str, versions_to_beat: Callable[[RecordState], Iterable[Version]]) -> Version:
-        """Return the version for a decision that lies in the state of a record: the one given, or the next one."""
+    def version(self, refs: Sequence[str], versions_to_beat: Callable[[RecordState], Iterable[Version]]) -> Version:
+        """Return the version for a decision on records: the one given, or the one after those that it has to beat.
+
+        ``versions_to_beat`` tells these by the state of the first record. A record that the index does not know may yet
+        come, and may be a slip: it is noted on stderr.
+        """
         from mdm_stream.core.fold import EMPTY  # noqa: PLC0415
         from mdm_stream.steward.decide import next_version  # noqa: PLC0415
 
@@ -94,8 +98,11 @@ class StewardChannel:
         if given is not None:
             return int(given) if given.removeprefix("-").isdecimal() else given
         assert self._redis_url is not None, "the constructor has seen to it"
-        record = index_on(self._redis_url, self.rules, self._namespace).read_records([ref]).get(ref)
-        return next_version(versions_to_beat(EMPTY if record is None else record.state), self.now_us)
+        known = index_on(self._redis_url, self.rules, self._namespace).read_records(refs)
+        for ref in refs:
+            if ref not in known:
+                click.echo(f"note: the index knows no record {ref}; the decision counts from when it comes", err=True)
+        return next_version(versions_to_beat(known[refs[0]].state if refs[0] in known else EMPTY), self.now_us)
 
     def send(self, event: VerdictEvent | OverrideEvent, *, as_json: bool) -> None:
         """Put a decision on the stream once it has been found valid, and say so; its values are not said again.

@@ -25,9 +25,6 @@ from mdm_stream.steward.explain import strongest_path
 PAGE_ITEMS = 100
 """Items whose surroundings one script call reads, which keeps others waiting for some milliseconds."""
 
-REASONS = ("score", "separated", "exclusive", "max_cluster_size", CONTRADICTION)
-"""Why an item can be in the queue."""
-
 
 def review_queue(index: RedisIndex, *, limit: int, reasons: Collection[str] = ()) -> dict[str, Any]:
     """Return the first ``limit`` items of the review queue, ready for JSON; with ``reasons``, only those of these.

@@ -120,6 +120,11 @@ def test_review_decide_is_a_verdict_that_counts(world, capsys):
     assert (event.a, event.b, event.verdict, event.steward) == ("crm/1", "web/3", "none", "s-2")
     world.apply(event)
     assert len(set(world.index.golden_of(["crm/1", "erp/2", "web/3"]).values())) == 1
+    assert (
+        "no record crm/77;"
+        in called(capsys, "review", "decide", "crm/77", "crm/1", "link", "--steward", "s-2", *world.state)[2]
+    )
+    assert len(world.sent()) == 1
     argv = ["review", "decide", "crm/1", "erp/2", "separate", "--steward", "s-2", "--version", "9"]
     assert run([*argv, *world.state]) == 0
     ((_, _, event),) = world.sent()

@@ -12,11 +12,11 @@ from torture.world import World, history
 from mdm_stream.core.golden import key_of
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.core.reference import resolve
-from mdm_stream.core.review_order import ordered_review
+from mdm_stream.core.review_order import REASONS, ordered_review
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.steward import review
-from mdm_stream.steward.review import REASONS, review_queue
+from mdm_stream.steward.review import review_queue
 
 RULES = small_rules(max_block_size=50, max_cluster_size=4)
 
