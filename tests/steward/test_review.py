@@ -46,7 +46,7 @@ def filled(redis_client, events, rules=RULES):
 def test_the_index_gives_the_order_of_the_reference(redis_client, seed, monkeypatch):
     """Read in pages from Redis, the queue has the items of F in the order of F, worth and clusters included."""
     monkeypatch.setattr(review, "PAGE_ITEMS", 1 + seed)
-    world = World(records_per_source=5, dense=seed % 2 == 0)
+    world = World(records_per_source=5)
     events = history(world, random.Random(seed), 80)
     index = filled(redis_client, events)
     expected = resolve(RULES, events)
