@@ -33,6 +33,14 @@ _TERMINAL_CODES = frozenset(
 )
 
 
+class RefusedMessagesError(TransientError):
+    """Kinesis did not accept some messages; ``accepted`` are the positions of those that it did, in order."""
+
+    def __init__(self, message: str, accepted: Sequence[int]) -> None:
+        super().__init__(message)
+        self.accepted = accepted
+
+
 class FeedPublisher:
     """Puts messages on the feed's Kinesis stream, synchronously.
 
@@ -47,44 +55,47 @@ class FeedPublisher:
         self._sleep = sleep
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Put all messages; when this returns, Kinesis has accepted every one."""
+        """Put all messages; when this returns, Kinesis has accepted every one.
+
+        ``RefusedMessagesError`` (transient) says which it has accepted, if not all.
+        """
+        done: list[int] = []
         for chunk in _chunks(messages):
             waiting, cause, unanswered = chunk, "", 0
             for attempt in range(ATTEMPTS_MAX):
                 try:
-                    waiting, cause = self._put(waiting)
+                    waiting, cause = self._put(messages, waiting)
                 except BotoCoreError as error:
                     cause, unanswered = error_code(error), unanswered + 1
                 if not waiting or unanswered == UNANSWERED_MAX:
                     break
                 ceiling_ms = min(BACKOFF_MS_MAX, BACKOFF_MS_BASE * 2**attempt)
                 self._sleep(random.random() * ceiling_ms / 1000)  # noqa: S311 - jitter, no secret
+            done += sorted(set(chunk) - set(waiting))
             if waiting:
-                raise TransientError(
+                raise RefusedMessagesError(
                     f"Kinesis stream {self._stream} did not accept {len(waiting):,} messages ({cause}); the batch "
-                    "comes again, and what was committed waits in the outbox"
+                    "comes again, and what was committed waits in the outbox",
+                    done,
                 )
 
-    def _put(self, messages: list[Message]) -> tuple[list[Message], str]:
-        """Send once; return the messages that were not accepted, and the code of one refusal."""
+    def _put(self, messages: Sequence[Message], positions: list[int]) -> tuple[list[int], str]:
+        """Send some messages once; return the positions of those not accepted, and the code of one refusal."""
         try:
             reply = self._client.put_records(
                 StreamName=self._stream,
-                Records=[{"PartitionKey": key, "Data": data} for key, data in messages],
+                Records=[{"PartitionKey": key, "Data": data} for key, data in (messages[i] for i in positions)],
             )
         except ClientError as error:
             code = error_code(error)
             if code in _TERMINAL_CODES:
                 raise TerminalError(f"Kinesis stream {self._stream} cannot be written: {code}") from error
-            return messages, code
+            return positions, code
         if not reply["FailedRecordCount"]:
             return [], ""
-        refused = [
-            (message, result["ErrorCode"])
-            for message, result in zip(messages, reply["Records"], strict=True)
-            if result.get("ErrorCode")
-        ]
-        return [message for message, _ in refused], refused[0][1]
+        answers = zip(positions, (result.get("ErrorCode") for result in reply["Records"]), strict=True)
+        refused = [(position, code) for position, code in answers if code]
+        return [position for position, _ in refused], refused[0][1]
 
 
 def publish_outbox(
@@ -102,21 +113,26 @@ def publish_outbox(
             entries = [entry for entry in entries if (entry.epoch, entry.sequence) <= last]
             if not entries:
                 break
-        publisher.publish([change_message(entry) for entry in entries])
+        try:
+            publisher.publish([change_message(entry) for entry in entries])
+        except RefusedMessagesError as error:
+            # What was accepted is not sent again: a stream that takes a little at a time is come to the end of, too.
+            outbox.acknowledge([entries[position] for position in error.accepted])
+            raise
         outbox.acknowledge(entries)
         committed_at_us += [entry.committed_at_us for entry in entries]
     return committed_at_us
 
 
-def _chunks(messages: Sequence[Message]) -> list[list[Message]]:
-    """Cut messages into calls that PutRecords takes."""
-    chunks: list[list[Message]] = []
+def _chunks(messages: Sequence[Message]) -> list[list[int]]:
+    """Cut messages into calls that PutRecords takes; return their positions."""
+    chunks: list[list[int]] = []
     size = BYTES_PER_CALL_MAX + 1
-    for key, data in messages:
+    for position, (key, data) in enumerate(messages):
         weight = len(data) + len(key.encode())
         if size + weight > BYTES_PER_CALL_MAX or len(chunks[-1]) >= RECORDS_PER_CALL_MAX:
             chunks.append([])
             size = 0
-        chunks[-1].append((key, data))
+        chunks[-1].append(position)
         size += weight
     return chunks
