@@ -1,4 +1,4 @@
-"""A resolve consumer, built as in production, on servers that can be put under pressure; it is called as Lambda would."""
+"""A resolve consumer, built as in production, on servers that can be put under pressure, and called as Lambda calls."""
 
 from __future__ import annotations
 
