@@ -210,9 +210,9 @@ def _stream_while_killing(
     randomness = random.Random(options.seed)
     delivery = [*events, *randomness.sample(list(events), round(len(events) * DUPLICATE_FRACTION))]
     randomness.shuffle(delivery)
-    rounds = [randomness.randint(1, VICTIMS_MAX) for _ in range(options.kills)]
-    while sum(rounds) >= options.kills + rounds[-1]:
-        rounds.pop()
+    rounds: list[int] = []
+    while (left := options.kills - sum(rounds)) > 0:
+        rounds.append(min(left, randomness.randint(1, VICTIMS_MAX)))
     clock = _clock_of(stack, rules)
     print(f"{len(delivery):,} events for {len(workers)} workers, {sum(rounds)} kills to come, seed {options.seed}")
     with Publisher(stack.kinesis.client("kinesis"), CHANGES_STREAM) as publisher:
@@ -312,7 +312,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--rules", type=Path, default=RULES_DEFAULT, help="a rules file; by default the population's")
-    parser.add_argument("--kills", type=int, default=32, help="at the least")
+    parser.add_argument("--kills", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--records", type=int, default=5_000, help="of the files, in the order of their keys")
     parser.add_argument("--people", type=int, default=700, help="of the population, if there are no files")

@@ -1,0 +1,268 @@
+"""How long a new epoch takes from the archive, beside resolving the same events one after the other.
+
+    python benchmarks/rebuild.py [--records 100000] [--workers 2,1] [--people 200000] [--no-replay] [--profile]
+
+A generated population is archived as the resolve consumer does it: raw records, 500 a segment. Then, on an empty Redis
+each time and in a process of its own, a rebuild makes the index from the archive, and a replay sends the same raw
+records through decoding and engine. Both say all their golden changes to somebody who counts them. The states must be
+the same, byte for byte; exits with 1 if they are not. A rebuild's time includes starting its workers, a replay's does
+not. Memory is bounded: by the batch, the engines' record caches, and a rebuild's portion of folded records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import hashlib
+import os
+import pstats
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from pathlib import Path
+
+import redis
+from histories import POPULATION_SEED, RULES_DEFAULT
+
+from mdm_stream.archive import Witness, open_archive
+from mdm_stream.archive.rows import rows_of
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.decode import Decoder, Received
+from mdm_stream.feed.published import PublishedState
+from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.population import generate
+from mdm_stream.rebuild.run import Rebuild, RebuildOptions
+from mdm_stream.replay.outputs import CROSSWALK_FILE, GOLDEN_FILE, REVIEW_FILE, write_state
+from mdm_stream.replay.run import replay
+from mdm_stream.rules import load_ruleset
+
+SEGMENT_ROWS = 500
+REPLAY_BATCH_SIZE = 500
+NAMESPACE = "benchmark"
+PROFILE_LINES = 25
+WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+ARRIVAL_TIME_US = 1_767_225_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run. ``kind`` is rebuild or replay."""
+
+    kind: str
+    workers: int
+    archive: Path
+    out: Path
+    profile: bool
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a run took: wall-clock time, and CPU time of its process and its workers, whose start it includes.
+
+    ``rss_mb`` is the peak of the process or, where larger, that of one of its workers.
+    """
+
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    changes: int = 0
+    redis_mb: float = 0.0
+    rss_mb: float = 0.0
+    digest: str = ""
+    details: str = ""
+
+
+@dataclass(slots=True)
+class Count:
+    """A golden feed that only counts."""
+
+    messages: int = 0
+
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Take messages."""
+        self.messages += len(messages)
+
+
+@dataclass(slots=True)
+class Archived:
+    """What was archived."""
+
+    events: int = 0
+    refs: set[str] = field(default_factory=set)
+
+
+def main() -> int:
+    """Archive, rebuild, replay and compare; return the exit code."""
+    options = _options()
+    rules = load_ruleset(RULES_DEFAULT)
+    with tempfile.TemporaryDirectory(prefix="mdm-rebuild-") as name:
+        folder = Path(name)
+        began_s = time.monotonic()
+        archived = _fill_archive(folder / "archive", rules, options.records, options.people)
+        size_mb = sum(path.stat().st_size for path in (folder / "archive").rglob("*") if path.is_file()) / 1e6
+        print(
+            f"{archived.events:,} events of {len(archived.refs):,} records, {size_mb:,.1f} MB of segments, written in "
+            f"{time.monotonic() - began_s:,.0f} s; seed {POPULATION_SEED}, {os.cpu_count()} cores"
+        )
+        digests = set()
+        for workers in options.workers:
+            taken = {}
+            for kind in ("rebuild",) if options.no_replay else ("rebuild", "replay"):
+                task = Task(kind, workers, folder / "archive", folder / kind, options.profile)
+                taken[kind] = measured = _in_a_process(task)
+                digests.add(measured.digest)
+                _report(task, measured, archived.events)
+            if "replay" in taken:
+                ratio = taken["rebuild"].seconds / taken["replay"].seconds
+                print(f"  with {workers} worker(s) a rebuild takes {ratio:.2f} times as long as a replay")
+    print(f"{len(digests)} digest(s) of the state: {', '.join(sorted(digests))}")
+    return int(len(digests) > 1)
+
+
+def deliveries(people: int) -> Iterator[tuple[bytes, Received]]:
+    """Yield the raw records of a population with the place that each has on a stream."""
+    for number, delivery in enumerate(generate(people, POPULATION_SEED).events(), start=1):
+        yield delivery.raw, Received(f"{number:064d}", ARRIVAL_TIME_US + number)
+
+
+def _fill_archive(folder: Path, rules: Ruleset, records: int, people: int) -> Archived:
+    """Archive deliveries until they name so many records."""
+    archive = open_archive(folder.as_uri())
+    decoder = Decoder({rules.domain: rules})
+    archived = Archived()
+    remaining = deliveries(people)
+    while len(archived.refs) < records and (batch := list(islice(remaining, SEGMENT_ROWS))):
+        rows = []
+        for raw, received in batch:
+            events = decoder.decode(raw, received)
+            if events:
+                rows += rows_of(rules.domain, events, raw, received, f"changes/{received.position}")
+                archived.refs.update(ref for event in events for ref in event.refs)
+                archived.events += len(events)
+        archive.append(rules.domain, rows, Witness(1, archived.events, archived.events))
+    return archived
+
+
+def _in_a_process(task: Task) -> Measured:
+    """Run a task in a process of its own, so that its peak of memory is its own."""
+    context = get_context("spawn")
+    outcome: Queue[Measured] = context.Queue()
+    process = context.Process(target=_run, args=(task, outcome))
+    process.start()
+    while process.is_alive() and outcome.empty():
+        process.join(0.1)
+    if outcome.empty():
+        raise SystemExit(f"the {task.kind} failed with exit code {process.exitcode}")
+    measured = outcome.get()
+    process.join()
+    return measured
+
+
+def _run(task: Task, outcome: Queue[Measured]) -> None:
+    rules = load_ruleset(RULES_DEFAULT)
+    profiler = cProfile.Profile() if task.profile else None
+    with RedisServer() as server:
+        if profiler:
+            profiler.enable()
+        measured = (_rebuild if task.kind == "rebuild" else _replay)(task, rules, server)
+        if profiler:
+            profiler.disable()
+            pstats.Stats(profiler).sort_stats("tottime").print_stats(PROFILE_LINES)
+        measured.rss_mb = max(resource.getrusage(who).ru_maxrss for who in WHO) / 1024
+        hashed = hashlib.sha256()
+        for name in (CROSSWALK_FILE, GOLDEN_FILE, REVIEW_FILE):
+            hashed.update((task.out / name).read_bytes())
+        measured.digest = hashed.hexdigest()[:16]
+        outcome.put(measured)
+
+
+def _rebuild(task: Task, rules: Ruleset, server: RedisServer) -> Measured:
+    feed = Count()
+    rebuild = Rebuild(
+        rules,
+        server.url,
+        NAMESPACE,
+        archive=open_archive(task.archive.as_uri()),
+        golden=feed,  # type: ignore[arg-type]  # all that is asked of a publisher
+        published=lambda: PublishedState(rules.domain),
+        options=RebuildOptions(workers=task.workers, publish_grace_s=0.0),
+    )
+    began_s, cpu_before_s = time.perf_counter(), _cpu_s()
+    report = rebuild.run()
+    seconds, cpu_s = time.perf_counter() - began_s, _cpu_s() - cpu_before_s
+    with server.client() as client:
+        redis_mb = _redis_mb(client)
+        task.out.mkdir(exist_ok=True)
+        write_state(task.out, {rules.domain: RedisIndex(client, rules, NAMESPACE, create=False).snapshot()})
+    details = f"{report.states:,} states; filled in {report.fill_s:.1f} s, writers held back for {report.held_s:.1f} s"
+    return Measured(seconds, cpu_s, feed.messages, redis_mb, details=details)
+
+
+def _replay(task: Task, rules: Ruleset, server: RedisServer) -> Measured:
+    cpu_before_s = _cpu_s()
+    stats = replay(
+        _events(task.archive, rules),
+        {rules.domain: rules},
+        task.out,
+        batch_size=REPLAY_BATCH_SIZE,
+        workers=task.workers,
+        redis_url=server.url,
+    )
+    details = f"{stats['absorbed']:,} absorbed, {stats['conflicts']:,} conflicts"
+    cpu_s = _cpu_s() - cpu_before_s
+    return Measured(
+        stats["seconds"], cpu_s, stats["golden_changes"], stats["redis_memory_bytes"] / 1e6, details=details
+    )
+
+
+def _events(archive: Path, rules: Ruleset) -> Iterator[ChangeEvent]:
+    """Yield the archived events in the order in which they came."""
+    decoder = Decoder({rules.domain: rules})
+    opened = open_archive(archive.as_uri())
+    objects = sorted(opened.objects(rules.domain), key=lambda found: found.witness)
+    for row in opened.read(objects):
+        yield from decoder.decode(row.raw, Received(row.position, row.arrival_time_us))
+
+
+def _cpu_s() -> float:
+    """Return the CPU time of this process and of its children that have ended."""
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, WHO))
+
+
+def _redis_mb(client: redis.Redis) -> float:
+    return int(client.info("memory")["used_memory_peak"]) / 1e6
+
+
+def _report(task: Task, measured: Measured, events: int) -> None:
+    name = f"{task.kind}, {task.workers} worker(s)"
+    print(
+        f"{name}: {measured.seconds:>7.1f} s, {events / measured.seconds:>7,.0f} events/s, "
+        f"{measured.cpu_s:,.1f} s CPU; {measured.changes:,} changes told; "
+        f"Redis {measured.redis_mb:,.0f} MB, peak RSS {measured.rss_mb:,.0f} MB; {measured.details}",
+        flush=True,
+    )
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=100_000, help="record keys; a few thousand for a quick look")
+    parser.add_argument("--workers", type=_numbers, default=[2, 1])
+    parser.add_argument("--people", type=int, default=200_000, help="of the population, whose first events are taken")
+    parser.add_argument("--no-replay", action="store_true")
+    parser.add_argument("--profile", action="store_true", help="print where the parent's time goes")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
