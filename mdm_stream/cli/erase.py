@@ -60,7 +60,7 @@ def erase(
     """
     from mdm_stream.steward.erase import EraseOptions, members_of  # noqa: PLC0415 - --help does without
 
-    if verify == (reason is not None):
+    if verify == bool(reason):
         raise click.UsageError("give a --reason to erase, or --verify to look for what is left")
     if verify and all_members:
         raise click.UsageError("--verify looks for one record at a time: an erased one has no members beside it")

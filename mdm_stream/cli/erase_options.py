@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mdm_stream.steward.erase_places import Places
     from mdm_stream.warehouse import Warehouse
 
-LOCK_WAIT_MS = 10_000
+LOCK_WAIT_MS = 60_000
 """How long one attempt to open the warehouse's file waits for its consumer, which lets go of it when it is idle."""
 
 NONE = "none"
@@ -87,13 +87,15 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     """
     from mdm_stream.archive import Archive  # noqa: PLC0415 - --help does without all of these
     from mdm_stream.dead_letters import DeadLetters  # noqa: PLC0415
+    from mdm_stream.decode import Decoder  # noqa: PLC0415
     from mdm_stream.feed.stream_reader import StreamReader  # noqa: PLC0415
     from mdm_stream.index.redis_index import RedisIndex  # noqa: PLC0415
     from mdm_stream.rules import load_rulesets  # noqa: PLC0415
     from mdm_stream.steward.erase_places import Places  # noqa: PLC0415
 
     found = _found(addresses)
-    ruleset = chosen_ruleset(load_rulesets(found.rules), addresses.domain)
+    rulesets = load_rulesets(found.rules)
+    ruleset = chosen_ruleset(rulesets, addresses.domain)
     client = redis_client(found.redis_url)
     kinesis = aws_client("kinesis", found.endpoint, addresses.region)
     own_machine = None
@@ -115,6 +117,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     if found.on_failure != NONE:
         letters.append(DeadLetters(store(found.on_failure), "on_failure"))
     places = Places(
+        decoder=Decoder(rulesets),
         client=client,
         namespace=found.namespace,
         index=RedisIndex(client, ruleset, found.namespace, create=False),

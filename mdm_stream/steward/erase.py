@@ -21,7 +21,7 @@ from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, EraseEvent, make_ref, split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Received
 from mdm_stream.errors import RejectedEventError, TerminalError, TransientError
 from mdm_stream.index.port import Position
 from mdm_stream.index.redis_index import RedisIndex
@@ -86,7 +86,7 @@ class Erase:
         self._on_progress = on_progress
         self._clock_us = clock_us
         self._sleep = sleep
-        self._decoder = Decoder({rules.domain: rules})
+        self._decoder = places.decoder
         self._owners = Owners(self._decoder, rules.domain, self._refs)
         self._began_us = clock_us()
         self._events = [encode_event(EraseEvent(rules.domain, ref, self._began_us)) for ref in self._refs]
@@ -114,7 +114,7 @@ class Erase:
             for event in _events_in(letters):
                 said = self._owners.of(event.raw, event.received)
                 if said.whose == "theirs":
-                    seen |= set(self._refs) if not said.events else _refs_of(said.events) & set(self._refs)
+                    seen |= set(said.refs) & set(self._refs)
                     found |= self._values_of(said.events)
         return Known(Values(found, self._refs), frozenset(seen))
 
@@ -234,10 +234,6 @@ def members_of(index: RedisIndex, ref: str) -> list[str]:
     golden = None if golden_id is None else index.golden_record(golden_id)
     members = [] if golden is None else [make_ref(key["source"], key["record_id"]) for key in golden["members"]]
     return sorted({ref, *members})
-
-
-def _refs_of(events: Sequence[ChangeEvent]) -> set[str]:
-    return {ref for event in events for ref in event.refs}
 
 
 def _events_in(letters: DeadLetters) -> Iterator[DeadEvent]:

@@ -27,12 +27,17 @@ class Finding:
 
 
 class Evidence:
-    """Everything seen in a search for the values of ``refs``."""
+    """Everything seen in a search for the values of ``refs``.
+
+    ``tombstones`` are all records that are known to be erased: what is still about of them is nobody's, so that one
+    erased record does not stand up for the values of another.
+    """
 
     def __init__(self, refs: Collection[str], values: Values) -> None:
         """Start with nothing seen."""
         self.refs = frozenset(refs)
         self.values = values
+        self.tombstones: set[str] = set()
         self._shared: set[str] = set()
         self._theirs: dict[tuple[str, str], tuple[int, int | None]] = {}
         self._unclear: dict[tuple[str, str], list[tuple[set[str], int | None]]] = {}
@@ -42,9 +47,10 @@ class Evidence:
         count, latest_us = self._theirs.get((store, what), (0, None))
         self._theirs[store, what] = count + 1, _later(latest_us, until_us)
 
-    def others(self, raw: bytes) -> None:
-        """Note the content of something that belongs to records that are not erased."""
-        self._shared |= self.values.found_in(raw)
+    def others(self, raw: bytes, refs: Collection[str]) -> None:
+        """Note the content of something that belongs to other records, by their references."""
+        if not self.tombstones.issuperset(refs):
+            self._shared |= self.values.found_in(raw)
 
     def unclear(self, store: str, what: str, raw: bytes, until_us: int | None = None) -> None:
         """Note the content of something that does not say whose it is."""
@@ -59,10 +65,11 @@ class Evidence:
             value = values.get(name)
             parts = value if isinstance(value, list) and len(value) == len(origins) else [value] * len(origins)
             for origin, part in zip(origins, parts, strict=True):
-                if self._names(origin):
+                ref = _ref_of(origin)
+                if ref in self.refs:
                     found = True
                 else:
-                    self.others(orjson.dumps(part))
+                    self.others(orjson.dumps(part), [ref])
         if found:
             self.theirs(store, what, until_us)
 
@@ -86,15 +93,16 @@ class Evidence:
                     found[place] = count + 1, _later(latest_us, until_us)
         return [Finding(store, what, *counted) for (store, what), counted in sorted(found.items())]
 
-    def _names(self, origin: Mapping[str, Any]) -> bool:
-        record_id = str(origin["record_id"])
-        ref = record_id if origin["source"] == STEWARD_SOURCE else make_ref(str(origin["source"]), record_id)
-        return ref in self.refs
-
 
 def total(findings: Sequence[Finding], store: str) -> int:
     """Return how many things were found in a store."""
     return sum(finding.count for finding in findings if finding.store == store)
+
+
+def _ref_of(origin: Mapping[str, Any]) -> str:
+    """Return the record that a provenance entry speaks of; a steward's names the one that is overridden."""
+    record_id = str(origin["record_id"])
+    return record_id if origin["source"] == STEWARD_SOURCE else make_ref(str(origin["source"]), record_id)
 
 
 def _later(one_us: int | None, other_us: int | None) -> int | None:

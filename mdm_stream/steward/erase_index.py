@@ -8,12 +8,15 @@ import orjson
 
 from mdm_stream.core.fold import ERASED
 from mdm_stream.core.model import make_ref
-from mdm_stream.index.codec import decode_block, decode_component, decode_pair, decode_record
+from mdm_stream.core.record import REVISION_LENGTH, Record
+from mdm_stream.index.codec import decode_block, decode_component, decode_pair, decode_record, encode_record
 from mdm_stream.index.remains import HeldItem, each_item
 from mdm_stream.steward.erase_evidence import Evidence
 from mdm_stream.steward.erase_places import Places
 
 INDEX = "index"
+
+_TOMBSTONE_BYTES = len(encode_record(Record("", "0" * REVISION_LENGTH, ERASED, (), (), ())))
 
 NOT_ERASED = "record that is not erased"
 NOT_KNOWN = "record that is not known to be erased: a late delivery would bring it back"
@@ -37,10 +40,14 @@ def look_into_index(places: Places, domain: str, evidence: Evidence) -> None:
 
 
 def _record(item: HeldItem, evidence: Evidence) -> None:
-    if item.field not in evidence.refs:
-        evidence.others(item.value)
-    elif decode_record(item.field, item.value).state != ERASED:
+    # Only a short one can be a tombstone: the others need not be decoded.
+    erased = len(item.value) <= _TOMBSTONE_BYTES and decode_record(item.field, item.value).state == ERASED
+    if erased:
+        evidence.tombstones.add(item.field)
+    elif item.field in evidence.refs:
         evidence.theirs(INDEX, NOT_ERASED)
+    else:
+        evidence.others(item.value, [item.field])
 
 
 def _golden(item: HeldItem, evidence: Evidence) -> None:

@@ -64,7 +64,7 @@ def _note(store: str, event: DeadEvent, owners: Owners, evidence: Evidence) -> N
     if said.whose == "theirs":
         evidence.theirs(store, "event")
     elif said.whose == "others":
-        evidence.others(said.raw)
+        evidence.others(said.raw, said.refs)
     else:
         evidence.unclear(store, "event that does not say whose it is", said.raw)
 

@@ -10,6 +10,7 @@ import redis
 
 from mdm_stream.archive import Archive
 from mdm_stream.dead_letters import DeadLetters
+from mdm_stream.decode import Decoder
 from mdm_stream.feed.stream_reader import StreamReader
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.object_store import ObjectStore
@@ -38,13 +39,14 @@ class OwnMachine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """All stores of one domain.
+    """All stores of one domain, and a decoder by all rules in use: the streams carry other domains too.
 
     ``open_warehouse`` is called with whether it will be written to; it returns ``None`` where there is none (yet), and
     what it returns is closed after use. ``tell`` puts events on the change stream, and returns once they are there.
     ``own_machine`` is ``None`` on AWS. ``receipts`` is the store that the archive is in.
     """
 
+    decoder: Decoder
     client: redis.Redis
     namespace: str
     index: RedisIndex

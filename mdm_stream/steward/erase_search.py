@@ -16,7 +16,7 @@ from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.contracts.golden import GoldenChange, parse_envelope
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Received
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.feed.stream_reader import StreamedRecord, StreamReader
 from mdm_stream.steward.erase_evidence import Evidence, Finding
@@ -58,7 +58,7 @@ class Search:
         self._places = places
         self._domain = rules.domain
         self._refs = frozenset(refs)
-        self._owners = Owners(Decoder({rules.domain: rules}), rules.domain, refs)
+        self._owners = Owners(places.decoder, rules.domain, refs)
         self._evidence = Evidence(refs, values)
 
     def run(self, on_progress: Progress = lambda _what, _done, _expected: None) -> Searched:
@@ -69,7 +69,7 @@ class Search:
             (CHANGES, self._look_into_changes),
             (GOLDEN, self._look_into_golden),
             ("dead letters", self._look_into_letters),
-            # Last: what others have is known by now.
+            # These two come last: by now it is known what others have.
             (WAREHOUSE, self._look_into_warehouse),
             (FILES, self._look_into_files),
         )
@@ -88,7 +88,7 @@ class Search:
             if row.kind not in VALUE_KINDS:
                 continue
             if self._refs.isdisjoint(row.refs):
-                self._evidence.others(row.raw)
+                self._evidence.others(row.raw, row.refs)
             else:
                 self._evidence.theirs(ARCHIVE, "row")
 
@@ -100,7 +100,7 @@ class Search:
             if said.whose == "theirs":
                 self._evidence.theirs(CHANGES, "event", until_us)
             elif said.whose == "others":
-                self._evidence.others(said.raw)
+                self._evidence.others(said.raw, said.refs)
             else:
                 self._evidence.unclear(CHANGES, "event that does not say whose it is", said.raw, until_us)
 
@@ -129,9 +129,8 @@ class Search:
                 for table in warehouse.mentions(self._domain, *split_ref(ref)):
                     self._evidence.theirs(WAREHOUSE, f"values in table {table}")
             self._ask_who_else_has(warehouse)
-            for value in sorted(self._evidence.own):
-                for place in warehouse.search([value]):
-                    self._evidence.unclear(WAREHOUSE, f"value in {place}", value.encode())
+            for place in warehouse.search(sorted(self._evidence.own)):
+                self._evidence.theirs(WAREHOUSE, f"value of theirs alone in {place}")
 
     def _ask_who_else_has(self, warehouse: Warehouse) -> None:
         """Note what the history has of other records: the values that they had once."""
@@ -144,9 +143,8 @@ class Search:
 
     def _look_into_files(self) -> None:
         if self._places.own_machine is not None:
-            for value in sorted(self._evidence.own):
-                for name in self._places.own_machine.files_with([value]):
-                    self._evidence.unclear(FILES, f"value in {name}", value.encode())
+            for name in self._places.own_machine.files_with(self._evidence.own):
+                self._evidence.theirs(FILES, f"value of theirs alone in {name}")
 
 
 def _retention_us(stream: StreamReader) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,16 +17,22 @@ from mdm_stream.steward.erase_values import Values
 
 Whose = Literal["theirs", "others", "unclear"]
 
+OTHER_DOMAIN = ""
+"""Stands for a record of another domain, of which nothing is known here. It is no reference."""
+
 _NO_PLACE = Received("0", 0)
 """Stands for the place of an event that none was kept of: only what it says of whom matters here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Whose an event is, its bytes without an envelope, and the events that it says if the rules accept it."""
+    """Whose an event is, its bytes without an envelope, the records that it names or claims to be of, and the events
+    that it says if the rules accept it.
+    """
 
     whose: Whose
     raw: bytes
+    refs: tuple[str, ...] = ()
     events: tuple[ChangeEvent, ...] = ()
 
 
@@ -34,7 +40,7 @@ class Owners:
     """Tells the events of some records of one domain from those of others."""
 
     def __init__(self, decoder: Decoder, domain: str, refs: Collection[str]) -> None:
-        """Take a decoder of the domain's rules, and the records' references."""
+        """Take a decoder of all rules in use, and the records' domain and references."""
         self.domain = domain
         self._decoder = decoder
         self._refs = frozenset(refs)
@@ -55,22 +61,30 @@ class Owners:
                 raw, received = redriven.raw, redriven.received
             events = self._decoder.decode(raw, received or _NO_PLACE)
         except RejectedEventError:
-            return Said(self._claimed(raw), raw)
-        events = tuple(event for event in events if event.domain == self.domain)
-        theirs = len(kept_events(events, self._refs)) < len(events)
-        return Said("theirs" if theirs else "others", raw, events)
+            return self._claimed(raw)
+        refs = dict.fromkeys(
+            ref if event.domain == self.domain else OTHER_DOMAIN for event in events for ref in event.refs
+        )
+        whose: Whose = "theirs" if len(self._kept(events)) < len(events) else "others"
+        return Said(whose, raw, tuple(refs), events)
 
     def rest(self, said: Said) -> list[bytes]:
         """Return what is left of an event that is theirs: what it says of other records, in canonical form."""
-        return [encode_event(event) for event in kept_events(said.events, self._refs)]
+        return [encode_event(event) for event in self._kept(said.events)]
 
     def names_one(self, raw: bytes, values: Values) -> bool:
         """Tell whether bytes that do not say whose they are hold one of the record ids and one of some values."""
         return any(each.search(raw) for each in self._ids) and bool(values.found_in(raw))
 
-    def _claimed(self, raw: bytes) -> Whose:
+    def _claimed(self, raw: bytes) -> Said:
         claimed = claimed_identity(raw)
         if claimed.source is None or claimed.record_id is None:
-            return "unclear"
-        meant = claimed.domain in (None, self.domain) and make_ref(claimed.source, claimed.record_id) in self._refs
-        return "theirs" if meant else "others"
+            return Said("unclear", raw)
+        ref = make_ref(claimed.source, claimed.record_id)
+        if claimed.domain not in (None, self.domain):
+            ref = OTHER_DOMAIN
+        return Said("theirs" if ref in self._refs else "others", raw, (ref,))
+
+    def _kept(self, events: Sequence[ChangeEvent]) -> list[ChangeEvent]:
+        own = [event for event in events if event.domain == self.domain]
+        return [event for event in events if event.domain != self.domain] + kept_events(own, self._refs)
