@@ -1,0 +1,89 @@
+"""Whose an event is, in whatever format and condition it comes."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode.redrive import MARKER, wrap
+from mdm_stream.population import DEMO_RULES
+from mdm_stream.rules import load_ruleset
+from mdm_stream.steward.erase_values import Values
+from mdm_stream.steward.erase_whose import OTHER_DOMAIN, Owners
+
+PLACE = Received.from_row(1)
+SOURCE = {"connector": "postgresql", "schema": "public", "table": "customer", "lsn": 7, "sequence": '["6","7"]'}
+
+
+@pytest.fixture(scope="module")
+def owners(tmp_path_factory: pytest.TempPathFactory) -> Owners:
+    """Of records of two systems, under the rules of the demo."""
+    path = tmp_path_factory.mktemp("rules") / "demo.yaml"
+    path.write_text(DEMO_RULES)
+    return Owners(Decoder({"person": load_ruleset(path)}), "person", ["crm/1", "web/w 1"])
+
+
+def web(record_id: str = "w 1", **members: object) -> bytes:
+    """Return a canonical event."""
+    event = {"domain": "person", "source": "web", "record_id": record_id, "op": "upsert", "version": 1}
+    return orjson.dumps({**event, "attributes": {"given_name": "Ada"}, **members})
+
+
+def row(before: dict[str, object] | None, after: dict[str, object] | None, **members: object) -> bytes:
+    """Return a Debezium event."""
+    op = "c" if before is None else "d" if after is None else "u"
+    return orjson.dumps({"before": before, "after": after, "source": SOURCE, "op": op, "ts_ms": 1, **members})
+
+
+CASES = {
+    "canonical": (web(), "theirs"),
+    "canonical of another record": (web("w 10"), "others"),
+    "delete": (web(op="delete"), "theirs"),
+    "row": (row(None, {"id": 1, "first_name": "Ada"}), "theirs"),
+    "row of another record": (row(None, {"id": 2, "first_name": "Ada"}), "others"),
+    "row that took another key": (row({"id": 1, "first_name": "Ada"}, {"id": 2, "first_name": "Ada"}), "theirs"),
+    "in an envelope": (wrap(web(), PLACE, "a/b:1"), "theirs"),
+    "another's in an envelope": (wrap(web("w 10"), PLACE, "a/b:1"), "others"),
+    "bad": (web(surprise=1), "theirs"),
+    "bad, of another record": (web("w 10", surprise=1), "others"),
+    "without a domain": (web(domain=None), "theirs"),
+    "another domain's": (web(domain="planet"), "others"),
+    "erasure": (web(op="erase", attributes=None), "theirs"),
+    "no JSON": (web()[:-9], "unclear"),
+    "damaged envelope": (MARKER + b"\x00\x02{}", "unclear"),
+    "unknown table": (row(None, {"id": 1}, source={**SOURCE, "table": "supplier"}), "unclear"),
+}
+CASES["erasure"] = (orjson.dumps({"domain": "person", "source": "web", "record_id": "w 1", "op": "erase"}), "others")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_event_is_somebodys_or_unclear(owners: Owners, name: str) -> None:
+    """By what it says if the rules accept it, by what it claims if not."""
+    raw, whose = CASES[name]
+    assert owners.of(raw, PLACE).whose == whose
+
+
+def test_what_an_event_says_of_others_is_kept(owners: Owners) -> None:
+    """A row that took another key becomes the insertion of that one, and holds nothing of the old one."""
+    said = owners.of(row({"id": 1, "first_name": "Ada", "last_name": "Marker"}, {"id": 2, "first_name": "Ida"}), PLACE)
+    assert said.refs == ("crm/1", "crm/2")
+    [rest] = owners.rest(said)
+    assert orjson.loads(rest)["record_id"] == "2"
+    assert b"Marker" not in rest
+    assert owners.of(rest, None).whose == "others"
+    assert owners.rest(owners.of(web(), PLACE)) == []
+
+
+def test_a_record_of_another_domain_has_no_reference_here(owners: Owners) -> None:
+    """It is never taken for one that is erased in this domain."""
+    assert owners.of(web(domain="planet"), PLACE).refs == (OTHER_DOMAIN,)
+
+
+def test_a_record_id_is_meant_only_as_a_word(owners: Owners) -> None:
+    """A part of a longer one does not count, and without a value it says nothing."""
+    values = Values(["Marker"])
+    assert owners.names_one(b"id=1;Marker", values)
+    assert owners.names_one(b'"w 1","Marker', values)
+    assert not owners.names_one(b"id=12;Marker", values)
+    assert not owners.names_one(b"id=1;Mark", values)
