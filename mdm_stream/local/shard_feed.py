@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mdm_stream.aws_errors import error_code
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.local.event_source import StreamRecord
 
@@ -14,6 +15,7 @@ StartingPosition = Literal["TRIM_HORIZON", "LATEST"]
 
 RECORDS_A_FETCH_MAX = 10_000
 _SHARDS_A_PAGE_MAX = 1_000
+_THROTTLED = frozenset({"ProvisionedThroughputExceededException", "LimitExceededException", "ThrottlingException"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,9 @@ class KinesisFeed:
             iterator = self._iterator(shard_id, after, start)
             answer = self._client.get_records(ShardIterator=iterator, Limit=RECORDS_A_FETCH_MAX)
         except (ClientError, BotoCoreError) as error:
-            self._iterators.pop(shard_id, None)  # it may have expired
-            raise TransientError(f"{shard_id} cannot be read: {type(error).__name__}") from error
+            if error_code(error) not in _THROTTLED:
+                self._iterators.pop(shard_id, None)  # it may have expired; a throttled one is still good
+            raise TransientError(f"{shard_id} cannot be read: {error_code(error)}") from error
         records = tuple(
             StreamRecord(
                 record["SequenceNumber"],
