@@ -49,6 +49,7 @@ from mdm_stream.index.epochs import epoch_prefix
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.local.redis_server import RedisServer
 from mdm_stream.population import generate
+from mdm_stream.population.names import CULTURES
 from mdm_stream.rules import load_ruleset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,6 +63,7 @@ PEOPLE = 100_000
 
 PHONE = "212-418-7305"
 FAMILY_NAME = "Placeholder"
+FAMILY_NAMES = tuple(dict.fromkeys(name for culture in CULTURES for name in culture.family))
 
 POISONS = ("own", "phone", "surname", "open", "household")
 
@@ -147,9 +149,8 @@ def phone_of(number: int, size: int) -> str:
 
 
 def name_of(number: int, size: int) -> str:
-    """Return a family name that ``size`` records share, unlike that of the next ones."""
-    digits = number // size
-    return FAMILY_NAME + "".join("bdfgklmnrt"[int(digit)] + "aeiouaeiou"[int(digit)] for digit in f"{digits:03}")
+    """Return a family name that ``size`` records share; the generated population has it too."""
+    return FAMILY_NAMES[number // size % len(FAMILY_NAMES)]
 
 
 def calm_events(rules: Ruleset) -> Iterator[ChangeEvent]:
