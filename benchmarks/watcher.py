@@ -20,7 +20,6 @@ import orjson
 import redis
 
 from mdm_stream.contracts.golden import QUARANTINED
-from mdm_stream.core.golden import golden_id_of
 from mdm_stream.core.model import make_ref
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.codec import decode_record
@@ -73,8 +72,9 @@ class Watched:
         """Count violations, each a kind and what it is about."""
         for kind, about in found:
             self.violations[kind] += 1
-            if len(self.examples) < VIOLATIONS_KEPT_MAX:
-                self.examples.append(f"{kind}: {about}")
+            example = f"{kind}: {about}"
+            if len(self.examples) < VIOLATIONS_KEPT_MAX and example not in self.examples:
+                self.examples.append(example)
 
 
 class IndexReader:
@@ -113,8 +113,7 @@ class IndexReader:
 class Subscriber:
     """What a subscriber of the feed knows, who applies the changes in the order of their sequence."""
 
-    def __init__(self, domain: str) -> None:
-        self._domain = domain
+    def __init__(self) -> None:
         self._ahead: dict[int, bytes] = {}
         self._said: dict[int, bytes] = {}
         self._published: set[int] = set()
@@ -123,7 +122,6 @@ class Subscriber:
         self.golden: dict[str, Golden] = {}
         self.crosswalk: dict[str, str] = {}
         self.redirects: dict[str, str | None] = {}
-        self.anchors: dict[str, str] = {}
 
     def hear(self, message: bytes, *, published: bool) -> Iterator[tuple[str, str]]:
         """Take a message of the feed or (not ``published``) of the outbox, in any order and any number of times.
@@ -167,16 +165,12 @@ class Subscriber:
             self.crosswalk.pop(make_ref(**key), None)
         if change["op"] == "retire":
             self.golden.pop(golden_id, None)
-            self.redirects[golden_id] = change["merged_into"]
+            self.redirects[golden_id] = make_ref(**change["anchor"]) if change["anchor"] else None
             return
         golden = _golden_of(change)
         self.golden[golden_id] = golden
         self.crosswalk.update(dict.fromkeys(golden.members, golden_id))
         self.redirects.pop(golden_id, None)
-        if golden_id not in self.anchors:
-            anchor = next((ref for ref in golden.members if golden_id_of(self._domain, ref) == golden_id), None)
-            if anchor is not None:
-                self.anchors[golden_id] = anchor
 
 
 def violations_of(moment: Moment) -> Iterator[tuple[str, str]]:
@@ -203,10 +197,9 @@ def disagreements(moment: Moment, subscriber: Subscriber) -> Iterator[tuple[str,
         if said != held:
             different = {key for key in said.keys() | held.keys() if said.get(key) != held.get(key)}
             yield from ((f"feed and index differ in a {what}", key) for key in different)
-    for golden_id in subscriber.redirects:
-        end = _followed(golden_id, moment, subscriber.redirects)
-        anchor = subscriber.anchors.get(golden_id)
-        if end == "" or (end is None and anchor in moment.crosswalk):
+    for golden_id, anchor in subscriber.redirects.items():
+        end = None if anchor is None else subscriber.crosswalk.get(anchor)
+        if anchor is None or end != moment.crosswalk.get(anchor) or (end is not None and end not in moment.golden):
             yield "a redirect dangles", golden_id
 
 
@@ -223,7 +216,7 @@ def watch(
     reader = IndexReader(redis.Redis.from_url(redis_url), "main", domain)
     feed = KinesisFeed(local_client("kinesis", endpoint_url), stream)
     positions: dict[str, str | None] = {shard.shard_id: None for shard in feed.shards()}
-    subscriber = Subscriber(domain)
+    subscriber = Subscriber()
     watched = Watched()
     last_clock = -1
     last = False
@@ -257,18 +250,6 @@ def _rest(feed: KinesisFeed, positions: dict[str, str | None]) -> Iterator[bytes
             for record in fetched.records:
                 positions[shard_id] = at = record.sequence
                 yield record.data
-
-
-def _followed(golden_id: str, moment: Moment, redirects: Mapping[str, str | None]) -> str | None:
-    """Return where redirects lead: a live golden record, ``None`` if they end with a deleted one, "" if nowhere."""
-    seen: set[str] = set()
-    at: str | None = golden_id
-    while at is not None and at not in moment.golden:
-        if at in seen or at not in redirects:
-            return ""
-        seen.add(at)
-        at = redirects[at]
-    return at
 
 
 def _golden_of(content: Mapping[str, Any]) -> Golden:

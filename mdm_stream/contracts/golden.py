@@ -65,7 +65,10 @@ class GoldenChange(_Wire):
     ``members`` are the live records of the golden record, sorted. ``removed`` are records that were members of
     this golden record before the change and are now of none (they were deleted); a record that moved to another golden
     record is reported there alone. ``merged_into`` is set on a retirement whose anchor record lives on in another
-    golden record. ``values`` has every attribute of the domain that has a value.
+    golden record, and says where that was then. A retired id leads to wherever its ``anchor``, also set on a
+    retirement, is
+    *now*: look it up among the members that were told last. So a redirect never ends at an id that has retired in turn.
+    ``values`` has every attribute of the domain that has a value.
     ``committed_at`` is the engine's clock: information, never part of the state.
     """
 
@@ -77,6 +80,7 @@ class GoldenChange(_Wire):
     members: list[RecordKey]
     removed: list[RecordKey] = []
     merged_into: str | None = None
+    anchor: RecordKey | None = None
     values: dict[str, GoldenValue] = {}
     provenance: dict[str, list[Provenance]] = {}
     rules_version: int

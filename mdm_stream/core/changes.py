@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.commit import Change
-from mdm_stream.core.golden import golden_id_of, key_of
+from mdm_stream.core.golden import anchor_named_by, golden_id_of, key_of
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
 
@@ -20,15 +20,22 @@ def upserted(rules: Ruleset, golden_id: str, content: bytes, removed: Iterable[s
     return Change(golden_id, content[:-1] + b"," + more[1:])
 
 
-def retired(rules: Ruleset, golden_id: str, removed: Iterable[str], merged_into: str | None) -> Change:
-    """Return the end of a golden record; ``merged_into`` is where its anchor is now."""
+def retired(
+    rules: Ruleset, golden_id: str, members: Iterable[str], removed: Iterable[str], crosswalk: Mapping[str, str]
+) -> Change:
+    """Return the end of a golden record that had ``members``; its id leads to wherever its anchor is.
+
+    ``crosswalk`` is that of after the change; ``removed`` are the members that are in it no more.
+    """
+    anchor = anchor_named_by(rules.domain, golden_id, members)
     content = {
         "op": "retire",
         "domain": rules.domain,
         "golden_id": golden_id,
         "members": [],
         "removed": _keys(removed),
-        "merged_into": merged_into,
+        "merged_into": None if anchor is None else crosswalk.get(anchor),
+        "anchor": None if anchor is None else key_of(anchor),
         "rules_version": rules.version,
     }
     return Change(golden_id, canonical_json(content))

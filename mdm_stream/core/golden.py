@@ -24,6 +24,11 @@ def golden_id_of(domain: str, anchor: str) -> str:
     return "g" + hashlib.blake2b(canonical_json([domain, *split_ref(anchor)]), digest_size=12).hexdigest()
 
 
+def anchor_named_by(domain: str, golden_id: str, members: Iterable[str]) -> str | None:
+    """Return the member that a golden id is made from; ``None`` if it is not among them."""
+    return next((ref for ref in members if golden_id_of(domain, ref) == golden_id), None)
+
+
 def anchor_of(members: Iterable[Record]) -> str:
     """Return the reference of the member with the least ``(born_at, source, record_id)``."""
     return min(members, key=lambda record: (record.born_at_us, *split_ref(record.ref))).ref

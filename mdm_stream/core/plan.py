@@ -15,7 +15,7 @@ from mdm_stream.core import changes
 from mdm_stream.core.cluster import connected
 from mdm_stream.core.commit import ABSENT, BlockView, Commit, HeldComponent, HeldGolden, Revision
 from mdm_stream.core.edges import Edge, ordered, verdict_edge, verdict_on
-from mdm_stream.core.golden import ResolvedComponent, golden_id_of, resolve_component, review_item
+from mdm_stream.core.golden import ResolvedComponent, anchor_named_by, resolve_component, review_item
 from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.partition import Partition
 from mdm_stream.core.record import Record
@@ -327,12 +327,10 @@ def _write_golden(
         return [ref for ref in (golden.members if golden else ()) if ref not in crosswalk_after]
 
     for golden_id in sorted(before.keys() - after.keys()):
-        held_golden = before[golden_id]
-        anchor = next((ref for ref in held_golden.members if golden_id_of(rules.domain, ref) == golden_id), None)
-        merged_into = None if anchor is None else crosswalk_after.get(anchor)
-        commit.changes.append(changes.retired(rules, golden_id, removed(held_golden), merged_into))
+        ended = before[golden_id]
+        commit.changes.append(changes.retired(rules, golden_id, ended.members, removed(ended), crosswalk_after))
         commit.drop_golden.append(golden_id)
-        commit.merges += int(merged_into is not None)
+        commit.merges += int(anchor_named_by(rules.domain, golden_id, ended.members) in crosswalk_after)
     for golden_id in sorted(after):
         golden = after[golden_id]
         known = before.get(golden_id)

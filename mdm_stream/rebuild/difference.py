@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from mdm_stream.contracts.golden import PublishedGolden
 from mdm_stream.core import changes
 from mdm_stream.core.commit import Change
-from mdm_stream.core.golden import digest_of_content, golden_id_of
+from mdm_stream.core.golden import digest_of_content
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.feed.published import PublishedState
 
@@ -34,9 +34,7 @@ def differences(
             yield changes.upserted(rules, golden_id, content, _gone(known, crosswalk))
     for known in sorted(published.live(), key=lambda golden: golden.golden_id):
         if known.golden_id not in live:
-            anchor = next((ref for ref in known.members if golden_id_of(rules.domain, ref) == known.golden_id), None)
-            merged_into = None if anchor is None else crosswalk.get(anchor)
-            yield changes.retired(rules, known.golden_id, _gone(known, crosswalk), merged_into)
+            yield changes.retired(rules, known.golden_id, known.members, _gone(known, crosswalk), crosswalk)
 
 
 def _gone(known: PublishedGolden | None, crosswalk: Mapping[str, str]) -> list[str]:

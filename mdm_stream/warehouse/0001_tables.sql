@@ -3,20 +3,22 @@
 -- No primary keys are declared: Snowflake does not enforce them, and in DuckDB an index would make every
 -- MERGE slower for a promise that the guarded MERGE already keeps. All times are UTC, without an offset.
 
--- The newest change of each golden record.
+-- The newest change of each golden record. A retired one keeps the record that its id is made from (anchor_...).
 CREATE TABLE IF NOT EXISTS golden_record (
-    domain        $text      NOT NULL,
-    golden_id     $text      NOT NULL,
-    epoch         $integer   NOT NULL,
-    sequence      $integer   NOT NULL,
-    status        $text      NOT NULL,  -- live, retired
-    merged_into   $text,
-    golden_values $json,
-    provenance    $json,
-    member_count  $integer   NOT NULL,
-    rules_version $integer   NOT NULL,
-    committed_at  $timestamp NOT NULL,
-    applied_at    $timestamp NOT NULL
+    domain           $text      NOT NULL,
+    golden_id        $text      NOT NULL,
+    epoch            $integer   NOT NULL,
+    sequence         $integer   NOT NULL,
+    status           $text      NOT NULL,  -- live, retired
+    merged_into      $text,
+    anchor_source    $text,
+    anchor_record_id $text,
+    golden_values    $json,
+    provenance       $json,
+    member_count     $integer   NOT NULL,
+    rules_version    $integer   NOT NULL,
+    committed_at     $timestamp NOT NULL,
+    applied_at       $timestamp NOT NULL
 );
 
 -- The newest claim on each source record. golden_id is NULL for a record that belongs to no golden record.

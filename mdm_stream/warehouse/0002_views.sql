@@ -10,6 +10,15 @@ SELECT domain, source, record_id, golden_id, epoch, sequence, applied_at
 FROM crosswalk
 WHERE golden_id IS NOT NULL;
 
+-- Where a retired id leads: to the golden record that its anchor is a member of now. An id whose anchor is in none has no row.
+CREATE OR REPLACE VIEW golden_redirect AS
+SELECT retired.domain AS domain, retired.golden_id AS golden_id, crosswalk.golden_id AS leads_to
+FROM golden_record AS retired
+JOIN crosswalk
+    ON crosswalk.domain = retired.domain AND crosswalk.source = retired.anchor_source
+    AND crosswalk.record_id = retired.anchor_record_id
+WHERE retired.status = 'retired' AND crosswalk.golden_id IS NOT NULL;
+
 -- The state at any time: WHERE ts >= valid_from AND ts < valid_to AND status = 'live'.
 --
 -- The time base is committed_at made monotone over the domain in feed order: a change counts from the latest

@@ -31,6 +31,8 @@ STAGED_COLUMNS: tuple[tuple[str, ColumnType], ...] = (
     ("record_id", "text"),
     ("status", "text"),
     ("merged_into", "text"),
+    ("anchor_source", "text"),
+    ("anchor_record_id", "text"),
     ("member_count", "integer"),
     ("rules_version", "integer"),
     ("committed_at", "timestamp"),
@@ -126,6 +128,8 @@ def _change_row(change: GoldenChange, committed_at: datetime) -> bytes:
     }
     if change.merged_into is not None:
         row["merged_into"] = change.merged_into
+    if change.anchor is not None:
+        row |= {"anchor_source": change.anchor.source, "anchor_record_id": change.anchor.record_id}
     return orjson.dumps(row)
 
 

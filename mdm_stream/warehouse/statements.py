@@ -32,8 +32,8 @@ VALUES
 MERGE_GOLDEN_RECORD = """
 MERGE INTO golden_record AS t
 USING (
-    SELECT domain, golden_id, epoch, sequence, status, merged_into, golden_values, provenance, member_count,
-        rules_version, committed_at, applied_at
+    SELECT domain, golden_id, epoch, sequence, status, merged_into, anchor_source, anchor_record_id, golden_values,
+        provenance, member_count, rules_version, committed_at, applied_at
     FROM staged_row
     WHERE kind = 'change'
     QUALIFY ROW_NUMBER() OVER (PARTITION BY domain, golden_id ORDER BY epoch DESC, sequence DESC) = 1
@@ -41,14 +41,15 @@ USING (
 ON t.domain = s.domain AND t.golden_id = s.golden_id
 WHEN MATCHED AND (s.epoch > t.epoch OR (s.epoch = t.epoch AND s.sequence > t.sequence)) THEN UPDATE SET
     epoch = s.epoch, sequence = s.sequence, status = s.status, merged_into = s.merged_into,
+    anchor_source = s.anchor_source, anchor_record_id = s.anchor_record_id,
     golden_values = s.golden_values, provenance = s.provenance, member_count = s.member_count,
     rules_version = s.rules_version, committed_at = s.committed_at, applied_at = s.applied_at
 WHEN NOT MATCHED THEN INSERT
-    (domain, golden_id, epoch, sequence, status, merged_into, golden_values, provenance, member_count, rules_version,
-        committed_at, applied_at)
+    (domain, golden_id, epoch, sequence, status, merged_into, anchor_source, anchor_record_id, golden_values,
+        provenance, member_count, rules_version, committed_at, applied_at)
 VALUES
-    (s.domain, s.golden_id, s.epoch, s.sequence, s.status, s.merged_into, s.golden_values, s.provenance,
-        s.member_count, s.rules_version, s.committed_at, s.applied_at)
+    (s.domain, s.golden_id, s.epoch, s.sequence, s.status, s.merged_into, s.anchor_source, s.anchor_record_id,
+        s.golden_values, s.provenance, s.member_count, s.rules_version, s.committed_at, s.applied_at)
 """
 
 MERGE_CROSSWALK = """

@@ -158,22 +158,21 @@ class Story:
             if change["op"] != "erase":
                 newest[change["golden_id"]] = change
         for golden in newest:
-            follow(newest, golden)
+            end = follow(newest, found.crosswalk, golden)
+            assert end is None or end in found.golden
 
 
-def follow(newest: dict[str, dict[str, object]], golden: str) -> str | None:
-    """Return the live golden record that an id leads to by redirects, ``None`` where nothing of it is left.
+def follow(newest: dict[str, dict[str, object]], crosswalk: dict[str, str], golden: str) -> str | None:
+    """Return the live golden record that an id leads to, ``None`` where the record that it is made from is gone.
 
-    Fails where a redirect leads to what was never published, or in a circle.
+    A retired id leads to where its anchor is now; fails where that is no live golden record.
     """
-    seen = set()
-    at: object = golden
-    while at is not None and newest[str(at)]["op"] == "retire":
-        assert at not in seen, "redirects that go in a circle"
-        seen.add(at)
-        at = newest[str(at)]["merged_into"]
-        assert at is None or at in newest, "a redirect that dangles"
-    return None if at is None else str(at)
+    if newest[golden]["op"] != "retire":
+        return golden
+    anchor = newest[golden]["anchor"]
+    end = crosswalk.get(f"{anchor['source']}/{anchor['record_id']}")
+    assert end is None or newest[end]["op"] == "upsert", "a redirect that dangles"
+    return end
 
 
 def orders(events: Sequence[ChangeEvent]) -> Iterator[list[ChangeEvent]]:

@@ -61,6 +61,7 @@ def retire(
     epoch: int = 1,
     removed: Sequence[str] = (),
     merged_into: str | None = None,
+    anchor: str | None = None,
     domain: str = "person",
     committed_at: str | None = None,
 ) -> FeedEnvelope:
@@ -75,6 +76,7 @@ def retire(
             members=[],
             removed=keys(*removed),
             merged_into=merged_into,
+            anchor=None if anchor is None else keys(anchor)[0],
             rules_version=3,
             committed_at=committed_at or MINUTE_FORMAT.format(min(sequence, 59)),
         )
@@ -141,8 +143,8 @@ def _envelope(change: GoldenChange | Erasure) -> FeedEnvelope:
 
 
 TABLES = {
-    "golden_record": "domain, golden_id, epoch, sequence, status, merged_into, golden_values, provenance, "
-    "member_count, rules_version, committed_at",
+    "golden_record": "domain, golden_id, epoch, sequence, status, merged_into, anchor_source, anchor_record_id, "
+    "golden_values, provenance, member_count, rules_version, committed_at",
     "crosswalk": "domain, source, record_id, golden_id, epoch, sequence",
     "golden_history": "domain, epoch, sequence, golden_id, status, merged_into, payload, rules_version, committed_at",
     "quarantined_event": "quarantine_id, domain, source, record_id, reasons, raw_bytes, location, received_from, "

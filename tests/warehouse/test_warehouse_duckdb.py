@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from feed_messages import contents, upsert
+from feed_messages import contents, retire, upsert
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.warehouse import DuckDbWarehouse, SessionLostError, WarehouseBusyError, WarehouseConsumer
@@ -165,3 +165,20 @@ def test_an_empty_batch_opens_nothing(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     assert DuckDbWarehouse(path).apply([]).changes == 0
     assert not path.exists()
+
+
+def test_a_retired_id_leads_to_where_its_anchor_is_now(tmp_path):
+    """However often the golden record that it went into has changed its id; nowhere once its anchor is deleted."""
+    warehouse = DuckDbWarehouse(tmp_path / "w.duckdb")
+    warehouse.apply(
+        [
+            upsert(1, "g1", ["crm/1"]),
+            upsert(2, "g2", ["crm/2"]),
+            retire(3, "g2", merged_into="g1", anchor="crm/2"),
+            upsert(4, "g1", ["crm/1", "crm/2", "crm/3"]),
+            retire(5, "g1", removed=["crm/1"], anchor="crm/1"),
+            upsert(6, "g3", ["crm/2", "crm/3"]),
+        ]
+    )
+    assert warehouse.query("SELECT golden_id, leads_to FROM golden_redirect") == [("g2", "g3")]
+    warehouse.close()
