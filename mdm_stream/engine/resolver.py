@@ -21,7 +21,7 @@ from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
 from mdm_stream.contracts.times import format_time_us
-from mdm_stream.core.model import ChangeEvent, make_ref
+from mdm_stream.core.model import ChangeEvent, Version, make_ref
 from mdm_stream.core.overrides import expiries_due
 from mdm_stream.decode import Decoder, Received, claimed_identity
 from mdm_stream.decode.redrive import unwrap
@@ -32,6 +32,11 @@ from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import Index, Outbox
 from mdm_stream.quarantine import QuarantineEntry, QuarantineStore
+
+EXPIRY_RESEND_US = 300_000_000
+"""An expiry that was sent is given five minutes to come back on the change stream, before it is sent again. It is
+harmless twice, but a consumer that is held or far behind would be sent one with each tick.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ class Resolver:
         self._changes = changes
         self._now_us = now_us
         self._expiries_per_tick_max = expiries_per_tick_max
+        self._sent_us: dict[tuple[str, str, Version, int], int] = {}
 
     def handle(self, records: Sequence[StreamRecord]) -> StreamReport:
         """Apply a batch. Idempotent. Nothing from ``first_failed`` on is claimed done, though some of it may be."""
@@ -264,9 +270,16 @@ class Resolver:
         now_us = self._now_us()
         index = self._domains[domain].index
         records = index.read_records(index.due(now_us, self._expiries_per_tick_max))
-        events = [event for ref, record in records.items() for event in expiries_due(domain, ref, record.state, now_us)]
+        due = {
+            (domain, event.ref, event.version, event.event_time_us): event
+            for ref, record in records.items()
+            for event in expiries_due(domain, ref, record.state, now_us)
+        }
+        self._sent_us = {key: at_us for key, at_us in self._sent_us.items() if at_us > now_us - EXPIRY_RESEND_US}
+        events = [event for key, event in due.items() if key not in self._sent_us]
         if events:
             self._changes.publish([(f"{domain}/{event.ref}"[:256], encode_event(event)) for event in events])
+            self._sent_us |= dict.fromkeys(due, now_us)
             report.expired += len(events)
 
 

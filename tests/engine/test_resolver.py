@@ -11,7 +11,7 @@ from mdm_stream.config import EngineSettings
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.merge_watch import MergeWatch
-from mdm_stream.engine.resolver import DomainResolver, Resolver, StreamRecord
+from mdm_stream.engine.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver, StreamRecord
 from mdm_stream.errors import TransientError
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.quarantine import decode_entry, open_quarantine
@@ -249,3 +249,19 @@ def test_merges_past_the_limit_are_an_alarm_and_change_nothing(world):
     assert (report.storms, report.first_failed) == (["person"], None)
     assert len(world.holds) == 1
     assert report.totals.merges >= 2
+
+
+def test_an_expiry_is_sent_once_and_again_only_after_a_while(world):
+    """A tick while the first one is still on its way adds nothing to the stream; one that was lost is sent again."""
+    ends = {**upsert("1"), "op": "override", "steward": "s", "expires_at": "1970-01-01T00:00:10Z"}
+    world.handle(upsert("1"), ends)
+    assert world.resolver.tick().expired == 0
+    world.clock_us = 10_000_000
+    assert [world.resolver.tick().expired for _ in range(3)] == [1, 0, 0]
+    world.clock_us += EXPIRY_RESEND_US + 1
+    assert world.resolver.tick().expired == 1
+    first, second = world.changes.messages
+    assert first == second
+    world.handle(first)
+    world.clock_us += EXPIRY_RESEND_US + 1
+    assert world.resolver.tick().expired == 0
