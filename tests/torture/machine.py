@@ -22,7 +22,7 @@ from torture.faults import FEED_KEY, KINDS, Fault, FaultyKinesis, FaultyRedis, W
 from torture.keyspace import edges_of, expected_keys, states_of, stored_keys
 from torture.lockstep import Baton, FreeRun, Killed
 from torture.subscriber import changes_of, newest, replay
-from torture.world import CODE_MAX, DOMAIN, RULES, SMALLEST, World, event_of
+from torture.world import CODE_MAX, DOMAIN, RULES, SMALLEST, VALUES, World, event_of
 
 from mdm_stream.config import EngineSettings
 from mdm_stream.core.golden import golden_id_of
@@ -40,6 +40,8 @@ LONG = 250
 """Events of a long history, which is not cut into the smallest batches: they would be most of all calls."""
 COMMIT_ATTEMPTS_MAX = 10
 """Few enough that a batch now and then fails of conflicts and has to come again."""
+EVENTS_MAX, FAULTS_MAX = 600, 60
+"""The same for all schedules: were they to follow from another choice, that could not be shrunk without the list."""
 ATTEMPTS_MAX = 20
 """Deliveries of one batch beyond the number of faults, after which a worker is taken to make no progress."""
 TICKS = 10
@@ -125,10 +127,10 @@ def schedules(draw: st.DrawFn) -> Schedule:
     return Schedule(
         world=World(
             rules=draw(st.integers(0, len(RULES) - 1)),
-            dense=draw(st.booleans()),
-            records_per_source=draw(st.sampled_from([2, 4, 6])),
+            values=draw(st.sampled_from(sorted(VALUES))),
+            records_per_source=draw(st.sampled_from([2, 2, 3, 4, 6])),
         ),
-        codes=tuple(draw(st.lists(st.integers(0, CODE_MAX), min_size=length, max_size=2 * length + 10))),
+        codes=tuple(draw(st.lists(st.integers(0, CODE_MAX), min_size=length, max_size=EVENTS_MAX))),
         order=draw(st.integers(0, 10_000)),
         batch_sizes=tuple(draw(st.lists(st.sampled_from(sizes), min_size=1, max_size=4))),
         workers=draw(st.integers(1, 4)),
@@ -139,7 +141,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
                 st.lists(
                     st.builds(Fault, st.integers(0, 12), st.sampled_from(KINDS), st.integers(0, 20)),
                     min_size=faults,
-                    max_size=2 * faults,
+                    max_size=FAULTS_MAX,
                 )
             )
         ),

@@ -23,20 +23,28 @@ RULES = (
 )
 """Blocks that cross their limit at once or never, clusters that are cut at two members or never, exclusive values."""
 
-DENSE: Mapping[str, Sequence[Value]] = {
+_DENSE: Mapping[str, Sequence[Value]] = {
     "given_name": ["Ann", "Anne", "Bob", "Bob", None],
     "family_name": ["Lee", "Lee", "Lee", "Leigh", "Kim", None],
     "birth_date": ["1980-01-01", "1980-01-01", "1980-01-02", "1991-05-05", None],
     "email": [(), ("a@x.org",), ("b@x.org",), ("a@x.org", "b@x.org")],
 }
-"""Everything meets everything."""
-WIDE: Mapping[str, Sequence[Value]] = {
+_WIDE: Mapping[str, Sequence[Value]] = {
     "given_name": ["Zoe", "Zora", "Zack", "Ann", "Anna", None],
     "family_name": ["Abc", "Lee", "Kim", "Qqq", "Roth", None],
     "birth_date": ["1970-01-01", "1970-09-09", "1980-01-01", "1991-05-05", None],
     "email": [(), ("a@x.org",), ("b@x.org",), ("a@x.org", "c@x.org"), ("d@x.org", "b@x.org")],
 }
-"""Records meet in some blocks and not in others, so that a batch falls into many groups."""
+_TIDE: Mapping[str, Sequence[Value]] = {
+    "given_name": [None],
+    "family_name": ["Lee", "Kim", None],
+    "birth_date": [None],
+    "email": [(), ("a@x.org",), ("b@x.org",)],
+}
+VALUES = {"dense": _DENSE, "wide": _WIDE, "tide": _TIDE}
+"""In a dense world everything meets everything. In a wide one records meet in some blocks and not in others, so that a
+batch falls into many groups. With the tide, few blocks hold all, and cross their limit with every other event.
+"""
 
 SOURCES = ("crm", "erp", "web")
 RECORD_IDS = ("1", "2", "a/b", 'ü "4"', "5", "6")
@@ -62,7 +70,7 @@ class World:
     """Which rules, which values, and how many records of each source there are."""
 
     rules: int = 0
-    dense: bool = True
+    values: str = "dense"
     records_per_source: int = 2
 
     @property
@@ -84,7 +92,7 @@ def event_of(world: World, code: int) -> ChangeEvent:
     ref = digits.choose(world.refs)
     version = digits.choose(VERSIONS)
     time_us = digits.below(50) * DAY_US
-    values = DENSE if world.dense else WIDE
+    values = VALUES[world.values]
     if op == "erase":
         return EraseEvent(DOMAIN, ref, time_us)
     if op in ("link", "separate", "none"):
