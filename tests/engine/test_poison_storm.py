@@ -52,14 +52,13 @@ def calm() -> tuple[BatchReport, int, MemoryIndex, list[RecordEvent]]:
     return storm()
 
 
-def test_a_shared_placeholder_builds_no_giant(calm) -> None:
-    """The golden records are those that the same people have with phones of their own; the state equals F."""
+def test_a_shared_placeholder_builds_no_giant() -> None:
+    """Only those who are alike besides are linked, a handful each, and the state equals F."""
     _, _, index, events = storm(phone=PLACEHOLDER)
     state = index.snapshot()
     assert state == resolve(RULES, events)
     assert max(len(golden["members"]) for golden in state.golden.values()) <= ALIKE_MAX
-    usual = calm[2].snapshot()
-    assert abs(len(state.golden) - len(usual.golden)) <= STORM / 100
+    assert len(state.golden) > STORM / 2
 
 
 def test_a_storm_costs_a_bounded_number_of_pairs_and_stops_costing(calm) -> None:
