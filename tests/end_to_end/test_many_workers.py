@@ -76,7 +76,7 @@ def test_the_reader_notices_a_record_in_two_golden_records(watcher, good):
 
 def message(sequence: int, **change) -> bytes:
     """Return a message of the feed."""
-    said = {"domain": "person", "removed": [], "members": [], "values": {}, "provenance": {}, "merged_into": None}
+    said = {"domain": "person", "removed": [], "members": [], "values": {}, "provenance": {}, "anchor": None}
     return orjson.dumps({"type": "mdm.golden", "data": {**said, "sequence": sequence, "op": "upsert", **change}})
 
 
@@ -92,12 +92,13 @@ def member(record_id: str) -> dict[str, str]:
         ([(1, {}), (1, {"rules_version": 2}), (2, {})], "a change was said again in other words"),
         ([(1, {"members": [member("1")]}), (2, {"golden_id": B})], "feed and index differ in a golden record"),
         ([(1, {"members": [member("7")]}), (2, {"golden_id": B})], "feed and index differ in a crosswalk entry"),
-        ([(1, {"golden_id": "x", "op": "retire", "merged_into": "nowhere"}), (2, {})], "a redirect dangles"),
+        ([(1, {"golden_id": "x", "op": "retire"}), (2, {})], "a redirect dangles"),
+        ([(1, {"members": [member("7")]}), (2, {"op": "retire", "anchor": member("7")})], "a redirect dangles"),
     ],
 )
 def test_the_reader_notices_a_wrong_feed(watcher, good, messages, said):
     """A gap, a change that is restated, a state that was never told, and a redirect to nowhere are told."""
-    subscriber = watcher.Subscriber("person")
+    subscriber = watcher.Subscriber()
     found = []
     for sequence, change in messages:
         found += subscriber.hear(message(sequence, **{"golden_id": A, **change}), published=True)
