@@ -18,6 +18,11 @@ from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.merge_watch import MergeWatch
 from mdm_stream.engine.resolver import DomainResolver, Resolver, StreamRecord, StreamReport
+from mdm_stream.erasure.erase import Erase, EraseOptions
+from mdm_stream.erasure.places import OwnMachine, Places
+from mdm_stream.erasure.receipt import Receipt
+from mdm_stream.erasure.search import Search, Searched
+from mdm_stream.erasure.values import Values
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.feed.stream_reader import StreamReader
 from mdm_stream.index.redis_index import RedisIndex
@@ -27,11 +32,6 @@ from mdm_stream.local.on_failure import OnFailure, put_into
 from mdm_stream.object_folder import FolderObjects
 from mdm_stream.quarantine import QuarantineStore
 from mdm_stream.rules import load_rulesets
-from mdm_stream.steward.erase import Erase, EraseOptions
-from mdm_stream.steward.erase_places import OwnMachine, Places
-from mdm_stream.steward.erase_receipt import Receipt
-from mdm_stream.steward.erase_search import Search, Searched
-from mdm_stream.steward.erase_values import Values
 from mdm_stream.warehouse import DuckDbWarehouse
 
 RULESETS = load_rulesets(["person", "organisation"])

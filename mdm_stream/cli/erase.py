@@ -15,10 +15,10 @@ from mdm_stream.errors import ConfigurationError, TerminalError
 
 if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
-    from mdm_stream.steward.erase import EraseOptions
-    from mdm_stream.steward.erase_places import Places
-    from mdm_stream.steward.erase_receipt import Receipt
-    from mdm_stream.steward.erase_search import Searched
+    from mdm_stream.erasure.erase import EraseOptions
+    from mdm_stream.erasure.places import Places
+    from mdm_stream.erasure.receipt import Receipt
+    from mdm_stream.erasure.search import Searched
 
 EXIT_NOTHING_LEFT, EXIT_SOMETHING_LEFT = 0, 1
 FROM_STDIN = "-"
@@ -58,7 +58,7 @@ def erase(
     delivery is known. Exit code 0 if nothing is left anywhere, 1 if something is: the output says where, how much and
     until when.
     """
-    from mdm_stream.steward.erase import EraseOptions, members_of  # noqa: PLC0415 - --help does without
+    from mdm_stream.erasure.erase import EraseOptions, members_of  # noqa: PLC0415 - --help does without
 
     if verify == bool(reason):
         raise click.UsageError("give a --reason to erase, or --verify to look for what is left")
@@ -95,7 +95,7 @@ def _erase(
     yes: bool,
     as_json: bool,
 ) -> int:
-    from mdm_stream.steward.erase import Erase  # noqa: PLC0415
+    from mdm_stream.erasure.erase import Erase  # noqa: PLC0415
 
     with progress() as advance:
         erasure = Erase(places, ruleset, refs, options, on_progress=advance)
@@ -118,8 +118,8 @@ def _erase(
 
 
 def _verify(places: Places, ruleset: Ruleset, ref: str, values: list[str], *, as_json: bool) -> int:
-    from mdm_stream.steward.erase_search import Search  # noqa: PLC0415
-    from mdm_stream.steward.erase_values import Values  # noqa: PLC0415
+    from mdm_stream.erasure.search import Search  # noqa: PLC0415
+    from mdm_stream.erasure.values import Values  # noqa: PLC0415
 
     with progress() as advance:
         left = Search(places, ruleset, [ref], Values(values, [ref])).run(advance)

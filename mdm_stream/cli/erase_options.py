@@ -17,8 +17,8 @@ from mdm_stream.errors import TransientError
 
 if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
+    from mdm_stream.erasure.places import Places
     from mdm_stream.object_store import ObjectStore
-    from mdm_stream.steward.erase_places import Places
     from mdm_stream.warehouse import Warehouse
 
 LOCK_WAIT_MS = 60_000
@@ -88,10 +88,10 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     from mdm_stream.archive import Archive  # noqa: PLC0415 - --help does without all of these
     from mdm_stream.dead_letters import DeadLetters  # noqa: PLC0415
     from mdm_stream.decode import Decoder  # noqa: PLC0415
+    from mdm_stream.erasure.places import Places  # noqa: PLC0415
     from mdm_stream.feed.stream_reader import StreamReader  # noqa: PLC0415
     from mdm_stream.index.redis_index import RedisIndex  # noqa: PLC0415
     from mdm_stream.rules import load_rulesets  # noqa: PLC0415
-    from mdm_stream.steward.erase_places import Places  # noqa: PLC0415
 
     found = _found(addresses)
     rulesets = load_rulesets(found.rules)

@@ -9,10 +9,10 @@ import orjson
 from mdm_stream.core.fold import ERASED
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.record import REVISION_LENGTH, Record
+from mdm_stream.erasure.evidence import Evidence
+from mdm_stream.erasure.places import Places
 from mdm_stream.index.codec import decode_block, decode_component, decode_pair, decode_record, encode_record
 from mdm_stream.index.remains import HeldItem, each_item
-from mdm_stream.steward.erase_evidence import Evidence
-from mdm_stream.steward.erase_places import Places
 
 INDEX = "index"
 

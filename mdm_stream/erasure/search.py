@@ -17,14 +17,14 @@ from mdm_stream.contracts.golden import GoldenChange, parse_envelope
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Received
+from mdm_stream.erasure.evidence import Evidence, Finding
+from mdm_stream.erasure.in_index import INDEX, look_into_index
+from mdm_stream.erasure.in_letters import look_into_letters
+from mdm_stream.erasure.places import Places
+from mdm_stream.erasure.values import Values
+from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.feed.stream_reader import StreamedRecord, StreamReader
-from mdm_stream.steward.erase_evidence import Evidence, Finding
-from mdm_stream.steward.erase_index import INDEX, look_into_index
-from mdm_stream.steward.erase_letters import look_into_letters
-from mdm_stream.steward.erase_places import Places
-from mdm_stream.steward.erase_values import Values
-from mdm_stream.steward.erase_whose import Owners
 from mdm_stream.warehouse import Warehouse
 
 CHANGES, GOLDEN, WAREHOUSE = "change_stream", "golden_feed", "warehouse"

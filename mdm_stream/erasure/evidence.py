@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from mdm_stream.core.model import STEWARD_SOURCE, make_ref
-from mdm_stream.steward.erase_values import Values
+from mdm_stream.erasure.values import Values
 
 
 @dataclass(frozen=True, slots=True)

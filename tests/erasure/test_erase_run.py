@@ -14,9 +14,9 @@ from mdm_stream.core.golden import golden_id_of
 from mdm_stream.dead_letters import read_contents
 from mdm_stream.decode import Received
 from mdm_stream.decode.redrive import wrap
+from mdm_stream.erasure.erase import Erase, EraseOptions, members_of
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.epochs import hold
-from mdm_stream.steward.erase import Erase, EraseOptions, members_of
 
 pytestmark = pytest.mark.one_redis
 

@@ -11,9 +11,9 @@ import orjson
 
 from mdm_stream.contracts.times import format_time_us
 from mdm_stream.core.golden import golden_id_of
+from mdm_stream.erasure.evidence import total
+from mdm_stream.erasure.search import STORES, Searched
 from mdm_stream.object_store import ObjectStore
-from mdm_stream.steward.erase_evidence import total
-from mdm_stream.steward.erase_search import STORES, Searched
 
 FOLDER = "receipts"
 ID_BYTES = 16

@@ -22,15 +22,15 @@ from mdm_stream.core.model import ChangeEvent, EraseEvent, make_ref, split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.decode import Received
+from mdm_stream.erasure.in_letters import erase_in_letters
+from mdm_stream.erasure.places import Places
+from mdm_stream.erasure.receipt import Receipt, keep_receipt, make_receipt
+from mdm_stream.erasure.search import Progress, Search, Searched
+from mdm_stream.erasure.values import Values, values_of_events, values_of_record
+from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError, TerminalError, TransientError
 from mdm_stream.index.port import Position
 from mdm_stream.index.redis_index import RedisIndex
-from mdm_stream.steward.erase_letters import erase_in_letters
-from mdm_stream.steward.erase_places import Places
-from mdm_stream.steward.erase_receipt import Receipt, keep_receipt, make_receipt
-from mdm_stream.steward.erase_search import Progress, Search, Searched
-from mdm_stream.steward.erase_values import Values, values_of_events, values_of_record
-from mdm_stream.steward.erase_whose import Owners
 
 POLL_INTERVAL_S = 0.25
 

@@ -9,7 +9,7 @@ from erase_world import RULES, upsert
 from mdm_stream.core.fold import EMPTY, fold
 from mdm_stream.core.model import OverrideEvent, RecordEvent
 from mdm_stream.core.record import build_record
-from mdm_stream.steward.erase_values import VALUE_CHARS_MIN, Values, values_of_events, values_of_record
+from mdm_stream.erasure.values import VALUE_CHARS_MIN, Values, values_of_events, values_of_record
 
 REF = "crm/p-7"
 

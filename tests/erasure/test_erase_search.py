@@ -16,11 +16,11 @@ from mdm_stream.core.fold import EMPTY, fold
 from mdm_stream.core.model import EraseEvent, RecordEvent
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.engine.batch import Engine
+from mdm_stream.erasure.evidence import Evidence, Finding
+from mdm_stream.erasure.in_index import look_into_index
+from mdm_stream.erasure.values import Values
 from mdm_stream.index.codec import STAMP_LENGTH, encode_block, encode_component, encode_pair, encode_record
 from mdm_stream.index.redis_index import RedisIndex
-from mdm_stream.steward.erase_evidence import Evidence, Finding
-from mdm_stream.steward.erase_index import look_into_index
-from mdm_stream.steward.erase_values import Values
 
 MARKER = "Markermund"
 EPOCH = "mdm:{main:person}:1:"

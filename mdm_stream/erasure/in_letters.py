@@ -12,10 +12,10 @@ from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, parse_envelo
 from mdm_stream.core.model import split_ref
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.dead_letters.erase import LettersErased, erase_events
+from mdm_stream.erasure.evidence import Evidence
+from mdm_stream.erasure.values import Values
+from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError, TerminalError
-from mdm_stream.steward.erase_evidence import Evidence
-from mdm_stream.steward.erase_values import Values
-from mdm_stream.steward.erase_whose import Owners
 from mdm_stream.warehouse.redaction import RecordKey, redact_change
 
 
