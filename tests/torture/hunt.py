@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ def hunt(
         try:
             result.tally.add(running(schedule, client))
         except Exception as failure:
+            if shrink and result.violation is None:
+                sys.stderr.write(f"seed {seed_number}: a violation; looking for the least schedule that shows it\n")
             # The last that fails is the least one: Hypothesis runs that again at its end.
             result.schedule, result.violation = schedule, "".join(traceback.format_exception(failure, chain=False))
             raise
