@@ -82,6 +82,19 @@ def stored_keys(client: redis.Redis, prefix: str) -> Keys:
     }
 
 
+def differences(stored: Keys, expected: Keys) -> list[str]:
+    """Return every key, or field of one, that is not as it should be: what is there, and what should be."""
+    found = []
+    for key in sorted(stored.keys() | expected.keys()):
+        held, wanted = stored.get(key), expected.get(key)
+        if isinstance(held, dict) and isinstance(wanted, dict):
+            fields = sorted(name for name in held.keys() | wanted.keys() if held.get(name) != wanted.get(name))
+            found += [f"{key} {name}: {held.get(name)!r} should be {wanted.get(name)!r}" for name in fields]
+        elif held != wanted:
+            found.append(f"{key}: {held!r} should be {wanted!r}")
+    return found
+
+
 def states_of(keys: Keys) -> dict[str, RecordState]:
     """Return the states of the records that are stored."""
     return {ref: decode_record(ref, stored).state for ref, stored in keys.get("rec", {}).items()}

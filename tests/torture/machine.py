@@ -19,7 +19,7 @@ import orjson
 import redis
 from hypothesis import strategies as st
 from torture.faults import FEED_KEY, KINDS, Fault, FaultyKinesis, FaultyRedis, Weather
-from torture.keyspace import edges_of, expected_keys, states_of, stored_keys
+from torture.keyspace import differences, edges_of, expected_keys, states_of, stored_keys
 from torture.lockstep import Baton, FreeRun, Killed
 from torture.subscriber import changes_of, newest, replay
 from torture.world import CODE_MAX, DOMAIN, RULES, SMALLEST, VALUES, World, event_of
@@ -296,18 +296,18 @@ def require_f(schedule: Schedule, client: redis.Redis, tally: Tally) -> None:
     rules, prefix = schedule.rules, epoch_prefix("main", DOMAIN, 1)
     states = fold_events(schedule.events)
     expected = resolve_states(rules, states)
-    snapshot = RedisIndex(client, rules).snapshot()
-    assert snapshot == expected
     messages = [orjson.loads(entry)[1].encode() for entry in client.lrange(FEED_KEY, 0, -1)]
     changes = changes_of(messages)
-    assert replay(changes) == (expected.golden, expected.crosswalk)
-    assert newest(changes, schedule.turns) == (expected.golden, expected.crosswalk)
     erased = sorted(f"{change['source']}/{change['record_id']}" for change in changes if change["op"] == "erase")
     assert erased == sorted({event.ref for event in schedule.events if isinstance(event, EraseEvent)})
     stored = stored_keys(client, prefix)
     meta = {"rules": rules.digest, "state": "live", "sequence": str(len(changes))}
     outbox = {"out": []} if changes else {}  # everything is published
-    assert stored == {**expected_keys(rules, states), "meta": meta, **outbox}
+    wrong = differences(stored, {**expected_keys(rules, states), "meta": meta, **outbox})
+    assert wrong == [], "\n".join(wrong)
+    assert RedisIndex(client, rules).snapshot() == expected
+    assert replay(changes) == (expected.golden, expected.crosswalk)
+    assert newest(changes, schedule.turns) == (expected.golden, expected.crosswalk)
     assert client.hgetall(ROOT) == {b"live": b"1", b"last": b"1"}
     assert {key.decode().removeprefix(prefix) for key in client.keys("*")} - OUTSIDE == stored.keys()
     tally.changes += len(changes)
@@ -336,7 +336,9 @@ class Watch:
         stored = stored_keys(self._client, self._prefix)
         edges = edges_of(stored) if stored.get("pend") else None
         expected = expected_keys(self._rules, states_of(stored), edges)
-        assert {key: fields for key, fields in stored.items() if key not in ("meta", "out", "pend")} == expected
+        settled = {key: fields for key, fields in stored.items() if key not in ("meta", "out", "pend")}
+        wrong = differences(settled, expected)
+        assert wrong == [], "\n".join(wrong)
         for entry_id, fields_ in stored.get("out", []):
             sequence = int(entry_id.split(b"-")[1])
             if sequence > self._sequence:

@@ -122,7 +122,7 @@ def _violation(found: Hunt) -> str:
     crew = " --crew" if found.by_processes else ""
     hash_seed = os.environ.get("PYTHONHASHSEED", "random")
     return (
-        f"VIOLATION\n{found.violation}\nThe least schedule that shows it:\n{found.schedule!r}\n"
+        f"VIOLATION of seed {found.seed}\n{found.violation}\nThe least schedule that shows it:\n{found.schedule!r}\n"
         f"Run the round again:\nPYTHONHASHSEED={hash_seed} make torture ARGS='--seed {found.seed}{crew}'\n"
     )
 
