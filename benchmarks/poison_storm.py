@@ -20,8 +20,9 @@ time of this process and the server, which says the same on a machine that is bu
 **The bound.** A record has no more candidates than its open blocking keys have members, and a key with more than
 ``max_block_size`` members is suspended: it makes none. So whatever ten thousand records share, or ten million, costs
 each of them at most ``max_block_size`` more pairs a shared key, and each crossing of the limit ``max_block_size``
-re-evaluations. A storm slows the stream while it lasts, by a factor that does not grow with its length. Memory is
-bounded by the batch, the engine's record cache and the server.
+re-evaluations. That part of a storm's cost does not grow with its length. What does is the component of records that
+agree in so much besides that they are linked (``surname``): it is read and written whole, once a batch. Memory is
+bounded by the batch, the components that it touches, the engine's record cache and the server.
 """
 
 from __future__ import annotations
