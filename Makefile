@@ -3,6 +3,7 @@
 #   make demo          stream a generated population through the local stack
 #   make test          all tests
 #   make torture       random schedules, faults and kills on a real Redis, for MINUTES=10
+#   make proof         order, concurrency and rebuild at full length (some half an hour): each says whether it held
 #   make check         linter, formatter and type checker: what must hold before a commit, beside the tests
 #   make bench         events per second of the engine, beside what the machine could do at best
 #   make format        let the formatter and the linter mend what they can
@@ -25,7 +26,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test torture check bench format constraints clean force
+.PHONY: help demo test torture proof check bench format constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,6 +52,11 @@ test: .venv/.installed-dev
 torture: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; \
 	$(BIN)/python tests/torture/run.py --minutes $(MINUTES) $(ARGS)
+
+proof: .venv/.installed-dev
+	$(BIN)/python benchmarks/shuffles.py
+	$(BIN)/python benchmarks/workers.py
+	$(BIN)/python benchmarks/rebuild.py
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .

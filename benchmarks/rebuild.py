@@ -5,8 +5,11 @@
 A generated population is archived as the resolve consumer does it: raw records, 500 a segment. Then, on an empty Redis
 each time and in a process of its own, a rebuild makes the index from the archive, and a replay sends the same raw
 records through decoding and engine. Both say all their golden changes to somebody who counts them. The states must be
-the same, byte for byte; exits with 1 if they are not. A rebuild's time includes starting its workers, a replay's does
-not. Memory is bounded: by the batch, the engines' record caches, and a rebuild's portion of folded records.
+the same, byte for byte; exits with 1 if they are not.
+
+A rebuild's time includes starting its workers, a replay's does not; the CPU times of both do, and leave Redis out. A
+replay's memory includes writing its result files. Memory is bounded by the batch, the engines' record caches, and a
+rebuild's portion of folded records.
 """
 
 from __future__ import annotations
@@ -67,7 +70,8 @@ class Task:
 class Measured:
     """What a run took: wall-clock time, and CPU time of its process and its workers, whose start it includes.
 
-    ``rss_mb`` is the peak of the process or, where larger, that of one of its workers.
+    ``redis_mb`` is what the state takes; ``rss_mb`` the peak of the process or, where larger, that of one of its
+    workers.
     """
 
     seconds: float = 0.0
@@ -121,7 +125,12 @@ def main() -> int:
                 _report(task, measured, archived.events)
             if "replay" in taken:
                 ratio = taken["rebuild"].seconds / taken["replay"].seconds
-                print(f"  with {workers} worker(s) a rebuild takes {ratio:.2f} times as long as a replay")
+                cpu_ratio = taken["rebuild"].cpu_s / taken["replay"].cpu_s
+                print(
+                    f"  with {workers} worker(s) a rebuild takes {ratio:.2f} times as long as a replay, "
+                    f"and {cpu_ratio:.2f} times its CPU time",
+                    flush=True,
+                )
     print(f"{len(digests)} digest(s) of the state: {', '.join(sorted(digests))}")
     return int(len(digests) > 1)
 
@@ -175,7 +184,6 @@ def _run(task: Task, outcome: Queue[Measured]) -> None:
         if profiler:
             profiler.disable()
             pstats.Stats(profiler).sort_stats("tottime").print_stats(PROFILE_LINES)
-        measured.rss_mb = max(resource.getrusage(who).ru_maxrss for who in WHO) / 1024
         hashed = hashlib.sha256()
         for name in (CROSSWALK_FILE, GOLDEN_FILE, REVIEW_FILE):
             hashed.update((task.out / name).read_bytes())
@@ -197,12 +205,13 @@ def _rebuild(task: Task, rules: Ruleset, server: RedisServer) -> Measured:
     began_s, cpu_before_s = time.perf_counter(), _cpu_s()
     report = rebuild.run()
     seconds, cpu_s = time.perf_counter() - began_s, _cpu_s() - cpu_before_s
+    rss_mb = _rss_mb()
     with server.client() as client:
         redis_mb = _redis_mb(client)
         task.out.mkdir(exist_ok=True)
         write_state(task.out, {rules.domain: RedisIndex(client, rules, NAMESPACE, create=False).snapshot()})
     details = f"{report.states:,} states; filled in {report.fill_s:.1f} s, writers held back for {report.held_s:.1f} s"
-    return Measured(seconds, cpu_s, feed.messages, redis_mb, details=details)
+    return Measured(seconds, cpu_s, feed.messages, redis_mb, rss_mb, details=details)
 
 
 def _replay(task: Task, rules: Ruleset, server: RedisServer) -> Measured:
@@ -215,11 +224,9 @@ def _replay(task: Task, rules: Ruleset, server: RedisServer) -> Measured:
         workers=task.workers,
         redis_url=server.url,
     )
+    cpu_s, redis_mb = _cpu_s() - cpu_before_s, stats["redis_memory_bytes"] / 1e6
     details = f"{stats['absorbed']:,} absorbed, {stats['conflicts']:,} conflicts"
-    cpu_s = _cpu_s() - cpu_before_s
-    return Measured(
-        stats["seconds"], cpu_s, stats["golden_changes"], stats["redis_memory_bytes"] / 1e6, details=details
-    )
+    return Measured(stats["seconds"], cpu_s, stats["golden_changes"], redis_mb, _rss_mb(), details=details)
 
 
 def _events(archive: Path, rules: Ruleset) -> Iterator[ChangeEvent]:
@@ -237,7 +244,12 @@ def _cpu_s() -> float:
 
 
 def _redis_mb(client: redis.Redis) -> float:
-    return int(client.info("memory")["used_memory_peak"]) / 1e6
+    return int(client.info("memory")["used_memory"]) / 1e6
+
+
+def _rss_mb() -> float:
+    """Return the peak memory of this process or, where larger, of one of its children that have ended."""
+    return max(resource.getrusage(who).ru_maxrss for who in WHO) / 1024
 
 
 def _report(task: Task, measured: Measured, events: int) -> None:
