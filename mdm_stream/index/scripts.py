@@ -26,6 +26,7 @@ _TRANSIENT = (
     redis.ConnectionError,
     BusyLoadingError,
     ClusterError,
+    NoScriptError,  # lost once more while they were loaded again
     ReadOnlyError,
     RedisClusterException,
     TryAgainError,

@@ -30,7 +30,7 @@ from mdm_stream.core.model import ChangeEvent, EraseEvent
 from mdm_stream.core.reference import fold_events, resolve_states
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import BatchReport, Engine
-from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.epochs import domain_prefix, epoch_prefix
 from mdm_stream.index.redis_index import RedisIndex
@@ -46,8 +46,6 @@ ATTEMPTS_MAX = 20
 """Deliveries of one batch beyond the number of faults, after which a worker is taken to make no progress."""
 TICKS = 10
 LOCKSTEP_TIMEOUT_S = 120.0
-_SCRIPTS_LOST = "No matching script"
-"""What is said if the server loses its scripts again while they are sent again: its invocation is repeated."""
 ROOT = domain_prefix("main", DOMAIN) + "root"
 OUTSIDE = {ROOT, FEED_KEY}
 """What is on the server beside the keys of the epoch."""
@@ -211,9 +209,6 @@ class Worker:
                 self._engine = self._index = None
             except TransientError:
                 pass
-            except TerminalError as error:
-                if _SCRIPTS_LOST not in str(error):
-                    raise
         raise AssertionError("a worker makes no progress")
 
     def _try(self, batch: Sequence[ChangeEvent]) -> bool:
