@@ -27,7 +27,7 @@ from mdm_stream.decode import Decoder, Received, claimed_identity
 from mdm_stream.decode.redrive import unwrap
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.engine.merge_watch import MergeWatch
-from mdm_stream.errors import RejectedEventError, TransientError
+from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import Index, Outbox
@@ -133,12 +133,12 @@ class Resolver:
         decoded, rejections = self._decode(records)
         try:
             self._reject(rejections, report)
-            epochs = {domain: parts.index.opened() for domain, parts in self._domains.items()}
+            opened = {domain: self._domains[domain].index.opened() for domain in decoded}
             erased = {domain: self._apply(domain, items, report) for domain, items in decoded.items()}
-            for domain in self._domains:
+            for domain, items in decoded.items():
                 done = [
                     row
-                    for item in decoded.get(domain, ())
+                    for item in items
                     if report.first_failed is None or item.position < report.first_failed
                     for row in rows_of(
                         domain,
@@ -149,20 +149,29 @@ class Resolver:
                         erased[domain],
                     )
                 ]
-                self._finish(domain, done, report, epochs[domain])
+                self._finish(domain, done, report, opened[domain])
         except TransientError as error:
             report.first_failed, report.cause = 0, str(error)
         return report
 
     def tick(self) -> StreamReport:
-        """Do what waits without a batch: publish, drain the re-evaluation queues, end overrides whose time has come."""
+        """Do what waits without a batch: publish, drain the re-evaluation queues, end overrides whose time has come.
+
+        A domain that cannot be written now keeps no other from its turn; what it met is raised at the end.
+        """
         report = StreamReport()
+        faults: list[MdmError] = []
         for domain, parts in self._domains.items():
-            parts.index.refresh()
-            self._finish(domain, [], report, parts.index.opened())
-            report.totals.add(parts.engine.drain())
-            self._finish(domain, [], report, parts.index.opened())
-            self._expire(domain, report)
+            try:
+                parts.index.refresh()
+                self._finish(domain, [], report, parts.index.opened())
+                report.totals.add(parts.engine.drain())
+                self._finish(domain, [], report, parts.index.opened())
+                self._expire(domain, report)
+            except MdmError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
         return report
 
     def _decode(self, records: Sequence[StreamRecord]) -> tuple[dict[str, list[_Decoded]], list[QuarantineEntry]]:
@@ -245,20 +254,20 @@ class Resolver:
             parts.hold("golden records merge faster than merges_per_minute_max")
         return batch.erased
 
-    def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport, epoch: int) -> None:
+    def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport, opened: str) -> None:
         """Archive what was committed, make sure that it was not in vain, and publish.
 
-        ``epoch`` is the one that was open before the first commit: had another one taken over between two commits of
-        the batch, only the later ones would be in that.
+        ``opened`` is what was open before the batch was first read: had another epoch gone live, or another server been
+        taken over, between two commits of the batch, only the later ones would be sure to be there.
         """
         outbox = self._domains[domain].outbox
         if not rows and not outbox.read(1):
             return
         reached = outbox.position()
-        if reached.epoch != epoch:
-            raise TransientError("another epoch went live while this batch was committed")
+        if self._domains[domain].index.opened() != opened:
+            raise TransientError("another epoch or server took over while this batch was committed")
         self._archive.append(domain, rows, Witness(reached.epoch, reached.clock, reached.sequence))
-        erased = outbox.confirm(epoch, sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
+        erased = outbox.confirm(opened, sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
         for ref in sorted(erased):
             # Erased since it was committed. Whoever erases looks into the archive after that; we, after writing to it.
             self._archive.erase(domain, ref, rest_without(ref, self._decoder))
@@ -279,7 +288,7 @@ class Resolver:
         events = [event for key, event in due.items() if key not in self._sent_us]
         if events:
             self._changes.publish([(f"{domain}/{event.ref}"[:256], encode_event(event)) for event in events])
-            self._sent_us |= dict.fromkeys(due, now_us)
+            self._sent_us |= {key: now_us for key in due if key not in self._sent_us}
             report.expired += len(events)
 
 

@@ -5,7 +5,8 @@ local meta = KEYS[1]
 local prefix = string.sub(meta, 1, -5)
 local p = cmsgpack.unpack(ARGV[1])
 
--- The fence: this epoch is written by this rule set, through the server process that has all its writes so far.
+-- The fence: this epoch is written by this rule set, through the server that has all its writes so far, and has had them
+-- since the writer opened it.
 local held = redis.call('HMGET', meta, 'rules', 'state', 'server')
 if not held[2] then
   return redis.error_reply('MDMGONE the index is not there any more')
@@ -13,8 +14,10 @@ end
 if held[1] ~= p.rules or held[2] ~= p.state then
   return redis.error_reply('MDMFENCED another epoch or rule set has taken over the index')
 end
-if held[3] ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then
-  return redis.error_reply('MDMDOUBT another server process answers: its last writes may be missing')
+local info = redis.call('INFO', 'server', 'replication')
+local server = string.match(info, 'run_id:(%x+)') .. '/' .. string.match(info, 'master_replid:(%x+)') .. '/'
+if held[3] ~= p.server or string.sub(held[3], 1, #server) ~= server then
+  return redis.error_reply('MDMDOUBT another server answers than the one that had all writes: the last ones may be missing')
 end
 if p.state == 'live' then
   local reason = redis.call('HGET', KEYS[2], 'held')

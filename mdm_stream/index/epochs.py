@@ -11,10 +11,13 @@ field      holds
 ``held``   why writing to the domain is held back (absent: it is not)
 =========  ==========================================================================================
 
-**What is trusted.** An epoch names the server process (Redis' ``run_id``) through which all its writes went, and every
-commit compares. Another process means a restart or a failover, which may have lost the last writes. It is taken over
-only if the epoch's clock has come at least as far as was *witnessed*, outside of Redis, for every batch that counts as
-done. A replica and an append-only file both lose only an end of the writes, each commit wholly, so this is exact.
+**What is trusted.** An epoch names the server through which all its writes went, and every commit compares: the process
+(Redis' ``run_id``), since a restart may have lost the last writes, and the history that it serves (``master_replid``),
+since a failover may have, also one to a process that was the master before. Another server is taken over only if the
+epoch's clock has come at least as far as was *witnessed*, outside of Redis, for every batch that counts as done. A
+replica and an append-only file both lose only an end of the writes, each commit wholly, so this is exact for what was
+witnessed. What was committed and not witnessed yet may be lost, so the time at which a server came to be trusted is
+kept beside its name: whoever opened the epoch before that is refused, and does its batch again.
 """
 
 from __future__ import annotations
@@ -93,16 +96,21 @@ class Epochs:
         self._scripts = Scripts(client)
         self.root = domain_prefix(namespace, rules.domain) + "root"
 
-    def open(self, *, create: bool, witness: WitnessSource | None) -> int:
-        """Return the live epoch; see ``RedisIndex`` for ``create``, ``witness`` and what is raised."""
+    def open(self, *, create: bool, witness: WitnessSource | None) -> tuple[int, str]:
+        """Return the live epoch, and the server that is trusted with it; see ``RedisIndex`` for what is raised."""
         trusting = create and witness is None
-        status, epoch, clock = self._find(write=trusting, witnessed=None)
+        status, epoch, clock, server = self._find(write=trusting, witnessed=None)
         if create and witness is not None and status in _DOUBTFUL:
             witnessed = witness()
-            status, epoch, clock = self._find(write=True, witnessed=witnessed)
+            status, epoch, clock, server = self._find(write=True, witnessed=witnessed)
             if status in _DOUBTFUL:
                 raise IndexInDoubtError(self._doubt(status, epoch, clock, witnessed))
         domain = self._rules.domain
+        if create and status == "fenced":
+            raise IndexInDoubtError(
+                f"a rebuild of domain {domain!r} holds writers back, to put a new epoch in the place of this one; "
+                "if none is running any more, run it again: mdm-stream rebuild"
+            )
         if status == "absent":
             raise TerminalError(
                 f"there is no index of domain {domain!r} here; "
@@ -113,7 +121,7 @@ class Epochs:
                 f"the index of domain {domain!r} was built with another rule set; "
                 "use that rule set, or make a new epoch with these rules: mdm-stream rebuild"
             )
-        return epoch
+        return epoch, server
 
     def begin(self, above: int = 0) -> int:
         """Make a new epoch, which is being built, above ``above`` and every epoch known here; return it."""
@@ -123,26 +131,37 @@ class Epochs:
         """Let nobody write to the live epoch any more; return it, 0 if there is none. Idempotent."""
         return int(self._scripts.run("switch", [self.root], "fence", 0))
 
-    def unfence(self, epoch: int, instead_of: int) -> bool:
-        """Let a fenced epoch be written again, as ``instead_of`` will not take its place; return whether it is.
+    def abandon(self, epoch: int) -> bool:
+        """Give up an epoch that was being built, and let a fenced one be written again; return whether one may be.
 
-        It stays fenced where a newer epoch was begun than that: its fence is that one's now.
+        It stays fenced where a newer epoch is being built: its fence is that one's now. Idempotent.
         """
-        return bool(self._scripts.run("switch", [self.root], "unfence", epoch, instead_of))
+        return bool(self._scripts.run("switch", [self.root], "abandon", epoch))
+
+    def server_of(self, epoch: int) -> str:
+        """Return the server that is trusted with an epoch, of whatever state; nothing if there is no such epoch."""
+        with translated():
+            server: Any = self._client.hget(epoch_prefix(self._namespace, self._rules.domain, epoch) + "meta", "server")
+            return "" if server is None else str(server, "utf-8")
+
+    def reached(self, epoch: int) -> Position:
+        """Return how far an epoch has come, of whatever state."""
+        with translated():
+            meta = epoch_prefix(self._namespace, self._rules.domain, epoch) + "meta"
+            clock, sequence = self._client.hmget(meta, ["clock", "sequence"])
+            return Position(epoch, int(clock or 0), int(sequence or 0))
 
     def go_live(self, epoch: int) -> bool:
         """Put an epoch that was being built in the place of the live one, in one step.
 
-        ``False`` if a newer one was begun meanwhile.
+        ``False`` if a newer one was begun meanwhile, or the server that has all its writes does not answer any more.
         """
         return bool(self._scripts.run("switch", [self.root], "live", epoch))
 
     def is_intact(self) -> bool:
-        """Return whether the live epoch is there, and written through the server process that answers now."""
-        with translated():
-            meta = epoch_prefix(self._namespace, self._rules.domain, self.live()) + "meta"
-            server = self._client.hget(meta, "server")
-            return server is not None and server == self._scripts.run("server", [self.root])
+        """Return whether the live epoch is there, and written through the server that answers now."""
+        server: bytes = self._scripts.run("server", [self.root])
+        return self.server_of(self.live()).startswith(server.decode())
 
     def live(self) -> int:
         """Return the live epoch, 0 if there is none."""
@@ -153,27 +172,22 @@ class Epochs:
         """Return why writing to the domain is held back, ``None`` if it is not."""
         return held_because(self._client, self._namespace, self._rules.domain)
 
-    def drop_others(self, keep: Iterable[int]) -> None:
-        """Delete the keys of every epoch but some. Nobody may be writing to one that is not kept."""
-        prefixes = tuple(epoch_prefix(self._namespace, self._rules.domain, epoch).encode() for epoch in keep)
+    def drop_before(self, epoch: int) -> None:
+        """Delete the keys of every epoch before this one. A newer one may have been begun already."""
         base = domain_prefix(self._namespace, self._rules.domain)
         pattern = _escaped(base) + "*"
         with translated():
-            names = (
-                name
-                for name in self._client.scan_iter(pattern, count=_NAMES_PER_CALL)
-                if name != self.root.encode() and not name.startswith(prefixes)
-            )
-            _unlink(self._client, names)
+            names = self._client.scan_iter(pattern, count=_NAMES_PER_CALL)
+            _unlink(self._client, (name for name in names if _is_before(name.decode().removeprefix(base), epoch)))
 
-    def _find(self, *, write: bool, witnessed: Position | None) -> tuple[str, int, int]:
+    def _find(self, *, write: bool, witnessed: Position | None) -> tuple[str, int, int, str]:
         """Run the script that finds the live epoch. With ``write`` it may make one, or take one over, if nothing that
         was witnessed speaks against it. Whoever only reads may read an epoch in doubt.
         """
-        epoch, clock = (0, 0) if witnessed is None else (witnessed.epoch, witnessed.clock)
-        arguments = (self._rules.digest, int(write), int(write), epoch, clock)
-        status, found, reached = self._scripts.run("open", [self.root], *arguments)
-        return status.decode(), int(found), int(reached)
+        known = witnessed or Position(0, 0, 0)
+        arguments = (self._rules.digest, int(write), int(write), known.epoch, known.clock, known.sequence)
+        status, found, reached, server = self._scripts.run("open", [self.root], *arguments)
+        return status.decode(), int(found), int(reached), server.decode()
 
     def _doubt(self, status: str, epoch: int, clock: int, witnessed: Position | None) -> str:
         known = "nothing" if witnessed is None else f"epoch {witnessed.epoch}, commit {witnessed.clock:,}"
@@ -193,6 +207,12 @@ def _unlink(client: redis.Redis | redis.RedisCluster, names: Iterable[bytes]) ->
             batch.clear()
     if batch:
         client.unlink(*batch)
+
+
+def _is_before(name: str, epoch: int) -> bool:
+    """Tell whether a key, named without the domain's prefix, is of an epoch before this one."""
+    number = name.partition(":")[0]
+    return number.isdecimal() and int(number) < epoch
 
 
 def _escaped(text: str) -> str:

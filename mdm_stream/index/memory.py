@@ -78,13 +78,13 @@ class MemoryIndex:
     def refresh(self) -> None:
         """Do nothing: there is one epoch."""
 
-    def opened(self) -> int:
+    def opened(self) -> str:
         """Return the one epoch."""
-        return self.epoch
+        return str(self.epoch)
 
-    def confirm(self, epoch: int, refs: Sequence[str]) -> set[str]:
+    def confirm(self, opened: str, refs: Sequence[str]) -> set[str]:
         """Return which of ``refs`` are erased by now."""
-        if epoch != self.epoch:
+        if opened != self.opened():
             raise EpochChangedError("another epoch is live")
         with self._lock:
             return {ref for ref in refs if ref in self._records and self._records[ref].state.erased}

@@ -1,33 +1,42 @@
--- Which epoch of a domain is live, and whether it may be trusted.
--- KEYS[1]: the domain's root key. ARGV: digest of the rules; '1' to make the first epoch where there is none; '1' to take
--- over an epoch that was written through another server process, if it has come at least as far as what was witnessed; the
--- epoch and the clock that were witnessed (0 and 0: nothing was, and only then a first epoch is made).
--- Returns {status, epoch, clock}. Status: ok, absent, rules (of another rule set), doubt (another server, not taken over).
+-- Find the live epoch of a domain. KEYS[1]: its root key. ARGV: digest of the rules; '1' to make the first epoch where there is
+-- none; '1' to take over an epoch that was written through another server, if it has come at least as far as what was
+-- witnessed; epoch, clock and sequence that were witnessed (0: nothing was, and only then a first epoch is made).
+-- Returns {status, epoch, clock, server}. Status: ok, absent, rules (of another rule set), fenced (another epoch is about to
+-- take its place), doubt (another server, not taken over). The server is named together with the time at which it was
+-- first trusted: whoever had opened the epoch before is told by that, should the server that he wrote to have lost something.
 local root = KEYS[1]
 local prefix = string.sub(root, 1, -5)
 local rules, create, take_over = ARGV[1], ARGV[2] == '1', ARGV[3] == '1'
-local witnessed_epoch, witnessed_clock = tonumber(ARGV[4]), tonumber(ARGV[5])
-local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local witnessed_epoch, witnessed_clock, witnessed_sequence = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local info = redis.call('INFO', 'server', 'replication')
+local server = string.match(info, 'run_id:(%x+)') .. '/' .. string.match(info, 'master_replid:(%x+)') .. '/'
+local time = redis.call('TIME')
+local trusted = server .. time[1] .. string.format('%06d', time[2])
 
 local epoch = redis.call('HGET', root, 'live')
-local held = epoch and redis.call('HMGET', prefix .. epoch .. ':meta', 'rules', 'state', 'server', 'clock')
+local held = epoch and redis.call('HMGET', prefix .. epoch .. ':meta', 'rules', 'state', 'server', 'clock', 'sequence')
 if not held or not held[2] then
   if not create or witnessed_epoch > 0 then
-    return {'absent', 0, 0}
+    return {'absent', 0, 0, ''}
   end
   redis.call('HSET', root, 'live', '1', 'last', '1')
-  redis.call('HSET', prefix .. '1:meta', 'rules', rules, 'state', 'live', 'server', server, 'clock', 0, 'sequence', 0)
-  return {'ok', 1, 0}
+  redis.call('HSET', prefix .. '1:meta', 'rules', rules, 'state', 'live', 'server', trusted, 'clock', 0, 'sequence', 0)
+  return {'ok', 1, 0, trusted}
 end
-local clock = tonumber(held[4] or '0')
+local clock, sequence = tonumber(held[4] or '0'), tonumber(held[5] or '0')
 if held[1] ~= rules then
-  return {'rules', tonumber(epoch), clock}
+  return {'rules', tonumber(epoch), clock, held[3]}
 end
-if held[3] ~= server then
-  local behind = witnessed_epoch > tonumber(epoch) or (witnessed_epoch == tonumber(epoch) and witnessed_clock > clock)
+if held[2] ~= 'live' then
+  return {'fenced', tonumber(epoch), clock, held[3]}
+end
+if string.sub(held[3], 1, #server) ~= server then
+  local same = witnessed_epoch == tonumber(epoch)
+  local behind = witnessed_epoch > tonumber(epoch) or (same and (witnessed_clock > clock or witnessed_sequence > sequence))
   if behind or not take_over then
-    return {'doubt', tonumber(epoch), clock}
+    return {'doubt', tonumber(epoch), clock, held[3]}
   end
-  redis.call('HSET', prefix .. epoch .. ':meta', 'server', server)
+  redis.call('HSET', prefix .. epoch .. ':meta', 'server', trusted)
+  return {'ok', tonumber(epoch), clock, trusted}
 end
-return {'ok', tonumber(epoch), clock}
+return {'ok', tonumber(epoch), clock, held[3]}

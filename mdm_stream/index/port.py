@@ -91,8 +91,10 @@ class Index(Protocol):
         """Look again where the domain's live state is: for whoever only reads, and is not told by a commit."""
         ...
 
-    def opened(self) -> int:
-        """Return the epoch that is being worked on. It changes only where a call had to open the index again."""
+    def opened(self) -> str:
+        """Return what is being worked on. It changes only where a call had to open the index again, and found another
+        epoch, or one that may have lost what was committed before.
+        """
         ...
 
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
@@ -127,8 +129,11 @@ class Outbox(Protocol):
         """Return how far the index has come. ``TransientError`` if it may not be written any more."""
         ...
 
-    def confirm(self, epoch: int, refs: Sequence[str]) -> set[str]:
-        """Return which of ``refs`` are erased by now. ``TransientError`` unless ``epoch`` may still be written."""
+    def confirm(self, opened: str, refs: Sequence[str]) -> set[str]:
+        """Return which of ``refs`` are erased by now.
+
+        ``TransientError`` unless what was ``opened`` may still be written, and has lost nothing since.
+        """
         ...
 
     def read(self, limit: int) -> list[OutboxEntry]:

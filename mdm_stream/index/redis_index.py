@@ -97,6 +97,7 @@ class RedisIndex:
         self._witness = witness
         self._state = "live" if building is None else "building"
         self._epoch = building or 0
+        self._server = ""
         self._is_open = False
         # An index in doubt is refused with every call, until it has been rebuilt: whoever opened it early need not
         # come anew.
@@ -105,9 +106,11 @@ class RedisIndex:
 
     def _open(self) -> None:
         """Find the live epoch."""
+        self.counters.round_trips += 1
         if self._state == "live":
-            self.counters.round_trips += 1
-            self._epoch = self._epochs.open(create=self._create, witness=self._witness)
+            self._epoch, self._server = self._epochs.open(create=self._create, witness=self._witness)
+        else:
+            self._server = self._epochs.server_of(self._epoch)
         self._prefix = epoch_prefix(self._namespace, self._rules.domain, self._epoch)
         self._meta = self._prefix + "meta"
         self._is_open = True
@@ -126,28 +129,31 @@ class RedisIndex:
         """Look again which epoch is live: one that is not any more reads as if it were empty. One round trip."""
         self._open()
 
-    def opened(self) -> int:
-        """Return the epoch that is read and written, after opening the index if that has to be done (anew)."""
+    def opened(self) -> str:
+        """Return what is read and written: an epoch on a server; opens the index if that has to be done (anew)."""
         if not self._is_open:
             self._open()
-        return self._epoch
+        return f"{self._epoch} on {self._server}"
 
-    def confirm(self, epoch: int, refs: Sequence[str]) -> set[str]:
+    def confirm(self, opened: str, refs: Sequence[str]) -> set[str]:
         """Return which of ``refs`` are erased by now. One round trip.
 
-        ``EpochChangedError`` unless ``epoch`` is the one that is open, and may still be written.
+        ``EpochChangedError`` unless ``opened`` is what is open, and may still be written.
         """
-        if not self._is_open or epoch != self._epoch:
-            raise EpochChangedError("another epoch is live")
+        if not self._is_open or opened != self.opened():
+            raise EpochChangedError("another epoch is live, or another server is trusted with it")
         packed = msgpack.packb(list(refs))
-        return {ref.decode() for ref in self._script("confirm", self._rules.digest, self._state, _ERASED, packed)}
+        arguments = (self._rules.digest, self._state, self._server, _ERASED, packed)
+        return {ref.decode() for ref in self._script("confirm", *arguments)}
 
     def position(self) -> Position:
         """Return how far the epoch has come. One round trip.
 
         ``EpochChangedError`` if it may not be written any more: what was committed to it may have to be done again.
         """
-        clock, sequence = self._script("position", self._rules.digest, self._state)
+        if not self._is_open:
+            self._open()
+        clock, sequence = self._script("position", self._rules.digest, self._state, self._server)
         return Position(self._epoch, clock, sequence)
 
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
@@ -270,6 +276,7 @@ class RedisIndex:
         with translated():
             remaining = iter(changes)
             while batch := list(islice(remaining, _SCAN_COUNT)):
+                self.position()  # an epoch that was dropped meanwhile must not be begun again by this
                 pipe = self._client.pipeline(transaction=True)
                 now = self._client.time()
                 for change in batch:
@@ -277,6 +284,7 @@ class RedisIndex:
                     fields: dict[Any, Any] = {"c": change.content, "t": now[0] * 1_000_000 + now[1]}
                     pipe.xadd(self._prefix + "out", fields, id=f"{self._epoch}-{told}")
                 pipe.hset(self._meta, "sequence", told)
+                pipe.hincrby(self._meta, "clock", 1)
                 pipe.execute()
         return told
 
@@ -307,6 +315,7 @@ class RedisIndex:
         return {
             "rules": self._rules.digest,
             "epoch": str(self._epoch),
+            "server": self._server,
             "state": self._state,
             "max_block_size": self._rules.max_block_size,
             "expect_records": _flat(commit.expect_records),

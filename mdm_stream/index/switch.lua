@@ -1,34 +1,45 @@
 -- Steps in the life of an epoch. KEYS[1]: the domain's root key. ARGV[1]: the step; ARGV[2]: an epoch.
 --   begin    make a new epoch, building, above ARGV[2] and every epoch known here. ARGV[3]: digest of its rules. Returns it.
 --   fence    nobody writes to the live epoch any more, for ARGV[2] is about to take its place. Returns the fenced one (0: none).
---   unfence  ARGV[2], which was fenced for ARGV[3], is written again, unless a newer epoch than that was begun.
---   live     ARGV[2], which was building, takes the place of the live one. Returns 1, or 0 if a newer one was begun meanwhile.
+--   abandon  ARGV[2] will not go live: a fenced epoch is written again, unless a newer one than ARGV[2] is being built, which
+--            has the fence now. Returns 1 if the live epoch may be written, else 0.
+--   live     ARGV[2], which was building, takes the place of the live one. Returns 1, or 0 if a newer one was begun meanwhile,
+--            or the server that it was built through does not answer any more.
 local root, step, epoch = KEYS[1], ARGV[1], ARGV[2]
 local prefix = string.sub(root, 1, -5)
-local live = redis.call('HGET', root, 'live')
+local info = redis.call('INFO', 'server', 'replication')
+local server = string.match(info, 'run_id:(%x+)') .. '/' .. string.match(info, 'master_replid:(%x+)') .. '/'
+local function state_of(number)
+  return number and redis.call('HGET', prefix .. number .. ':meta', 'state')
+end
+
+local live, last = redis.call('HGET', root, 'live'), redis.call('HGET', root, 'last')
 if step == 'begin' then
-  local last = tonumber(redis.call('HGET', root, 'last') or '0')
-  local new = string.format('%.0f', math.max(last, tonumber(epoch)) + 1)
-  local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local new = string.format('%.0f', math.max(tonumber(last or '0'), tonumber(epoch)) + 1)
+  local time = redis.call('TIME')
+  local trusted = server .. time[1] .. string.format('%06d', time[2])
   redis.call('HSET', root, 'last', new)
-  redis.call('HSET', prefix .. new .. ':meta', 'rules', ARGV[3], 'state', 'building', 'server', server, 'clock', 0, 'sequence', 0)
+  redis.call('HSET', prefix .. new .. ':meta', 'rules', ARGV[3], 'state', 'building', 'server', trusted, 'clock', 0, 'sequence', 0)
   return tonumber(new)
 end
 if step == 'fence' then
-  if live and redis.call('HGET', prefix .. live .. ':meta', 'state') then
+  if state_of(live) then
     redis.call('HSET', prefix .. live .. ':meta', 'state', 'retired')
     return tonumber(live)
   end
   return 0
 end
-if step == 'unfence' then
-  if live == epoch and redis.call('HGET', root, 'last') == ARGV[3] and redis.call('HGET', prefix .. live .. ':meta', 'state') == 'retired' then
-    redis.call('HSET', prefix .. live .. ':meta', 'state', 'live')
-    return 1
+if step == 'abandon' then
+  if state_of(epoch) == 'building' then
+    redis.call('HSET', prefix .. epoch .. ':meta', 'state', 'abandoned')
   end
-  return 0
+  if state_of(live) == 'retired' and state_of(last) ~= 'building' then
+    redis.call('HSET', prefix .. live .. ':meta', 'state', 'live')
+  end
+  return state_of(live) == 'live' and 1 or 0
 end
-if redis.call('HGET', root, 'last') ~= epoch or redis.call('HGET', prefix .. epoch .. ':meta', 'state') ~= 'building' then
+local through = redis.call('HGET', prefix .. epoch .. ':meta', 'server')
+if last ~= epoch or state_of(epoch) ~= 'building' or string.sub(through, 1, #server) ~= server then
   return 0
 end
 redis.call('HSET', prefix .. epoch .. ':meta', 'state', 'live')

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import redis
@@ -27,10 +28,11 @@ from mdm_stream.core.fold import Delivered
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
-from mdm_stream.errors import TransientError
+from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.epochs import Epochs
+from mdm_stream.index.port import Position
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.rebuild.difference import differences
 from mdm_stream.rebuild.load import LoadCounters, states_of
@@ -115,6 +117,24 @@ class Rebuild:
         witnessed = self._archive.witness(self._rules.domain)
         epoch = self._epochs.begin(above=0 if witnessed is None else witnessed.epoch)
         report = RebuildReport(self._rules.domain, epoch)
+        try:
+            self._build(report)
+        except BaseException:
+            with suppress(MdmError):  # what went wrong is what is to be told
+                self._epochs.abandon(epoch)
+            raise
+        try:
+            publish_outbox(RedisIndex(self._client, self._rules, self._namespace, create=False), self._golden)
+        finally:  # what could not be published waits for the consumers; the old epoch has nothing for anybody
+            self._epochs.drop_before(epoch)
+        counters = self._counters
+        report.rows, report.events, report.states = counters.rows, counters.events, counters.states
+        report.rejected = dict(counters.rejected)
+        return report
+
+    def _build(self, report: RebuildReport) -> None:
+        """Fill the new epoch, and switch to it."""
+        epoch = report.epoch
         index = RedisIndex(self._client, self._rules, self._namespace, building=epoch)
         engine = Engine(self._rules, index)
         began_s = time.monotonic()
@@ -127,29 +147,24 @@ class Rebuild:
         report.fill_s = held_since_s - began_s
         intact = self._epochs.is_intact()
         report.replaced = self._epochs.fence()
-        try:
-            self._let_the_old_one_publish(report.replaced, intact=intact)
-            self._fill(engine)
-            engine.drain()
-            report.told = index.announce(self._what_to_tell(index, report))
-            reached = index.position()
-            self._archive.append(self._rules.domain, [], Witness(epoch, reached.clock, reached.sequence))
-            self._switch(epoch)
-        except BaseException:
-            if report.replaced:
-                self._epochs.unfence(report.replaced, instead_of=epoch)
-            raise
+        self._let_the_old_one_publish(report.replaced, intact=intact)
+        self._fill(engine)
+        engine.drain()
+        report.told = index.announce(self._what_to_tell(index, report))
+        self._keep_witness(index.position())
+        self._switch(epoch)
         report.held_s = time.monotonic() - held_since_s
-        publish_outbox(RedisIndex(self._client, self._rules, self._namespace, create=False), self._golden)
-        self._epochs.drop_others([epoch])
-        counters = self._counters
-        report.rows, report.events, report.states = counters.rows, counters.events, counters.states
-        report.rejected = dict(counters.rejected)
-        return report
 
     def _switch(self, epoch: int) -> None:
         if not self._epochs.go_live(epoch):
-            raise TransientError(f"a newer rebuild was begun while epoch {epoch} was built; let that one finish")
+            raise TransientError(
+                f"a newer rebuild was begun while epoch {epoch} was built, or Redis failed over; "
+                "let the newer one finish, or rebuild again"
+            )
+
+    def _keep_witness(self, reached: Position) -> None:
+        witness = Witness(reached.epoch, reached.clock, reached.sequence)
+        self._archive.append(self._rules.domain, [], witness)
 
     def _fill_by_workers(self, epoch: int) -> None:
         """Fill in all that is archived, by several processes."""
@@ -184,8 +199,11 @@ class Rebuild:
     def _let_the_old_one_publish(self, epoch: int, *, intact: bool) -> None:
         """Publish what waits in the old epoch's outbox; wait for those who may be publishing what is not there any
         more.
+
+        What is published is witnessed first, here too: should this rebuild fail, the old epoch goes on.
         """
         if epoch:
+            self._keep_witness(self._epochs.reached(epoch))
             publish_outbox(RedisIndex(self._client, self._rules, self._namespace, building=epoch), self._golden)
         if not intact:
             time.sleep(self._options.publish_grace_s)
