@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
+from mdm_stream.cli.index_options import index_on, redis_client
 from mdm_stream.cli.output import json_option, print_json
 from mdm_stream.cli.stack import RunningStack, remove_stack, state_option, write_stack
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.errors import TerminalError
+from mdm_stream.index.epochs import has_index
 from mdm_stream.local.pipeline import WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_rulesets, pack_names
 
 _CHECK_INTERVAL_S = 1.0
+_NAMESPACE = "main"
+"""The namespace that consumers use unless they are told another one; those of the local stack are not."""
 
 
 @click.command()
@@ -27,7 +34,7 @@ def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
 
     Its state is kept in --state and taken up again by the next `up`. Publish events to it with `mdm-stream publish`.
     """
-    load_rulesets(rules)
+    rulesets = load_rulesets(rules)
     absolute = tuple(name if name in pack_names() else str(Path(name).resolve()) for name in rules)
     leaving = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -45,6 +52,7 @@ def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
         write_stack(state, running)
         try:
             _announce(running, state, as_json=as_json)
+            _warn_of_other_rules(running, rulesets.values())
             while not leaving.wait(_CHECK_INTERVAL_S):
                 stack.check()
         finally:
@@ -64,3 +72,14 @@ def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
     click.echo(f"  warehouse       {running.warehouse} (DuckDB)")
     click.echo(f"Publish with:     mdm-stream publish FILE --format canonical --state {state}")
     click.echo("Stop with:        Ctrl-C")
+
+
+def _warn_of_other_rules(running: RunningStack, rulesets: Iterable[Ruleset]) -> None:
+    """Say on stderr which domains wait for a rebuild, because their index was built with other rules than these."""
+    client = redis_client(running.redis_url)
+    for ruleset in rulesets:
+        if has_index(client, _NAMESPACE, ruleset.domain):
+            try:
+                index_on(running.redis_url, ruleset, _NAMESPACE)
+            except TerminalError as error:
+                click.echo(f"warning: {error}; events wait until then", err=True)

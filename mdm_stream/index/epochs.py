@@ -40,8 +40,8 @@ _DOUBTFUL = ("absent", "doubt")
 
 
 class IndexInDoubtError(TransientError):
-    """The index is gone, or lacks what was already done: it must be rebuilt from the archive, and until then nothing is
-    written to it.
+    """The index is gone, lacks what was already done, or is of another rule set: it must be rebuilt from the archive, and
+    until then nothing is written to it.
     """
 
 
@@ -113,11 +113,13 @@ class Epochs:
             )
         if status == "absent":
             raise TerminalError(
-                f"there is no index of domain {domain!r} here; "
-                "check the address and the namespace, or send it a first event"
+                f"there is no index of domain {domain!r} here; check the address and the namespace, or send it a first "
+                "event; if there was one, make it anew from the archive: mdm-stream rebuild"
             )
         if status == "rules":
-            raise TerminalError(
+            # A consumer that was deployed with new rules waits for the rebuild that puts them to use.
+            refusal = TerminalError if witness is None else IndexInDoubtError
+            raise refusal(
                 f"the index of domain {domain!r} was built with another rule set; "
                 "use that rule set, or make a new epoch with these rules: mdm-stream rebuild"
             )

@@ -70,11 +70,11 @@ class RedisIndex:
     no epoch yet, opening makes the first one; an epoch of another rule set's is refused with ``TerminalError``. With
     ``create=False`` nothing is made: where there is none, that is refused too.
 
-    ``witness`` tells how far an epoch is known to have come. Where it is given, an index that is gone, or that comes
-    back from a restart or failover without everything that was witnessed, is refused with ``IndexInDoubtError`` until
-    it has been rebuilt. Without it the server is trusted. Every commit is fenced, so this is noticed in the middle of
-    work too; the index then opens itself again with the next call. ``building`` opens an epoch that is not live yet,
-    to fill it.
+    ``witness`` tells how far an epoch is known to have come. Where it is given, an index that is gone, of another rule
+    set, or back from a restart or failover without everything that was witnessed, is refused with
+    ``IndexInDoubtError`` by every call until it has been rebuilt. Without it the server is trusted. Every commit is
+    fenced, so this is noticed in the middle of work too; the index then opens itself again with the next call.
+    ``building`` opens an epoch that is not live yet, to fill it.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import orjson
@@ -76,10 +77,10 @@ class Up:
 
 
 @contextmanager
-def up(state: Path) -> Iterator[Up]:
+def up(state: Path, *options: str) -> Iterator[Up]:
     """Start it on a state folder and wait until it says that it is up; kill what is left of it in the end."""
     process = subprocess.Popen(
-        [*PROGRAM, "--state", str(state), "--json"],
+        [*PROGRAM, "--state", str(state), "--json", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -212,12 +213,19 @@ def test_what_was_published_outlives_sigkill_of_everything(tmp_path: Path) -> No
         assert running.snapshot() == expected
 
 
-def test_other_rules_than_those_of_the_state_are_refused(kept: tuple[Path, list[bytes]], tmp_path: Path) -> None:
-    """An index belongs to its rule set: ``up`` with another one ends by itself and says what to do."""
-    state, _ = kept
-    rules = tmp_path / "rules.yaml"
-    rules.write_text("extends: person\nversion: 2\nmatch: {thresholds: {link: 0.99}}\n")
-    argv = [*PROGRAM, "--state", str(state), "--rules", str(rules)]
-    done = subprocess.run(argv, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert b"was built with another rule set; use that rule set, or start an empty index" in done.stderr
+def test_new_rules_wait_for_a_rebuild(kept: tuple[Path, list[bytes]], tmp_path: Path) -> None:
+    """An index belongs to its rule set: ``up`` with another one says so, and events wait for a rebuild."""
+    state = tmp_path / "state"
+    copytree(kept[0], state)
+    path = tmp_path / "rules.yaml"
+    path.write_text("extends: person\nversion: 2\nmatch: {thresholds: {link: 0.99}}\n")
+    (rules,) = load_rulesets([str(path)]).values()
+    with up(state, "--rules", str(path)) as running:
+        assert b"was built with another rule set" in running.process.stderr.readline()
+        publish(state, tmp_path, events(range(300, 303)))
+        assert run(["rebuild", "--state", str(state), "--grace", "0"]) == 0
+        with redis.Redis.from_url(running.said["redis_url"]) as client:
+            index = RedisIndex(client, rules)
+            wait_for(lambda: index.golden_of(["crm/crm-300"]) != {})
+        running.process.terminate()
+        assert running.process.wait(STOP_TIMEOUT_S) == 0

@@ -271,3 +271,17 @@ def test_other_domains_are_none_of_its_business(redis_client):
     names = set(redis_client.keys())
     assert b"mdm:{ab:person}:3:rec" in names
     assert b"mdm:{a*:person}:3:rec" not in names
+
+
+def test_a_consumer_with_new_rules_waits_for_the_rebuild(redis_client):
+    """It comes up, refuses every batch as one that may pass, and goes on by itself once an epoch has its rules."""
+    other = small_rules(max_block_size=9)
+    RedisIndex(redis_client, RULES, witness=nothing_witnessed)
+    index = RedisIndex(redis_client, other, witness=nothing_witnessed)
+    with pytest.raises(IndexInDoubtError, match="another rule set"):
+        index.opened()
+    epochs = Epochs(redis_client, other, "main")
+    number = epochs.begin()
+    epochs.fence()
+    assert epochs.go_live(number)
+    assert index.opened().startswith(f"{number} on ")
