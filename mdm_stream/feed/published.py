@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, PublishedGolden, QuarantinedEvent, published_golden
+from mdm_stream.core.model import make_ref
 
 
 class PublishedState:
     """Of each golden record of one domain the newest thing said, from any mixture of warehouse and feed, in any order.
 
-    The greatest (epoch, sequence) of a golden id wins, so the sources may overlap and repeat themselves. Holds one
-    digest and the members of each golden id that was ever published, some 500 bytes each.
+    The greatest (epoch, sequence) of a golden id wins, so the sources may overlap and repeat themselves; and so it does
+    for the place of each record, as a subscriber's crosswalk has it. The two say different things only where a part of
+    what one commit said was published and the rest was lost. Holds one digest and the members of each golden id that
+    was ever published, some 500 bytes each, and some 200 bytes a record.
     """
 
     def __init__(self, domain: str) -> None:
@@ -19,6 +22,7 @@ class PublishedState:
         self.domain = domain
         self.position = (0, 0)
         self._newest: dict[str, PublishedGolden] = {}
+        self._places: dict[str, tuple[int, int, str | None]] = {}
 
     def apply(self, said: PublishedGolden | FeedEnvelope) -> None:
         """Take what the warehouse or a message of the feed says. Idempotent. Other domains' messages change nothing.
@@ -31,11 +35,24 @@ class PublishedState:
             if not isinstance(said.data, GoldenChange):
                 self.advance(said.data.epoch, said.data.sequence)
                 return
-            said = published_golden(said.data)
+            change = said.data
+            said = published_golden(change)
+            self._place([make_ref(key.source, key.record_id) for key in change.removed], said, None)
+        self._place(said.members, said, said.golden_id)
         self.advance(said.epoch, said.sequence)
         held = self._newest.get(said.golden_id)
         if held is None or (held.epoch, held.sequence) < (said.epoch, said.sequence):
             self._newest[said.golden_id] = said
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """Yield each record that was published as a member of a golden record and not as removed since, and that id."""
+        return ((ref, golden_id) for ref, (*_, golden_id) in self._places.items() if golden_id is not None)
+
+    def _place(self, refs: Iterable[str], said: PublishedGolden, golden_id: str | None) -> None:
+        for ref in refs:
+            place = self._places.get(ref)
+            if place is None or place[:2] < (said.epoch, said.sequence):
+                self._places[ref] = (said.epoch, said.sequence, golden_id)
 
     def advance(self, epoch: int, sequence: int) -> None:
         """Take that (epoch, sequence) was published, such as a warehouse's ``position``."""

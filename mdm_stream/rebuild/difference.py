@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from mdm_stream.contracts.golden import PublishedGolden
 from mdm_stream.core import changes
 from mdm_stream.core.commit import Change
 from mdm_stream.core.golden import digest_of_content
@@ -20,23 +19,41 @@ def differences(
 ) -> Iterator[Change]:
     """Yield the changes that lead a reader from what was published to the golden records that are there.
 
-    ``published`` is the last word of the feed on each golden id; ``golden`` yields ids and contents. Upserts come in
-    the order given, each once; then the ends, by id. A reader who has applied all that was published, and then these,
-    has golden set and crosswalk. What did not change is not told again.
+    ``published`` is the last word of the feed on each golden id and each record; ``golden`` yields ids and contents.
+    Upserts come in the order given, each once; then the ends, by id. A reader who has applied all that was published,
+    and then these, has golden set and crosswalk. What did not change is not told again.
     """
     live = set()
+    gone, arrived = _moves(published, crosswalk)
     for golden_id, content in golden:
         if golden_id in live:
             continue  # a scan may give an entry twice
         live.add(golden_id)
         known = published.get(golden_id)
-        if known is None or known.digest != digest_of_content(content):
-            yield changes.upserted(rules, golden_id, content, _gone(known, crosswalk))
-    for known in sorted(published.live(), key=lambda golden: golden.golden_id):
-        if known.golden_id not in live:
-            yield changes.retired(rules, known.golden_id, known.members, _gone(known, crosswalk), crosswalk)
+        same = known is not None and known.digest == digest_of_content(content)
+        if not same or golden_id in gone or golden_id in arrived:
+            yield changes.upserted(rules, golden_id, content, gone.get(golden_id, ()))
+    ended = {known.golden_id for known in published.live()} | gone.keys()
+    for golden_id in sorted(ended - live):
+        known = published.get(golden_id)
+        # One that was retired before has no members; its anchor, if it is still there, is anywhere.
+        members = (known.members if known else ()) or crosswalk
+        yield changes.retired(rules, golden_id, members, gone.get(golden_id, ()), crosswalk)
 
 
-def _gone(known: PublishedGolden | None, crosswalk: Mapping[str, str]) -> list[str]:
-    """Return the members that were published and are of no golden record any more."""
-    return [ref for ref in (known.members if known else ()) if ref not in crosswalk]
+def _moves(published: PublishedState, crosswalk: Mapping[str, str]) -> tuple[dict[str, list[str]], set[str]]:
+    """Return, by the golden ids at which readers have them, the records that are gone; and the golden ids where some
+    are that readers have elsewhere.
+
+    A golden record may be what was last said of it, and a reader have one of its members elsewhere all the same: what
+    was said since of that member is undone, because only a part of it could be published before the index was lost.
+    """
+    gone: dict[str, list[str]] = {}
+    arrived = set()
+    for ref, golden_id in published.places():
+        now = crosswalk.get(ref)
+        if now is None:
+            gone.setdefault(golden_id, []).append(ref)
+        elif now != golden_id:
+            arrived.add(now)
+    return gone, arrived
