@@ -51,6 +51,8 @@ class WorkerPool:
     ) -> None:
         for process in self._processes:
             process.kill()
+        for lane in self._lanes:
+            lane.cancel_join_thread()  # what a killed worker was still to be given would be waited for, for ever
 
     def put(self, lane: int, batch: Sequence[Foldable] | None) -> None:
         """Give a worker a batch; waits while its queue is full. ``TerminalError`` if a worker has failed."""
