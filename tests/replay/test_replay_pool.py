@@ -17,10 +17,11 @@ from mdm_stream.errors import TerminalError
 from mdm_stream.replay.pool import WorkerPool
 from small_world import small_rules
 
+def event(batch, n):
+    return RecordEvent("person", "crm", f"{batch}-{n}", "upsert", 1, 0, {"given_name": f"{batch} {n} " + "x" * 3_000})
+
 def main():
-    text = "x" * 10_000
-    batches = ([RecordEvent("person", "crm", f"{b}-{n}", "upsert", 1, 0, {"given_name": text}) for n in range(50)]
-               for b in range(50))
+    batches = ([event(batch, n) for n in range(40)] for batch in range(10))
     with WorkerPool(1, (sys.argv[1], {"person": small_rules()}, "main"), lambda _: None) as pool:
         try:
             for batch in batches:
