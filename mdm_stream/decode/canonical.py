@@ -55,7 +55,8 @@ def decode_canonical(
     if isinstance(change, VerdictChange):
         return (_verdict(change, time_us, received, catalogue),)
     if isinstance(change, Erasure):
-        catalogue.by_name(change.domain, change.source)
+        if not catalogue.archived:  # once accepted it holds for good, also for a source that the rules have no more
+            catalogue.by_name(change.domain, change.source)
         return (EraseEvent(change.domain, make_ref(change.source, change.record_id), time_us),)
     if isinstance(change, OverrideChange | OverrideExpiry):
         return (_override(change, time_us, received, catalogue),)
@@ -106,17 +107,22 @@ def _verdict(change: VerdictChange, time_us: int, received: Received, catalogue:
 def _override(
     change: OverrideChange | OverrideExpiry, time_us: int, received: Received, catalogue: SourceCatalogue
 ) -> OverrideEvent:
-    """Return an override or the end of one. One of an attribute that the rules lack is refused, not left behind."""
+    """Return an override or the end of one. One of an attribute that the rules lack is refused, not left behind.
+
+    From the archive it is left behind, as long as others are with it: what changed rules keep stays overridden.
+    """
     catalogue.by_name(change.domain, change.source)
     ref = make_ref(change.source, change.record_id)
-    for name in change.attributes:
-        if not catalogue.has_attribute(change.domain, name):
-            raise rejection(
-                "unknown_attribute", f"attributes.{shown_name(name)}", "is no attribute of the domain's rules"
-            )
+    known = [name for name in change.attributes if catalogue.has_attribute(change.domain, name)]
+    unknown = [name for name in change.attributes if name not in known]
+    if unknown and not (catalogue.archived and known):
+        raise rejection(
+            "unknown_attribute", f"attributes.{shown_name(unknown[0])}", "is no attribute of the domain's rules"
+        )
     if isinstance(change, OverrideExpiry):
-        ended: dict[str, Value] = dict.fromkeys(change.attributes)
+        ended: dict[str, Value] = dict.fromkeys(known)
         return OverrideEvent(change.domain, ref, change.version, time_us, "", ended, expired=True)
     version = received.position if change.version is None else change.version
     expires_at_us = None if change.expires_at is None else parse_time_us(change.expires_at)
-    return OverrideEvent(change.domain, ref, version, time_us, change.steward, change.attributes, expires_at_us)
+    values = {name: change.attributes[name] for name in known}
+    return OverrideEvent(change.domain, ref, version, time_us, change.steward, values, expires_at_us)

@@ -48,13 +48,15 @@ class Decoder:
         *,
         expected: Format | None = None,
         only_source: str | None = None,
+        archived: bool = False,
     ) -> None:
         """Take the rule sets by domain; ``ConfigurationError`` if their sources contradict each other.
 
         ``expected`` refuses events of every other format. ``only_source`` names the source of rows whatever their
-        table is called.
+        table is called. Of ``archived`` overrides, which were accepted once, the attributes that these rules still have
+        are taken; archived erasures hold whatever the rules say of their source.
         """
-        self._catalogue = SourceCatalogue(rulesets, only_source=only_source)
+        self._catalogue = SourceCatalogue(rulesets, only_source=only_source, archived=archived)
         self._expected = expected
 
     def decode(self, raw: bytes, received: Received) -> tuple[ChangeEvent, ...]:

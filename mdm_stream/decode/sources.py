@@ -32,11 +32,15 @@ class SourceCatalogue:
     A rule set that names no source takes every source, column by attribute name.
     """
 
-    def __init__(self, rulesets: Mapping[str, Ruleset], *, only_source: str | None = None) -> None:
+    def __init__(
+        self, rulesets: Mapping[str, Ruleset], *, only_source: str | None = None, archived: bool = False
+    ) -> None:
         """Index the sources; ``ConfigurationError`` if two read one table, or a table's source has no key.
 
         With ``only_source`` every row of a table is taken to be of that source, whatever its table is called.
+        ``archived`` events were accepted by the rules of their time.
         """
+        self.archived = archived
         self._rulesets = dict(rulesets)
         self._only_source = only_source
         self._by_name: dict[tuple[str, str], Route] = {}

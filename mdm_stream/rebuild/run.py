@@ -108,7 +108,7 @@ class Rebuild:
         self._on_progress = on_progress
         self._client = redis.Redis.from_url(redis_url)
         self._epochs = Epochs(self._client, rules, namespace)
-        self._decoder = Decoder({rules.domain: rules})
+        self._decoder = Decoder({rules.domain: rules}, archived=True)
         self._seen: set[str] = set()
         self._counters = LoadCounters()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -13,7 +14,7 @@ from torture.world import history
 from mdm_stream.archive import Archive, ArchivedRecord, Witness, open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.golden import parse_envelope
-from mdm_stream.core.model import EraseEvent, OverrideEvent
+from mdm_stream.core.model import EraseEvent, OverrideEvent, RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.feed.published import PublishedState
@@ -181,6 +182,35 @@ def test_other_rules_make_another_state_and_only_the_difference_is_told(world):
     assert RedisIndex(world.client, other).snapshot() == expected
     assert world.feed.state() == (expected.golden, expected.crosswalk)
     assert 0 < report.told == len(world.feed.messages) - told_before
+
+
+@pytest.mark.one_redis
+def test_an_override_outlives_the_end_of_another_attribute(world):
+    """Rules that drop an attribute take from a steward's override that attribute alone."""
+    override = OverrideEvent("person", "crm/1", 1, 5, "s", {"family_name": "Roth", "email": ("z@x.org",)})
+    record = RecordEvent("person", "crm", "1", "upsert", 1, 5, {"family_name": "Lee"})
+    world.deliver([record, override])
+    without = replace(
+        RULES,
+        digest="without e-mail",
+        attributes=RULES.attributes[:3],
+        blocking=RULES.blocking[:2],
+        match=replace(RULES.match, deterministic=()),
+        survivorship=RULES.survivorship[:2],
+    )
+    report = world.rebuild(without)
+    kept = replace(override, attributes={"family_name": "Roth"})
+    assert report.rejected == {}
+    assert RedisIndex(world.client, without).snapshot() == resolve(without, [record, kept])
+
+
+@pytest.mark.one_redis
+def test_an_erased_record_stays_erased_when_the_rules_know_its_source_no_more(world):
+    """Its source may come back, and a late delivery of it must still find that it was erased."""
+    world.deliver([RecordEvent("person", "web", "1", "upsert", 1, 5, {}), EraseEvent("person", "web/1", 6)])
+    without = replace(RULES, digest="without web", sources={name: RULES.sources[name] for name in ("crm", "erp")})
+    world.rebuild(without)
+    assert RedisIndex(world.client, without).read_records(["web/1"])["web/1"].state.erased
 
 
 @pytest.mark.one_redis
