@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import click
 import orjson
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
+
+_WHOLE_CHARS_MAX = 32
+"""What a first column may need to stay whole in a narrow terminal: the longest is the id of a dead letter."""
+_UNBROKEN_WIDTH = 100_000
+"""Wider than any table: what reads a pipe or a file looks for whole lines."""
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is to do (0: unknown)."""
@@ -24,7 +30,8 @@ def print_json(document: object) -> None:
 def print_table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, texts: bool = False) -> None:
     """Write a table to stdout; columns after the first are aligned to the right, as numbers are.
 
-    Those of ``texts`` are aligned to the left and broken over lines where the terminal is narrow, never cut short.
+    Those of ``texts`` are aligned to the left and broken over lines where the terminal is narrow, never cut short;
+    short names and ids in the first column stay whole, to be copied. Where stdout is no terminal, nothing is broken.
     """
     from rich.console import Console  # noqa: PLC0415 - takes a tenth of a second, and --json does without
     from rich.table import Table  # noqa: PLC0415
@@ -33,10 +40,15 @@ def print_table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str,
     table = Table(title=title or None, title_justify="left")
     for number, heading in enumerate(headings):
         right = number and not texts
-        table.add_column(heading, justify="right" if right else "left", overflow="fold" if texts else "ellipsis")
+        whole = not number and all(len(row[0]) <= _WHOLE_CHARS_MAX for row in rows)
+        overflow: Literal["fold", "ellipsis"] = "fold" if texts else "ellipsis"
+        table.add_column(heading, justify="right" if right else "left", overflow=overflow, no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNBROKEN_WIDTH
+    console.print(table)
 
 
 @contextmanager

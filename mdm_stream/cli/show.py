@@ -88,7 +88,8 @@ def print_record(record: Mapping[str, Any]) -> None:
 _STATUS = {
     "live": "live",
     "deleted": "deleted, and in no golden record",
-    "unseen": "never delivered; only verdicts name it",
+    "erased": "erased for good; nothing but its key is kept",
+    "unseen": "never delivered; only a steward's decisions name it",
 }
 
 

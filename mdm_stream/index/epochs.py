@@ -40,8 +40,8 @@ _DOUBTFUL = ("absent", "doubt")
 
 
 class IndexInDoubtError(TransientError):
-    """The index is gone, lacks what was already done, or is of another rule set: it must be rebuilt from the archive, and
-    until then nothing is written to it.
+    """The index is gone, lacks what was already done, or is of another rule set: it must be rebuilt from the archive,
+    and until then nothing is written to it.
     """
 
 

@@ -37,8 +37,7 @@ def describe_golden(rules: Ruleset, content: Mapping[str, Any], *, reveal: bool)
 def describe_record(rules: Ruleset, record: Record, block_sizes: Mapping[str, int], *, reveal: bool) -> dict[str, Any]:
     """Return a source record's own state: attributes as standardised, each with the write that set it; keys; verdicts.
 
-    ``status`` is ``live``, ``deleted``, or ``unseen`` where only verdicts name the record. ``block_sizes`` has the size
-    of each of its blocking keys.
+    ``status`` is as ``status_of`` says. ``block_sizes`` has the size of each of its blocking keys.
     """
     state = record.state
     attributes = {}
@@ -102,7 +101,9 @@ def describe_keys(
 
 
 def status_of(record: Record) -> str:
-    """Return ``live``, ``deleted``, or ``unseen`` for a record that only verdicts name."""
+    """Return ``live``, ``deleted``, ``erased``, or ``unseen`` for a record that only a steward's decisions name."""
+    if record.state.erased:
+        return "erased"
     if record.live:
         return "live"
     return "deleted" if record.state.base is not None else "unseen"

@@ -15,7 +15,7 @@ from mdm_stream.core.golden import golden_id_of
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.steward.describe import describe_golden, describe_record
 from mdm_stream.steward.explain import Surroundings, explain
@@ -42,7 +42,7 @@ def show(index: RedisIndex, rules: Ruleset, name: str, *, reveal: bool = False) 
     ``golden`` is the golden record as the feed carries it, ``None`` where there is none: the record is deleted, or the
     id's anchor is. ``record`` is the source record that was asked for, or that a golden id which is not live leads
     to. ``redirected_from`` is that id: it leads to wherever its anchor is now. Finding the anchor of an id that is not
-    live scans the whole domain. ``NotFoundError`` if nothing has that name.
+    live scans the whole domain. ``NotFoundError`` if nothing has that name, ``ConfigurationError`` if it is none.
     """
 
     def look() -> dict[str, Any]:
@@ -67,13 +67,13 @@ def explain_names(
 ) -> dict[str, Any]:
     """Return why two records, or the anchors of two golden ids, are together or not: see ``explain``.
 
-    ``NotFoundError`` if either name is unknown; ``TerminalError`` if both name one record.
+    ``NotFoundError`` if either name is unknown; ``ConfigurationError`` if it is none, or both name one record.
     """
 
     def look() -> dict[str, Any]:
         a, b = (_known(index, find_record(index, rules, name)) for name in names)
         if a.ref == b.ref:
-            raise TerminalError("both names are of one record; name two different ones")
+            raise ConfigurationError("both names are of one record; name two different ones")
         near = index.read_neighbourhood([a.ref, b.ref])
         components = {ref: near.components[held] for ref, held in near.component_of.items()}
         records = _members(index, components, {a.ref: a, b.ref: b})
@@ -90,7 +90,7 @@ def find_record(index: RedisIndex, rules: Ruleset, name: str) -> str:
     """
     if not _GOLDEN_ID.fullmatch(name):
         if not all(split_ref(name)):
-            raise NotFoundError(f"{name!r} is neither SOURCE/RECORD_ID nor a golden id (g and 24 hex digits)")
+            raise ConfigurationError(f"{name!r} is neither SOURCE/RECORD_ID nor a golden id (g and 24 hex digits)")
         return name
     golden = index.golden_record(name)
     members = [] if golden is None else [f"{member['source']}/{member['record_id']}" for member in golden["members"]]

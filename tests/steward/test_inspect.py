@@ -9,9 +9,9 @@ import pytest
 from small_world import small_rules
 
 from mdm_stream.core.golden import golden_id_of
-from mdm_stream.core.model import RecordEvent, VerdictEvent
+from mdm_stream.core.model import EraseEvent, RecordEvent, VerdictEvent
 from mdm_stream.engine.batch import Engine
-from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.steward.describe import MASK
 from mdm_stream.steward.inspect import NotFoundError, explain_names, show
@@ -98,6 +98,13 @@ def test_tombstones_and_records_known_from_verdicts_are_shown(redis_client):
     assert show(index, RULES, gone) == {**found, "redirected_from": gone}
 
 
+def test_an_erased_record_is_not_one_that_never_came(redis_client):
+    """It says that it is erased, whatever was known of it before and whatever comes after."""
+    index = opened(redis_client, upsert("crm", "1"), EraseEvent("person", "crm/1", 5), upsert("crm", "1", version=9))
+    found = show(index, RULES, "crm/1")
+    assert (found["golden"], found["record"]["status"], found["record"]["attributes"]) == (None, "erased", {})
+
+
 def test_a_merged_golden_id_leads_to_where_its_record_is(redis_client):
     """The id of a golden record that was merged away leads to the one that holds its anchor now."""
     index = opened(redis_client, upsert("crm", "1", time_us=1), upsert("erp", "2", time_us=2))
@@ -110,20 +117,26 @@ def test_a_merged_golden_id_leads_to_where_its_record_is(redis_client):
     assert (document["a"]["record_id"], document["b"]["record_id"], document["conclusion"]) == ("1", "2", "linked")
 
 
-@pytest.mark.parametrize("name", ["crm/404", "crm", "crm/", "/1", "g123", "g" + "0" * 24, ""])
-def test_an_unknown_name_is_told_in_a_sentence(redis_client, name):
-    """A record that was never heard of, a golden id that never was, and what is neither, are errors."""
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        *((unknown, NotFoundError) for unknown in ("crm/404", "g" + "0" * 24)),
+        *((no_name, ConfigurationError) for no_name in ("crm", "crm/", "/1", "g123", "")),
+    ],
+)
+def test_an_unknown_name_is_told_in_a_sentence(redis_client, name, error):
+    """A record never heard of and a golden id that never was are not found; what is neither is a wrong call."""
     index = opened(redis_client, upsert("crm", "1"))
-    with pytest.raises(NotFoundError):
+    with pytest.raises(error):
         show(index, RULES, name)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(error):
         explain_names(index, RULES, ("crm/1", name))
 
 
 def test_one_record_is_no_pair(redis_client):
     """Two names of one record have nothing to explain."""
     index = opened(redis_client, upsert("crm", "1"))
-    with pytest.raises(TerminalError, match="both names are of one record"):
+    with pytest.raises(ConfigurationError, match="both names are of one record"):
         explain_names(index, RULES, ("crm/1", golden_id_of("person", "crm/1")))
 
 
