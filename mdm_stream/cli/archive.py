@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mdm_stream.cli.output import json_option, print_json, print_table
+from mdm_stream.cli.stack import state_option
 from mdm_stream.errors import ConfigurationError, TerminalError
 
 if TYPE_CHECKING:
     from mdm_stream.archive import Archive
 
 _OPTIONS = (
+    state_option,
     click.option(
         "--archive",
         "url",
-        required=True,
         envvar="MDM_ARCHIVE_URL",
         show_envvar=True,
         metavar="URL",
-        help="Where the archive lies: file:///folder or s3://bucket/prefix.",
+        help="An archive other than the local stack's: folder or s3://bucket/prefix.",
     ),
     click.option("--domain", help="Only this domain; all of them if left out."),
     json_option,
@@ -38,14 +40,17 @@ def _archive_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def archive() -> None:
-    """Look at the archive of accepted records, compact it, verify it."""
+    """Look at the archive of accepted records, compact it, verify it.
+
+    Without --archive it is that of the local stack in --state, which need not run.
+    """
 
 
 @archive.command("list")
 @_archive_options
-def list_domains(*, url: str, domain: str | None, as_json: bool) -> None:
+def list_domains(*, state: Path, url: str | None, domain: str | None, as_json: bool) -> None:
     """Tell what the archive holds of each domain, from names alone."""
-    opened, domains = _open(url, domain)
+    opened, domains = _open(state, url, domain)
     found = [_summary(opened, each) for each in domains]
     if as_json:
         print_json(found)
@@ -69,9 +74,9 @@ def list_domains(*, url: str, domain: str | None, as_json: bool) -> None:
 @archive.command()
 @_archive_options
 @click.option("--older-than-days", type=click.IntRange(min=0), help="Only days that ended at least this long ago.")
-def compact(*, url: str, domain: str | None, as_json: bool, older_than_days: int | None) -> None:
+def compact(*, state: Path, url: str | None, domain: str | None, as_json: bool, older_than_days: int | None) -> None:
     """Turn the segments of each day into columnar parts. Consumers and a rebuild may go on meanwhile."""
-    opened, domains = _open(url, domain)
+    opened, domains = _open(state, url, domain)
     before = None
     if older_than_days is not None:
         before = (datetime.now(UTC).date() - timedelta(days=older_than_days)).isoformat()
@@ -89,9 +94,9 @@ def compact(*, url: str, domain: str | None, as_json: bool, older_than_days: int
 
 @archive.command()
 @_archive_options
-def verify(*, url: str, domain: str | None, as_json: bool) -> None:
+def verify(*, state: Path, url: str | None, domain: str | None, as_json: bool) -> None:
     """Read everything. Exit code 1 if an object is damaged."""
-    opened, domains = _open(url, domain)
+    opened, domains = _open(state, url, domain)
     found = {each: opened.verify(each) for each in domains}
     damaged = [said for verification in found.values() for said in verification.damaged]
     if as_json:
@@ -106,11 +111,20 @@ def verify(*, url: str, domain: str | None, as_json: bool) -> None:
         raise TerminalError("\n".join(damaged))
 
 
-def _open(url: str, domain: str | None) -> tuple[Archive, list[str]]:
-    """Return the archive and the domains that are meant; ``ConfigurationError`` if it does not hold them."""
+def _open(state: Path, url: str | None, domain: str | None) -> tuple[Archive, list[str]]:
+    """Return the archive and the domains that are meant; ``ConfigurationError`` if there are none such."""
     from mdm_stream.archive import open_archive  # noqa: PLC0415 - --help does without
+    from mdm_stream.local.pipeline import ARCHIVE_FOLDER  # noqa: PLC0415
 
-    opened = open_archive(url)
+    if url is None:
+        if not state.is_dir():
+            raise ConfigurationError(
+                f"there is no local stack in {state}; name its directory with --state, or --archive"
+            )
+        url = str(state / ARCHIVE_FOLDER)
+    elif "://" not in url and not Path(url).is_dir():
+        raise ConfigurationError(f"there is no folder {url}; --archive takes a folder or s3://bucket/prefix")
+    opened = open_archive(url if "://" in url else Path(url).absolute().as_uri())
     domains = opened.domains()
     if domain is not None and domain not in domains:
         known = ", ".join(domains) or "none"

@@ -194,6 +194,10 @@ def _places(
         if not state.is_dir():
             raise ConfigurationError(f"there is no local stack in {state}; name its directory with --state")
         quarantine, on_failure = str(state / QUARANTINE_FOLDER), str(state / ON_FAILURE_FOLDER)
+    elif absent := [
+        each for each in (quarantine, on_failure) if each and "://" not in each and not Path(each).is_dir()
+    ]:
+        raise ConfigurationError(f"there is no folder {absent[0]}")
     stores = []
     for kind, url in (("quarantine", quarantine), ("on_failure", on_failure)):
         if url is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shutil import copytree
 
 import orjson
 import pytest
@@ -73,3 +74,18 @@ def test_what_is_not_there_is_refused(url, arguments, said, capsys):
     """A wrong address or domain is a usage error that says what would be right."""
     assert run(["archive", "list", "--archive", url, *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_without_an_address_it_is_the_local_stacks(url, tmp_path, capsys, monkeypatch):
+    """A state directory or a plain folder names an archive as an address does; one that is not there is an error."""
+    monkeypatch.delenv("MDM_ARCHIVE_URL", raising=False)
+    (tmp_path / "state").mkdir()
+    copytree(tmp_path, tmp_path / "state" / "archive", ignore=lambda *_: {"state"})
+    for where in (("--state", tmp_path / "state"), ("--archive", tmp_path)):
+        assert run(["archive", "verify", *map(str, where)]) == 0
+        assert "person: 4 objects with 8 rows, 0 damaged" in capsys.readouterr().out
+    for where in (("--state", tmp_path / "none"), ("--archive", tmp_path / "none")):
+        assert run(["archive", "verify", *map(str, where)]) == 2
+        said = capsys.readouterr()
+        assert "there is no" in said.err
+        assert said.out == ""
