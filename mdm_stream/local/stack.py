@@ -88,7 +88,7 @@ class LocalStack:
         """
         if self._parts is not None:
             return self
-        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self._make_state_dir()
         logs = self.state_dir / "logs"
         with ExitStack() as parts:
             lock = parts.enter_context(StateLock(self.state_dir / "lock", self.options.lock_wait_s))
@@ -193,6 +193,15 @@ class LocalStack:
                 }
                 dropped += self.kinesis.trim(stream, through, self.options.keep_records)
         return dropped
+
+    def _make_state_dir(self) -> None:
+        """Make the state folder, for its owner alone: all that was ever published is in it."""
+        try:
+            self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot make the state folder {self.state_dir}: {error.strerror}; choose another one with --state"
+            ) from error
 
     def __enter__(self) -> Self:
         return self.start()

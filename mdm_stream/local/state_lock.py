@@ -24,7 +24,12 @@ class StateLock:
         self._wait_s = wait_s
 
     def __enter__(self) -> Self:
-        self.fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self.fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write to the state folder {self._path.parent}: {error.strerror}; choose another one"
+            ) from error
         deadline_s = time.monotonic() + self._wait_s
         while True:
             try:

@@ -171,3 +171,15 @@ def test_done_records_are_trimmed(tmp_path):
         with pytest.raises(TransientError, match="Kinesis API has stopped"):
             wait_for(stack.check)
     assert [int(n) for n in seen(tmp_path)] == list(range(33))
+
+
+def test_a_state_folder_is_its_owners_alone_or_refused_in_a_sentence(tmp_path):
+    """What was published is personal; where no folder can be made, or nothing written, the error names the place."""
+    with LocalStack(tmp_path / "state") as stack:
+        assert stack.state_dir.stat().st_mode & 0o077 == 0
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="cannot make the state folder"):
+        LocalStack(tmp_path / "file" / "state").start()
+    (tmp_path / "other" / "lock").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="cannot write to the state folder"):
+        LocalStack(tmp_path / "other").start()
