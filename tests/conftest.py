@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -66,6 +67,17 @@ def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
 def redis_url(redis_server: RedisServer, redis_client: redis.Redis) -> str:  # the client has emptied it
     """The address of an empty database, for code that connects by itself or in another process."""
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def snowflake_server() -> Iterator[dict[str, Any]]:
+    """Connect arguments of a local server that speaks Snowflake's protocol: a process can have one, once."""
+    fakesnow = pytest.importorskip("fakesnow", reason="fakesnow is not installed (extra: dev)")
+    pytest.importorskip("snowflake.connector", reason="the Snowflake connector is not installed (extra: snowflake)")
+    pytest.importorskip("uvicorn", reason="fakesnow's server extra is not installed (extra: dev)")
+    with fakesnow.server() as connect_args:
+        # A second is short for a shared machine: the first statement of a session loads the SQL parser.
+        yield {**connect_args, "network_timeout": 30}
 
 
 def _is_installed(server: Program) -> bool:

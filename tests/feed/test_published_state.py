@@ -74,12 +74,10 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[SqlWarehouse]:
         yield opened
         opened.close()
         return
-    fakesnow = pytest.importorskip("fakesnow", reason="fakesnow is not installed (extra: dev)")
-    pytest.importorskip("uvicorn", reason="fakesnow's server extra is not installed (extra: dev)")
-    with fakesnow.server() as arguments:
-        opened = SnowflakeWarehouse({**arguments, "network_timeout": 30, "database": "mdm", "schema": "published"})
-        yield opened
-        opened.close()
+    server = request.getfixturevalue("snowflake_server")
+    opened = SnowflakeWarehouse({**server, "database": "mdm", "schema": "published"})
+    yield opened
+    opened.close()
 
 
 def test_the_warehouse_gives_the_digests_of_the_core(warehouse: SqlWarehouse) -> None:

@@ -18,17 +18,6 @@ def duckdb_warehouse() -> Iterator[DuckDbWarehouse]:
     warehouse.close()
 
 
-@pytest.fixture(scope="session")
-def snowflake_server() -> Iterator[dict[str, Any]]:
-    """Connect arguments of a local server that speaks Snowflake's protocol."""
-    fakesnow = pytest.importorskip("fakesnow", reason="fakesnow is not installed (extra: dev)")
-    pytest.importorskip("snowflake.connector", reason="the Snowflake connector is not installed (extra: snowflake)")
-    pytest.importorskip("uvicorn", reason="fakesnow's server extra is not installed (extra: dev)")
-    with fakesnow.server() as connect_args:
-        # A second is short for a shared machine: the first statement of a session loads the SQL parser.
-        yield {**connect_args, "network_timeout": 30}
-
-
 @pytest.fixture
 def snowflake_warehouse(snowflake_server: dict[str, Any]) -> Iterator[Callable[[str], SnowflakeWarehouse]]:
     """Make a warehouse in a schema of the given name, with a database of its own in memory."""
