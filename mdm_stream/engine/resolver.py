@@ -31,6 +31,7 @@ from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import Index, Outbox
+from mdm_stream.index.scripts import EpochChangedError
 from mdm_stream.quarantine import QuarantineEntry, QuarantineStore
 
 EXPIRY_RESEND_US = 300_000_000
@@ -133,26 +134,34 @@ class Resolver:
         decoded, rejections = self._decode(records)
         try:
             self._reject(rejections, report)
-            opened = {domain: self._domains[domain].index.opened() for domain in decoded}
-            erased = {domain: self._apply(domain, items, report) for domain, items in decoded.items()}
-            for domain, items in decoded.items():
-                done = [
-                    row
-                    for item in items
-                    if report.first_failed is None or item.position < report.first_failed
-                    for row in rows_of(
-                        domain,
-                        item.events,
-                        item.record.data,
-                        item.record.received,
-                        item.record.origin,
-                        erased[domain],
-                    )
-                ]
-                self._finish(domain, done, report, opened[domain])
+            try:
+                self._resolve(decoded, report)
+            except EpochChangedError:  # what was committed may have gone to what is not there any more
+                report.first_failed, report.cause, report.totals = None, "", BatchReport()
+                self._resolve(decoded, report)
         except TransientError as error:
             report.first_failed, report.cause = 0, str(error)
         return report
+
+    def _resolve(self, decoded: Mapping[str, Sequence[_Decoded]], report: StreamReport) -> None:
+        """Apply what was accepted, archive what of it is done, and publish."""
+        opened = {domain: self._domains[domain].index.opened() for domain in decoded}
+        erased = {domain: self._apply(domain, items, report) for domain, items in decoded.items()}
+        for domain, items in decoded.items():
+            done = [
+                row
+                for item in items
+                if report.first_failed is None or item.position < report.first_failed
+                for row in rows_of(
+                    domain,
+                    item.events,
+                    item.record.data,
+                    item.record.received,
+                    item.record.origin,
+                    erased[domain],
+                )
+            ]
+            self._finish(domain, done, report, opened[domain])
 
     def tick(self) -> StreamReport:
         """Do what waits without a batch: publish, drain the re-evaluation queues, end overrides whose time has come.
@@ -265,7 +274,7 @@ class Resolver:
             return
         reached = outbox.position()
         if self._domains[domain].index.opened() != opened:
-            raise TransientError("another epoch or server took over while this batch was committed")
+            raise EpochChangedError("another epoch or server took over while this batch was committed")
         self._archive.append(domain, rows, Witness(reached.epoch, reached.clock, reached.sequence))
         erased = outbox.confirm(opened, sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
         for ref in sorted(erased):
