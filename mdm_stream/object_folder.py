@@ -146,7 +146,13 @@ class FolderObjects:
             missing.append(folder)
             folder = folder.parent
         for each in reversed(missing):
-            each.mkdir(mode=0o700, exist_ok=True)
+            try:
+                each.mkdir(mode=0o700, exist_ok=True)
+            except FileExistsError as error:
+                if each.is_file():
+                    raise
+                # It was there, and was removed before it could be looked at: like one that vanishes a moment later.
+                raise FileNotFoundError(*error.args) from error
             _force_folder(each.parent)
 
     def _settle(self, folder: Path) -> None:

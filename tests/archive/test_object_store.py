@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
@@ -370,3 +371,20 @@ def test_a_store_is_opened_by_its_address(bucket, tmp_path):
     for url in ("", "folder", "file://host/folder", "s3://", "https://kept/prefix"):
         with pytest.raises(ConfigurationError, match="file:///folder"):
             open_object_store(url)
+
+
+def test_a_folder_that_vanishes_while_it_is_made_is_made_again(tmp_path, monkeypatch):
+    """Another process made it first and removed it at once: the system says that it exists, and then it does not."""
+    mkdir, vanished = Path.mkdir, []
+
+    def vanishing(path: Path, *arguments: object, **options: object) -> None:
+        if path.name == "b" and not vanished:
+            vanished.append(path)
+            raise FileExistsError(17, "File exists", str(path))
+        mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", vanishing)
+    store = FolderObjects(tmp_path)
+    store.put("a/b/c", b"kept")
+    assert vanished
+    assert store.get("a/b/c") == b"kept"
