@@ -5,19 +5,9 @@ local meta = KEYS[1]
 local prefix = string.sub(meta, 1, -5)
 local p = cmsgpack.unpack(ARGV[1])
 
--- The fence: this epoch is written by this rule set, through the server that has all its writes so far, and has had them
--- since the writer opened it.
-local held = redis.call('HMGET', meta, 'rules', 'state', 'server')
-if not held[2] then
-  return redis.error_reply('MDMGONE the index is not there any more')
-end
-if held[1] ~= p.rules or held[2] ~= p.state then
-  return redis.error_reply('MDMFENCED another epoch or rule set has taken over the index')
-end
-local info = redis.call('INFO', 'server', 'replication')
-local server = string.match(info, 'run_id:(%x+)') .. '/' .. string.match(info, 'master_replid:(%x+)') .. '/'
-if held[3] ~= p.server or string.sub(held[3], 1, #server) ~= server then
-  return redis.error_reply('MDMDOUBT another server answers than the one that had all writes: the last ones may be missing')
+local fault = fenced(meta, p.rules, p.state, p.server)
+if fault then
+  return fault
 end
 if p.state == 'live' then
   local reason = redis.call('HGET', KEYS[2], 'held')

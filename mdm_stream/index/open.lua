@@ -8,10 +8,7 @@ local root = KEYS[1]
 local prefix = string.sub(root, 1, -5)
 local rules, create, take_over = ARGV[1], ARGV[2] == '1', ARGV[3] == '1'
 local witnessed_epoch, witnessed_clock, witnessed_sequence = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local info = redis.call('INFO', 'server', 'replication')
-local server = string.match(info, 'run_id:(%x+)') .. '/' .. string.match(info, 'master_replid:(%x+)') .. '/'
-local time = redis.call('TIME')
-local trusted = server .. time[1] .. string.format('%06d', time[2])
+local server, trusted = server_now(), trusted_now()
 
 local epoch = redis.call('HGET', root, 'live')
 local held = epoch and redis.call('HMGET', prefix .. epoch .. ':meta', 'rules', 'state', 'server', 'clock', 'sequence')

@@ -38,6 +38,9 @@ EPOCH_REPLIES = ("MDMGONE", "MDMFENCED", "MDMDOUBT")
 """Beginnings of what our scripts reply when the epoch that they were called for is not there to be written any more."""
 HELD_REPLY = "MDMHELD"
 
+_PRELUDE = "fence"
+"""What scripts have in common: Lua scripts of Redis cannot load one another."""
+
 
 class EpochChangedError(TransientError):
     """The index is not as it was opened: another epoch is live, another server answers, or it is gone."""
@@ -61,8 +64,9 @@ class Scripts:
     def sha(self, name: str) -> str:
         """Return a script's SHA-1, loading it into the server on first use."""
         if name not in self._shas:
-            text = files("mdm_stream.index").joinpath(f"{name}.lua").read_text(encoding="utf-8")
-            sha: str | bytes = self.client.script_load(text)
+            folder = files("mdm_stream.index")
+            texts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in (_PRELUDE, name)]
+            sha: str | bytes = self.client.script_load("".join(texts))
             self._shas[name] = sha.decode() if isinstance(sha, bytes) else sha
         return self._shas[name]
 

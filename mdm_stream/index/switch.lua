@@ -7,8 +7,6 @@
 --            or the server that it was built through does not answer any more.
 local root, step, epoch = KEYS[1], ARGV[1], ARGV[2]
 local prefix = string.sub(root, 1, -5)
-local info = redis.call('INFO', 'server', 'replication')
-local server = string.match(info, 'run_id:(%x+)') .. '/' .. string.match(info, 'master_replid:(%x+)') .. '/'
 local function state_of(number)
   return number and redis.call('HGET', prefix .. number .. ':meta', 'state')
 end
@@ -16,10 +14,8 @@ end
 local live, last = redis.call('HGET', root, 'live'), redis.call('HGET', root, 'last')
 if step == 'begin' then
   local new = string.format('%.0f', math.max(tonumber(last or '0'), tonumber(epoch)) + 1)
-  local time = redis.call('TIME')
-  local trusted = server .. time[1] .. string.format('%06d', time[2])
   redis.call('HSET', root, 'last', new)
-  redis.call('HSET', prefix .. new .. ':meta', 'rules', ARGV[3], 'state', 'building', 'server', trusted, 'clock', 0, 'sequence', 0)
+  redis.call('HSET', prefix .. new .. ':meta', 'rules', ARGV[3], 'state', 'building', 'server', trusted_now(), 'clock', 0, 'sequence', 0)
   return tonumber(new)
 end
 if step == 'fence' then
@@ -38,6 +34,7 @@ if step == 'abandon' then
   end
   return state_of(live) == 'live' and 1 or 0
 end
+local server = server_now()
 local through = redis.call('HGET', prefix .. epoch .. ':meta', 'server')
 if last ~= epoch or state_of(epoch) ~= 'building' or string.sub(through, 1, #server) ~= server then
   return 0
