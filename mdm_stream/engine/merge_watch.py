@@ -18,15 +18,16 @@ class MergeWatch:
         self._sum = 0
 
     def note(self, merges: int) -> bool:
-        """Add a batch's merges; return whether the minute now has more than it may. If so, counting begins anew."""
+        """Add a batch's merges; return whether the last minute has more than it may, until ``calm`` was called."""
         now_s = self._now_s()
         if merges:
             self._counts.append((now_s, merges))
             self._sum += merges
         while self._counts and self._counts[0][0] <= now_s - WINDOW_S:
             self._sum -= self._counts.popleft()[1]
-        if self._sum <= self._limit:
-            return False
+        return self._sum > self._limit
+
+    def calm(self) -> None:
+        """Begin counting anew: the storm has been told."""
         self._counts.clear()
         self._sum = 0
-        return True

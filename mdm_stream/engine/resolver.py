@@ -261,6 +261,7 @@ class Resolver:
         if parts.merges.note(batch.merges):
             report.storms.append(domain)
             parts.hold("golden records merge faster than merges_per_minute_max")
+            parts.merges.calm()  # and not before: a hold that failed is tried again with the next batch
         return batch.erased
 
     def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport, opened: str) -> None:

@@ -37,6 +37,7 @@ class World:
         self.archive: Archive = open_archive((tmp_path / "archive").as_uri())
         self.golden, self.changes = Stream(), Stream()
         self.holds: list[str] = []
+        self.redis_fails = False
         self.index = RedisIndex(client, RULES)
         self.clock_us = 0
         self.sent = 0
@@ -45,7 +46,7 @@ class World:
             self.index,
             self.index,
             MergeWatch(1, lambda: 0.0),
-            self.holds.append,
+            self.hold,
         )
         self.resolver = Resolver(
             Decoder({"person": RULES}),
@@ -57,6 +58,12 @@ class World:
             now_us=lambda: self.clock_us,
             expiries_per_tick_max=100,
         )
+
+    def hold(self, reason: str) -> None:
+        """Take the hold that the resolver asks for, unless Redis fails."""
+        if self.redis_fails:
+            raise TransientError("Redis did not take the hold")
+        self.holds.append(reason)
 
     def handle(self, *events):
         """Deliver events, each under its own position."""
@@ -262,3 +269,17 @@ def test_an_expiry_is_sent_once_and_again_only_after_a_while(world):
     world.handle(first)
     world.clock_us += EXPIRY_RESEND_US + 1
     assert world.resolver.tick().expired == 0
+
+
+def test_a_hold_that_failed_is_tried_again(world):
+    """The storm is not forgotten with the batch that met it, whose redelivery merges nothing any more."""
+    families = ("Abc", "Kim", "Roth", "Quist")
+    apart = [upsert(str(n), family_name=name, birth_date=f"19{n}0-01-01") for n, name in enumerate(families, start=5)]
+    world.handle(*apart)
+    world.redis_fails = True
+    together = [upsert(str(n), 2) for n in range(5, 9)]
+    assert world.handle(*together).first_failed == 0
+    world.redis_fails = False
+    report = world.handle(*together)
+    assert (report.totals.merges, report.storms, len(world.holds)) == (0, ["person"], 1)
+    assert world.handle(*together).storms == []
