@@ -49,7 +49,7 @@ def rebuild(
 
     For an index that is lost or not to be trusted, and for new rules. Ids stay what they were; the golden feed is told
     the differences to what was published before, and nothing else. Consumers with other rules than the new epoch's
-    stop: start them again with the new ones.
+    write nothing until they are started again with the new ones.
     """
     from mdm_stream.rebuild.run import Rebuild, RebuildOptions  # noqa: PLC0415 - --help does without all of these
     from mdm_stream.rules import load_rulesets  # noqa: PLC0415

@@ -18,8 +18,9 @@ class PublishedState:
     """
 
     def __init__(self, domain: str) -> None:
-        """Start with nothing published, at position (0, 0)."""
+        """Start with nothing published, at position (0, 0). ``erased`` are the records whose erasure was told."""
         self.domain = domain
+        self.erased: set[str] = set()
         self.position = (0, 0)
         self._newest: dict[str, PublishedGolden] = {}
         self._places: dict[str, tuple[int, int, str | None]] = {}
@@ -27,12 +28,13 @@ class PublishedState:
     def apply(self, said: PublishedGolden | FeedEnvelope) -> None:
         """Take what the warehouse or a message of the feed says. Idempotent. Other domains' messages change nothing.
 
-        An erasure counts for the position alone: the golden changes that follow from it say what became of the state.
+        An erasure changes no golden record: the golden changes that follow from it say what became of the state.
         """
         if isinstance(said, FeedEnvelope):
             if isinstance(said.data, QuarantinedEvent) or said.data.domain != self.domain:
                 return
             if not isinstance(said.data, GoldenChange):
+                self.erased.add(make_ref(said.data.source, said.data.record_id))
                 self.advance(said.data.epoch, said.data.sequence)
                 return
             change = said.data

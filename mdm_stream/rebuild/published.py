@@ -20,5 +20,6 @@ def read_published(domain: str, feed: FeedReader, warehouse: Warehouse | None) -
     if warehouse is not None:
         for golden in warehouse.published(domain):
             state.apply(golden)
+        state.erased.update(warehouse.erased(domain))
         state.advance(*warehouse.position(domain))
     return state

@@ -119,9 +119,15 @@ class Rebuild:
         report = RebuildReport(self._rules.domain, epoch)
         try:
             self._build(report)
-        except BaseException:
+        except BaseException as error:
+            overtaken = False
             with suppress(MdmError):  # what went wrong is what is to be told
                 self._epochs.abandon(epoch)
+                overtaken = self._epochs.live() > epoch
+            if overtaken and isinstance(error, TransientError):
+                raise TransientError(
+                    f"a newer rebuild than that of epoch {epoch} has overtaken it, and is live"
+                ) from error
             raise
         try:
             publish_outbox(RedisIndex(self._client, self._rules, self._namespace, create=False), self._golden)
@@ -209,11 +215,11 @@ class Rebuild:
             time.sleep(self._options.publish_grace_s)
 
     def _what_to_tell(self, index: RedisIndex, report: RebuildReport) -> Iterator[changes.Change]:
-        """Yield the erasures, which nobody else may have told, and then what differs from what was published."""
+        """Yield the erasures that were not told, and then what else differs from what was published."""
         published = self._published()
         crosswalk = index.scan_crosswalk()
         report.golden = len(set(crosswalk.values()))
-        for ref in sorted(self._counters.erased):
+        for ref in sorted(self._counters.erased - published.erased):
             yield changes.erased(self._rules, ref)
         yield from differences(self._rules, published, index.scan_golden(), crosswalk)
 

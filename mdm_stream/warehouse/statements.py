@@ -162,6 +162,10 @@ JOIN golden_history AS h ON h.domain = g.domain AND h.epoch = g.epoch AND h.sequ
 ORDER BY h.golden_id
 """
 
+SELECT_ERASED = """
+SELECT source, record_id FROM erased_record WHERE domain = ?
+"""
+
 SELECT_POSITION = """
 SELECT epoch, sequence FROM golden_history WHERE domain = ? ORDER BY epoch DESC, sequence DESC LIMIT 1
 """

@@ -27,6 +27,7 @@ from mdm_stream.contracts.golden import (
     parse_moment,
     published_golden,
 )
+from mdm_stream.core.model import make_ref
 from mdm_stream.errors import MdmError, TerminalError
 from mdm_stream.warehouse import statements
 from mdm_stream.warehouse.duckdb_file import find_in_file, rewrite_file
@@ -77,6 +78,10 @@ class Warehouse(Protocol):
 
     def published(self, domain: str) -> Iterator[PublishedGolden]:
         """Yield what the newest change of each golden record says, by golden id, retired ones too. Read in pages."""
+        ...
+
+    def erased(self, domain: str) -> list[str]:
+        """Return the references of the records whose erasure was applied."""
         ...
 
     def position(self, domain: str) -> tuple[int, int]:
@@ -142,6 +147,10 @@ class SqlWarehouse:
                 golden = published_golden(GoldenChange.model_validate(orjson.loads(payload)))
                 last = golden.golden_id
                 yield golden
+
+    def erased(self, domain: str) -> list[str]:
+        """Return the references of erased records; see ``Warehouse.erased``."""
+        return [make_ref(*row) for row in self._select(statements.SELECT_ERASED, domain)]
 
     def position(self, domain: str) -> tuple[int, int]:
         """Return the greatest (epoch, sequence) that was applied; see ``Warehouse.position``."""

@@ -17,6 +17,7 @@ from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.model import EraseEvent, OverrideEvent, RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
+from mdm_stream.errors import TransientError
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import publish_outbox
 from mdm_stream.index.redis_index import RedisIndex
@@ -123,17 +124,45 @@ def events_of(seed: int, length: int = 60):
 @pytest.mark.one_redis
 @pytest.mark.parametrize("seed", range(2))
 def test_a_rebuild_of_what_is_right_tells_nothing(world, seed):
-    """The new epoch is F of the archive; where the old one was right too, the feed hears of the erasures alone."""
+    """The new epoch is F of the archive; where the old one was right too, the feed hears of it not at all."""
     events = events_of(seed)
     world.deliver(events)
     told_before = len(world.feed.messages)
     report = world.rebuild()
     expected = resolve(RULES, events)
     assert world.index.snapshot() == expected
-    assert (report.replaced, report.epoch, report.told) == (1, 2, len(world.feed.messages) - told_before)
-    assert {orjson.loads(message)["data"]["op"] for message in world.feed.messages[told_before:]} == {"erase"}
+    assert (report.replaced, report.epoch, report.told, len(world.feed.messages)) == (1, 2, 0, told_before)
     assert world.feed.state() == (expected.golden, expected.crosswalk)
     assert not world.client.keys("mdm:{main:person}:1:*")
+
+
+@pytest.mark.one_redis
+def test_an_erasure_that_was_lost_with_the_index_is_told(world):
+    """It was archived, and Redis gone before the feed had it: the rebuild tells it, once."""
+    world.deliver(events_of(1))
+    world.archive.append("person", rows_of([EraseEvent("person", REFS[7], 3)]), Witness(1, 1, 1))
+    world.client.flushall()
+    world.rebuild()
+    assert REFS[7] in world.feed.published().erased
+    told = len(world.feed.messages)
+    assert (world.rebuild().told, len(world.feed.messages)) == (0, told)
+
+
+@pytest.mark.one_redis
+def test_a_rebuild_that_is_overtaken_says_so(world):
+    """Of two at once the later one wins, and the earlier one names that as its reason."""
+    world.deliver(events_of(2, 20))
+
+    def overtaken():
+        world.rebuild()
+        return world.feed.published()
+
+    earlier = Rebuild(
+        RULES, world.url, "main", archive=world.archive, golden=world.feed, published=overtaken, options=OPTIONS
+    )
+    with pytest.raises(TransientError, match="a newer rebuild"):
+        earlier.run()
+    assert RedisIndex(world.client, RULES).epoch == 3
 
 
 @pytest.mark.one_redis

@@ -81,7 +81,7 @@ def require_f(world: World, events) -> None:
     index = RedisIndex(world.client, RULES, create=False)
     prefix = f"mdm:{{main:person}}:{index.epoch}:"
     publishing = stored_keys(world.client, prefix)
-    left_out = {name: publishing.pop(name) for name in ("meta", "out")}
+    left_out = {name: publishing.pop(name, []) for name in ("meta", "out")}
     assert left_out["out"] == []
     assert differences(publishing, expected_keys(RULES, states)) == []
     others = {key.decode() for key in world.client.scan_iter() if not key.startswith(prefix.encode())}
