@@ -214,6 +214,8 @@ def _stream_while_killing(
     while (left := options.kills - sum(rounds)) > 0:
         rounds.append(min(left, randomness.randint(1, VICTIMS_MAX)))
     clock = _clock_of(stack, rules)
+    if not delivery:
+        raise SystemExit("there are no events: do the rules name the sources of these files?")
     print(f"{len(delivery):,} events for {len(workers)} workers, {sum(rounds)} kills to come, seed {options.seed}")
     with Publisher(stack.kinesis.client("kinesis"), CHANGES_STREAM) as publisher:
         for number, victims in enumerate(rounds):
