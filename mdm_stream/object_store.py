@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mdm_stream.aws_errors import error_code, translated
+from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.errors import ConfigurationError, TerminalError
 
 FETCH_AHEAD = 4

@@ -22,7 +22,7 @@ from typing import Any, Self
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mdm_stream.aws_errors import error_code, translated
+from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.errors import TerminalError, TransientError
 from producers.buffer import Entry, EventBuffer
 from producers.delivery import DeliveryFailure, EventTooLargeError, PublisherCounts, PublishError, PublisherSettings

@@ -11,6 +11,7 @@ import orjson
 import redis
 
 from mdm_stream.archive import Archive
+from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadLetters
@@ -24,7 +25,6 @@ from mdm_stream.erasure.receipt import Receipt
 from mdm_stream.erasure.search import Search, Searched
 from mdm_stream.erasure.values import Values
 from mdm_stream.feed.publisher import FeedPublisher
-from mdm_stream.feed.stream_reader import StreamReader
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.local.event_source import StreamRecord as GivenUp
 from mdm_stream.local.lanes import Discard

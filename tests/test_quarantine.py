@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsE
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from mdm_stream.aws_errors import translated
+from mdm_stream.aws.errors import translated
 from mdm_stream.decode import Received
 from mdm_stream.errors import ConfigurationError, Reason, TerminalError, TransientError
 from mdm_stream.object_folder import FolderObjects

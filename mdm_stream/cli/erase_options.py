@@ -86,10 +86,10 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     nothing.
     """
     from mdm_stream.archive import Archive  # noqa: PLC0415 - --help does without all of these
+    from mdm_stream.aws.read_shards import StreamReader  # noqa: PLC0415
     from mdm_stream.dead_letters import DeadLetters  # noqa: PLC0415
     from mdm_stream.decode import Decoder  # noqa: PLC0415
     from mdm_stream.erasure.places import Places  # noqa: PLC0415
-    from mdm_stream.feed.stream_reader import StreamReader  # noqa: PLC0415
     from mdm_stream.index.redis_index import RedisIndex  # noqa: PLC0415
     from mdm_stream.rules import load_rulesets  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from mdm_stream.archive.record import VALUE_KINDS
+from mdm_stream.aws.read_shards import StreamedRecord, StreamReader
 from mdm_stream.contracts.golden import GoldenChange, parse_envelope
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
@@ -24,7 +25,6 @@ from mdm_stream.erasure.places import Places
 from mdm_stream.erasure.values import Values
 from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError
-from mdm_stream.feed.stream_reader import StreamedRecord, StreamReader
 from mdm_stream.warehouse import Warehouse
 
 CHANGES, GOLDEN, WAREHOUSE = "change_stream", "golden_feed", "warehouse"

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mdm_stream.aws_errors import error_code
+from mdm_stream.aws.errors import error_code
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import Outbox, Position

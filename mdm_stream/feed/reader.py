@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.contracts.golden import FeedEnvelope, parse_envelope
 from mdm_stream.errors import RejectedEventError, TerminalError
-from mdm_stream.feed.stream_reader import StreamReader
 
 
 @dataclass(frozen=True, slots=True)

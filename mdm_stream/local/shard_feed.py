@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mdm_stream.aws_errors import error_code
+from mdm_stream.aws.errors import error_code
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.local.event_source import StreamRecord
 

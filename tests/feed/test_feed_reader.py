@@ -10,9 +10,9 @@ import orjson
 import pytest
 from botocore.exceptions import ClientError
 
+from mdm_stream.aws import read_shards as reader_module
 from mdm_stream.contracts.golden import FeedEnvelope
 from mdm_stream.errors import TerminalError, TransientError
-from mdm_stream.feed import stream_reader as reader_module
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.feed.reader import FeedReader, UnreadableMessage

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mdm_stream.aws_errors import error_code, translated
+from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.errors import TransientError
 
 RECORDS_PER_READ_MAX = 1_000

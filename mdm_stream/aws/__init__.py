@@ -1,0 +1,1 @@
+"""AWS as the project uses it: clients, errors, retries, reading and writing streams."""
