@@ -15,6 +15,7 @@ from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadLetters
+from mdm_stream.dead_letters.quarantine import QuarantineStore
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.merge_watch import MergeWatch
@@ -29,8 +30,7 @@ from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.local.event_source import StreamRecord as GivenUp
 from mdm_stream.local.lanes import Discard
 from mdm_stream.local.on_failure import OnFailure, put_into
-from mdm_stream.object_folder import FolderObjects
-from mdm_stream.quarantine import QuarantineStore
+from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.rules import load_rulesets
 from mdm_stream.warehouse import DuckDbWarehouse
 

@@ -15,11 +15,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from mdm_stream.aws.errors import translated
-from mdm_stream.decode import Received
-from mdm_stream.errors import ConfigurationError, Reason, TerminalError, TransientError
-from mdm_stream.object_folder import FolderObjects
-from mdm_stream.object_store import S3Objects
-from mdm_stream.quarantine import (
+from mdm_stream.dead_letters.quarantine import (
     QuarantineEntry,
     QuarantineStore,
     decode_entry,
@@ -27,6 +23,10 @@ from mdm_stream.quarantine import (
     open_quarantine,
     quarantine_id_of,
 )
+from mdm_stream.decode import Received
+from mdm_stream.errors import ConfigurationError, Reason, TerminalError, TransientError
+from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.objects.store import S3Objects
 
 RAW = b'{"domain":"person"\xff\x00'
 REASONS = (Reason("not_utf8", "", "is not UTF-8"), Reason("missing", "source", "is required"))

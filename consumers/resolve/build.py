@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from mdm_stream.archive import Archive, open_archive
 from mdm_stream.config import EngineSettings, ResolveSettings, settings_from_environment
+from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.merge_watch import MergeWatch
@@ -24,7 +25,6 @@ from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.epochs import WitnessSource, hold
 from mdm_stream.index.port import Position
 from mdm_stream.index.redis_index import RedisIndex
-from mdm_stream.quarantine import open_quarantine
 from mdm_stream.rules import load_rulesets
 
 OBJECT_ATTEMPTS_MAX = 3

@@ -5,7 +5,7 @@ from mdm_stream.archive.compact import Compaction
 from mdm_stream.archive.erase import Erasure
 from mdm_stream.archive.names import ArchiveObject
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind, Witness
-from mdm_stream.object_store import MissingObjectError
+from mdm_stream.objects.store import MissingObjectError
 
 __all__ = [
     "Archive",

@@ -11,7 +11,7 @@ from mdm_stream.archive.names import ArchiveObject, new_name
 from mdm_stream.archive.part import compacted, encode_part
 from mdm_stream.archive.read import list_objects, read_objects
 from mdm_stream.archive.replace import replace, settle
-from mdm_stream.object_store import ObjectStore
+from mdm_stream.objects.store import ObjectStore
 
 PART_CONTENT_BYTES = 64 * 1024**2
 """The default size of a part before compression. Rows are sorted in memory, where they take some four times that."""

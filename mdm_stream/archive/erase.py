@@ -23,7 +23,7 @@ from mdm_stream.archive.record import VALUE_KINDS, ArchivedRecord
 from mdm_stream.archive.replace import replace, settle
 from mdm_stream.archive.segment import encode_segment
 from mdm_stream.errors import TransientError
-from mdm_stream.object_store import ObjectStore
+from mdm_stream.objects.store import ObjectStore
 
 PASSES_MAX = 50
 """Each pass but the last two follows a replacement by somebody else in the middle of ours."""

@@ -28,7 +28,7 @@ from mdm_stream.archive.record import Witness
 from mdm_stream.contracts.change import DOMAIN_PATTERN
 from mdm_stream.contracts.times import format_time_us
 from mdm_stream.errors import TerminalError
-from mdm_stream.object_store import StoredObject
+from mdm_stream.objects.store import StoredObject
 
 _EPOCH_DIGITS, _NUMBER_DIGITS, _CONTENT_DIGITS = 10, 16, 13
 _WITNESS = re.compile(rf"(\d{{{_EPOCH_DIGITS}}})-(\d{{{_NUMBER_DIGITS}}})-(\d{{{_NUMBER_DIGITS}}})", re.ASCII)

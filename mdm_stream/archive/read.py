@@ -8,7 +8,7 @@ from mdm_stream.archive.names import ArchiveObject, ObjectKind, folder_of, is_ma
 from mdm_stream.archive.part import decode_part, decode_part_refs
 from mdm_stream.archive.record import ArchivedRecord, RecordKind
 from mdm_stream.archive.segment import decode_segment
-from mdm_stream.object_store import MissingObjectError, ObjectStore, fetch_ahead
+from mdm_stream.objects.store import MissingObjectError, ObjectStore, fetch_ahead
 
 _IN_ORDER: tuple[ObjectKind, ...] = ("segment", "part")
 

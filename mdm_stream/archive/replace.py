@@ -34,7 +34,7 @@ from mdm_stream.archive.names import (
     witness_in,
 )
 from mdm_stream.archive.record import DamagedObjectError, Witness
-from mdm_stream.object_store import MissingObjectError, ObjectStore
+from mdm_stream.objects.store import MissingObjectError, ObjectStore
 
 WITNESSES_KEPT = 8
 """More than the one that counts: who lists while the lowest are removed finds the greatest all the same."""

@@ -185,7 +185,7 @@ def _places(
     from mdm_stream.cli.clients import aws_client  # noqa: PLC0415 - --help does without all of these
     from mdm_stream.dead_letters import DeadLetters, Selection  # noqa: PLC0415
     from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER  # noqa: PLC0415
-    from mdm_stream.object_store import open_object_store  # noqa: PLC0415
+    from mdm_stream.objects.store import open_object_store  # noqa: PLC0415
 
     some = bool(ids or domain or source or reason)
     if must_select and some == everything:

@@ -18,7 +18,7 @@ from mdm_stream.errors import TransientError
 if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.erasure.places import Places
-    from mdm_stream.object_store import ObjectStore
+    from mdm_stream.objects.store import ObjectStore
     from mdm_stream.warehouse import Warehouse
 
 LOCK_WAIT_MS = 60_000
@@ -107,7 +107,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
         own_machine = LocalTraces(addresses.state, found.endpoint, streams, kinesis, client)
 
     def store(url: str) -> ObjectStore:
-        from mdm_stream.object_store import open_object_store  # noqa: PLC0415
+        from mdm_stream.objects.store import open_object_store  # noqa: PLC0415
 
         s3 = aws_client("s3", addresses.s3_endpoint, addresses.region) if url.startswith("s3:") else None
         return open_object_store(url if "://" in url else Path(url).absolute().as_uri(), s3_client=s3)

@@ -1,8 +1,8 @@
 """What a dead letter's object holds: events as they were first delivered, and why they did not get through. Pure.
 
-A quarantined event is one event with reasons (see ``mdm_stream.quarantine``). An on-failure object is what Lambda
-writes to an S3 destination of a Kinesis event source: a JSON document about the batch that it gave up (``timestamp``,
-``requestContext.condition``), in whose ``payload`` is the event of the invocation, as JSON text.
+A quarantined event is one event with reasons (see ``mdm_stream.dead_letters.quarantine``). An on-failure object is what
+Lambda writes to an S3 destination of a Kinesis event source: a JSON document about the batch that it gave up
+(``timestamp``, ``requestContext.condition``), in whose ``payload`` is the event of the invocation, as JSON text.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Literal
 import orjson
 
 from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
+from mdm_stream.dead_letters.quarantine import decode_entry
 from mdm_stream.decode import ClaimedIdentity, Received, claimed_identity
 from mdm_stream.decode.redrive import unwrap
 from mdm_stream.errors import Reason, RejectedEventError, TerminalError
-from mdm_stream.quarantine import decode_entry
 
 Kind = Literal["quarantine", "on_failure"]
 

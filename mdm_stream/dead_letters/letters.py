@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from mdm_stream.contracts.times import format_time_us
 from mdm_stream.dead_letters.contents import Contents, Kind, read_contents
 from mdm_stream.errors import TerminalError
-from mdm_stream.object_store import MissingObjectError, ObjectStore, fetch_ahead
+from mdm_stream.objects.store import MissingObjectError, ObjectStore, fetch_ahead
 
 REDRIVING = "_redriving"
 

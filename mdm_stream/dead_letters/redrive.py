@@ -15,7 +15,7 @@ from mdm_stream.dead_letters.contents import DeadEvent
 from mdm_stream.dead_letters.letters import DeadLetter, DeadLetters
 from mdm_stream.decode.redrive import digest_of_bytes, is_envelope, wrap
 from mdm_stream.errors import TerminalError
-from mdm_stream.object_store import MissingObjectError
+from mdm_stream.objects.store import MissingObjectError
 
 PORTION_LETTERS_MAX = 500
 PORTION_BYTES_MAX = 32 * 1024 * 1024

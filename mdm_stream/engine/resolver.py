@@ -23,6 +23,7 @@ from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
 from mdm_stream.contracts.times import format_time_us
 from mdm_stream.core.model import ChangeEvent, Version, make_ref
 from mdm_stream.core.overrides import expiries_due
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Decoder, Received, claimed_identity
 from mdm_stream.decode.redrive import unwrap
 from mdm_stream.engine.batch import BatchReport, Engine
@@ -32,7 +33,6 @@ from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import Index, Outbox
 from mdm_stream.index.scripts import EpochChangedError
-from mdm_stream.quarantine import QuarantineEntry, QuarantineStore
 
 EXPIRY_RESEND_US = 300_000_000
 """An expiry that was sent is given five minutes to come back on the change stream, before it is sent again. It is

@@ -13,7 +13,7 @@ from mdm_stream.contracts.times import format_time_us
 from mdm_stream.core.golden import golden_id_of
 from mdm_stream.erasure.evidence import total
 from mdm_stream.erasure.search import STORES, Searched
-from mdm_stream.object_store import ObjectStore
+from mdm_stream.objects.store import ObjectStore
 
 FOLDER = "receipts"
 ID_BYTES = 16

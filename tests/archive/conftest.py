@@ -10,8 +10,8 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from mdm_stream.object_folder import FolderObjects
-from mdm_stream.object_store import ObjectStore, S3Objects
+from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.objects.store import ObjectStore, S3Objects
 
 BUCKET = "kept"
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}

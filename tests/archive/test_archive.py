@@ -25,8 +25,8 @@ from mdm_stream.archive.names import encode_witness, new_name, parse_object, wit
 from mdm_stream.archive.part import decode_part, decode_part_refs, encode_part
 from mdm_stream.archive.segment import decode_segment, encode_segment
 from mdm_stream.errors import TerminalError
-from mdm_stream.object_folder import FolderObjects
-from mdm_stream.object_store import StoredObject
+from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.objects.store import StoredObject
 
 ODD = [
     record(1, raw=b""),

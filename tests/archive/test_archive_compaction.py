@@ -17,7 +17,7 @@ from mdm_stream.archive import Archive, ArchiveObject, Compaction, Witness
 from mdm_stream.archive import replace as replace_module
 from mdm_stream.archive.compact import INPUTS_MAX, plan_groups
 from mdm_stream.archive.names import new_name, witness_folder
-from mdm_stream.object_folder import FolderObjects
+from mdm_stream.objects.folder import FolderObjects
 
 LIMIT = 300
 

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mdm_stream.archive import Archive, Erasure, Witness
 from mdm_stream.errors import TransientError
-from mdm_stream.object_folder import FolderObjects
-from mdm_stream.object_store import StoredObject
+from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.objects.store import StoredObject
 
 REF, OTHER = "crm/7", "crm/8"
 VALUE = f'"value of {REF}"'.encode()

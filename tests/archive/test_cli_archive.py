@@ -11,7 +11,7 @@ from archived import DAY_US, record
 
 from mdm_stream.archive import Archive, Witness, open_archive
 from mdm_stream.cli.main import run
-from mdm_stream.object_folder import FolderObjects
+from mdm_stream.objects.folder import FolderObjects
 
 
 @pytest.fixture

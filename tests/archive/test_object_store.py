@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
-from mdm_stream.object_folder import PARTIAL_FOLDER, FolderObjects
-from mdm_stream.object_store import (
+from mdm_stream.objects.folder import PARTIAL_FOLDER, FolderObjects
+from mdm_stream.objects.store import (
     FETCH_AHEAD,
     MissingObjectError,
     S3Objects,
@@ -117,7 +117,7 @@ def test_folders_are_those_that_hold_objects(store):
 def test_a_listing_has_no_end_of_page(store, monkeypatch):
     """More objects than a page of S3 has, or one request to it may remove, are listed and removed all."""
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "7")
-    monkeypatch.setattr("mdm_stream.object_store._S3_DELETE_MAX", 7)
+    monkeypatch.setattr("mdm_stream.objects.store._S3_DELETE_MAX", 7)
     names = [f"many/{number:04}" for number in range(30)]
     for name in names:
         store.put(name, b"")
@@ -192,8 +192,8 @@ def test_a_folder_is_for_its_owner_alone(tmp_path):
 
 WRITER = """
 import os, sys, time
-from mdm_stream.object_folder import FolderObjects
-import mdm_stream.object_folder as module
+from mdm_stream.objects.folder import FolderObjects
+import mdm_stream.objects.folder as module
 def wait(handle):
     print("writing", flush=True)
     time.sleep(60)

@@ -13,6 +13,7 @@ from mdm_stream.cli.main import cli, run
 from mdm_stream.cli.redelivery import NOT_SENT, change_key_of, deliver_with
 from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.dead_letters import Message
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, open_quarantine
 from mdm_stream.decode import Received, claimed_identity
 from mdm_stream.decode.redrive import unwrap
 from mdm_stream.errors import Reason
@@ -21,8 +22,7 @@ from mdm_stream.local.kinesis_server import KinesisServer
 from mdm_stream.local.lanes import Discard
 from mdm_stream.local.on_failure import OnFailure, put_into
 from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER
-from mdm_stream.object_store import open_object_store
-from mdm_stream.quarantine import QuarantineEntry, QuarantineStore, open_quarantine
+from mdm_stream.objects.store import open_object_store
 from producers.delivery import PublisherSettings
 from producers.partition_key import partition_key
 

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from mdm_stream.object_folder import FolderObjects
-from mdm_stream.object_store import ObjectStore, S3Objects
+from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.objects.store import ObjectStore, S3Objects
 
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 

@@ -7,13 +7,13 @@ from typing import Any
 import orjson
 
 from mdm_stream.dead_letters import DeadLetters
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Received, claimed_identity
 from mdm_stream.errors import Reason
 from mdm_stream.local.event_source import StreamRecord
 from mdm_stream.local.lanes import Discard
 from mdm_stream.local.on_failure import OnFailure
-from mdm_stream.object_store import ObjectStore
-from mdm_stream.quarantine import QuarantineEntry, QuarantineStore
+from mdm_stream.objects.store import ObjectStore
 
 CHANGES, GOLDEN = "changes", "golden"
 SHARD = "shardId-000000000000"

@@ -12,7 +12,7 @@ from mdm_stream.dead_letters.contents import read_contents
 from mdm_stream.dead_letters.letters import REDRIVING, find_all
 from mdm_stream.decode.redrive import wrap
 from mdm_stream.errors import TerminalError
-from mdm_stream.object_store import MissingObjectError
+from mdm_stream.objects.store import MissingObjectError
 
 RUN = "0123456789abcdef"
 ASYNCHRONOUS = "aws/lambda/async/fn/2026/01/01/2026-01-01T00.00.00-00000000-0000-0000-0000-000000000001"

@@ -10,7 +10,7 @@ from letters_at_hand import GOLDEN, both, change, give_up, names, reject
 
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, Selection, read_contents
 from mdm_stream.dead_letters.erase import LettersErased, erase_events
-from mdm_stream.object_store import ObjectStore
+from mdm_stream.objects.store import ObjectStore
 
 SECRET = b'"secret"'
 

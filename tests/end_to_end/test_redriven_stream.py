@@ -16,14 +16,14 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadLetters, Selection
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, decode_entry
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.decode.redrive import is_envelope
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.local import pipeline
 from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
-from mdm_stream.object_folder import FolderObjects
-from mdm_stream.quarantine import QuarantineEntry, decode_entry
+from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.rules import load_rulesets
 from producers.partition_key import partition_key_of
 from producers.publisher import Publisher

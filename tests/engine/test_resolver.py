@@ -8,13 +8,13 @@ from small_world import small_rules
 
 from mdm_stream.archive import Archive, Witness, open_archive
 from mdm_stream.config import EngineSettings
+from mdm_stream.dead_letters.quarantine import decode_entry, open_quarantine
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.merge_watch import MergeWatch
 from mdm_stream.engine.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver, StreamRecord
 from mdm_stream.errors import TransientError
 from mdm_stream.index.redis_index import RedisIndex
-from mdm_stream.quarantine import decode_entry, open_quarantine
 
 RULES = small_rules()
 

@@ -18,6 +18,7 @@ from mdm_stream.archive import open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import resolve
+from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.merge_watch import MergeWatch
@@ -26,7 +27,6 @@ from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.epochs import hold, release
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.local.kinesis_server import KinesisServer
-from mdm_stream.quarantine import open_quarantine
 
 pytestmark = pytest.mark.one_redis
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mdm_stream.errors import TerminalError, TransientError
-from mdm_stream.object_store import MissingObjectError, StoredObject, checked_name
+from mdm_stream.objects.store import MissingObjectError, StoredObject, checked_name
 
 PARTIAL_FOLDER = ".partial"
 

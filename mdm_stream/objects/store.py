@@ -205,7 +205,7 @@ def open_object_store(url: str, *, s3_client: Any = None, kms_key_id: str | None
 
     Without ``s3_client`` one is made from the environment's region and credentials.
     """
-    from mdm_stream.object_folder import FolderObjects  # noqa: PLC0415 - it builds on this module
+    from mdm_stream.objects.folder import FolderObjects  # noqa: PLC0415 - it builds on this module
 
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
