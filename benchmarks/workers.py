@@ -34,7 +34,6 @@ from histories import RULES_DEFAULT, digest_of, eventful, history
 from watcher import Watched, watch
 
 from mdm_stream.archive import open_archive
-from mdm_stream.config import environment_from_settings
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import resolve
@@ -50,6 +49,7 @@ from mdm_stream.local.pipeline import ARCHIVE_FOLDER, resolve_settings
 from mdm_stream.local.shard_feed import KinesisFeed
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack, StackOptions
 from mdm_stream.rules import load_ruleset
+from mdm_stream.settings import environment_from_settings
 from producers.publisher import Publisher
 
 SHARDS = 4

@@ -18,8 +18,6 @@ from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.dead_letters.quarantine import QuarantineStore
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
-from mdm_stream.engine.merge_watch import MergeWatch
-from mdm_stream.engine.resolver import DomainResolver, Resolver, StreamRecord, StreamReport
 from mdm_stream.erasure.erase import Erase, EraseOptions
 from mdm_stream.erasure.places import OwnMachine, Places
 from mdm_stream.erasure.receipt import Receipt
@@ -31,6 +29,8 @@ from mdm_stream.local.event_source import StreamRecord as GivenUp
 from mdm_stream.local.lanes import Discard
 from mdm_stream.local.on_failure import OnFailure, put_into
 from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.resolve.merge_watch import MergeWatch
+from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamRecord, StreamReport
 from mdm_stream.rules import load_rulesets
 from mdm_stream.warehouse import DuckDbWarehouse
 

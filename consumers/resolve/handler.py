@@ -11,8 +11,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from consumers.resolve.build import build_resolver
-from consumers.resolve.kinesis import batch_response, report_metrics, stream_records
+from consumers.lambda_kinesis import batch_response, report_metrics, stream_records
+from mdm_stream.resolve.build import build_resolver
 
 logger = Logger(service="resolve")
 tracer = Tracer(service="resolve")

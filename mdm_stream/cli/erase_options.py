@@ -195,7 +195,7 @@ def _base(given: Addresses) -> tuple[dict[str, Any], Callable[[bool], Warehouse 
         return base, _duckdb_opener(stack.warehouse)
     if not given.environment:
         return {}, None
-    from mdm_stream.config import ResolveSettings, settings_from_environment  # noqa: PLC0415
+    from mdm_stream.settings import ResolveSettings, settings_from_environment  # noqa: PLC0415
     from mdm_stream.warehouse import WarehouseSettings, open_warehouse  # noqa: PLC0415
 
     settings: ResolveSettings = settings_from_environment(ResolveSettings, os.environ)

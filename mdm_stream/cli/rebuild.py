@@ -16,8 +16,8 @@ from mdm_stream.cli.stack import running_stack, state_option
 from mdm_stream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from mdm_stream.config import ResolveSettings
     from mdm_stream.rebuild.run import RebuildReport
+    from mdm_stream.settings import ResolveSettings
     from mdm_stream.warehouse import Warehouse
 
 LOCK_WAIT_MS = 60_000
@@ -122,7 +122,7 @@ def _from_stack(state: Path) -> tuple[ResolveSettings, Callable[[], Warehouse | 
 
 
 def _from_environment() -> tuple[ResolveSettings, Callable[[], Warehouse | None]]:
-    from mdm_stream.config import ResolveSettings, settings_from_environment  # noqa: PLC0415
+    from mdm_stream.settings import ResolveSettings, settings_from_environment  # noqa: PLC0415
     from mdm_stream.warehouse import WarehouseSettings, open_warehouse  # noqa: PLC0415
 
     settings: ResolveSettings = settings_from_environment(ResolveSettings, os.environ)

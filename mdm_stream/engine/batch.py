@@ -16,7 +16,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from mdm_stream.config import EngineSettings
 from mdm_stream.core.commit import ABSENT, BlockView, Revision
 from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_on
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
@@ -35,6 +34,7 @@ from mdm_stream.core.score import score_pairs
 from mdm_stream.engine.cache import RecordCache
 from mdm_stream.errors import TransientError
 from mdm_stream.index.port import Block, Index
+from mdm_stream.settings import EngineSettings
 
 T = TypeVar("T")
 

@@ -28,6 +28,7 @@ from mdm_stream.core.fold import Delivered
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
@@ -37,7 +38,6 @@ from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.rebuild.difference import differences
 from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.replay.delivery import lane_of
-from mdm_stream.replay.pool import WorkerPool
 
 Progress = Callable[[str, int, int], None]
 

@@ -20,14 +20,14 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import claimed_identity
 from mdm_stream.engine.batch import BatchReport
+from mdm_stream.engine.worker import WorkerReport, open_engines, percentile_ms
+from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.epochs import drop_namespace
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.replay.delivery import Rejected, lane_of
 from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats
-from mdm_stream.replay.pool import WorkerPool
-from mdm_stream.replay.worker import WorkerReport, open_engines, percentile_ms
 
 OUTBOX_READ_MAX = 1_000
 OUTBOX_IDLE_S = 0.02

@@ -14,8 +14,8 @@ from erase_world import REF, World, upsert
 
 from mdm_stream.cli import erase_options
 from mdm_stream.cli.main import cli, run
-from mdm_stream.config import ResolveSettings, environment_from_settings
 from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.settings import ResolveSettings, environment_from_settings
 
 pytestmark = pytest.mark.one_redis
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from source_tree import ROOT
 
-from mdm_stream.config import EngineSettings, ResolveSettings
 from mdm_stream.local.event_source import EventSource
 from mdm_stream.rebuild.run import RebuildOptions
 from mdm_stream.rules.model import BlockingModel, LimitsModel
+from mdm_stream.settings import EngineSettings, ResolveSettings
 from mdm_stream.warehouse.settings import WarehouseSettings
 from producers.delivery import PublisherSettings
 

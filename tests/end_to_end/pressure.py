@@ -16,17 +16,17 @@ import pytest
 from botocore.exceptions import ClientError
 from end_state import GoldenState, feed_changes, state_of_feed
 
-from consumers.resolve.build import build_resolver
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.decode import Decoder, Received
-from mdm_stream.engine.resolver import Resolver, StreamRecord, StreamReport
 from mdm_stream.index.epochs import epoch_prefix
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.local.aws import local_environment
 from mdm_stream.local.kinesis_server import KinesisServer
 from mdm_stream.local.redis_server import RedisServer
 from mdm_stream.local.stack import GOLDEN_STREAM
+from mdm_stream.resolve.build import build_resolver
+from mdm_stream.resolve.resolver import Resolver, StreamRecord, StreamReport
 from mdm_stream.rules import load_ruleset
 
 RULES = load_ruleset("person")

@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_world import HISTORIES, small_rules
 
-from mdm_stream.config import EngineSettings
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.settings import EngineSettings
 
 
 def deliver(index, rules, events, batch_size):

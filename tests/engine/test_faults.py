@@ -8,13 +8,13 @@ import pytest
 from torture.subscriber import golden_of_feed
 from torture.world import RULES, World, history
 
-from mdm_stream.config import EngineSettings
 from mdm_stream.core.model import OverrideEvent, RecordEvent, split_ref
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.settings import EngineSettings
 
 WORLD = World(records_per_source=5)
 LEFT_AFTER_DELETION = {f"mdm:{{main:person}}:{name}".encode() for name in ("root", "1:meta", "1:rec", "1:out")}

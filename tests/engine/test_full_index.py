@@ -12,11 +12,11 @@ from torture.keyspace import edges_of, expected_keys, states_of, stored_keys
 from torture.subscriber import golden_of_feed
 from torture.world import RULES, World, history
 
-from mdm_stream.config import EngineSettings
 from mdm_stream.core.reference import fold_events, resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.epochs import epoch_prefix
 from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.settings import EngineSettings
 
 PREFIX = epoch_prefix("main", "person", 1)
 ROOM_BYTES_MAX = 6_000

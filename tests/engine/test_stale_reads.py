@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from small_world import small_rules
 
-from mdm_stream.config import EngineSettings
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.memory import MemoryIndex
+from mdm_stream.settings import EngineSettings
 
 RULES = small_rules(max_block_size=10, max_cluster_size=50)
 SINGLY = EngineSettings(groups_per_commit_max=1)

@@ -14,7 +14,7 @@ GIVING_UP = """
 import sys
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.errors import TerminalError
-from mdm_stream.replay.pool import WorkerPool
+from mdm_stream.engine.worker_pool import WorkerPool
 from small_world import small_rules
 
 def event(batch, n):

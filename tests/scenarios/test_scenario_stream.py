@@ -13,7 +13,7 @@ import redis
 from end_to_end.end_state import stream_records
 from storyline import ANN, BOB, DAY_US, RULES, clusters, override, record, values
 
-from consumers.resolve.kinesis import KinesisRecord, report_metrics
+from consumers.lambda_kinesis import KinesisRecord, report_metrics
 from mdm_stream.archive import open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent
@@ -21,12 +21,12 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
-from mdm_stream.engine.merge_watch import MergeWatch
-from mdm_stream.engine.resolver import DomainResolver, Resolver, StreamRecord, StreamReport
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.epochs import hold, release
 from mdm_stream.index.redis_index import RedisIndex
 from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.resolve.merge_watch import MergeWatch
+from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamRecord, StreamReport
 
 pytestmark = pytest.mark.one_redis
 

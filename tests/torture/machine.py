@@ -24,7 +24,6 @@ from torture.lockstep import Baton, FreeRun, Killed
 from torture.subscriber import changes_of, newest, replay
 from torture.world import CODE_MAX, DOMAIN, RULES, SMALLEST, VALUES, World, event_of
 
-from mdm_stream.config import EngineSettings
 from mdm_stream.core.golden import golden_id_of
 from mdm_stream.core.model import ChangeEvent, EraseEvent
 from mdm_stream.core.reference import fold_events, resolve_states
@@ -34,6 +33,7 @@ from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.epochs import domain_prefix, epoch_prefix
 from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.settings import EngineSettings
 
 BATCH_SIZES = (1, 2, 3, 7, 20, 60, 500)
 LONG = 250

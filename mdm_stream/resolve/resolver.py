@@ -27,12 +27,12 @@ from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Decoder, Received, claimed_identity
 from mdm_stream.decode.redrive import unwrap
 from mdm_stream.engine.batch import BatchReport, Engine
-from mdm_stream.engine.merge_watch import MergeWatch
 from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import Index, Outbox
 from mdm_stream.index.scripts import EpochChangedError
+from mdm_stream.resolve.merge_watch import MergeWatch
 
 EXPIRY_RESEND_US = 300_000_000
 """An expiry that was sent is given five minutes to come back on the change stream, before it is sent again. It is

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from mdm_stream.core.fold import Foldable
+from mdm_stream.engine.worker import READY, WorkerReport, work
 from mdm_stream.errors import TerminalError
-from mdm_stream.replay.worker import READY, WorkerReport, work
 
 QUEUED_BATCHES_MAX = 4
 """Batches that wait for a worker: enough to keep it busy, few enough to bound memory."""

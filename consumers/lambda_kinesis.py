@@ -11,7 +11,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.decode import Received
-from mdm_stream.engine.resolver import StreamRecord, StreamReport
+from mdm_stream.resolve.resolver import StreamRecord, StreamReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,18 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from mdm_stream.archive import Archive, open_archive
-from mdm_stream.config import EngineSettings, ResolveSettings, settings_from_environment
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
-from mdm_stream.engine.merge_watch import MergeWatch
-from mdm_stream.engine.process import settle_garbage_collector
-from mdm_stream.engine.resolver import DomainResolver, Resolver
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.epochs import WitnessSource, hold
 from mdm_stream.index.port import Position
 from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.resolve.merge_watch import MergeWatch
+from mdm_stream.resolve.process import settle_garbage_collector
+from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
+from mdm_stream.settings import EngineSettings, ResolveSettings, settings_from_environment
 
 OBJECT_ATTEMPTS_MAX = 3
 """Attempts of one request to S3 within a batch, before the batch is reported as failed and comes again."""

@@ -1,0 +1,1 @@
+"""The resolve consumer: from batches of the change stream to golden changes on the feed."""
