@@ -41,8 +41,8 @@ from mdm_stream.decode.files import file_lines, line_events
 from mdm_stream.engine import batch as engine_batch
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import RejectedEventError
-from mdm_stream.index.epochs import epoch_prefix
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import epoch_prefix
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.redis_server import RedisServer
 from mdm_stream.population import generate
 from mdm_stream.resolve.process import settle_garbage_collector

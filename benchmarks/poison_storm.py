@@ -44,9 +44,9 @@ from mdm_stream.core.model import ChangeEvent, RecordEvent, Value
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import BatchReport, Engine
-from mdm_stream.index.codec import decode_block, decode_component
-from mdm_stream.index.epochs import epoch_prefix
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.codec import decode_block, decode_component
+from mdm_stream.index.redis.epochs import epoch_prefix
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.redis_server import RedisServer
 from mdm_stream.population import generate
 from mdm_stream.population.names import CULTURES

@@ -39,7 +39,7 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.feed.published import PublishedState
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.redis_server import RedisServer
 from mdm_stream.population import generate
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions

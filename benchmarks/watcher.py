@@ -22,9 +22,9 @@ import redis
 from mdm_stream.contracts.golden import QUARANTINED
 from mdm_stream.core.model import make_ref
 from mdm_stream.feed.envelope import change_message
-from mdm_stream.index.codec import decode_record
-from mdm_stream.index.epochs import epoch_prefix
 from mdm_stream.index.port import OutboxEntry
+from mdm_stream.index.redis.codec import decode_record
+from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.local.aws import local_client
 from mdm_stream.local.shard_feed import KinesisFeed
 

@@ -40,8 +40,8 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.epochs import epoch_prefix
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import epoch_prefix
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.aws import local_environment
 from mdm_stream.local.checkpoints import read_positions
 from mdm_stream.local.children import log_tail, spawn, stop_process

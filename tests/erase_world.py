@@ -24,7 +24,7 @@ from mdm_stream.erasure.receipt import Receipt
 from mdm_stream.erasure.search import Search, Searched
 from mdm_stream.erasure.values import Values
 from mdm_stream.feed.publisher import FeedPublisher
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.event_source import StreamRecord as GivenUp
 from mdm_stream.local.lanes import Discard
 from mdm_stream.local.on_failure import OnFailure, put_into

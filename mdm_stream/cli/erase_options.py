@@ -90,7 +90,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     from mdm_stream.dead_letters import DeadLetters  # noqa: PLC0415
     from mdm_stream.decode import Decoder  # noqa: PLC0415
     from mdm_stream.erasure.places import Places  # noqa: PLC0415
-    from mdm_stream.index.redis_index import RedisIndex  # noqa: PLC0415
+    from mdm_stream.index.redis.index import RedisIndex  # noqa: PLC0415
     from mdm_stream.rules import load_rulesets  # noqa: PLC0415
 
     found = _found(addresses)

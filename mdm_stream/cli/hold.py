@@ -52,8 +52,8 @@ def hold(
     Consumers fail their batches, which are delivered again until the domain is released; what was committed before is
     still published. A batch that runs out of attempts meanwhile goes to the on-failure destination: `mdm-stream dlq`.
     """
-    from mdm_stream.index.epochs import held_because  # noqa: PLC0415 - --help does without
-    from mdm_stream.index.epochs import hold as hold_back  # noqa: PLC0415
+    from mdm_stream.index.redis.epochs import held_because  # noqa: PLC0415 - --help does without
+    from mdm_stream.index.redis.epochs import hold as hold_back  # noqa: PLC0415
 
     if show == (reason is not None):
         raise click.UsageError("say why with --reason, or ask with --show")
@@ -68,7 +68,7 @@ def hold(
 @_redis_options
 def release(*, domain: str, state: Path, redis_url: str | None, namespace: str, as_json: bool) -> None:
     """Let writing to DOMAIN go on. What waited comes again by itself."""
-    from mdm_stream.index.epochs import release as let_go  # noqa: PLC0415 - --help does without
+    from mdm_stream.index.redis.epochs import release as let_go  # noqa: PLC0415 - --help does without
 
     client = _client(state, redis_url, namespace, domain)
     if not let_go(client, namespace, domain) and not as_json:
@@ -79,7 +79,7 @@ def release(*, domain: str, state: Path, redis_url: str | None, namespace: str, 
 
 def _client(state: Path, redis_url: str | None, namespace: str, domain: str) -> redis.Redis:
     """Return a client of a Redis that has an index of the domain: a misspelt one must not be held in silence."""
-    from mdm_stream.index.epochs import has_index  # noqa: PLC0415
+    from mdm_stream.index.redis.epochs import has_index  # noqa: PLC0415
 
     client = redis_client(redis_url or running_stack(state).redis_url)
     if not has_index(client, namespace, domain):

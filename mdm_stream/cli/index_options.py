@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import redis
 
     from mdm_stream.core.ruleset import Ruleset
-    from mdm_stream.index.redis_index import RedisIndex
+    from mdm_stream.index.redis.index import RedisIndex
 
 REDIS_TIMEOUT_S = 30.0
 
@@ -60,7 +60,7 @@ def open_index(
 
 def index_on(redis_url: str, ruleset: Ruleset, namespace: str) -> RedisIndex:
     """Return the index of a domain, which must exist; raises what ``open_index`` raises."""
-    from mdm_stream.index.redis_index import RedisIndex  # noqa: PLC0415 - --help does without
+    from mdm_stream.index.redis.index import RedisIndex  # noqa: PLC0415 - --help does without
 
     return RedisIndex(redis_client(redis_url), ruleset, namespace, create=False)
 

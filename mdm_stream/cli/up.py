@@ -14,7 +14,7 @@ from mdm_stream.cli.output import json_option, print_json
 from mdm_stream.cli.stack import RunningStack, remove_stack, state_option, write_stack
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TerminalError
-from mdm_stream.index.epochs import has_index
+from mdm_stream.index.redis.epochs import has_index
 from mdm_stream.local.pipeline import WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_rulesets, pack_names

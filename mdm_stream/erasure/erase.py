@@ -30,7 +30,7 @@ from mdm_stream.erasure.values import Values, values_of_events, values_of_record
 from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError, TerminalError, TransientError
 from mdm_stream.index.port import Position
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 
 POLL_INTERVAL_S = 0.25
 

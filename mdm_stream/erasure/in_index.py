@@ -11,8 +11,8 @@ from mdm_stream.core.model import make_ref
 from mdm_stream.core.record import REVISION_LENGTH, Record
 from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.places import Places
-from mdm_stream.index.codec import decode_block, decode_component, decode_pair, decode_record, encode_record
-from mdm_stream.index.remains import HeldItem, each_item
+from mdm_stream.index.redis.codec import decode_block, decode_component, decode_pair, decode_record, encode_record
+from mdm_stream.index.redis.remains import HeldItem, each_item
 
 INDEX = "index"
 

@@ -12,7 +12,7 @@ from mdm_stream.archive import Archive
 from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.decode import Decoder
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.objects.store import ObjectStore
 from mdm_stream.warehouse import Warehouse
 

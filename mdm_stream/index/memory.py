@@ -14,7 +14,7 @@ from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
-from mdm_stream.index.scripts import EpochChangedError
+from mdm_stream.index.redis.scripts import EpochChangedError
 
 
 class MemoryIndex:

@@ -1,7 +1,7 @@
 """The index: what the engine reads and how it commits.
 
 Everything that one domain's state consists of, behind five operations. Two implementations pass the same contract
-tests: :mod:`mdm_stream.index.redis_index` and :mod:`mdm_stream.index.memory`.
+tests: :mod:`mdm_stream.index.redis.index` and :mod:`mdm_stream.index.memory`.
 
 *Stamps* say whether something is still as it was read: a block or component carries the number of the commit that
 last changed it, as text; ``""`` stands for one that does not exist.

@@ -32,9 +32,9 @@ from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
-from mdm_stream.index.epochs import Epochs
 from mdm_stream.index.port import Position
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import Epochs
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.difference import differences
 from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.replay.delivery import lane_of

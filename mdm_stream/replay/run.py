@@ -24,8 +24,8 @@ from mdm_stream.engine.worker import WorkerReport, open_engines, percentile_ms
 from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.feed.envelope import change_message
-from mdm_stream.index.epochs import drop_namespace
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import drop_namespace
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.replay.delivery import Rejected, lane_of
 from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats
 

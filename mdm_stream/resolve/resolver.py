@@ -31,7 +31,7 @@ from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import Index, Outbox
-from mdm_stream.index.scripts import EpochChangedError
+from mdm_stream.index.redis.scripts import EpochChangedError
 from mdm_stream.resolve.merge_watch import MergeWatch
 
 EXPIRY_RESEND_US = 300_000_000

@@ -16,7 +16,7 @@ from mdm_stream.core.model import split_ref
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.steward.describe import describe_golden, describe_record
 from mdm_stream.steward.explain import Surroundings, explain
 

@@ -18,7 +18,7 @@ from mdm_stream.core.model import make_ref
 from mdm_stream.core.record import Record
 from mdm_stream.core.review_order import CONTRADICTION, ReviewEntry, first_in_order
 from mdm_stream.index.port import Neighbourhood
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.steward.describe import describe_verdict
 from mdm_stream.steward.explain import strongest_path
 

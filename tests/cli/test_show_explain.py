@@ -10,7 +10,7 @@ from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.golden import golden_id_of
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rules import load_ruleset
 
 pytestmark = pytest.mark.one_redis

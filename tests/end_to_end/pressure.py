@@ -19,8 +19,8 @@ from end_state import GoldenState, feed_changes, state_of_feed
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.decode import Decoder, Received
-from mdm_stream.index.epochs import epoch_prefix
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import epoch_prefix
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.aws import local_environment
 from mdm_stream.local.kinesis_server import KinesisServer
 from mdm_stream.local.redis_server import RedisServer

@@ -18,7 +18,7 @@ from mdm_stream.cli.rebuild import rebuild
 from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.golden import golden_id_of
 from mdm_stream.core.reference import Resolution
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.event_source import StreamRecord
 from mdm_stream.local.lanes import Discard
 from mdm_stream.local.on_failure import OnFailure, put_into

@@ -26,7 +26,7 @@ from end_state import (
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
-from mdm_stream.index.epochs import epoch_prefix
+from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.population import DEMO_RULES, WireEvent, generate

@@ -27,7 +27,7 @@ from mdm_stream.archive import open_archive
 from mdm_stream.cli.rebuild import rebuild
 from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.reference import Resolution, resolve
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.pipeline import ARCHIVE_FOLDER, RESOLVE, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.population import DEMO_RULES, generate

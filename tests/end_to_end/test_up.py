@@ -24,7 +24,7 @@ from mdm_stream.cli.main import run
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.errors import MdmError
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rules import load_rulesets
 
 PROCESSES = Path("/proc")

@@ -14,7 +14,7 @@ from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.memory import MemoryIndex
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 
 LIMIT = 4
 RULES = small_rules(max_block_size=LIMIT, max_cluster_size=50)

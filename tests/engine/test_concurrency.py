@@ -14,7 +14,7 @@ from torture.world import World, history
 
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 
 
 def deliver(url, rules, lane, size, failures):

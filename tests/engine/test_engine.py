@@ -14,7 +14,7 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.index.memory import MemoryIndex
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.settings import EngineSettings
 
 

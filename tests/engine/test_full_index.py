@@ -14,8 +14,8 @@ from torture.world import RULES, World, history
 
 from mdm_stream.core.reference import fold_events, resolve
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.epochs import epoch_prefix
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import epoch_prefix
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.settings import EngineSettings
 
 PREFIX = epoch_prefix("main", "person", 1)

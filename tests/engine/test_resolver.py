@@ -11,7 +11,7 @@ from mdm_stream.dead_letters.quarantine import decode_entry, open_quarantine
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver, StreamRecord
 from mdm_stream.settings import EngineSettings

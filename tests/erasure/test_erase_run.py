@@ -16,7 +16,7 @@ from mdm_stream.decode import Received
 from mdm_stream.decode.redrive import wrap
 from mdm_stream.erasure.erase import Erase, EraseOptions, members_of
 from mdm_stream.errors import TerminalError, TransientError
-from mdm_stream.index.epochs import hold
+from mdm_stream.index.redis.epochs import hold
 
 pytestmark = pytest.mark.one_redis
 

@@ -19,8 +19,8 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.erasure.evidence import Evidence, Finding
 from mdm_stream.erasure.in_index import look_into_index
 from mdm_stream.erasure.values import Values
-from mdm_stream.index.codec import STAMP_LENGTH, encode_block, encode_component, encode_pair, encode_record
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.codec import STAMP_LENGTH, encode_block, encode_component, encode_pair, encode_record
+from mdm_stream.index.redis.index import RedisIndex
 
 MARKER = "Markermund"
 EPOCH = "mdm:{main:person}:1:"

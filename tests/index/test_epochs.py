@@ -10,10 +10,10 @@ from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TerminalError
-from mdm_stream.index.epochs import Epochs, IndexInDoubtError, hold, release
 from mdm_stream.index.port import Position
-from mdm_stream.index.redis_index import RedisIndex
-from mdm_stream.index.scripts import EpochChangedError
+from mdm_stream.index.redis.epochs import Epochs, IndexInDoubtError, hold, release
+from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.redis.scripts import EpochChangedError
 from mdm_stream.local.redis_server import RedisServer
 
 RULES = small_rules()

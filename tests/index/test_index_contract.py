@@ -18,7 +18,7 @@ from mdm_stream.core.score import PairScore
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.port import Block, CommitOutcome, Neighbourhood
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 
 LIMIT = 3
 RULES = small_rules(max_block_size=LIMIT)

@@ -14,8 +14,8 @@ from small_world import small_rules
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.epochs import drop_namespace
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import drop_namespace
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.redis_server import find_program
 
 START_S = 20.0

@@ -20,7 +20,7 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import publish_outbox
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 
 RULES = small_rules()

@@ -14,7 +14,7 @@ from mdm_stream.archive import Witness
 from mdm_stream.core.reference import fold_events, resolve_states
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.run import Rebuild
 
 CALLS_TRIED = 5

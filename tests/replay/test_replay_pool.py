@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mdm_stream.index.epochs import hold
+from mdm_stream.index.redis.epochs import hold
 
 GIVING_UP = """
 import sys

@@ -33,7 +33,7 @@ from mdm_stream.core.model import (
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 
 RULES = small_rules(max_block_size=50, max_cluster_size=50)
 """Equal emails link; so do equal names with an equal or a near birth date. Nothing is suspended or too large."""

@@ -25,7 +25,7 @@ from storyline import (
 
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 
 pytestmark = pytest.mark.one_redis
 

@@ -22,8 +22,8 @@ from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.feed.publisher import FeedPublisher
-from mdm_stream.index.epochs import hold, release
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import hold, release
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.kinesis_server import KinesisServer
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamRecord, StreamReport

@@ -10,7 +10,7 @@ from mdm_stream.archive import ArchivedRecord, Witness, open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.reference import resolve
 from mdm_stream.feed.published import PublishedState
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 from mdm_stream.steward.review import review_queue
 

@@ -12,7 +12,7 @@ from torture.subscriber import golden_of_feed
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 
 pytestmark = pytest.mark.one_redis
 

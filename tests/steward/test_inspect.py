@@ -12,7 +12,7 @@ from mdm_stream.core.golden import golden_id_of
 from mdm_stream.core.model import EraseEvent, RecordEvent, VerdictEvent
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.steward.describe import MASK
 from mdm_stream.steward.inspect import NotFoundError, explain_names, show
 

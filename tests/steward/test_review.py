@@ -14,7 +14,7 @@ from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.review_order import REASONS, ordered_review
 from mdm_stream.engine.batch import Engine
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.steward import review
 from mdm_stream.steward.review import review_queue
 

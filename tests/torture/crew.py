@@ -17,7 +17,7 @@ from torture.machine import Schedule, Tally, Worker, require_f, settle
 
 PROGRESS_KEY = "progress"
 """A hash of each worker's done batches: the checkpoint of its shard. It is not part of what is looked at."""
-_HEAVY = ["hypothesis", "mdm_stream.engine.batch", "mdm_stream.feed.publisher", "mdm_stream.index.redis_index"]
+_HEAVY = ["hypothesis", "mdm_stream.engine.batch", "mdm_stream.feed.publisher", "mdm_stream.index.redis.index"]
 """Imported once, for all processes: it takes a second."""
 STARTS_MAX = 100
 TIMEOUT_S = 120.0

@@ -21,7 +21,7 @@ from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.reference import _edges
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.index.codec import (
+from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
     decode_block,
     decode_component,

@@ -31,8 +31,8 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
-from mdm_stream.index.epochs import domain_prefix, epoch_prefix
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.epochs import domain_prefix, epoch_prefix
+from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.settings import EngineSettings
 
 BATCH_SIZES = (1, 2, 3, 7, 20, 60, 500)

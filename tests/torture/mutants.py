@@ -16,7 +16,7 @@ from mdm_stream.engine.cache import RecordCache
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.port import Block, Position
-from mdm_stream.index.redis_index import RedisIndex
+from mdm_stream.index.redis.index import RedisIndex
 
 Break = Callable[[pytest.MonkeyPatch], None]
 

@@ -30,7 +30,7 @@ import redis
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.port import Position
-from mdm_stream.index.scripts import Scripts, translated
+from mdm_stream.index.redis.scripts import Scripts, translated
 
 WitnessSource = Callable[[], Position | None]
 """Returns the greatest position that was ever witnessed of a domain (``None``: nothing was)."""

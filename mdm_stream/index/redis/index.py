@@ -1,8 +1,8 @@
 """The index on Redis (7.0 or later, Valkey, ElastiCache; one node or Cluster).
 
 Every key of one domain starts with ``mdm:{NAMESPACE:DOMAIN}:``; the braces are a hash tag, so one domain lives in one
-slot and a script may touch any of its keys. ``root`` says which epoch is live (see :mod:`mdm_stream.index.epochs`); the
-keys of an epoch have its number before their names:
+slot and a script may touch any of its keys. ``root`` says which epoch is live (see
+:mod:`mdm_stream.index.redis.epochs`); the keys of an epoch have its number before their names:
 
 =========  ======  ====================================================================
 key        type    holds
@@ -39,7 +39,8 @@ from mdm_stream.core.fold import ERASED
 from mdm_stream.core.record import Record, revision_of
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.index.codec import (
+from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
+from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
     decode_block,
     decode_component,
@@ -52,9 +53,8 @@ from mdm_stream.index.codec import (
     encode_pair,
     encode_record,
 )
-from mdm_stream.index.epochs import Epochs, IndexInDoubtError, WitnessSource, epoch_prefix
-from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
-from mdm_stream.index.scripts import EpochChangedError, Scripts, translated
+from mdm_stream.index.redis.epochs import Epochs, IndexInDoubtError, WitnessSource, epoch_prefix
+from mdm_stream.index.redis.scripts import EpochChangedError, Scripts, translated
 
 _SCAN_COUNT = 1000
 """Entries that one call of a scan looks at, and changes that one call announces."""

@@ -9,8 +9,8 @@ from typing import Any
 import redis
 
 from mdm_stream.errors import TerminalError
-from mdm_stream.index.epochs import domain_prefix
-from mdm_stream.index.scripts import translated
+from mdm_stream.index.redis.epochs import domain_prefix
+from mdm_stream.index.redis.scripts import translated
 
 _COUNT = 1000
 """Items that one call of a scan looks at."""

@@ -64,7 +64,7 @@ class Scripts:
     def sha(self, name: str) -> str:
         """Return a script's SHA-1, loading it into the server on first use."""
         if name not in self._shas:
-            folder = files("mdm_stream.index")
+            folder = files("mdm_stream.index.redis")
             texts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in (_PRELUDE, name)]
             sha: str | bytes = self.client.script_load("".join(texts))
             self._shas[name] = sha.decode() if isinstance(sha, bytes) else sha

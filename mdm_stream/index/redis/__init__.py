@@ -1,0 +1,1 @@
+"""The index on Redis, and the Lua that runs in it."""
