@@ -19,9 +19,9 @@ import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import JaroWinkler
 
+from mdm_stream.core.match.score import score_pairs
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Attribute, Comparison, Level, Match, Predicate, Ruleset
-from mdm_stream.core.score import score_pairs
 
 Result = TypeVar("Result")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from mdm_stream.core.key_syntax import parse_key
+from mdm_stream.core.blocking.syntax import parse_key
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.core.ruleset import (
     Attribute,

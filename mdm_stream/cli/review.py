@@ -12,7 +12,7 @@ from mdm_stream.cli.index_options import index_options, open_index
 from mdm_stream.cli.output import print_json, print_table
 from mdm_stream.cli.show import ref_of
 from mdm_stream.cli.steward_channel import Address, StewardChannel, record_reference, steward_options
-from mdm_stream.core.review_order import REASONS
+from mdm_stream.core.cluster.review_order import REASONS
 
 if TYPE_CHECKING:
     from mdm_stream.core.model import Verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mdm_stream.core.blocking import blocking_keys
+from mdm_stream.core.blocking.keys import blocking_keys
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.fold import RecordState, state_to_wire
 from mdm_stream.core.model import MatchValues, Standardised, Version, split_ref, version_order

@@ -12,14 +12,14 @@ from itertools import combinations
 
 import orjson
 
-from mdm_stream.core.cluster import connected
-from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
+from mdm_stream.core.cluster.clustering import connected
+from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
+from mdm_stream.core.cluster.golden import resolve_component, review_item
 from mdm_stream.core.fold import EMPTY, RecordState, fold
-from mdm_stream.core.golden import resolve_component, review_item
+from mdm_stream.core.match.score import score_pair
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.score import score_pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from mdm_stream.core.commit import ABSENT, BlockView, Revision
-from mdm_stream.core.edges import Edge, ordered, scored_edge, verdict_on
+from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_on
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
-from mdm_stream.core.plan import (
+from mdm_stream.core.match.score import score_pairs
+from mdm_stream.core.plan.commit import ABSENT, BlockView, Revision
+from mdm_stream.core.plan.planning import (
     Batch,
     block_view,
     candidates,
@@ -30,7 +31,6 @@ from mdm_stream.core.plan import (
 )
 from mdm_stream.core.record import Record, build_record, revision_of
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.score import score_pairs
 from mdm_stream.engine.cache import RecordCache
 from mdm_stream.errors import TransientError
 from mdm_stream.index.port import Block, Index

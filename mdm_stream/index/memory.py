@@ -8,8 +8,8 @@ from threading import Lock
 
 import orjson
 
-from mdm_stream.core.commit import ABSENT, Commit, HeldComponent
-from mdm_stream.core.edges import Edge
+from mdm_stream.core.cluster.edges import Edge
+from mdm_stream.core.plan.commit import ABSENT, Commit, HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mdm_stream.core.commit import Commit, HeldComponent
-from mdm_stream.core.edges import Edge
+from mdm_stream.core.cluster.edges import Edge
+from mdm_stream.core.plan.commit import Commit, HeldComponent
 from mdm_stream.core.record import Record
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from mdm_stream.core import changes
-from mdm_stream.core.commit import Change
-from mdm_stream.core.golden import digest_of_content
+from mdm_stream.core.cluster.golden import digest_of_content
+from mdm_stream.core.plan import changes
+from mdm_stream.core.plan.commit import Change
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.feed.published import PublishedState
 

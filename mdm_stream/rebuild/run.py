@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 import redis
 
 from mdm_stream.archive import Archive, Witness
-from mdm_stream.core import changes
 from mdm_stream.core.fold import Delivered
+from mdm_stream.core.plan import changes
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine

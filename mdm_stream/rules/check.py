@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mdm_stream.core.compare import AT_MOST_MEASURES, SIMILARITY_KINDS
+from mdm_stream.core.match.compare import AT_MOST_MEASURES, SIMILARITY_KINDS
 from mdm_stream.core.ruleset import Comparison, KeyPart, Level, Predicate, Ruleset
 from mdm_stream.errors import RulesError
 from mdm_stream.rules.compile import compile_ruleset

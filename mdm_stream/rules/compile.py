@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mdm_stream.core.blocking import parse_key
+from mdm_stream.core.blocking.keys import parse_key
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
 from mdm_stream.rules.attribute_types import check_type

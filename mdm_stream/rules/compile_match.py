@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from mdm_stream.core.compare import PREDICATE_KINDS, SIMILARITY_KINDS
-from mdm_stream.core.edges import VERDICT_RULE
+from mdm_stream.core.cluster.edges import VERDICT_RULE
+from mdm_stream.core.match.compare import PREDICATE_KINDS, SIMILARITY_KINDS
 from mdm_stream.core.ruleset import Comparison, DeterministicRule, Level, Match
 from mdm_stream.rules.conditions import Scope, describe, parse_condition, unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of

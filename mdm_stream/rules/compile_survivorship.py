@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mdm_stream.core.cluster.survive import STRATEGY_NAMES, UNION
 from mdm_stream.core.ruleset import Attribute, Strategy, SurvivorshipRule
-from mdm_stream.core.survive import STRATEGY_NAMES, UNION
 from mdm_stream.rules.conditions import unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of
 from mdm_stream.rules.model import SurvivorshipModel

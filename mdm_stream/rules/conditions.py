@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from mdm_stream.core.compare import PREDICATE_KINDS
+from mdm_stream.core.match.compare import PREDICATE_KINDS
 from mdm_stream.core.ruleset import Predicate
 from mdm_stream.rules.findings import Findings, Place, nearest, one_of
 from mdm_stream.rules.tree import Node

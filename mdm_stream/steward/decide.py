@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mdm_stream.contracts.change import VERSION_CHARS_MAX
-from mdm_stream.core.edges import ordered
+from mdm_stream.core.cluster.edges import ordered
 from mdm_stream.core.fold import EMPTY, RecordState, fold
 from mdm_stream.core.model import (
     OverrideEvent,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mdm_stream.core.commit import HeldComponent
+from mdm_stream.core.cluster.golden import key_of
 from mdm_stream.core.fold import HeldVerdict
-from mdm_stream.core.golden import key_of
+from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
 from mdm_stream.core.times import format_time_us

@@ -7,12 +7,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from mdm_stream.core.commit import HeldComponent
-from mdm_stream.core.edges import Edge, ordered, verdict_on
-from mdm_stream.core.golden import key_of, resolve_component, separated_pairs
+from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
+from mdm_stream.core.cluster.golden import key_of, resolve_component, separated_pairs
+from mdm_stream.core.match.score import explain_pair
+from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.score import explain_pair
 from mdm_stream.steward.describe import describe_keys, describe_verdict, golden_id_in, shown_value, status_of
 
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from mdm_stream.core.commit import HeldComponent
-from mdm_stream.core.golden import golden_id_of
+from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import split_ref
+from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from mdm_stream.core.commit import HeldComponent
-from mdm_stream.core.edges import VERDICT_RULE
-from mdm_stream.core.golden import key_of
+from mdm_stream.core.cluster.edges import VERDICT_RULE
+from mdm_stream.core.cluster.golden import key_of
+from mdm_stream.core.cluster.review_order import CONTRADICTION, ReviewEntry, first_in_order
 from mdm_stream.core.model import make_ref
+from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
-from mdm_stream.core.review_order import CONTRADICTION, ReviewEntry, first_in_order
 from mdm_stream.index.port import Neighbourhood
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.steward.describe import describe_verdict

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdm_stream.core.blocking import KEY_CHARACTERS_MAX, KEYS_PER_EXPRESSION_MAX, blocking_keys, parse_key
-from mdm_stream.core.key_functions import KEY_FUNCTIONS
+from mdm_stream.core.blocking.functions import KEY_FUNCTIONS
+from mdm_stream.core.blocking.keys import KEY_CHARACTERS_MAX, KEYS_PER_EXPRESSION_MAX, blocking_keys, parse_key
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Match, Ruleset
 
 NAMES = ("given_name", "family_name", "birth_date", "email", "street")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdm_stream.core.compare import (
+from mdm_stream.core.match.compare import (
     AT_MOST_MEASURES,
     MEASURES,
     PREDICATE_KINDS,

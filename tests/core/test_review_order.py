@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from small_world import HISTORIES, small_rules
 
+from mdm_stream.core.cluster.review_order import ReviewEntry, first_in_order, ordered_review
 from mdm_stream.core.reference import resolve
-from mdm_stream.core.review_order import ReviewEntry, first_in_order, ordered_review
 
 
 def entry(pair, confidence, sizes=(1, 1), reason="score"):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdm_stream.core.decide import BITS_MAX, bits_of, confidence_of
+from mdm_stream.core.match.decide import BITS_MAX, bits_of, confidence_of
+from mdm_stream.core.match.score import PairScore, explain_pair, score_pair
 from mdm_stream.core.ruleset import Attribute, Comparison, DeterministicRule, Level, Match, Predicate, Ruleset
-from mdm_stream.core.score import PairScore, explain_pair, score_pair
 
 ELSE = (Predicate("else", ()),)
 NAME = Comparison(

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdm_stream.core import columns, score_bulk
-from mdm_stream.core.compare import PREDICATE_KINDS, SIMILARITY_KINDS
+from mdm_stream.core.match import columns, score_bulk
+from mdm_stream.core.match.compare import PREDICATE_KINDS, SIMILARITY_KINDS
+from mdm_stream.core.match.score import FEW_PAIRS_MAX, score_pair, score_pairs
+from mdm_stream.core.match.score_bulk import score_many
 from mdm_stream.core.ruleset import Attribute, Comparison, DeterministicRule, Level, Match, Predicate, Ruleset
-from mdm_stream.core.score import FEW_PAIRS_MAX, score_pair, score_pairs
-from mdm_stream.core.score_bulk import score_many
 
 WIDTH = 3
 TEXTS = st.one_of(

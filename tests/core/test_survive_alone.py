@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdm_stream.core import survive as module
+from mdm_stream.core.cluster import survive as module
 from mdm_stream.core.fold import EMPTY, fold_record
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.record import build_record

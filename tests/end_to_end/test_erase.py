@@ -16,7 +16,7 @@ from end_state import settle, wait_for
 from mdm_stream.cli.erase import erase
 from mdm_stream.cli.rebuild import rebuild
 from mdm_stream.cli.stack import RunningStack, write_stack
-from mdm_stream.core.golden import golden_id_of
+from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.reference import Resolution
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.event_source import StreamRecord

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from mdm_stream.core.golden import golden_id_of
+from mdm_stream.core.cluster.golden import golden_id_of
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 KILLS = 4

@@ -10,7 +10,7 @@ from erase_world import REF, RULES, World, places_of, upsert
 
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.contracts.golden import parse_envelope
-from mdm_stream.core.golden import golden_id_of
+from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.dead_letters import read_contents
 from mdm_stream.decode import Received
 from mdm_stream.decode.redrive import wrap

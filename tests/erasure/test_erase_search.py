@@ -11,9 +11,9 @@ import pytest
 import redis
 from erase_world import REF, RULES, World, places_of, upsert
 
-from mdm_stream.core.commit import HeldComponent
 from mdm_stream.core.fold import EMPTY, fold
 from mdm_stream.core.model import EraseEvent, RecordEvent
+from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.engine.batch import Engine
 from mdm_stream.erasure.evidence import Evidence, Finding

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from small_world import small_rules
 
-from mdm_stream.core import changes
 from mdm_stream.core.model import RecordEvent
+from mdm_stream.core.plan import changes
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TerminalError

@@ -8,13 +8,13 @@ import pytest
 from redis.crc import key_slot
 from small_world import small_rules
 
-from mdm_stream.core.commit import Change, Commit, HeldComponent, HeldGolden
-from mdm_stream.core.edges import scored_edge
+from mdm_stream.core.cluster.edges import scored_edge
+from mdm_stream.core.cluster.golden import Golden
 from mdm_stream.core.fold import EMPTY, fold_record
-from mdm_stream.core.golden import Golden
+from mdm_stream.core.match.score import PairScore
 from mdm_stream.core.model import RecordEvent
+from mdm_stream.core.plan.commit import Change, Commit, HeldComponent, HeldGolden
 from mdm_stream.core.record import Record, build_record
-from mdm_stream.core.score import PairScore
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.port import Block, CommitOutcome, Neighbourhood

@@ -8,7 +8,7 @@ import random
 import orjson
 import pytest
 
-from mdm_stream.core.golden import key_of
+from mdm_stream.core.cluster.golden import key_of
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.reference import resolve
 from mdm_stream.local.redis_server import RedisServer

@@ -4,8 +4,8 @@ import functools
 
 import pytest
 
-from mdm_stream.core.blocking import blocking_keys
-from mdm_stream.core.score import score_pair
+from mdm_stream.core.blocking.keys import blocking_keys
+from mdm_stream.core.match.score import score_pair
 from mdm_stream.core.standardise import standardise_record
 from mdm_stream.rules import load_ruleset
 

@@ -18,7 +18,7 @@ from torture.keyspace import Keys, stored_keys
 from torture.subscriber import golden_of_feed
 
 from mdm_stream.core.canonical import canonical_json, digest_of
-from mdm_stream.core.golden import golden_id_of
+from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import (
     ChangeEvent,
     EraseEvent,

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import HISTORIES, small_rules
 
-from mdm_stream.core.edges import Edge, verdict_edge
+from mdm_stream.core.cluster.edges import Edge, verdict_edge
+from mdm_stream.core.cluster.golden import key_of
 from mdm_stream.core.fold import EMPTY
-from mdm_stream.core.golden import key_of
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.record import build_record
 from mdm_stream.engine.batch import Engine

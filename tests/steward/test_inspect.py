@@ -8,7 +8,7 @@ import orjson
 import pytest
 from small_world import small_rules
 
-from mdm_stream.core.golden import golden_id_of
+from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import EraseEvent, RecordEvent, VerdictEvent
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError

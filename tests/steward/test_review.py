@@ -9,10 +9,10 @@ import pytest
 from small_world import small_rules
 from torture.world import World, history
 
-from mdm_stream.core.golden import key_of
+from mdm_stream.core.cluster.golden import key_of
+from mdm_stream.core.cluster.review_order import REASONS, ordered_review
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.core.reference import resolve
-from mdm_stream.core.review_order import REASONS, ordered_review
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.steward import review

@@ -11,9 +11,9 @@ import pytest
 
 from mdm_stream.cli.main import cli
 from mdm_stream.contracts.change import encode_event
+from mdm_stream.core.cluster.review_order import REASONS
 from mdm_stream.core.model import OverrideEvent, RecordEvent, VerdictEvent
 from mdm_stream.core.reference import resolve
-from mdm_stream.core.review_order import REASONS
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.rules import load_ruleset
 

@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 import redis
 
-from mdm_stream.core.cluster import connected
-from mdm_stream.core.commit import HeldComponent, HeldGolden
-from mdm_stream.core.edges import Edge
+from mdm_stream.core.cluster.clustering import connected
+from mdm_stream.core.cluster.edges import Edge
+from mdm_stream.core.cluster.golden import ResolvedComponent, resolve_component, review_item
 from mdm_stream.core.fold import RecordState
-from mdm_stream.core.golden import ResolvedComponent, resolve_component, review_item
 from mdm_stream.core.overrides import next_expiry_us
+from mdm_stream.core.plan.commit import HeldComponent, HeldGolden
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.reference import _edges
 from mdm_stream.core.ruleset import Ruleset

@@ -24,7 +24,7 @@ from torture.lockstep import Baton, FreeRun, Killed
 from torture.subscriber import changes_of, newest, replay
 from torture.world import CODE_MAX, DOMAIN, RULES, SMALLEST, VALUES, World, event_of
 
-from mdm_stream.core.golden import golden_id_of
+from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import ChangeEvent, EraseEvent
 from mdm_stream.core.reference import fold_events, resolve_states
 from mdm_stream.core.ruleset import Ruleset

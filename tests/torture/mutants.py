@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mdm_stream.core.commit import Commit
 from mdm_stream.core.fold import Folded, RecordState, fold
 from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.plan.commit import Commit
 from mdm_stream.core.record import Record
 from mdm_stream.engine.cache import RecordCache
 from mdm_stream.feed.envelope import change_message

@@ -12,10 +12,10 @@ from typing import Any
 import msgpack
 import orjson
 
-from mdm_stream.core.commit import HeldComponent, HeldGolden
-from mdm_stream.core.edges import Edge
+from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.fold import state_from_wire, state_to_wire
 from mdm_stream.core.model import MISSING, Standardised
+from mdm_stream.core.plan.commit import HeldComponent, HeldGolden
 from mdm_stream.core.record import REVISION_LENGTH, Record
 
 STAMP_LENGTH = 16

@@ -34,8 +34,8 @@ import msgpack
 import orjson
 import redis
 
-from mdm_stream.core.commit import Change, Commit
 from mdm_stream.core.fold import ERASED
+from mdm_stream.core.plan.commit import Change, Commit
 from mdm_stream.core.record import Record, revision_of
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mdm_stream.core.canonical import canonical_json
-from mdm_stream.core.commit import Change
-from mdm_stream.core.golden import anchor_named_by, golden_id_of, key_of
+from mdm_stream.core.cluster.golden import anchor_named_by, golden_id_of, key_of
 from mdm_stream.core.model import split_ref
+from mdm_stream.core.plan.commit import Change
 from mdm_stream.core.ruleset import Ruleset
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein
 
-from mdm_stream.core import phonetics
+from mdm_stream.core.match import phonetics
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, Predicate
 from mdm_stream.core.standardise import nickname_root

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mdm_stream.core.edges import VERDICT_RULE, Edge, ordered
-from mdm_stream.core.partition import Partition
+from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge, ordered
+from mdm_stream.core.cluster.partition import Partition
 
 RefusalReason = Literal["contradiction", "separated", "exclusive", "max_cluster_size"]
 

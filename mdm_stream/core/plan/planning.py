@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mdm_stream.core import changes
-from mdm_stream.core.cluster import connected
-from mdm_stream.core.commit import ABSENT, BlockView, Commit, HeldComponent, HeldGolden, Revision
-from mdm_stream.core.edges import Edge, ordered, verdict_edge, verdict_on
-from mdm_stream.core.golden import ResolvedComponent, anchor_named_by, resolve_component, review_item
+from mdm_stream.core.cluster.clustering import connected
+from mdm_stream.core.cluster.edges import Edge, ordered, verdict_edge, verdict_on
+from mdm_stream.core.cluster.golden import ResolvedComponent, anchor_named_by, resolve_component, review_item
+from mdm_stream.core.cluster.partition import Partition
 from mdm_stream.core.overrides import next_expiry_us
-from mdm_stream.core.partition import Partition
+from mdm_stream.core.plan import changes
+from mdm_stream.core.plan.commit import ABSENT, BlockView, Commit, HeldComponent, HeldGolden, Revision
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 

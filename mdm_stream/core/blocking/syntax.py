@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from mdm_stream.core.key_functions import ARGUMENT_MAX, KEY_FUNCTIONS
+from mdm_stream.core.blocking.functions import ARGUMENT_MAX, KEY_FUNCTIONS
 from mdm_stream.core.ruleset import KeyPart
 
 PARTS_MAX = 12

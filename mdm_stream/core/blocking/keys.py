@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from mdm_stream.core.key_functions import KEY_FUNCTIONS, Texts
-from mdm_stream.core.key_syntax import parse_key
+from mdm_stream.core.blocking.functions import KEY_FUNCTIONS, Texts
+from mdm_stream.core.blocking.syntax import parse_key
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import KeyPart, Ruleset

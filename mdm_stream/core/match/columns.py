@@ -1,4 +1,4 @@
-"""The measures of :mod:`mdm_stream.core.compare` over many pairs at once, on factorised columns.
+"""The measures of :mod:`mdm_stream.core.match.compare` over many pairs at once, on factorised columns.
 
 A :class:`Column` holds one attribute of some records with each distinct value once, so that equality is a comparison
 of integers and what is derived from a text (a code, a date, a number) is derived once. :func:`measure_columns` gives,
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein, Prefix
 
-from mdm_stream.core import phonetics
-from mdm_stream.core.compare import AT_MOST_MEASURES, CHARACTERS_MAX, acronyms, read_date, read_number, texts_of
+from mdm_stream.core.match import phonetics
+from mdm_stream.core.match.compare import AT_MOST_MEASURES, CHARACTERS_MAX, acronyms, read_date, read_number, texts_of
 from mdm_stream.core.standardise import nickname_root
 
 Codes = NDArray[np.int64]

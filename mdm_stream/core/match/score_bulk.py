@@ -16,9 +16,9 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-from mdm_stream.core.columns import COSTLY_KINDS, Codes, Floats
-from mdm_stream.core.compare import similarity_measure
-from mdm_stream.core.decide import (
+from mdm_stream.core.match.columns import COSTLY_KINDS, Codes, Floats
+from mdm_stream.core.match.compare import similarity_measure
+from mdm_stream.core.match.decide import (
     CONFIDENCE_DECIMALS,
     LEVEL_DIGITS,
     NO_SIMILARITY,
@@ -29,8 +29,8 @@ from mdm_stream.core.decide import (
     rule_score,
     weighed,
 )
+from mdm_stream.core.match.pair_chunk import PairChunk
 from mdm_stream.core.model import MatchValues
-from mdm_stream.core.pair_chunk import PairChunk
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Comparison, DeterministicRule, Level, Match, Predicate, Ruleset
 
@@ -46,7 +46,7 @@ Scored = list[tuple[int, PairScore]]
 def score_many(
     rules: Ruleset, records: Sequence[MatchValues], left: NDArray[np.integer], right: NDArray[np.integer]
 ) -> Scored:
-    """Return what :func:`mdm_stream.core.score.score_pairs` does, however many pairs there are."""
+    """Return what :func:`mdm_stream.core.match.score.score_pairs` does, however many pairs there are."""
     plan = _plan(rules)
     a, b = np.asarray(left, np.int64), np.asarray(right, np.int64)
     if a.ndim != 1 or a.shape != b.shape:

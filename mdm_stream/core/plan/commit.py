@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mdm_stream.core.edges import Edge
-from mdm_stream.core.golden import Golden
+from mdm_stream.core.cluster.edges import Edge
+from mdm_stream.core.cluster.golden import Golden
 from mdm_stream.core.record import Record
 
 ABSENT = ""

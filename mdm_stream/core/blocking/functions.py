@@ -26,7 +26,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from mdm_stream.core import phonetics
+from mdm_stream.core.match import phonetics
 from mdm_stream.core.standardise import nickname_root
 
 Texts = tuple[str, ...]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdm_stream.core.compare import holds, level_of, similarity_of
-from mdm_stream.core.decide import (
+from mdm_stream.core.match.compare import holds, level_of, similarity_of
+from mdm_stream.core.match.decide import (
     LEVEL_DIGITS,
     LEVELS_MAX,
     PairScore,
@@ -26,9 +26,9 @@ from mdm_stream.core.decide import (
     similarity_digit,
     weighed,
 )
+from mdm_stream.core.match.score_bulk import Scored, score_many
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate, Ruleset
-from mdm_stream.core.score_bulk import Scored, score_many
 
 __all__ = ["LEVELS_MAX", "PairScore", "explain_pair", "score_pair", "score_pairs"]
 

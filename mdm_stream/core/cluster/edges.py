@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mdm_stream.core.fold import RecordState
+from mdm_stream.core.match.score import PairScore
 from mdm_stream.core.model import Verdict
-from mdm_stream.core.score import PairScore
 
 VERDICT_RULE = "verdict"
 """The name that a steward's LINK carries in place of a rule's; no deterministic rule may have it."""
@@ -20,7 +20,7 @@ class Edge:
     """A pair of live records, ``a < b``, that is decided LINK (``link``) or REVIEW.
 
     ``weight`` is in bits, ``confidence`` in 0..1, ``rule`` the deterministic rule or ``verdict`` ("" = scored),
-    ``levels`` the level of each comparison as :class:`~mdm_stream.core.score.PairScore` writes it.
+    ``levels`` the level of each comparison as :class:`~mdm_stream.core.match.score.PairScore` writes it.
     """
 
     a: str

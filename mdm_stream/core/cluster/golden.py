@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mdm_stream.core.canonical import canonical_json
-from mdm_stream.core.cluster import Clustering, cluster
-from mdm_stream.core.edges import Edge, verdict_on
+from mdm_stream.core.cluster.clustering import Clustering, cluster
+from mdm_stream.core.cluster.edges import Edge, verdict_on
+from mdm_stream.core.cluster.survive import Origin, survive
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.survive import Origin, survive
 from mdm_stream.core.times import format_time_us
 
 

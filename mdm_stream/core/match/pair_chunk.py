@@ -9,8 +9,8 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from mdm_stream.core.columns import COSTLY_KINDS, Codes, Column, Floats, measure_columns
-from mdm_stream.core.compare import AT_MOST_MEASURES, bar_of
+from mdm_stream.core.match.columns import COSTLY_KINDS, Codes, Column, Floats, measure_columns
+from mdm_stream.core.match.compare import AT_MOST_MEASURES, bar_of
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Predicate
 

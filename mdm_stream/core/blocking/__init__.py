@@ -1,0 +1,1 @@
+"""Blocking: the keys by which records become candidates of each other."""

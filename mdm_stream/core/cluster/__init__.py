@@ -1,0 +1,1 @@
+"""Clusters: edges, conflicts, survivorship, golden records and the review queue."""

@@ -1,0 +1,1 @@
+"""Matching: comparisons, scores and decisions on pairs."""
