@@ -37,7 +37,7 @@ from rapidfuzz.distance import JaroWinkler
 from mdm_stream.core.model import ChangeEvent, MatchValues
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Received
-from mdm_stream.decode.files import file_lines, line_events
+from mdm_stream.decode.files.event_files import file_lines, line_events
 from mdm_stream.engine import batch as engine_batch
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import RejectedEventError

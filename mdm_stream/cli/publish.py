@@ -14,7 +14,7 @@ from mdm_stream.cli.stack import running_stack, state_option
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, VerdictEvent, split_ref
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
-from mdm_stream.decode.files import LINE_BYTES_MAX, file_events, line_events
+from mdm_stream.decode.files.event_files import LINE_BYTES_MAX, file_events, line_events
 from mdm_stream.decode.sources import Format
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
 from mdm_stream.rules import load_rulesets

@@ -18,7 +18,7 @@ import orjson
 from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.dead_letters.quarantine import decode_entry
 from mdm_stream.decode import ClaimedIdentity, Received, claimed_identity
-from mdm_stream.decode.redrive import unwrap
+from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.errors import Reason, RejectedEventError, TerminalError
 
 Kind = Literal["quarantine", "on_failure"]

@@ -1,8 +1,8 @@
 """Wire formats to change events: canonical JSON, Debezium envelopes, DMS records, CSV rows."""
 
-from mdm_stream.decode.csv_rows import iter_csv_events
 from mdm_stream.decode.decoder import ClaimedIdentity, Decoder, claimed_identity
-from mdm_stream.decode.files import file_events, line_events
+from mdm_stream.decode.files.csv_rows import iter_csv_events
+from mdm_stream.decode.files.event_files import file_events, line_events
 from mdm_stream.decode.received import POSITION_DIGITS, Received
 
 __all__ = [

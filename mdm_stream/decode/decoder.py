@@ -13,12 +13,12 @@ from mdm_stream.contracts.change import DOMAIN_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode.canonical import decode_canonical, is_canonical
-from mdm_stream.decode.debezium import decode_debezium, is_debezium
-from mdm_stream.decode.dms import decode_dms, is_dms
+from mdm_stream.decode.cdc.debezium import decode_debezium, is_debezium
+from mdm_stream.decode.cdc.dms import decode_dms, is_dms
+from mdm_stream.decode.cdc.rows import checked_record_id
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.received import Received
-from mdm_stream.decode.rows import checked_record_id
 from mdm_stream.decode.sources import Format, SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 

@@ -11,7 +11,7 @@ from mdm_stream.archive.rows import kept_events
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, make_ref, split_ref
 from mdm_stream.decode import Decoder, Received, claimed_identity
-from mdm_stream.decode.redrive import unwrap
+from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.erasure.values import Values
 from mdm_stream.errors import RejectedEventError
 

@@ -25,7 +25,7 @@ from mdm_stream.core.model import ChangeEvent, Version, make_ref
 from mdm_stream.core.overrides import expiries_due
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Decoder, Received, claimed_identity
-from mdm_stream.decode.redrive import unwrap
+from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message

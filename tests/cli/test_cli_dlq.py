@@ -15,7 +15,7 @@ from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.dead_letters import Message
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, open_quarantine
 from mdm_stream.decode import Received, claimed_identity
-from mdm_stream.decode.redrive import unwrap
+from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.errors import Reason
 from mdm_stream.local.event_source import StreamRecord
 from mdm_stream.local.kinesis_server import KinesisServer

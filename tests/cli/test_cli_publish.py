@@ -10,7 +10,7 @@ import pytest
 from mdm_stream.cli.main import run
 from mdm_stream.cli.stack import RunningStack, read_stack, remove_stack, write_stack
 from mdm_stream.decode.decoder import Decoder
-from mdm_stream.decode.files import file_events
+from mdm_stream.decode.files.event_files import file_events
 from mdm_stream.decode.received import Received
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.kinesis_server import KinesisServer

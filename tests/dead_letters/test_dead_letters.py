@@ -10,7 +10,7 @@ from mdm_stream.contracts.times import format_time_us
 from mdm_stream.dead_letters import DeadLetters, Selection
 from mdm_stream.dead_letters.contents import read_contents
 from mdm_stream.dead_letters.letters import REDRIVING, find_all
-from mdm_stream.decode.redrive import wrap
+from mdm_stream.decode.redrive_envelope import wrap
 from mdm_stream.errors import TerminalError
 from mdm_stream.objects.store import MissingObjectError
 

@@ -9,7 +9,7 @@ from letters_at_hand import CHANGES, GOLDEN, both, change, give_up, names, recei
 from mdm_stream.dead_letters import Message, Redrive, Selection, Streams
 from mdm_stream.dead_letters import redrive as module
 from mdm_stream.dead_letters.letters import REDRIVING, find_all
-from mdm_stream.decode.redrive import unwrap, wrap
+from mdm_stream.decode.redrive_envelope import unwrap, wrap
 
 RUN = "a" * 16
 

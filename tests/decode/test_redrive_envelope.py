@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
 from mdm_stream.decode import Decoder, Received
-from mdm_stream.decode.redrive import (
+from mdm_stream.decode.redrive_envelope import (
     ENVELOPE_BYTES_MAX,
     INFLATION_MAX,
     MARKER,

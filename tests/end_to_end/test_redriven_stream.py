@@ -18,7 +18,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadLetters, Selection
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, decode_entry
 from mdm_stream.decode import Decoder, Received
-from mdm_stream.decode.redrive import is_envelope
+from mdm_stream.decode.redrive_envelope import is_envelope
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.local import pipeline
 from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER, start_consumers

@@ -13,7 +13,7 @@ from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.dead_letters import read_contents
 from mdm_stream.decode import Received
-from mdm_stream.decode.redrive import wrap
+from mdm_stream.decode.redrive_envelope import wrap
 from mdm_stream.erasure.erase import Erase, EraseOptions, members_of
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.redis.epochs import hold

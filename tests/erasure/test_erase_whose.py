@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from mdm_stream.decode import Decoder, Received
-from mdm_stream.decode.redrive import MARKER, wrap
+from mdm_stream.decode.redrive_envelope import MARKER, wrap
 from mdm_stream.erasure.values import Values
 from mdm_stream.erasure.whose import OTHER_DOMAIN, Owners
 from mdm_stream.population import DEMO_RULES

@@ -10,8 +10,8 @@ from typing import BinaryIO, cast
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode.csv_rows import iter_csv_events
 from mdm_stream.decode.decoder import Decoder
+from mdm_stream.decode.files.csv_rows import iter_csv_events
 from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import Format
 from mdm_stream.errors import ConfigurationError, RejectedEventError

@@ -14,7 +14,7 @@ from mdm_stream.contracts.change import (
 )
 from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.core.model import RecordEvent, Value
-from mdm_stream.decode.positions import column_position
+from mdm_stream.decode.cdc.positions import column_position
 from mdm_stream.decode.reasons import REASONS_MAX, rejection, shown_name
 from mdm_stream.decode.sources import Route
 from mdm_stream.errors import Reason, RejectedEventError

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from mdm_stream.core.model import ChangeEvent
-from mdm_stream.decode.positions import DELETE, SNAPSHOT, WRITE, debezium_position
+from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, debezium_position
+from mdm_stream.decode.cdc.rows import checked_time_us, delete_events, write_events
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.received import Received
-from mdm_stream.decode.rows import checked_time_us, delete_events, write_events
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
 UNAVAILABLE = "__debezium_unavailable_value"

@@ -15,15 +15,15 @@ from typing import Literal
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, INTEGER_MAX, INTEGER_MIN, TEXT_CHARS_MAX, VERSION_CHARS_MAX
 from mdm_stream.core.model import RecordEvent, Version
 from mdm_stream.core.ruleset import Ruleset, Source
-from mdm_stream.decode.reasons import Code, rejection
-from mdm_stream.decode.received import Received
-from mdm_stream.decode.rows import (
+from mdm_stream.decode.cdc.rows import (
     attributes_of,
     checked_record_id,
     checked_time_us,
     column_time_us,
     record_id_of,
 )
+from mdm_stream.decode.reasons import Code, rejection
+from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import Route, SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 

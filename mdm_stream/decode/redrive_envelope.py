@@ -25,8 +25,8 @@ import orjson
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, VERSION_CHARS_MAX
 from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN
 from mdm_stream.decode.canonical import is_canonical
-from mdm_stream.decode.debezium import is_debezium
-from mdm_stream.decode.dms import is_dms
+from mdm_stream.decode.cdc.debezium import is_debezium
+from mdm_stream.decode.cdc.dms import is_dms
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.received import Received
 from mdm_stream.errors import RejectedEventError, TerminalError

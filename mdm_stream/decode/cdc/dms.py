@@ -7,10 +7,10 @@ from typing import Any
 
 from mdm_stream.contracts.times import parse_time_us
 from mdm_stream.core.model import ChangeEvent
-from mdm_stream.decode.positions import DELETE, WRITE, dms_load_position, dms_position
+from mdm_stream.decode.cdc.positions import DELETE, WRITE, dms_load_position, dms_position
+from mdm_stream.decode.cdc.rows import delete_events, write_events
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.received import Received
-from mdm_stream.decode.rows import delete_events, write_events
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
 _BEFORE_IMAGE = "before-image"

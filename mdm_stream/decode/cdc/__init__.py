@@ -1,0 +1,1 @@
+"""Change data capture: rows of databases and their log positions."""
