@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from mdm_stream.errors import ConfigurationError, TransientError
-from mdm_stream.warehouse.snowflake_session import SnowflakeSession
+from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, SqlWarehouse, Warehouse
 
 PREFIX = "MDM_WAREHOUSE_"

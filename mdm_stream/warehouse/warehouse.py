@@ -30,15 +30,15 @@ from mdm_stream.contracts.golden import (
 from mdm_stream.core.model import make_ref
 from mdm_stream.errors import MdmError, TerminalError
 from mdm_stream.warehouse import statements
-from mdm_stream.warehouse.duckdb_file import find_in_file, rewrite_file
-from mdm_stream.warehouse.duckdb_session import IN_MEMORY, DuckDbSession
+from mdm_stream.warehouse.duckdb.file import find_in_file, rewrite_file
+from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
 from mdm_stream.warehouse.erasure import known_erased, staged_erased, sweep
 from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.migrations import check_schema, migrate
 from mdm_stream.warehouse.remains import mentions, search
 from mdm_stream.warehouse.rows import stage_batch
 from mdm_stream.warehouse.session import Session
-from mdm_stream.warehouse.snowflake_session import SnowflakeSession
+from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 
 MESSAGES_PER_APPLY_MAX = 10_000
 """The largest batch that a Kinesis event source delivers."""

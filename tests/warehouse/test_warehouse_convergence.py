@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mdm_stream.contracts.golden import Erasure, FeedEnvelope, GoldenChange, QuarantinedEvent
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import DuckDbWarehouse
-from mdm_stream.warehouse.duckdb_session import DuckDbSession
+from mdm_stream.warehouse.duckdb.session import DuckDbSession
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

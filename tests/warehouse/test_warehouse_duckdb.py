@@ -14,7 +14,7 @@ from feed_messages import contents, retire, upsert
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.warehouse import DuckDbWarehouse, SessionLostError, WarehouseBusyError, WarehouseConsumer
-from mdm_stream.warehouse.duckdb_session import DuckDbSession
+from mdm_stream.warehouse.duckdb.session import DuckDbSession
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"

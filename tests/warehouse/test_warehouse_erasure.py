@@ -14,8 +14,9 @@ from feed_messages import contents, erase, origins, retire, upsert
 
 from mdm_stream.contracts.golden import FeedEnvelope
 from mdm_stream.errors import TransientError
-from mdm_stream.warehouse import DuckDbWarehouse, SnowflakeWarehouse, WarehouseBusyError, duckdb_file, erasure
-from mdm_stream.warehouse.duckdb_session import DuckDbSession
+from mdm_stream.warehouse import DuckDbWarehouse, SnowflakeWarehouse, WarehouseBusyError, erasure
+from mdm_stream.warehouse.duckdb import file as duckdb_file
+from mdm_stream.warehouse.duckdb.session import DuckDbSession
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 

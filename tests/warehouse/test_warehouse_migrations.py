@@ -9,7 +9,7 @@ import pytest
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.warehouse import DuckDbWarehouse
 from mdm_stream.warehouse.dialect import DUCKDB, SNOWFLAKE
-from mdm_stream.warehouse.duckdb_session import DuckDbSession
+from mdm_stream.warehouse.duckdb.session import DuckDbSession
 from mdm_stream.warehouse.migrations import load_migrations, migrate, split_statements
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from mdm_stream.warehouse.duckdb_session import DuckDbSession
+from mdm_stream.warehouse.duckdb.session import DuckDbSession
 from mdm_stream.warehouse.faults import WarehouseBusyError
 
 LOG_SUFFIX = ".wal"
