@@ -43,7 +43,7 @@ from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.population import generate
 from mdm_stream.resolve.process import settle_garbage_collector
 from mdm_stream.rules import load_ruleset

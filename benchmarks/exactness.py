@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 
 from mdm_stream.core.reference import resolve
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.replay.delivery import Rejected, disturbed, read_files
 from mdm_stream.replay.outputs import CROSSWALK_FILE, GOLDEN_FILE, REVIEW_FILE, write_state
 from mdm_stream.replay.run import replay

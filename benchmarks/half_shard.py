@@ -18,11 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from mdm_stream.local.aws import local_client
-from mdm_stream.local.checkpoints import Checkpoints
 from mdm_stream.local.consumer import load_handler
-from mdm_stream.local.event_source import EventSource, StreamRecord
-from mdm_stream.local.poller import Poller, PollerOptions
-from mdm_stream.local.shard_feed import Fetched, KinesisFeed, ShardFeed, ShardInfo, StartingPosition
+from mdm_stream.local.event_source.checkpoints import Checkpoints
+from mdm_stream.local.event_source.mapping import EventSource, StreamRecord
+from mdm_stream.local.event_source.poller import Poller, PollerOptions
+from mdm_stream.local.event_source.shard_feed import Fetched, KinesisFeed, ShardFeed, ShardInfo, StartingPosition
 
 HANDLER = "consumers.resolve.handler:handler"
 LANES = 2

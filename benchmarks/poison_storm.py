@@ -47,7 +47,7 @@ from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.index.redis.codec import decode_block, decode_component
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.population import generate
 from mdm_stream.population.names import CULTURES
 from mdm_stream.resolve.process import settle_garbage_collector

@@ -40,7 +40,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.population import generate
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 from mdm_stream.replay.outputs import CROSSWALK_FILE, GOLDEN_FILE, REVIEW_FILE, write_state

@@ -37,7 +37,7 @@ from mdm_stream.engine.batch import BatchReport
 from mdm_stream.engine.worker import open_engines
 from mdm_stream.errors import TransientError
 from mdm_stream.index.redis.epochs import drop_namespace
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.resolve.process import settle_garbage_collector
 from mdm_stream.rules import load_ruleset
 

@@ -26,7 +26,7 @@ from mdm_stream.index.port import OutboxEntry
 from mdm_stream.index.redis.codec import decode_record
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.local.aws import local_client
-from mdm_stream.local.shard_feed import KinesisFeed
+from mdm_stream.local.event_source.shard_feed import KinesisFeed
 
 CONTENT = ("domain", "golden_id", "members", "values", "provenance")
 PAUSE_S = 0.02

@@ -43,10 +43,10 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.aws import local_environment
-from mdm_stream.local.checkpoints import read_positions
-from mdm_stream.local.children import log_tail, spawn, stop_process
+from mdm_stream.local.event_source.checkpoints import read_positions
+from mdm_stream.local.event_source.shard_feed import KinesisFeed
 from mdm_stream.local.pipeline import ARCHIVE_FOLDER, resolve_settings
-from mdm_stream.local.shard_feed import KinesisFeed
+from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack, StackOptions
 from mdm_stream.rules import load_ruleset
 from mdm_stream.settings import environment_from_settings

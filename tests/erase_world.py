@@ -25,9 +25,9 @@ from mdm_stream.erasure.search import Search, Searched
 from mdm_stream.erasure.values import Values
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.event_source import StreamRecord as GivenUp
-from mdm_stream.local.lanes import Discard
-from mdm_stream.local.on_failure import OnFailure, put_into
+from mdm_stream.local.event_source.lanes import Discard
+from mdm_stream.local.event_source.mapping import StreamRecord as GivenUp
+from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamRecord, StreamReport

@@ -100,7 +100,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     kinesis = aws_client("kinesis", found.endpoint, addresses.region)
     own_machine = None
     if addresses.is_local():
-        from mdm_stream.local.forgetting import LocalTraces  # noqa: PLC0415
+        from mdm_stream.local.kinesis.forgetting import LocalTraces  # noqa: PLC0415
 
         streams = (found.changes_stream, found.golden_stream)
         assert found.endpoint is not None, "a local stack has an address"

@@ -114,7 +114,7 @@ def _redis() -> Check:
     """Start the server that the local stack would start, and stop it again."""
     advice = f"{_INSTALL}, or install valkey-server or redis-server"
     try:
-        from mdm_stream.local.redis_server import RedisServer  # noqa: PLC0415 - a missing package is a finding
+        from mdm_stream.local.servers.redis import RedisServer  # noqa: PLC0415 - a missing package is a finding
 
         started_s = time.monotonic()
         with RedisServer() as server:

@@ -9,7 +9,7 @@ import click
 
 from mdm_stream.cli.output import json_option, print_json, print_table, progress
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.replay.delivery import disturbed, read_files
 from mdm_stream.replay.run import replay as run_replay
 from mdm_stream.rules import load_rulesets

@@ -25,11 +25,11 @@ import orjson
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.local.aws import local_client
-from mdm_stream.local.checkpoints import Checkpoints, write_atomically
-from mdm_stream.local.event_source import EventSource
-from mdm_stream.local.on_failure import OnFailure, put_into
-from mdm_stream.local.poller import Handler, Poller, PollerOptions
-from mdm_stream.local.shard_feed import KinesisFeed
+from mdm_stream.local.event_source.checkpoints import Checkpoints, write_atomically
+from mdm_stream.local.event_source.mapping import EventSource
+from mdm_stream.local.event_source.on_failure import OnFailure, put_into
+from mdm_stream.local.event_source.poller import Handler, Poller, PollerOptions
+from mdm_stream.local.event_source.shard_feed import KinesisFeed
 
 EXIT_FAULT = 1
 EXIT_TERMINAL = 2

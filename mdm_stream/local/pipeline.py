@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mdm_stream.local.event_source import EventSource
+from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, ConsumerSpec, LocalStack
 from mdm_stream.settings import ResolveSettings, environment_from_settings
 

@@ -23,11 +23,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.errors import ConfigurationError, MdmError, TransientError
 from mdm_stream.local.aws import local_environment
-from mdm_stream.local.checkpoints import SHARD_END, read_positions
-from mdm_stream.local.event_source import EventSource
-from mdm_stream.local.kinesis_server import KinesisServer
-from mdm_stream.local.processes import ChildSpec, Supervisor
-from mdm_stream.local.redis_server import Program, RedisServer
+from mdm_stream.local.event_source.checkpoints import SHARD_END, read_positions
+from mdm_stream.local.event_source.mapping import EventSource
+from mdm_stream.local.kinesis.server import KinesisServer
+from mdm_stream.local.servers.processes import ChildSpec, Supervisor
+from mdm_stream.local.servers.redis import Program, RedisServer
 from mdm_stream.local.state_lock import StateLock
 
 CHANGES_STREAM = "mdm-changes"

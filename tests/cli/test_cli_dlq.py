@@ -17,10 +17,10 @@ from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore,
 from mdm_stream.decode import Received, claimed_identity
 from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.errors import Reason
-from mdm_stream.local.event_source import StreamRecord
-from mdm_stream.local.kinesis_server import KinesisServer
-from mdm_stream.local.lanes import Discard
-from mdm_stream.local.on_failure import OnFailure, put_into
+from mdm_stream.local.event_source.lanes import Discard
+from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.on_failure import OnFailure, put_into
+from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER
 from mdm_stream.objects.store import open_object_store
 from producers.delivery import PublisherSettings

@@ -14,7 +14,7 @@ from erase_world import REF, World, upsert
 
 from mdm_stream.cli import erase_options
 from mdm_stream.cli.main import cli, run
-from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.settings import ResolveSettings, environment_from_settings
 
 pytestmark = pytest.mark.one_redis

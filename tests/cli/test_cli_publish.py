@@ -13,7 +13,7 @@ from mdm_stream.decode.decoder import Decoder
 from mdm_stream.decode.files.event_files import file_events
 from mdm_stream.decode.received import Received
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.population import EVENT_FILES, write_population
 from mdm_stream.rules import load_rulesets
 

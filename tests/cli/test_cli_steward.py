@@ -13,7 +13,7 @@ from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.rules import load_ruleset
 from producers.partition_key import partition_key_of
 

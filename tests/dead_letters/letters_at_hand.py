@@ -10,9 +10,9 @@ from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Received, claimed_identity
 from mdm_stream.errors import Reason
-from mdm_stream.local.event_source import StreamRecord
-from mdm_stream.local.lanes import Discard
-from mdm_stream.local.on_failure import OnFailure
+from mdm_stream.local.event_source.lanes import Discard
+from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.on_failure import OnFailure
 from mdm_stream.objects.store import ObjectStore
 
 CHANGES, GOLDEN = "changes", "golden"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from source_tree import ROOT
 
-from mdm_stream.local.event_source import EventSource
+from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.rebuild.run import RebuildOptions
 from mdm_stream.rules.model import BlockingModel, LimitsModel
 from mdm_stream.settings import EngineSettings, ResolveSettings

@@ -22,8 +22,8 @@ from mdm_stream.decode import Decoder, Received
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.aws import local_environment
-from mdm_stream.local.kinesis_server import KinesisServer
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.kinesis.server import KinesisServer
+from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.local.stack import GOLDEN_STREAM
 from mdm_stream.resolve.build import build_resolver
 from mdm_stream.resolve.resolver import Resolver, StreamRecord, StreamReport

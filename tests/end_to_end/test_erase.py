@@ -19,9 +19,9 @@ from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.reference import Resolution
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.event_source import StreamRecord
-from mdm_stream.local.lanes import Discard
-from mdm_stream.local.on_failure import OnFailure, put_into
+from mdm_stream.local.event_source.lanes import Discard
+from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.pipeline import (
     ARCHIVE_FOLDER,
     ON_FAILURE_FOLDER,

@@ -18,7 +18,7 @@ from pressure import Consumer, people, resident_bytes, running_consumer
 from mdm_stream.archive import open_archive
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.dead_letters.quarantine import decode_entry
-from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.stack import GOLDEN_STREAM
 from mdm_stream.resolve.resolver import StreamRecord
 from mdm_stream.warehouse.consumer import WarehouseConsumer

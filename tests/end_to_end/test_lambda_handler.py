@@ -19,9 +19,9 @@ import pytest
 from end_state import files_below, stream_records
 
 from mdm_stream.local.aws import local_environment
-from mdm_stream.local.event_source import FunctionContext, schedule_event
-from mdm_stream.local.kinesis_server import KinesisServer
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.event_source.mapping import FunctionContext, schedule_event
+from mdm_stream.local.kinesis.server import KinesisServer
+from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.local.stack import GOLDEN_STREAM
 
 SAMPLE = Path(__file__).parents[1] / "fixtures" / "lambda" / "kinesisStreamEvent.json"

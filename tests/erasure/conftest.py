@@ -9,7 +9,7 @@ import pytest
 import redis
 from erase_world import World
 
-from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.local.kinesis.server import KinesisServer
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.feed.reader import FeedReader, UnreadableMessage
 from mdm_stream.index.port import OutboxEntry
-from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.local.kinesis.server import KinesisServer
 
 SHARDS = 3
 

@@ -14,7 +14,7 @@ from mdm_stream.index.port import Position
 from mdm_stream.index.redis.epochs import Epochs, IndexInDoubtError, hold, release
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.scripts import EpochChangedError
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 
 RULES = small_rules()
 

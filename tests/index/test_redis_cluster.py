@@ -16,7 +16,7 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.epochs import drop_namespace
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.redis_server import find_program
+from mdm_stream.local.servers.redis import find_program
 
 START_S = 20.0
 SLOT_LAST = 16_383

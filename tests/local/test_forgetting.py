@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mdm_stream.local.checkpoints import Checkpoints
-from mdm_stream.local.forgetting import CHECKPOINT_FOLDER, LOG_FOLDER, REDIS_FOLDER, LocalTraces
-from mdm_stream.local.kinesis_server import KinesisServer
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.event_source.checkpoints import Checkpoints
+from mdm_stream.local.kinesis.forgetting import CHECKPOINT_FOLDER, LOG_FOLDER, REDIS_FOLDER, LocalTraces
+from mdm_stream.local.kinesis.server import KinesisServer
+from mdm_stream.local.servers.redis import RedisServer
 
 STREAM, SHARD = "changes", "shardId-000000000000"
 MARKER = "Quendolberga"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.local import lanes
-from mdm_stream.local.event_source import EventSource, StreamRecord
-from mdm_stream.local.lanes import Batch, Discard, Lane, ShardCursor, records_done
+from mdm_stream.local.event_source import lanes
+from mdm_stream.local.event_source.lanes import Batch, Discard, Lane, ShardCursor, records_done
+from mdm_stream.local.event_source.mapping import EventSource, StreamRecord
 
 NOW_S = 1_000.0
 

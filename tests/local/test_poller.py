@@ -17,11 +17,11 @@ from moto.server import ThreadedMotoServer
 
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.local.aws import local_client
-from mdm_stream.local.checkpoints import SHARD_END, Checkpoints, read_positions
-from mdm_stream.local.event_source import EventSource, StreamRecord
-from mdm_stream.local.on_failure import OnFailure, put_into
-from mdm_stream.local.poller import Poller, PollerOptions
-from mdm_stream.local.shard_feed import Fetched, KinesisFeed, ShardInfo
+from mdm_stream.local.event_source.checkpoints import SHARD_END, Checkpoints, read_positions
+from mdm_stream.local.event_source.mapping import EventSource, StreamRecord
+from mdm_stream.local.event_source.on_failure import OnFailure, put_into
+from mdm_stream.local.event_source.poller import Poller, PollerOptions
+from mdm_stream.local.event_source.shard_feed import Fetched, KinesisFeed, ShardInfo
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/s"
 QUICK = PollerOptions(poll_interval_s=0.002, discovery_interval_s=0.01, concurrency=4)

@@ -14,11 +14,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mdm_stream.errors import TransientError
-from mdm_stream.local.checkpoints import Checkpoints
-from mdm_stream.local.event_source import EventSource
-from mdm_stream.local.kinesis_server import KinesisServer
-from mdm_stream.local.poller import Poller, PollerOptions
-from mdm_stream.local.shard_feed import KinesisFeed
+from mdm_stream.local.event_source.checkpoints import Checkpoints
+from mdm_stream.local.event_source.mapping import EventSource
+from mdm_stream.local.event_source.poller import Poller, PollerOptions
+from mdm_stream.local.event_source.shard_feed import KinesisFeed
+from mdm_stream.local.kinesis.server import KinesisServer
 
 STREAM = "s"
 RECORDS = 600

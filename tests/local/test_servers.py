@@ -17,11 +17,11 @@ import redis
 from botocore.exceptions import ClientError
 
 from mdm_stream.errors import ConfigurationError, TransientError
-from mdm_stream.local import redis_server
 from mdm_stream.local.aws import local_client, local_environment
-from mdm_stream.local.journal import Journal
-from mdm_stream.local.kinesis_server import KinesisServer
-from mdm_stream.local.redis_server import RedisServer, find_program
+from mdm_stream.local.kinesis.journal import Journal
+from mdm_stream.local.kinesis.server import KinesisServer
+from mdm_stream.local.servers import redis as redis_server
+from mdm_stream.local.servers.redis import RedisServer, find_program
 
 
 def read_all(server: KinesisServer, stream: str) -> list[tuple]:
@@ -125,7 +125,7 @@ def test_children_die_with_a_killed_parent(tmp_path):
     script = (
         "import sys, threading, time\n"
         "from pathlib import Path\n"
-        "from mdm_stream.local.redis_server import RedisServer\n"
+        "from mdm_stream.local.servers.redis import RedisServer\n"
         "server = RedisServer(Path(sys.argv[1]))\n"
         "thread = threading.Thread(target=server.start)\n"
         "thread.start(); thread.join(); time.sleep(0.2)\n"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
-from mdm_stream.local.event_source import EventSource
-from mdm_stream.local.processes import ChildSpec, Supervisor
+from mdm_stream.local.event_source.mapping import EventSource
+from mdm_stream.local.servers.processes import ChildSpec, Supervisor
 from mdm_stream.local.stack import ConsumerSpec, LocalStack, StackOptions
 
 HERE = Path(__file__).parent

@@ -24,7 +24,7 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.epochs import hold, release
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.kinesis_server import KinesisServer
+from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamRecord, StreamReport
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from torture.crew import run_crew
 from torture.hunt import Hunt, hunt
 from torture.machine import Tally, run
 
-from mdm_stream.local.redis_server import RedisServer
+from mdm_stream.local.servers.redis import RedisServer
 
 SCHEDULES_PER_ROUND = 50
 SCHEDULES_PER_CREW_ROUND = 10

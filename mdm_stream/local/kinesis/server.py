@@ -1,6 +1,6 @@
 """A Kinesis and S3 API on loopback in a process of its own.
 
-``python -m mdm_stream.local.kinesis_server --port 0 --journal FOLDER --ready-file FILE`` serves until SIGTERM.
+``python -m mdm_stream.local.kinesis.server --port 0 --journal FOLDER --ready-file FILE`` serves until SIGTERM.
 FILE appears, whole, once requests are answered: ``{"endpoint_url": ..., "pid": ...}``.
 """
 
@@ -24,8 +24,8 @@ import orjson
 
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.local.aws import local_client
-from mdm_stream.local.checkpoints import write_atomically
-from mdm_stream.local.children import log_tail, spawn, stop_process
+from mdm_stream.local.event_source.checkpoints import write_atomically
+from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 
 TRIM_PATH = "/mdm-local/trim"
 """POST {"stream", "through": {shard id: sequence number}, "keep_records", "on_disk"} forgets old records; answers
@@ -148,8 +148,8 @@ def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> No
     """Serve until SIGTERM or SIGINT, then close the journal. Runs in the main thread of its own process."""
     from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415 - only the server needs moto's stack
 
-    from mdm_stream.local.kinesis_api import JournalledApi  # noqa: PLC0415
-    from mdm_stream.local.kinesis_store import KinesisStore  # noqa: PLC0415
+    from mdm_stream.local.kinesis.api import JournalledApi  # noqa: PLC0415
+    from mdm_stream.local.kinesis.store import KinesisStore  # noqa: PLC0415
 
     class Handler(WSGIRequestHandler):
         # Headers and body leave in separate segments; with Nagle's algorithm the second would wait 40 ms for the
@@ -177,7 +177,7 @@ def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> No
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m mdm_stream.local.kinesis_server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mdm_stream.local.kinesis.server", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument(
         "--journal", type=Path, help="folder that keeps the streams; without it they are kept in memory"

@@ -18,8 +18,8 @@ import redis
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.errors import TransientError
-from mdm_stream.local.checkpoints import SHARD_END, read_positions
-from mdm_stream.local.kinesis_server import trim_stream
+from mdm_stream.local.event_source.checkpoints import SHARD_END, read_positions
+from mdm_stream.local.kinesis.server import trim_stream
 
 CHECKPOINT_FOLDER, REDIS_FOLDER, LOG_FOLDER = "checkpoints", "redis", "logs"
 JOURNAL = "kinesis/journal.jsonl"

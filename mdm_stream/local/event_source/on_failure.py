@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.local.aws import ACCOUNT_ID, REGION
-from mdm_stream.local.checkpoints import write_atomically
-from mdm_stream.local.event_source import kinesis_event
-from mdm_stream.local.lanes import Discard
+from mdm_stream.local.event_source.checkpoints import write_atomically
+from mdm_stream.local.event_source.lanes import Discard
+from mdm_stream.local.event_source.mapping import kinesis_event
 
 Put = Callable[[str, bytes], None]
 """Store a document under a key; ``TransientError`` if that failed."""

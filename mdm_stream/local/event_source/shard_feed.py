@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.errors import error_code
 from mdm_stream.errors import ConfigurationError, TransientError
-from mdm_stream.local.event_source import StreamRecord
+from mdm_stream.local.event_source.mapping import StreamRecord
 
 StartingPosition = Literal["TRIM_HORIZON", "LATEST"]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mdm_stream.errors import TransientError
-from mdm_stream.local.checkpoints import SHARD_END, Checkpoints
-from mdm_stream.local.event_source import StreamRecord
-from mdm_stream.local.lanes import Batch, Discard, Lane, ShardCursor, Work
-from mdm_stream.local.shard_feed import Fetched, ShardFeed, StartingPosition
+from mdm_stream.local.event_source.checkpoints import SHARD_END, Checkpoints
+from mdm_stream.local.event_source.lanes import Batch, Discard, Lane, ShardCursor, Work
+from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.shard_feed import Fetched, ShardFeed, StartingPosition
 
 _READ_BACKOFF_S_MAX = 5.0
 _READ_DOUBLINGS_MAX = 10

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mdm_stream.local.event_source import NO_LIMIT, PAYLOAD_BYTES_MAX, EventSource, StreamRecord
+from mdm_stream.local.event_source.mapping import NO_LIMIT, PAYLOAD_BYTES_MAX, EventSource, StreamRecord
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from mdm_stream.errors import TerminalError
-from mdm_stream.local.children import log_tail, spawn, stop_process
+from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 
 _LOG = logging.getLogger(__name__)
 

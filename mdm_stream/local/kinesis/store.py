@@ -15,8 +15,8 @@ from moto.kinesis.utils import compose_shard_iterator, decompose_shard_iterator
 
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.aws import ACCOUNT_ID, REGION
-from mdm_stream.local.journal import Entry, Journal
-from mdm_stream.local.kinesis_shard import OrderedShard, install_in_moto
+from mdm_stream.local.kinesis.journal import Entry, Journal
+from mdm_stream.local.kinesis.shard import OrderedShard, install_in_moto
 
 RESTART_GAP = 1_000_000
 """Numbers left out at each start. A power cut can lose the journal's last second after consumers have checkpointed

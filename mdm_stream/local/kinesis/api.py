@@ -13,8 +13,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.wrappers import Response
 
 from mdm_stream.local.aws import REGION
-from mdm_stream.local.kinesis_server import TRIM_PATH
-from mdm_stream.local.kinesis_store import KinesisStore
+from mdm_stream.local.kinesis.server import TRIM_PATH
+from mdm_stream.local.kinesis.store import KinesisStore
 
 _TARGET_PREFIX = "Kinesis_20131202."
 _JOURNALLED = frozenset({"CreateStream", "DeleteStream", "PutRecord", "PutRecords"})

@@ -1,8 +1,8 @@
 """Polls a stream and calls a handler as Lambda's event source mapping for Kinesis does.
 
-The rules are in :mod:`mdm_stream.local.lanes`; this module brings them threads, a clock and storage. One thread
-reads each shard; invocations run on a pool of ``concurrency`` threads, and no two of one lane at a time. Delivery is
-at least once: a checkpoint is written only for records that are done or given up.
+The rules are in :mod:`mdm_stream.local.event_source.lanes`; this module brings them threads, a clock and storage. One
+thread reads each shard; invocations run on a pool of ``concurrency`` threads, and no two of one lane at a time.
+Delivery is at least once: a checkpoint is written only for records that are done or given up.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mdm_stream.errors import MdmError, TransientError
-from mdm_stream.local.checkpoints import SHARD_END, Checkpoints
-from mdm_stream.local.event_source import EventSource, FunctionContext, kinesis_event, schedule_event
-from mdm_stream.local.lanes import Batch, Discard, Lane, ShardCursor, Work, records_done
-from mdm_stream.local.on_failure import OnFailure
-from mdm_stream.local.shard_feed import ShardFeed
-from mdm_stream.local.shard_reader import ShardReader, Surroundings
+from mdm_stream.local.event_source.checkpoints import SHARD_END, Checkpoints
+from mdm_stream.local.event_source.lanes import Batch, Discard, Lane, ShardCursor, Work, records_done
+from mdm_stream.local.event_source.mapping import EventSource, FunctionContext, kinesis_event, schedule_event
+from mdm_stream.local.event_source.on_failure import OnFailure
+from mdm_stream.local.event_source.shard_feed import ShardFeed
+from mdm_stream.local.event_source.shard_reader import ShardReader, Surroundings
 
 Handler = Callable[[dict[str, Any], Any], Any]
 

@@ -1,0 +1,1 @@
+"""The Kinesis API on one machine: moto behind a journal."""

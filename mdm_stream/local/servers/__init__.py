@@ -1,0 +1,1 @@
+"""Servers and processes that the local stack starts."""
