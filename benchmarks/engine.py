@@ -44,9 +44,9 @@ from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.population import generate
 from mdm_stream.resolve.process import settle_garbage_collector
 from mdm_stream.rules import load_ruleset
+from mdm_stream.simulate import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_VARIABLE = "MDM_BENCHMARK_DATA"

@@ -15,8 +15,8 @@ from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Received
-from mdm_stream.population import generate
 from mdm_stream.replay.delivery import Rejected, read_files
+from mdm_stream.simulate import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES_DEFAULT = ROOT / "examples" / "rules" / "demo.yaml"

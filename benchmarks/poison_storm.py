@@ -48,10 +48,10 @@ from mdm_stream.index.redis.codec import decode_block, decode_component
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.population import generate
-from mdm_stream.population.names import CULTURES
 from mdm_stream.resolve.process import settle_garbage_collector
 from mdm_stream.rules import load_ruleset
+from mdm_stream.simulate import generate
+from mdm_stream.simulate.names import CULTURES
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20260102

@@ -41,11 +41,11 @@ from mdm_stream.decode import Decoder, Received
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.population import generate
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 from mdm_stream.replay.outputs import CROSSWALK_FILE, GOLDEN_FILE, REVIEW_FILE, write_state
 from mdm_stream.replay.run import replay
 from mdm_stream.rules import load_ruleset
+from mdm_stream.simulate import generate
 
 SEGMENT_ROWS = 500
 REPLAY_BATCH_SIZE = 500

@@ -50,11 +50,11 @@ MAY_IMPORT = {
 
 MAY_BE_IMPORTED_BY = {
     "mdm_stream.cli": set(),
-    "mdm_stream.demo": {"mdm_stream.cli"},
-    "mdm_stream.local": {"mdm_stream.cli", "mdm_stream.demo"},
-    "mdm_stream.population": {"mdm_stream.cli", "mdm_stream.demo"},
+    "mdm_stream.simulate.demo": {"mdm_stream.cli"},
+    "mdm_stream.local": {"mdm_stream.cli", "mdm_stream.simulate.demo"},
+    "mdm_stream.simulate": {"mdm_stream.cli", "mdm_stream.simulate.demo"},
     "consumers": {"mdm_stream.cli", "mdm_stream.local"},
-    "producers": {"mdm_stream.cli", "mdm_stream.demo", "mdm_stream.local"},
+    "producers": {"mdm_stream.cli", "mdm_stream.simulate.demo", "mdm_stream.local"},
 }
 """The outer layers, each with all that may import it besides itself."""
 

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from mdm_stream.cli.output import json_option, print_json, print_table, progress
-from mdm_stream.demo import DemoResult, run_demo
-from mdm_stream.population import DEMO_RULES, RULES_FILE
 from mdm_stream.rules import load_ruleset
+from mdm_stream.simulate import DEMO_RULES, RULES_FILE
+from mdm_stream.simulate.demo import DemoResult, run_demo
 
 EVENTS_DEFAULT = 15_000
 EVENTS_MAX = 1_000_000

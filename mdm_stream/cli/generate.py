@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from mdm_stream.cli.output import json_option, print_json, progress
-from mdm_stream.population.files import MANIFEST_FILE, write_population
-from mdm_stream.population.stream import PEOPLE_MAX
+from mdm_stream.simulate.files import MANIFEST_FILE, write_population
+from mdm_stream.simulate.stream import PEOPLE_MAX
 
 
 @click.command()

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from mdm_stream.cli import machine
 from mdm_stream.cli.machine import Check
 from mdm_stream.cli.main import cli, run
-from mdm_stream.population import EVENT_FILES, write_population
+from mdm_stream.simulate import EVENT_FILES, write_population
 
 
 def invoke(*argv):

@@ -14,8 +14,8 @@ from mdm_stream.decode.files.event_files import file_events
 from mdm_stream.decode.received import Received
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.kinesis.server import KinesisServer
-from mdm_stream.population import EVENT_FILES, write_population
 from mdm_stream.rules import load_rulesets
+from mdm_stream.simulate import EVENT_FILES, write_population
 
 FORMATS = {"crm": "debezium", "erp": "dms", "web": "canonical"}
 

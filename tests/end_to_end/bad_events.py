@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from mdm_stream.population import DEMO_RULES
+from mdm_stream.simulate import DEMO_RULES
 
 RULES = DEMO_RULES
 """The rules under which these are bad: ``web`` is canonical with integer versions, ``crm`` is fed by Debezium."""

@@ -29,8 +29,8 @@ from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
-from mdm_stream.population import DEMO_RULES, WireEvent, generate
 from mdm_stream.rules import load_ruleset
+from mdm_stream.simulate import DEMO_RULES, WireEvent, generate
 from producers.publisher import Publisher
 
 PEOPLE = 360

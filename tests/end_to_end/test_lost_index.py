@@ -30,8 +30,8 @@ from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.pipeline import ARCHIVE_FOLDER, RESOLVE, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
-from mdm_stream.population import DEMO_RULES, generate
 from mdm_stream.rules import load_ruleset
+from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
 
 PEOPLE = 400

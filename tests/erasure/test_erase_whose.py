@@ -9,8 +9,8 @@ from mdm_stream.decode import Decoder, Received
 from mdm_stream.decode.redrive_envelope import MARKER, wrap
 from mdm_stream.erasure.values import Values
 from mdm_stream.erasure.whose import OTHER_DOMAIN, Owners
-from mdm_stream.population import DEMO_RULES
 from mdm_stream.rules import load_ruleset
+from mdm_stream.simulate import DEMO_RULES
 
 PLACE = Received.from_row(1)
 SOURCE = {"connector": "postgresql", "schema": "public", "table": "customer", "lsn": 7, "sequence": '["6","7"]'}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import DamerauLevenshtein
 
-from mdm_stream.population.noise import misspell, mistype_digit
+from mdm_stream.simulate.noise import misspell, mistype_digit
 
 
 @given(st.integers(), st.text(max_size=40))

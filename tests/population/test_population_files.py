@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.population import DEMO_RULES, EVENT_FILES, generate, write_population
+from mdm_stream.simulate import DEMO_RULES, EVENT_FILES, generate, write_population
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

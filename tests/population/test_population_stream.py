@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdm_stream.population import generate, people_for_events
-from mdm_stream.population.places import AREA_CODES, LINES_PER_AREA, PHONE_COUNT, phone_number
-from mdm_stream.population.stream import END_US, PEOPLE_MAX
+from mdm_stream.simulate import generate, people_for_events
+from mdm_stream.simulate.places import AREA_CODES, LINES_PER_AREA, PHONE_COUNT, phone_number
+from mdm_stream.simulate.stream import END_US, PEOPLE_MAX
 
 PEOPLE, SEED = 600, 11
 
@@ -59,7 +59,7 @@ def test_the_same_arguments_give_the_same_stream(events):
 def test_a_fresh_process_gives_the_same_stream(events):
     """Nothing depends on the process, its hash seed included."""
     script = (
-        "import hashlib; from mdm_stream.population import generate; "
+        "import hashlib; from mdm_stream.simulate import generate; "
         f"print(hashlib.sha256(b''.join(e.raw for e in generate({PEOPLE}, {SEED}).events())).hexdigest())"
     )
     out = {

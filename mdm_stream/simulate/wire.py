@@ -12,8 +12,8 @@ from typing import Protocol
 import orjson
 
 from mdm_stream.contracts.times import format_time_us
-from mdm_stream.population.life import Change
-from mdm_stream.population.records import Row, SourceName
+from mdm_stream.simulate.life import Change
+from mdm_stream.simulate.records import Row, SourceName
 
 DOMAIN = "person"
 CRM_TABLE = ("public", "customer")

@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from itertools import accumulate
 from random import Random
 
-from mdm_stream.population.names import CULTURES, SHORT_FORMS, Culture, zipf_weights
-from mdm_stream.population.places import (
+from mdm_stream.simulate.names import CULTURES, SHORT_FORMS, Culture, zipf_weights
+from mdm_stream.simulate.places import (
     CITIES,
     CITY_WEIGHTS,
     DIRECTIONS,

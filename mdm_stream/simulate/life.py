@@ -13,7 +13,7 @@ from functools import partial
 from random import Random
 from typing import Literal
 
-from mdm_stream.population.people import (
+from mdm_stream.simulate.people import (
     HOUSEHOLD_SIZE_MAX,
     PHONES_PER_PERSON,
     Person,
@@ -23,7 +23,7 @@ from mdm_stream.population.people import (
     draw_spouse_name,
     new_phone,
 )
-from mdm_stream.population.records import (
+from mdm_stream.simulate.records import (
     ASPECTS,
     CARE,
     SOURCES,

@@ -16,7 +16,7 @@ from mdm_stream.evaluate import evaluate
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.pipeline import RESOLVE, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
-from mdm_stream.population import TruthRow, WireEvent, generate, people_for_events
+from mdm_stream.simulate import TruthRow, WireEvent, generate, people_for_events
 from mdm_stream.warehouse import DuckDbWarehouse
 from producers.publisher import Publisher
 

@@ -14,9 +14,9 @@ import orjson
 
 from mdm_stream.contracts.times import format_time_us
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.population.demo_rules import DEMO_RULES
-from mdm_stream.population.records import SOURCES
-from mdm_stream.population.stream import EVENTS_PER_PERSON, Population, TruthRow, WireEvent, generate
+from mdm_stream.simulate.demo_rules import DEMO_RULES
+from mdm_stream.simulate.records import SOURCES
+from mdm_stream.simulate.stream import EVENTS_PER_PERSON, Population, TruthRow, WireEvent, generate
 
 EVENT_FILES = {"crm": "crm.debezium.jsonl", "erp": "erp.dms.jsonl", "web": "web.canonical.jsonl"}
 TRUTH_FILE = "truth.csv"
