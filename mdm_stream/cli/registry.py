@@ -17,26 +17,42 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    "demo": Entry("mdm_stream.cli.demo:demo", "Watch invented source systems become golden records, and measure it."),
-    "up": Entry("mdm_stream.cli.up:up", "Run the local stack: Kinesis API, Redis, consumers, DuckDB."),
-    "replay": Entry("mdm_stream.cli.replay:replay", "Run event files through the engine on Redis; write the result."),
+    "demo": Entry(
+        "mdm_stream.cli.commands.demo:demo", "Watch invented source systems become golden records, and measure it."
+    ),
+    "up": Entry("mdm_stream.cli.commands.up:up", "Run the local stack: Kinesis API, Redis, consumers, DuckDB."),
+    "replay": Entry(
+        "mdm_stream.cli.commands.replay:replay", "Run event files through the engine on Redis; write the result."
+    ),
     "generate": Entry(
-        "mdm_stream.cli.generate:generate", "Write an invented population as event files, with its truth."
+        "mdm_stream.cli.commands.generate:generate", "Write an invented population as event files, with its truth."
     ),
-    "evaluate": Entry("mdm_stream.cli.evaluate:evaluate", "Measure a crosswalk against the truth."),
-    "show": Entry("mdm_stream.cli.show:show", "Show a golden record, or a source record, with its provenance."),
-    "explain": Entry("mdm_stream.cli.explain:explain", "Say why two records are together or not."),
-    "review": Entry("mdm_stream.cli.review:review", "The pairs that wait for a steward, and decisions on them."),
-    "override": Entry("mdm_stream.cli.override:override", "Set single attributes of a record above every rule."),
-    "hold": Entry("mdm_stream.cli.hold:hold", "Hold back every write to a domain, and show whether it is held."),
-    "release": Entry("mdm_stream.cli.hold:release", "Let writing to a held domain go on."),
-    "rules": Entry("mdm_stream.cli.rules:rules", "Check rule sets; print their JSON Schema."),
-    "publish": Entry("mdm_stream.cli.publish:publish", "Put the events of a file on the change stream."),
-    "dlq": Entry("mdm_stream.cli.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),
+    "evaluate": Entry("mdm_stream.cli.commands.evaluate:evaluate", "Measure a crosswalk against the truth."),
+    "show": Entry(
+        "mdm_stream.cli.commands.show:show", "Show a golden record, or a source record, with its provenance."
+    ),
+    "explain": Entry("mdm_stream.cli.commands.explain:explain", "Say why two records are together or not."),
+    "review": Entry(
+        "mdm_stream.cli.commands.review:review", "The pairs that wait for a steward, and decisions on them."
+    ),
+    "override": Entry(
+        "mdm_stream.cli.commands.override:override", "Set single attributes of a record above every rule."
+    ),
+    "hold": Entry(
+        "mdm_stream.cli.commands.hold:hold", "Hold back every write to a domain, and show whether it is held."
+    ),
+    "release": Entry("mdm_stream.cli.commands.hold:release", "Let writing to a held domain go on."),
+    "rules": Entry("mdm_stream.cli.commands.rules:rules", "Check rule sets; print their JSON Schema."),
+    "publish": Entry("mdm_stream.cli.commands.publish:publish", "Put the events of a file on the change stream."),
+    "dlq": Entry("mdm_stream.cli.commands.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),
     "archive": Entry(
-        "mdm_stream.cli.archive:archive", "Look at the archive of accepted records, compact it, verify it."
+        "mdm_stream.cli.commands.archive:archive", "Look at the archive of accepted records, compact it, verify it."
     ),
-    "rebuild": Entry("mdm_stream.cli.rebuild:rebuild", "Make the index anew from the archive, and switch to it."),
-    "erase": Entry("mdm_stream.cli.erase:erase", "Erase a record from every store, or prove that nothing is left."),
-    "doctor": Entry("mdm_stream.cli.doctor:doctor", "Find out whether this machine can run mdm-stream."),
+    "rebuild": Entry(
+        "mdm_stream.cli.commands.rebuild:rebuild", "Make the index anew from the archive, and switch to it."
+    ),
+    "erase": Entry(
+        "mdm_stream.cli.commands.erase:erase", "Erase a record from every store, or prove that nothing is left."
+    ),
+    "doctor": Entry("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }

@@ -13,8 +13,8 @@ from bytes_of_state import places_with
 from click.testing import CliRunner
 from end_state import settle, wait_for
 
-from mdm_stream.cli.erase import erase
-from mdm_stream.cli.rebuild import rebuild
+from mdm_stream.cli.commands.erase import erase
+from mdm_stream.cli.commands.rebuild import rebuild
 from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.reference import Resolution

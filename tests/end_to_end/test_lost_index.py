@@ -24,7 +24,7 @@ from end_state import (
 )
 
 from mdm_stream.archive import open_archive
-from mdm_stream.cli.rebuild import rebuild
+from mdm_stream.cli.commands.rebuild import rebuild
 from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.index.redis.index import RedisIndex

@@ -148,7 +148,7 @@ def dlq(state: Path, *argv: str) -> dict[str, Any]:
     """Run a command of dlq in this process and return its document."""
     with pytest.MonkeyPatch.context() as patch:
         said: list[object] = []
-        patch.setattr("mdm_stream.cli.dlq.print_json", said.append)
+        patch.setattr("mdm_stream.cli.commands.dlq.print_json", said.append)
         assert run(["dlq", *argv, "--state", str(state), "--json"]) == 0
     (document,) = said
     assert isinstance(document, dict)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mdm_stream.cli.commands.show import ref_of
 from mdm_stream.cli.index_options import index_options, open_index
 from mdm_stream.cli.output import print_json, print_table
-from mdm_stream.cli.show import ref_of
 from mdm_stream.cli.steward_channel import Address, StewardChannel, record_reference, steward_options
 from mdm_stream.core.cluster.review_order import REASONS
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from mdm_stream.cli.commands.show import ref_of, size_of, text_of
 from mdm_stream.cli.index_options import index_options, open_index, reveal_option
 from mdm_stream.cli.output import print_json, print_table
-from mdm_stream.cli.show import ref_of, size_of, text_of
 
 
 @click.command()

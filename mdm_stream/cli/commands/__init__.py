@@ -1,0 +1,1 @@
+"""The commands of ``mdm-stream``, one module each."""
