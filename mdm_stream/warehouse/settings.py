@@ -62,7 +62,7 @@ class SnowflakeSettings:
 
 @dataclass(frozen=True, slots=True)
 class WarehouseSettings:
-    """Everything that the warehouse consumer is told from outside; ``docs/warehouse.md`` lists the variables."""
+    """Everything that the warehouse consumer is configured by; ``docs/reference/warehouse.md`` lists the variables."""
 
     kind: Literal["duckdb", "snowflake"] = "duckdb"
     duckdb_path: str = DUCKDB_PATH

@@ -17,7 +17,7 @@ from mdm_stream.settings import EngineSettings, ResolveSettings
 from mdm_stream.warehouse.settings import WarehouseSettings
 from producers.delivery import PublisherSettings
 
-PAGE = (ROOT / "docs" / "limits.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8")
 ROW = re.compile(r"^\| `([\w.]+)` \| ([^|]+) \| ([^|]+) \|", re.MULTILINE)
 ROWS = {name: (default.strip(), where.strip()) for name, default, where in ROW.findall(PAGE)}
 SETTINGS = (EngineSettings, ResolveSettings, WarehouseSettings, RebuildOptions, PublisherSettings, EventSource)

@@ -7,20 +7,20 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from source_tree import ROOT
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.servers.processes import ChildSpec, Supervisor
 from mdm_stream.local.stack import ConsumerSpec, LocalStack, StackOptions
 
-HERE = Path(__file__).parent
+HERE = ROOT / "tests" / "support"
 
 
 def consumer(name: str, function: str, stream: str = "mdm-changes", **extra) -> ConsumerSpec:
-    """Return a consumer that calls one of the handlers beside this file."""
+    """Return a consumer that calls one of the handlers in the support modules."""
     environment = {"PYTHONPATH": str(HERE)} | extra.pop("environment", {})
     return ConsumerSpec(name, f"local_handlers:{function}", stream, environment=environment, **extra)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from source_tree import ROOT
 
 from mdm_stream.index.redis.epochs import hold
 
@@ -44,7 +44,7 @@ def test_a_process_whose_worker_gave_up_ends(redis_client, redis_url, tmp_path):
     script.write_text(GIVING_UP)
     done = subprocess.run(
         [sys.executable, str(script), redis_url],
-        env={"PYTHONPATH": str(Path(__file__).parent.parent), "PATH": ""},
+        env={"PYTHONPATH": str(ROOT / "tests" / "support"), "PATH": ""},
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,4 +1,4 @@
-"""What docs/stewards.md shows is what the system takes and does."""
+"""What docs/guide/stewards.md shows is what the system takes and does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.rules import load_ruleset
 
-PAGE = (Path(__file__).parents[2] / "docs" / "stewards.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "stewards.md").read_text("utf-8")
 EXAMPLES = [orjson.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 COMMANDS = re.findall(r"^mdm-stream ([a-z]+)(?: ([a-z]+) )?(.*?)(?: +#.*)?$", PAGE, re.MULTILINE)
 

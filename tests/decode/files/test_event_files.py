@@ -17,7 +17,7 @@ from mdm_stream.decode import Received, file_events, iter_csv_events, line_event
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
 ANY = {"person": ruleset("person", PERSON)}
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def rows(data, rules=ANY, source=None):

@@ -15,7 +15,7 @@ from mdm_stream.core.ruleset import Source
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.errors import RejectedEventError
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "dms"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "dms"
 COLUMNS = ("contact_id", "given_name", "family_name", "email", "city", "born_on", "credit_limit", "opted_in")
 CONTACTS = {"contact": ruleset("contact", COLUMNS, Source("crm", "dms", "crm.contact", ("contact_id",)))}
 DECODER = Decoder(PERSONS)

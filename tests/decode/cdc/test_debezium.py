@@ -13,7 +13,7 @@ from mdm_stream.core.ruleset import Source
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.errors import RejectedEventError
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "debezium"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "debezium"
 PRODUCTS = {
     "product": ruleset(
         "product",
