@@ -4,7 +4,8 @@
 #   make test          all tests
 #   make torture       random schedules, faults and kills on a real Redis, for MINUTES=10
 #   make proof         order, concurrency and rebuild at full length (some half an hour): each says whether it held
-#   make check         linter, formatter and type checker: what must hold before a commit, beside the tests
+#   make check         linter, formatter, types, layers, form of commits: what must hold before a commit, beside the tests
+#   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make bench         events per second of the engine, beside what the machine could do at best
 #   make format        let the formatter and the linter mend what they can
 #   make constraints   resolve the pinned dependencies anew
@@ -26,7 +27,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test torture proof check bench format constraints clean force
+.PHONY: help demo test torture proof check layers bench format constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,6 +63,11 @@ check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python .ci/commits
+
+layers: .venv/.installed-dev
+	$(BIN)/python tests/support/layers.py
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)

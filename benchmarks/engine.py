@@ -40,11 +40,11 @@ from mdm_stream.decode import Decoder, Received
 from mdm_stream.decode.files.event_files import file_lines, line_events
 from mdm_stream.engine import batch as engine_batch
 from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.resolve.process import settle_garbage_collector
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import generate
 

@@ -44,11 +44,11 @@ from mdm_stream.core.model import ChangeEvent, RecordEvent, Value
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.index.redis.codec import decode_block, decode_component
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.resolve.process import settle_garbage_collector
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import generate
 from mdm_stream.simulate.names import CULTURES

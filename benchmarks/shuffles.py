@@ -34,11 +34,11 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import BatchReport
+from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.engine.worker import open_engines
 from mdm_stream.errors import TransientError
 from mdm_stream.index.redis.epochs import drop_namespace
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.resolve.process import settle_garbage_collector
 from mdm_stream.rules import load_ruleset
 
 DUPLICATE_FRACTION = 0.25

@@ -38,29 +38,7 @@ CLOCK_READINGS = {"now", "today", "utcnow"}
 
 VAGUE_WORDS = {"data", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 
-MAY_IMPORT = {
-    "mdm_stream.errors": set(),
-    "mdm_stream.core": {"mdm_stream.errors"},
-    "mdm_stream.contracts": {"mdm_stream.core", "mdm_stream.errors"},
-    "mdm_stream.rules": {"mdm_stream.core", "mdm_stream.errors"},
-    "mdm_stream.decode": {"mdm_stream.contracts", "mdm_stream.core", "mdm_stream.errors"},
-    "mdm_stream.index": {"mdm_stream.contracts", "mdm_stream.core", "mdm_stream.errors"},
-}
-"""The inner layers, each with all that it may import of this project besides itself."""
-
-MAY_BE_IMPORTED_BY = {
-    "mdm_stream.cli": set(),
-    "mdm_stream.simulate.demo": {"mdm_stream.cli"},
-    "mdm_stream.local": {"mdm_stream.cli", "mdm_stream.simulate.demo"},
-    "mdm_stream.simulate": {"mdm_stream.cli", "mdm_stream.simulate.demo"},
-    "consumers": {"mdm_stream.cli", "mdm_stream.local"},
-    "producers": {"mdm_stream.cli", "mdm_stream.simulate.demo", "mdm_stream.local"},
-}
-"""The outer layers, each with all that may import it besides itself."""
-
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-OUR_PACKAGES = ("mdm_stream", "consumers", "producers")
 
 # Written with one-letter classes, so that this file holds none of what it forbids.
 MACHINE_PATHS = re.compile(r"(?<![\w.{}$-])/(roo[t]|hom[e]/\w|User[s]/\w|work/(?:mai[n]|share[d])|opt/wheel[s])")
@@ -106,25 +84,6 @@ def test_core_is_pure(module):
         if isinstance(node, ast.Attribute) and node.attr in CLOCK_READINGS
     ]
     assert impure + readings == []
-
-
-@every(ALL)
-def test_dependencies_point_inwards(module):
-    """Inner layers know nothing of outer ones: what each may import, and who may import it, is a table."""
-    wrong = [f"line {line}: {name}" for line, name in imports_of(module) if not _may_import(module.name, name)]
-    assert wrong == []
-
-
-def _may_import(importer: str, imported: str) -> bool:
-    if not any(within(imported, package) for package in OUR_PACKAGES):
-        return True
-    for layer, allowed in MAY_IMPORT.items():
-        if within(importer, layer):
-            return any(within(imported, other) for other in {layer, *allowed})
-    for layer, importers in MAY_BE_IMPORTED_BY.items():
-        if within(imported, layer):
-            return any(within(importer, other) for other in {layer, *importers})
-    return True
 
 
 @every(ALL)

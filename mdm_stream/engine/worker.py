@@ -15,9 +15,9 @@ import redis
 from mdm_stream.core.fold import Foldable
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.resolve.process import settle_garbage_collector
 
 REDIS_TIMEOUT_S = 30.0
 READY = None

@@ -25,6 +25,7 @@ import redis
 from mdm_stream.archive import Archive, Witness
 from mdm_stream.core.fold import Delivered
 from mdm_stream.core.plan import changes
+from mdm_stream.core.plan.commit import Change
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
@@ -214,7 +215,7 @@ class Rebuild:
         if not intact:
             time.sleep(self._options.publish_grace_s)
 
-    def _what_to_tell(self, index: RedisIndex, report: RebuildReport) -> Iterator[changes.Change]:
+    def _what_to_tell(self, index: RedisIndex, report: RebuildReport) -> Iterator[Change]:
         """Yield the erasures that were not told, and then what else differs from what was published."""
         published = self._published()
         crosswalk = index.scan_crosswalk()

@@ -17,12 +17,12 @@ from mdm_stream.archive import Archive, open_archive
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.port import Position
 from mdm_stream.index.redis.epochs import WitnessSource, hold
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.process import settle_garbage_collector
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
 from mdm_stream.settings import EngineSettings, ResolveSettings, settings_from_environment

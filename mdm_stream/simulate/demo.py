@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
+from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.evaluate import evaluate
@@ -52,7 +53,7 @@ class DemoResult:
     review_queue: int
     quarantined: int
     scores: dict[str, Any] = field(default_factory=dict)
-    golden: dict[str, Any] = field(default_factory=dict)
+    golden: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_demo(state: Path, rules_file: Path, rules: Ruleset, events: int, on_progress: Progress) -> DemoResult:
@@ -83,7 +84,7 @@ def run_demo(state: Path, rules_file: Path, rules: Ruleset, events: int, on_prog
     if stored != resolution.crosswalk:
         raise TransientError("the warehouse's crosswalk is not that of the index: look into the logs of the demo")
     found = evaluate(
-        {tuple(ref.split("/", 1)): golden_id for ref, golden_id in resolution.crosswalk.items()},
+        {split_ref(ref): golden_id for ref, golden_id in resolution.crosswalk.items()},
         {(row.source, row.record_id): row.entity_id for row in truth},
     )
     return DemoResult(
@@ -204,7 +205,7 @@ def _warehouse_counts(state: Path) -> tuple[int, int, dict[str, str]]:
     return int(merges), int(quarantined), {f"{source}/{record_id}": golden_id for source, record_id, golden_id in rows}
 
 
-def _interest(golden: dict[str, Any]) -> tuple[int, int, int, str]:
+def _interest(golden: Mapping[str, Any]) -> tuple[int, int, int, str]:
     """Rank golden records for a look: many sources, values from many of them, not too many members."""
     sources = {member["source"] for member in golden["members"]}
     origins = {origin["source"] for origins in golden["provenance"].values() for origin in origins}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def _score(score: dict[str, float]) -> str:
     return f"{score['precision']:.4f} / {score['recall']:.4f} / {score['f1']:.4f}"
 
 
-def _print_golden(golden: dict[str, Any]) -> None:
+def _print_golden(golden: Mapping[str, Any]) -> None:
     members = ", ".join(f"{member['source']}/{member['record_id']}" for member in golden["members"])
     rows = []
     for name, value in golden["values"].items():
