@@ -1,0 +1,126 @@
+"""What the house in order must show, a line a figure with its floor: ``make show-house``.
+
+    python benchmarks/house.py [--only outcomes,rate,...] [--data FOLDER]
+
+Figures "before" come from the tree of an earlier commit, in the same run. Exits with 1 if a floor is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import orjson
+from engine import DATA_DEFAULT, DATA_VARIABLE
+from show import Show
+from trees import ROOT, run_in, tree_of
+
+BEFORE = "6879fa139a229efce9cc335925328df08fce4290"
+"""The last commit before the house was put in order."""
+MOVED = "448a870cd21c4562ab98e16a36035adeed895077"
+"""The last commit that is nothing but a move: nothing in it may have changed an outcome."""
+
+FEBRL = ("febrl1", "febrl2", "febrl3", "febrl4")
+POPULATION = "population"
+PEOPLE = 3_000
+RATE_RUNS = 3
+RATE_FLOOR = 0.97
+CLI = ("-m", "mdm_stream.cli.main")
+
+
+class House:
+    """The sections that share data, trees and a temporary folder."""
+
+    def __init__(self, data: Path, scratch: Path, before: Path, moved: Path) -> None:
+        self.scratch = scratch
+        self.trees = {"before": before, "moved": moved, "now": ROOT}
+        self.inputs: dict[str, tuple[list[str], str]] = {}
+        for name in FEBRL:
+            source = data / f"{name}.records.csv.gz"
+            if source.exists():
+                self.inputs[name] = ([str(source)], f"examples/rules/{name}.yaml")
+        files = scratch / "population"
+        run_in(before, [*CLI, "generate", "--people", str(PEOPLE), "--out", str(files)])
+        self.inputs[POPULATION] = (sorted(str(path) for path in files.glob("*.jsonl")), "examples/rules/demo.yaml")
+
+    def outcomes(self, show: Show) -> None:
+        """Crosswalk, golden values and review before the moves, after them, and now."""
+        missing = [name for name in FEBRL if name not in self.inputs]
+        if missing:
+            show.figure("public sets", f"{', '.join(missing)} not found", floor="all there (--data)", holds=False)
+        for name in self.inputs:
+            results = {tree: self._replayed(name, tree)[0] for tree in self.trees}
+            same = all(
+                (results["before"] / file).read_bytes() == (results["moved"] / file).read_bytes()
+                for file in ("crosswalk.csv", "golden.jsonl", "review.jsonl")
+            )
+            show.figure(f"{name}: crosswalk, golden, review after the moves", "equal" if same else "different",
+                        floor="byte for byte equal", holds=same)  # fmt: skip
+            same = (results["before"] / "crosswalk.csv").read_bytes() == (results["now"] / "crosswalk.csv").read_bytes()
+            show.figure(f"{name}: crosswalk now", "equal" if same else "different", floor="equal", holds=same)
+            show.fact(f"{name}: golden values that differ now, by attribute", _golden_differences(results))
+            show.fact(f"{name}: review items before and now", _review_differences(results))
+
+    def rate(self, show: Show) -> None:
+        """CPU seconds of a whole replay, the two trees in turn."""
+        for name in ("febrl4", POPULATION):
+            if name not in self.inputs:
+                continue
+            ratios, walls = [], []
+            for _ in range(RATE_RUNS):
+                before, now = (self._replayed(name, tree)[1] for tree in ("before", "now"))
+                ratios.append(before.cpu_s / now.cpu_s)
+                walls.append(before.wall_s / now.wall_s)
+            ratio = median(ratios)
+            show.figure(f"{name}: engine rate after over before, by CPU time", f"{ratio:.3f}",
+                        floor=f"{RATE_FLOOR}", holds=ratio >= RATE_FLOOR)  # fmt: skip
+            show.fact(f"{name}: every pair by CPU, by wall clock",
+                      f"{[round(r, 3) for r in ratios]}, {[round(r, 3) for r in walls]}")  # fmt: skip
+
+    def _replayed(self, name: str, tree: str) -> tuple[Path, Any]:
+        files, rules = self.inputs[name]
+        out = self.scratch / f"{name}-{tree}"
+        source = self.trees[tree]
+        ran = run_in(source, [*CLI, "replay", *files, "--rules", str(source / rules), "--out", str(out), "--json"])
+        return out, ran
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def _golden_differences(results: dict[str, Path]) -> str:
+    before, now = ({g["golden_id"]: g for g in _lines(results[tree] / "golden.jsonl")} for tree in ("before", "now"))
+    counts: Counter[str] = Counter()
+    values = 0
+    for golden_id, golden in before.items():
+        values += len(golden["values"])
+        later = now.get(golden_id, {"values": {}})["values"]
+        counts.update(name for name in {*golden["values"], *later} if golden["values"].get(name) != later.get(name))
+    return f"{sum(counts.values()):,} of {values:,} {dict(sorted(counts.items()))}"
+
+
+def _review_differences(results: dict[str, Path]) -> str:
+    reasons = (Counter(item["reason"] for item in _lines(results[tree] / "review.jsonl")) for tree in ("before", "now"))
+    return ", now ".join(f"{counts.total():,} {dict(sorted(counts.items()))}" for counts in reasons)
+
+
+def main() -> int:
+    """Run the sections; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[])
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get(DATA_VARIABLE, DATA_DEFAULT)))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, tree_of(BEFORE) as before, tree_of(MOVED) as moved:
+        house = House(options.data.resolve(), Path(name), before, moved)
+        return Show().run({"outcomes": house.outcomes, "rate": house.rate}, options.only)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
