@@ -1,4 +1,4 @@
-"""The tree of an earlier commit: before and after measured in one run, with one interpreter and one set of libraries."""
+"""The tree of an earlier commit, so that before and after are measured in one run by one interpreter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deployment installs only what it needs: each extra alone is enough for what it is there for, and the base is small."""
+"""A deployment installs only what it needs: each extra alone is enough for what it is for, and the base is small."""
 
 from __future__ import annotations
 
