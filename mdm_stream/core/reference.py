@@ -61,16 +61,19 @@ def resolve_states(rules: Ruleset, states: Mapping[str, RecordState]) -> Resolut
     crosswalk: dict[str, str] = {}
     golden: dict[str, Mapping[str, object]] = {}
     review: dict[tuple[str, str], dict[str, object]] = {}
+    apart: set[tuple[str, str]] = set()
     for position, members in enumerate(components):
         component = resolve_component(rules, members, links_of.get(position, []), records)
         for record in component.golden:
             golden[record.golden_id] = orjson.loads(record.content)
             crosswalk.update(dict.fromkeys(record.members, record.golden_id))
-        for refusal in component.clustering.refused:
-            review[refusal.edge.pair] = review_item(rules, refusal.edge, refusal.reason, refusal.separated)
+        for kept in component.apart:
+            apart.add(kept.golden_ids)
+            review[kept.strongest.edge.pair] = review_item(rules, kept)
     for edge in edges:
-        if not edge.link and crosswalk[edge.a] != crosswalk[edge.b]:
-            review[edge.pair] = review_item(rules, edge, "score")
+        golden_ids = ordered(crosswalk[edge.a], crosswalk[edge.b])
+        if not edge.link and golden_ids[0] != golden_ids[1] and golden_ids not in apart:
+            review[edge.pair] = review_item(rules, edge)
     return Resolution(dict(sorted(crosswalk.items())), dict(sorted(golden.items())), dict(sorted(review.items())))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from mdm_stream.core.cluster.clustering import SEPARATED_LISTED_MAX
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
 from mdm_stream.core.cluster.golden import key_of, resolve_component, separated_pairs
 from mdm_stream.core.match.score import explain_pair
@@ -38,9 +39,10 @@ def explain(
     NO_LINK) and ``decided_by`` what made it: ``verdict``, ``rule``, ``score``, or why the pair is never scored:
     ``not_live``, ``no_shared_key``, ``suspended_keys``. ``score`` compares the two in any case, if both are live.
     ``link`` is the pair's own link and ``path`` the strongest way from a to b along links; each says why it was
-    refused, if it was: the ``reason``, and all that stands between the two golden records that it would have joined.
-    ``conclusion`` is all of it in a word, see ``CONCLUSIONS``. Attribute values are in it with ``values`` alone, those
-    of sensitive attributes with ``reveal`` too.
+    refused, if it was: the ``reason``, what stands between the two golden records that it would have joined (of the
+    ``separated_count`` verdicts the first), and how many links between these were refused, it included: all of them
+    are one review item. ``conclusion`` is all of it in a word, see ``CONCLUSIONS``. Attribute values are in it with
+    ``values`` alone, those of sensitive attributes with ``reveal`` too.
     """
     if a.ref == b.ref:
         raise ValueError("a record has no pair with itself")
@@ -79,7 +81,7 @@ CONCLUSIONS: Mapping[str, str] = {
     "separated": "They are apart: a steward's verdict separates them.",
     "refused": "They are apart: the pair is linked, but following the link would join what must not be joined.",
     "refused_elsewhere": "They are apart: links connect them, but one on the way was refused.",
-    "review": "They are apart until somebody decides: the pair is in the review queue.",
+    "review": "They are apart until a steward decides: the pair, or a refused link that stands for it, is in review.",
     "no_link": "They are apart: the evidence does not make them a match.",
     "no_shared_key": "They are apart: they share no blocking key, so the pair is never scored.",
     "suspended_keys": "They are apart: every blocking key that they share is suspended, so the pair is never scored.",
@@ -177,13 +179,20 @@ def _connection(
     rules: Ruleset, a: Record, b: Record, component: HeldComponent, records: Mapping[str, Record]
 ) -> dict[str, Any]:
     """Return the link and the path between two records of one component."""
-    clustering = resolve_component(rules, component.members, component.links, records).clustering
+    resolved = resolve_component(rules, component.members, component.links, records)
+    clustering = resolved.clustering
+    golden_of = {ref: golden.golden_id for golden in resolved.golden for ref in golden.members}
+    refused_links = {kept.golden_ids: kept.refused_links for kept in resolved.apart}
     reasons = {refusal.edge.pair: refusal.reason for refusal in clustering.refused}
     clusters = {ref: set(members) for members in clustering.clusters for ref in members}
 
     def described(link: Edge) -> dict[str, Any]:
         reason = reasons.get(link.pair)
-        refused = reason and {"reason": reason} | _conflicts(rules, records, clusters[link.a], clusters[link.b])
+        refused: dict[str, Any] | None = None
+        if reason is not None:
+            between = ordered(golden_of[link.a], golden_of[link.b])
+            refused = {"reason": reason, "refused_links": refused_links[between]}
+            refused |= _conflicts(rules, records, clusters[link.a], clusters[link.b])
         evidence = {"confidence": link.confidence, "weight_bits": link.weight, "decided_by": link.rule or "score"}
         return {"a": key_of(link.a), "b": key_of(link.b), **evidence, "refused": refused}
 
@@ -207,7 +216,8 @@ def _conflicts(
         if values[0] and values[1] and values[0] != values[1]:
             differing.append(rules.attributes[attribute].name)
     return {
-        "separated": [[key_of(ref) for ref in pair] for pair in across],
+        "separated": [[key_of(ref) for ref in pair] for pair in across[:SEPARATED_LISTED_MAX]],
+        "separated_count": len(across),
         "exclusive": differing,
         "sizes": [len(left), len(right)],
         "max_cluster_size": rules.max_cluster_size,

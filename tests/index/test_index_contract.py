@@ -13,7 +13,7 @@ from mdm_stream.core.cluster.golden import Golden
 from mdm_stream.core.fold import EMPTY, fold_record
 from mdm_stream.core.match.score import PairScore
 from mdm_stream.core.model import RecordEvent
-from mdm_stream.core.plan.commit import Change, Commit, HeldComponent, HeldGolden
+from mdm_stream.core.plan.commit import Change, Commit, HeldComponent, HeldGolden, HeldItem
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.memory import MemoryIndex
@@ -178,7 +178,7 @@ def test_components_and_their_reviews_are_read_around_records(index):
     refs = tuple(sorted(ODD_REFS[:4]))
     links = tuple(scored_edge(pair, PairScore(7.25, 0.99, True, "same_email", "")) for pair in pairwise(refs))
     edge = review(*sorted((refs[2], "erp/1")))
-    whole = component(refs, links=links, refused=((refs[0], refs[3]),))
+    whole = component(refs, links=links, refused=(HeldItem((refs[0], refs[3]), "d" * 16),))
     writes = {"put_components": {refs[0]: whole}, "component_of": dict.fromkeys(refs, refs[0]), "put_edges": [edge]}
     commit(index, expect_components={refs[0]: ""}, **writes)
     near = index.read_neighbourhood([refs[1], "crm/none", "erp/1"])

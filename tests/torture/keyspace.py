@@ -14,10 +14,10 @@ import redis
 
 from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.cluster.edges import Edge
-from mdm_stream.core.cluster.golden import ResolvedComponent, resolve_component, review_item
+from mdm_stream.core.cluster.golden import ResolvedComponent, digest_of_item, resolve_component, review_item
 from mdm_stream.core.fold import RecordState
 from mdm_stream.core.overrides import next_expiry_us
-from mdm_stream.core.plan.commit import HeldComponent, HeldGolden
+from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.reference import _edges
 from mdm_stream.core.ruleset import Ruleset
@@ -49,7 +49,7 @@ def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], edges: Iter
     keys: Keys = {
         "rec": {ref: encode_record(record) for ref, record in records.items()},
         "of": {ref: component.members[0] for component in resolved for ref in component.members},
-        "comp": {component.members[0]: _held(component) for component in resolved},
+        "comp": {component.members[0]: _held(rules, component) for component in resolved},
         "xw": crosswalk,
         "gold": {g.golden_id: g.content for component in resolved for g in component.golden},
         "review": _review(rules, resolved, crosswalk, edges),
@@ -120,14 +120,16 @@ def _resolved(rules: Ruleset, live: Mapping[str, Record], edges: Iterable[Edge])
     ]
 
 
-def _held(component: ResolvedComponent) -> bytes:
+def _held(rules: Ruleset, component: ResolvedComponent) -> bytes:
     return encode_component(
         HeldComponent(
             "",
             component.members,
             component.links,
             tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
-            tuple(refusal.edge.pair for refusal in component.clustering.refused),
+            tuple(
+                HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(rules, kept))) for kept in component.apart
+            ),
         )
     )
 
@@ -135,14 +137,13 @@ def _held(component: ResolvedComponent) -> bytes:
 def _review(
     rules: Ruleset, resolved: Iterable[ResolvedComponent], crosswalk: Mapping[str, str], edges: Iterable[Edge]
 ) -> dict[str, bytes]:
-    items = {
-        edge.pair: review_item(rules, edge, "score")
-        for edge in edges
-        if not edge.link and crosswalk[edge.a] != crosswalk[edge.b]
-    }
-    for component in resolved:
-        for refusal in component.clustering.refused:
-            items[refusal.edge.pair] = review_item(rules, refusal.edge, refusal.reason, refusal.separated)
+    apart = [kept for component in resolved for kept in component.apart]
+    stood_for = {frozenset(kept.golden_ids) for kept in apart}
+    items = {kept.strongest.edge.pair: review_item(rules, kept) for kept in apart}
+    for edge in edges:
+        golden_ids = frozenset((crosswalk[edge.a], crosswalk[edge.b]))
+        if not edge.link and len(golden_ids) == 2 and golden_ids not in stood_for:
+            items[edge.pair] = review_item(rules, edge)
     return {encode_pair(*pair): orjson.dumps(item) for pair, item in items.items()}
 
 

@@ -132,6 +132,8 @@ def _clustering(refused: Mapping[str, Any] | None) -> str:
         return "followed"
     if refused["reason"] in {"separated", "contradiction"}:
         pairs = ", ".join(f"{ref_of(a)} and {ref_of(b)}" for a, b in refused["separated"])
+        more = refused["separated_count"] - len(refused["separated"])
+        pairs += f" and {more:,} more pairs" if more else ""
         against = "a verdict separates" if refused["reason"] == "separated" else "it contradicts one that separates"
         return f"refused: {against} {pairs}"
     if refused["reason"] == "exclusive":

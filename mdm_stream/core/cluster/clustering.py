@@ -15,18 +15,23 @@ from mdm_stream.core.cluster.partition import Partition
 
 RefusalReason = Literal["contradiction", "separated", "exclusive", "max_cluster_size"]
 
+SEPARATED_LISTED_MAX = 20
+"""SEPARATE verdicts that a refusal lists, the first in order: one LINK can meet thousands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A link that was not followed, and why. Its two ends are in different clusters.
 
-    ``separated`` are the pairs under a SEPARATE verdict that it would have joined. A steward's LINK that meets one is a
-    ``contradiction``: LINK verdicts are followed first, so that these alone connect the two records of each such pair.
+    ``separated`` are the first of the ``separated_count`` pairs under a SEPARATE verdict that it would have joined. A
+    steward's LINK that meets one is a ``contradiction``: LINK verdicts are followed first, so that these alone connect
+    the two records of each such pair.
     """
 
     edge: Edge
     reason: RefusalReason
     separated: tuple[tuple[str, str], ...] = ()
+    separated_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +73,20 @@ def cluster(
             group_of[b].separated.add(a)
 
     refused: list[Refusal] = []
+    met: dict[tuple[int, int, int, int], list[tuple[str, str]]] = {}
     for edge in sorted(links, key=lambda link: link.strength):
         left, right = group_of[edge.a], group_of[edge.b]
         if left is right:
             continue
         reason = _objection(left, right, max_cluster_size)
         if reason is not None:
-            between = _between(left, right, separated) if reason == "separated" else ()
-            if between and edge.rule == VERDICT_RULE:
-                reason = "contradiction"
-            refused.append(Refusal(edge, reason, between))
+            between: list[tuple[str, str]] = []
+            if reason == "separated":
+                # Groups only grow, so that the size says whether one is still as it was.
+                as_they_are = (id(left), len(left.members), id(right), len(right.members))
+                between = met.get(as_they_are) or met.setdefault(as_they_are, _between(left, right, separated))
+                reason = "contradiction" if edge.rule == VERDICT_RULE else reason
+            refused.append(Refusal(edge, reason, tuple(between[:SEPARATED_LISTED_MAX]), len(between)))
             continue
         if len(left.members) < len(right.members):
             left, right = right, left
@@ -105,11 +114,11 @@ def connected(nodes: Iterable[str], links: Iterable[tuple[str, str]]) -> list[li
     return list(components.values())
 
 
-def _between(left: _Group, right: _Group, separated: Collection[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def _between(left: _Group, right: _Group, separated: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the pairs of ``separated`` that have one record in each group."""
     a_side, b_side = set(left.members), set(right.members)
     pairs = (ordered(*pair) for pair in separated)
-    return tuple(sorted({(a, b) for a, b in pairs if (a in a_side and b in b_side) or (a in b_side and b in a_side)}))
+    return sorted({(a, b) for a, b in pairs if (a in a_side and b in b_side) or (a in b_side and b in a_side)})
 
 
 def _objection(left: _Group, right: _Group, max_cluster_size: int) -> RefusalReason | None:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mdm_stream.core.canonical import canonical_json
-from mdm_stream.core.cluster.clustering import Clustering, cluster
-from mdm_stream.core.cluster.edges import Edge, verdict_on
+from mdm_stream.core.cluster.clustering import Clustering, Refusal, cluster
+from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
 from mdm_stream.core.cluster.survive import Origin, survive
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.record import Record
@@ -45,13 +45,29 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptApart:
+    """Two golden records of one component that links would have joined: one question for a steward.
+
+    ``strongest`` is the strongest of the ``refused_links`` links that were refused between the two.
+    """
+
+    golden_ids: tuple[str, str]
+    strongest: Refusal
+    refused_links: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedComponent:
-    """One connected component: its links in pair order, its clusters as golden records, and the links refused."""
+    """One connected component: its links in pair order, its clusters as golden records, and the links refused.
+
+    ``apart`` has an entry for each two of the golden records between which links were refused.
+    """
 
     members: tuple[str, ...]
     links: tuple[Edge, ...]
     golden: tuple[Golden, ...]
     clustering: Clustering
+    apart: tuple[KeptApart, ...]
 
 
 def resolve_component(
@@ -66,7 +82,19 @@ def resolve_component(
         exclusive = {ref: tuple(records[ref].match[i] for i in exclusive_attributes) for ref in members}
         clustering = cluster(members, links, separated_pairs(records, members), exclusive, rules.max_cluster_size)
     golden = tuple(golden_record(rules, [records[ref] for ref in refs]) for refs in clustering.clusters)
-    return ResolvedComponent(tuple(members), links, golden, clustering)
+    return ResolvedComponent(tuple(members), links, golden, clustering, _kept_apart(golden, clustering))
+
+
+def _kept_apart(golden: Iterable[Golden], clustering: Clustering) -> tuple[KeptApart, ...]:
+    golden_id_of_ref = {ref: record.golden_id for record in golden for ref in record.members}
+    between: dict[tuple[str, str], list[Refusal]] = {}
+    for refusal in clustering.refused:
+        ids = ordered(golden_id_of_ref[refusal.edge.a], golden_id_of_ref[refusal.edge.b])
+        between.setdefault(ids, []).append(refusal)
+    return tuple(
+        KeptApart(ids, min(refused, key=lambda refusal: refusal.edge.strength), len(refused))
+        for ids, refused in sorted(between.items())
+    )
 
 
 def separated_pairs(records: Mapping[str, Record], members: Collection[str]) -> set[tuple[str, str]]:
@@ -125,22 +153,25 @@ def _described(origin: Origin, described: dict[Origin, dict[str, object]]) -> di
     return form
 
 
-def review_item(
-    rules: Ruleset, edge: Edge, reason: str, separated: Sequence[tuple[str, str]] = ()
-) -> dict[str, object]:
-    """Return the JSON form of one item of the review queue.
+def review_item(rules: Ruleset, asked: Edge | KeptApart) -> dict[str, object]:
+    """Return the JSON form of one item of the review queue: a REVIEW edge, or two golden records kept apart.
 
-    ``reason`` is ``score`` (the confidence lies in the middle band) or why a link was refused; ``separated`` are the
-    SEPARATE verdicts that stand against a refused one. ``evidence`` names the level of each comparison. No value of a
-    record is in it.
+    ``reason`` is ``score`` (the confidence lies in the middle band) or why the strongest link between the two golden
+    records was refused; ``separated`` are the first of the ``separated_count`` SEPARATE verdicts that stand against
+    that one, and ``refused_links`` is how many links were refused between the two. ``evidence`` names the level of each
+    comparison. No value of a record is in it.
     """
     comparisons = rules.match.comparisons
+    kept = None if isinstance(asked, Edge) else asked
+    edge = asked if isinstance(asked, Edge) else asked.strongest.edge
     return {
         "domain": rules.domain,
         "a": key_of(edge.a),
         "b": key_of(edge.b),
-        "reason": reason,
-        "separated": [[key_of(a), key_of(b)] for a, b in separated],
+        "reason": kept.strongest.reason if kept else "score",
+        "refused_links": kept.refused_links if kept else 0,
+        "separated": [[key_of(a), key_of(b)] for a, b in kept.strongest.separated] if kept else [],
+        "separated_count": kept.strongest.separated_count if kept else 0,
         "confidence": edge.confidence,
         "weight_bits": edge.weight,
         "rule": edge.rule or "score",
@@ -149,6 +180,11 @@ def review_item(
             for comparison, mark in zip(comparisons, edge.levels, strict=False)
         },
     }
+
+
+def digest_of_item(item: Mapping[str, object]) -> str:
+    """Return the digest of a review item's canonical JSON (BLAKE2b-64)."""
+    return hashlib.blake2b(canonical_json(item), digest_size=8).hexdigest()
 
 
 def level_label(levels: Sequence[object], mark: str) -> str:

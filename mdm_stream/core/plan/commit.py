@@ -51,14 +51,25 @@ class HeldGolden:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldItem:
+    """A review item for refused links, as the index holds it: the pair that it names, and the digest of its content."""
+
+    pair: tuple[str, str]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class HeldComponent:
-    """A component as the index holds it. Its id is its least member. ``refused`` are pairs of refused links."""
+    """A component as the index holds it. Its id is its least member.
+
+    ``refused`` has the review item of each two of its golden records between which links were refused.
+    """
 
     stamp: str
     members: tuple[str, ...]
     links: tuple[Edge, ...]
     golden: tuple[HeldGolden, ...]
-    refused: tuple[tuple[str, str], ...]
+    refused: tuple[HeldItem, ...]
 
 
 @dataclass(slots=True)

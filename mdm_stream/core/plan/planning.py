@@ -8,16 +8,22 @@ one :class:`Commit` each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_edge, verdict_on
-from mdm_stream.core.cluster.golden import ResolvedComponent, anchor_named_by, resolve_component, review_item
+from mdm_stream.core.cluster.golden import (
+    ResolvedComponent,
+    anchor_named_by,
+    digest_of_item,
+    resolve_component,
+    review_item,
+)
 from mdm_stream.core.cluster.partition import Partition
 from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.plan import changes
-from mdm_stream.core.plan.commit import ABSENT, BlockView, Commit, HeldComponent, HeldGolden, Revision
+from mdm_stream.core.plan.commit import ABSENT, BlockView, Commit, HeldComponent, HeldGolden, HeldItem, Revision
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 
@@ -178,7 +184,7 @@ def _plan_group(batch: Batch, revisions: list[Revision]) -> Commit:
     links += [edge for edge in edges if edge.link]
     resolved = _resolve(batch, nodes, links)
 
-    _write_components(held, resolved, commit, [r.ref for r in revisions if not r.after.live])
+    _write_components(batch.rules, held, resolved, commit, [r.ref for r in revisions if not r.after.live])
     _write_reviews(batch, held, resolved, commit, in_group, [edge for edge in edges if not edge.link])
     _write_erasures(batch.rules, revisions, commit)
     _write_golden(batch, held, resolved, commit)
@@ -258,7 +264,11 @@ def _resolve(batch: Batch, nodes: set[str], links: list[Edge]) -> list[ResolvedC
 
 
 def _write_components(
-    held: Mapping[str, HeldComponent], resolved: Sequence[ResolvedComponent], commit: Commit, dead: list[str]
+    rules: Ruleset,
+    held: Mapping[str, HeldComponent],
+    resolved: Sequence[ResolvedComponent],
+    commit: Commit,
+    dead: list[str],
 ) -> None:
     before = {ref: component_id for component_id, component in held.items() for ref in component.members}
     for component in resolved:
@@ -268,7 +278,9 @@ def _write_components(
             members=component.members,
             links=component.links,
             golden=tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
-            refused=tuple(refusal.edge.pair for refusal in component.clustering.refused),
+            refused=tuple(
+                HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(rules, kept))) for kept in component.apart
+            ),
         )
         for ref in component.members:
             if before.get(ref) != component_id:
@@ -285,29 +297,42 @@ def _write_reviews(
     in_group: set[str],
     new_edges: Sequence[Edge],
 ) -> None:
-    """Replace the REVIEW edges of the group's records, and settle the review items of every touched component."""
-    cluster_of = {ref: g.golden_id for component in resolved for g in component.golden for ref in g.members}
+    """Replace the REVIEW edges of the group's records, and write what differs in the queue around the components."""
     fresh = {edge.pair: edge for edge in new_edges}
     old = {edge.pair: edge for ref in in_group for edge in batch.reviews.get(ref, ())}
     commit.put_edges = [edge for pair, edge in fresh.items() if old.get(pair) != edge]
     commit.drop_edges = [pair for pair in old if pair not in fresh]
 
-    standing = dict(fresh)
-    for ref in cluster_of:
-        for edge in batch.reviews.get(ref, ()):
-            if not in_group & set(edge.pair) and edge.a in cluster_of and edge.b in cluster_of:
-                standing[edge.pair] = edge
-    wanted: dict[tuple[str, str], dict[str, object]] = {}
-    for pair, edge in standing.items():
-        left, right = cluster_of.get(edge.a), cluster_of.get(edge.b)
-        if left is None or left != right:
-            wanted[pair] = review_item(batch.rules, edge, "score")
-    for component in resolved:
-        for refusal in component.clustering.refused:
-            wanted[refusal.edge.pair] = review_item(batch.rules, refusal.edge, refusal.reason, refusal.separated)
-    known = {*old, *standing, *(pair for component in held.values() for pair in component.refused)}
-    commit.put_review = wanted
-    commit.drop_review = sorted(known - set(wanted))
+    inside = {ref for component in held.values() for ref in component.members} - in_group
+    standing = {
+        edge.pair: edge for ref in inside for edge in batch.reviews.get(ref, ()) if inside.issuperset(edge.pair)
+    }
+    before = _queued(held.values(), {**old, **standing})
+    after = _queued(commit.put_components.values(), {**fresh, **standing})
+    apart = {kept.strongest.edge.pair: kept for component in resolved for kept in component.apart}
+    for pair, content in after.items():
+        if before.get(pair) != content:
+            commit.put_review[pair] = review_item(batch.rules, content if isinstance(content, Edge) else apart[pair])
+    commit.drop_review = sorted(before.keys() - after.keys())
+
+
+def _queued(
+    components: Collection[HeldComponent], reviews: Mapping[tuple[str, str], Edge]
+) -> dict[tuple[str, str], Edge | str]:
+    """Return what the review queue has of some components and REVIEW edges, each with what its item is made from.
+
+    That is the digest of the item for refused links, or the edge. A REVIEW edge is no item within a golden record,
+    and none between two that the item for refused links stands for.
+    """
+    golden_of = {ref: golden.golden_id for held in components for golden in held.golden for ref in golden.members}
+    refused = {item.pair: item.digest for held in components for item in held.refused}
+    apart = {ordered(golden_of[a], golden_of[b]) for a, b in refused}
+    found: dict[tuple[str, str], Edge | str] = {**refused}
+    for pair, edge in reviews.items():
+        left, right = golden_of.get(edge.a), golden_of.get(edge.b)
+        if left is None or right is None or (left != right and ordered(left, right) not in apart):
+            found[pair] = edge
+    return found
 
 
 def _write_golden(

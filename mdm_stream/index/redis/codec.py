@@ -15,7 +15,7 @@ import orjson
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.fold import state_from_wire, state_to_wire
 from mdm_stream.core.model import MISSING, Standardised
-from mdm_stream.core.plan.commit import HeldComponent, HeldGolden
+from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem
 from mdm_stream.core.record import REVISION_LENGTH, Record
 
 STAMP_LENGTH = 16
@@ -98,14 +98,23 @@ def decode_block(stored: bytes) -> tuple[str, dict[str, str]]:
 
 
 def encode_component(component: HeldComponent) -> bytes:
-    """Return the stored form of a component without its stamp. Members come first: the Lua scripts read them."""
+    """Return the stored form of a component without its stamp. Members come first: the Lua scripts read them.
+
+    Links that say the same of their pairs share what they say: records that are all alike have n² links of one kind.
+    """
     position = {ref: i for i, ref in enumerate(component.members)}
+    kinds: dict[tuple[float, float, str, str], int] = {}
+    links: list[int] = []
+    for e in component.links:
+        kind = kinds.setdefault((e.weight, e.confidence, e.rule, e.levels), len(kinds))
+        links += (position[e.a], position[e.b], kind)
     packed: bytes = msgpack.packb(
         [
             component.members,
-            [[position[e.a], position[e.b], e.weight, e.confidence, e.rule, e.levels] for e in component.links],
+            list(kinds),
+            links,
             [[g.golden_id, g.digest, [position[ref] for ref in g.members]] for g in component.golden],
-            [[position[a], position[b]] for a, b in component.refused],
+            [[position[item.pair[0]], position[item.pair[1]], item.digest] for item in component.refused],
         ]
     )
     return packed
@@ -113,13 +122,14 @@ def encode_component(component: HeldComponent) -> bytes:
 
 def decode_component(stored: bytes) -> HeldComponent:
     """Return a component of its stored form, stamp included."""
-    members, links, golden, refused = msgpack.unpackb(stored[STAMP_LENGTH:])
+    members, kinds, links, golden, refused = msgpack.unpackb(stored[STAMP_LENGTH:])
+    flat = iter(links)
     return HeldComponent(
         stored[:STAMP_LENGTH].decode(),
         tuple(members),
-        tuple(Edge(members[a], members[b], True, w, c, rule, levels) for a, b, w, c, rule, levels in links),
+        tuple(Edge(members[a], members[b], True, *kinds[kind]) for a, b, kind in zip(flat, flat, flat, strict=True)),
         tuple(HeldGolden(g, digest, tuple(members[i] for i in refs)) for g, digest, refs in golden),
-        tuple((members[a], members[b]) for a, b in refused),
+        tuple(HeldItem((members[a], members[b]), digest) for a, b, digest in refused),
     )
 
 
