@@ -278,7 +278,7 @@ def _framed(resolution: Resolution, rules: Ruleset) -> ResolvedFrame:
     return ResolvedFrame(
         _frame(crosswalk, (*_KEY, "golden_id")),
         _frame(golden, ("golden_id", *attributes, "members")),
-        _frame(review, (*ends, "confidence", "reason", "rule", *comparisons)),
+        _frame(review, (*ends, "confidence", "reason", "rule", "refused_links", *comparisons)),
     )
 
 
@@ -289,7 +289,8 @@ def _golden_row(golden_id: str, content: Mapping[str, Any], attributes: Sequence
 
 def _review_row(pair: tuple[str, str], item: Mapping[str, Any], comparisons: Sequence[str]) -> tuple[Any, ...]:
     levels = (item["evidence"].get(name) for name in comparisons)
-    return (*split_ref(pair[0]), *split_ref(pair[1]), item["confidence"], item["reason"], item["rule"], *levels)
+    said = (item[name] for name in ("confidence", "reason", "rule", "refused_links"))
+    return (*split_ref(pair[0]), *split_ref(pair[1]), *said, *levels)
 
 
 def _frame(rows: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> pd.DataFrame:

@@ -62,7 +62,8 @@ def assert_equals_reference(resolved, rules, events):
     assert review.keys() == expected.review.keys()
     for pair, item in expected.review.items():
         row = review[pair]
-        assert (row["confidence"], row["reason"], row["rule"]) == (item["confidence"], item["reason"], item["rule"])
+        for column in ("confidence", "reason", "rule", "refused_links"):
+            assert row[column] == item[column]
         names = [comparison.name for comparison in rules.match.comparisons]
         assert {name: row[name] for name in names if row[name] is not None} == item["evidence"]
 

@@ -31,8 +31,10 @@ def review_queue(index: RedisIndex, *, limit: int, reasons: Collection[str] = ()
 
     ``total`` and ``by_reason`` count what a scan of the whole queue met. Each of ``items`` has both records with their
     golden record and its number of members, what speaks for the pair, and ``expected_pairs``, which orders them.
-    ``separated`` are the SEPARATE verdicts in its way, each with the verdict; in a contradiction also the ``chain`` of
-    LINK verdicts that connects the two records all the same. What is settled while this reads is left out.
+    ``refused_links`` is how many links were refused between the two golden records of an item, its own included.
+    ``separated`` are the first of the ``separated_count`` SEPARATE verdicts in its way, each with the verdict; in a
+    contradiction also the ``chain`` of LINK verdicts that connects the two records all the same. What is settled while
+    this reads is left out.
     """
     counts: Counter[str] = Counter()
     entries = first_in_order(_entries(index, frozenset(reasons), counts), limit)

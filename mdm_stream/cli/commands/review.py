@@ -42,6 +42,9 @@ def list_(
 ) -> None:
     """List the review queue: contradictions, and then what an answer puts most record pairs right of on average.
 
+    Links that were refused between the same two golden records are one item, the strongest of them. Where a SEPARATE
+    verdict stands between the two, it comes last.
+
     No value of a record is shown; `mdm-stream explain A B --values` shows those of a pair.
     """
     from mdm_stream.steward.review import review_queue  # noqa: PLC0415 - --help does without
@@ -78,10 +81,19 @@ def print_queue(found: Mapping[str, Any]) -> None:
     ]
     print_table(f"{len(rows):,} of {found['total']:,} items: {counts}", headings, rows, texts=True)
     for item in found["items"]:
+        pair = f"{ref_of(item['a'])} {ref_of(item['b'])}"
+        if item["refused_links"] > 1:
+            more = item["refused_links"] - 1
+            click.echo(f"{pair}: and {more:,} more link{'s' * (more > 1)} between the same two golden records")
+        if item["answered"] and not item["separated"]:
+            click.echo(f"{pair}: a SEPARATE verdict stands between other members of the two golden records")
         for separated in item["separated"]:
-            click.echo(f"{ref_of(item['a'])} {ref_of(item['b'])}: {_verdict(separated)}")
+            click.echo(f"{pair}: {_verdict(separated)}")
             for link in separated["chain"]:
                 click.echo(f"    though {_verdict(link)}")
+        unlisted = item["separated_count"] - len(item["separated"])
+        if unlisted:
+            click.echo(f"{pair}: and {unlisted:,} more SEPARATE verdicts")
 
 
 @review.command()

@@ -48,12 +48,14 @@ class Golden:
 class KeptApart:
     """Two golden records of one component that links would have joined: one question for a steward.
 
-    ``strongest`` is the strongest of the ``refused_links`` links that were refused between the two.
+    ``strongest`` is the strongest of the ``refused_links`` links that were refused between the two. ``answered`` says
+    that a SEPARATE verdict stands between a member of the one and a member of the other, whatever refused the link.
     """
 
     golden_ids: tuple[str, str]
     strongest: Refusal
     refused_links: int
+    answered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +77,31 @@ def resolve_component(
 ) -> ResolvedComponent:
     """Cluster one component of live records and let the golden values survive."""
     links = tuple(sorted(links, key=lambda edge: edge.pair))
+    separated: set[tuple[str, str]] = set()
     if len(members) == 1:
         clustering = Clustering(((members[0],),), ())
     else:
+        separated = separated_pairs(records, members)
         exclusive_attributes = rules.match.exclusive
         exclusive = {ref: tuple(records[ref].match[i] for i in exclusive_attributes) for ref in members}
-        clustering = cluster(members, links, separated_pairs(records, members), exclusive, rules.max_cluster_size)
+        clustering = cluster(members, links, separated, exclusive, rules.max_cluster_size)
     golden = tuple(golden_record(rules, [records[ref] for ref in refs]) for refs in clustering.clusters)
-    return ResolvedComponent(tuple(members), links, golden, clustering, _kept_apart(golden, clustering))
+    return ResolvedComponent(tuple(members), links, golden, clustering, _kept_apart(golden, clustering, separated))
 
 
-def _kept_apart(golden: Iterable[Golden], clustering: Clustering) -> tuple[KeptApart, ...]:
+def _kept_apart(
+    golden: Iterable[Golden], clustering: Clustering, separated: Iterable[tuple[str, str]]
+) -> tuple[KeptApart, ...]:
+    if not clustering.refused:
+        return ()
     golden_id_of_ref = {ref: record.golden_id for record in golden for ref in record.members}
     between: dict[tuple[str, str], list[Refusal]] = {}
     for refusal in clustering.refused:
         ids = ordered(golden_id_of_ref[refusal.edge.a], golden_id_of_ref[refusal.edge.b])
         between.setdefault(ids, []).append(refusal)
+    answered = {ordered(golden_id_of_ref[a], golden_id_of_ref[b]) for a, b in separated}
     return tuple(
-        KeptApart(ids, min(refused, key=lambda refusal: refusal.edge.strength), len(refused))
+        KeptApart(ids, min(refused, key=lambda refusal: refusal.edge.strength), len(refused), ids in answered)
         for ids, refused in sorted(between.items())
     )
 
@@ -158,8 +167,9 @@ def review_item(rules: Ruleset, asked: Edge | KeptApart) -> dict[str, object]:
 
     ``reason`` is ``score`` (the confidence lies in the middle band) or why the strongest link between the two golden
     records was refused; ``separated`` are the first of the ``separated_count`` SEPARATE verdicts that stand against
-    that one, and ``refused_links`` is how many links were refused between the two. ``evidence`` names the level of each
-    comparison. No value of a record is in it.
+    that one, ``refused_links`` is how many links were refused between the two, and ``answered`` says that a SEPARATE
+    verdict stands between them, on this pair of members or another. ``evidence`` names the level of each comparison. No
+    value of a record is in it.
     """
     comparisons = rules.match.comparisons
     kept = None if isinstance(asked, Edge) else asked
@@ -170,6 +180,7 @@ def review_item(rules: Ruleset, asked: Edge | KeptApart) -> dict[str, object]:
         "b": key_of(edge.b),
         "reason": kept.strongest.reason if kept else "score",
         "refused_links": kept.refused_links if kept else 0,
+        "answered": kept.answered if kept else False,
         "separated": [[key_of(a), key_of(b)] for a, b in kept.strongest.separated] if kept else [],
         "separated_count": kept.strongest.separated_count if kept else 0,
         "confidence": edge.confidence,

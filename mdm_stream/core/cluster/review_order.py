@@ -10,15 +10,22 @@ is then missing are all pairs across the two clusters, and not this one alone. S
 
 record pairs, which is what one LINK verdict puts right on average. It rests on two things: that confidence is
 calibrated, and that each of the two clusters is one thing inside. Looking takes about as long for every item, so
-nothing is divided by a cost. Several items between the same two clusters are each worth all of it, and go together once
-one is decided.
+nothing is divided by a cost. Several pairs in the middle band between the same two clusters are each worth all of it,
+and go together once one is linked.
 
-A link that was refused is valued likewise: its confidence is that of the evidence, which what stands against it has not
-lowered. So this is the most that its answer can be worth.
+Links that were refused between two clusters are one item, valued likewise by the strongest of them: its confidence is
+that of the evidence, which what stands against it has not lowered. So this is the most that its answer can be worth.
 
 **Contradictions come first**, among themselves by the same value. There nothing is weighed: two decisions of stewards
 cannot both be right, so one of them is surely wrong, and until it is withdrawn the system follows an arbitrary part of
 them.
+
+**Answered items come last**, among themselves by the same value: those of two clusters between which a SEPARATE verdict
+stands. A steward has answered that question, and a conflict without a verdict is worth more. They stay in the queue,
+since the evidence still contradicts the answer: the verdict may be wrong, or a member that links to both sides may be
+in the wrong one. They are last whatever refused the strongest link. If the order looked at the reason instead, one
+SEPARATE verdict between two clusters that ``max_cluster_size`` keeps apart would bring up the next pair of theirs as a
+new question, and then the next.
 
 Ties go by the pair. Nothing else counts, least of all when an item came up: the order is a function of F's result.
 """
@@ -52,9 +59,10 @@ class ReviewEntry:
         return confidence * (self.sizes[0] * self.sizes[1])
 
     @property
-    def order(self) -> tuple[bool, float, tuple[str, str]]:
-        """Sort key: contradictions, then what is worth more, then the smaller pair."""
-        return self.item["reason"] != CONTRADICTION, -self.expected_pairs, self.pair
+    def order(self) -> tuple[int, float, tuple[str, str]]:
+        """Sort key: contradictions first and answered items last, then what is worth more, then the smaller pair."""
+        tier = 0 if self.item["reason"] == CONTRADICTION else (2 if self.item["answered"] else 1)
+        return tier, -self.expected_pairs, self.pair
 
 
 def ordered_review(
