@@ -51,8 +51,8 @@ class ResolvedFrame:
 
     ``crosswalk``: source, record_id, golden_id; sorted by record. ``golden``: golden_id, one column an attribute (a
     text, or a list of texts where several survive), members (a list of ``source/record_id``); sorted by golden_id.
-    ``review``: a_source, a_record_id, b_source, b_record_id, confidence, reason, rule, and the level of each comparison
-    (``None`` where a rule decided); sorted by pair.
+    ``review``: a_source, a_record_id, b_source, b_record_id, confidence, reason, rule, refused_links (how many lie
+    between the two golden records), and the level of each comparison (``None`` where a rule decided); sorted by pair.
     """
 
     crosswalk: pd.DataFrame

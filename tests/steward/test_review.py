@@ -9,6 +9,7 @@ import pytest
 from small_world import small_rules
 from torture.world import World, history
 
+from mdm_stream.cli.commands.review import print_queue
 from mdm_stream.core.cluster.golden import key_of
 from mdm_stream.core.cluster.review_order import REASONS, ordered_review
 from mdm_stream.core.model import RecordEvent, VerdictEvent
@@ -97,6 +98,47 @@ def test_a_contradiction_names_every_verdict_in_it(redis_client):
     ]
     assert chain == [("1", "2", 5), ("2", "3", 6)]
     assert {link["verdict"]["steward"] for link in separated["chain"]} == {"steward-1"}
+
+
+def test_refused_links_between_two_golden_records_are_one_line(redis_client, capsys):
+    """It says how many more there are, and after a SEPARATE between the two that one stands, behind what is open."""
+    ann = {"given_name": "Ann", "family_name": "Lee", "birth_date": "1980-01-01"}
+    events = [person(f"crm/{n}", **ann) for n in range(1, 10)]
+    index = filled(redis_client, events)
+    found = review_queue(index, limit=9)
+    assert [(item["a"]["record_id"], item["b"]["record_id"], item["refused_links"]) for item in found["items"]] == [
+        ("1", "5", 16),
+        ("1", "9", 4),
+        ("5", "9", 4),
+    ]
+    print_queue(found)
+    out = capsys.readouterr().out
+    assert "crm/1 crm/5: and 15 more links between the same two golden records" in out
+    assert "SEPARATE" not in out
+    Engine(RULES, RedisIndex(redis_client, RULES)).process([verdict("crm/1", "crm/5", "separate")])
+    found = review_queue(index, limit=9)
+    assert [(item["refused_links"], item["answered"]) for item in found["items"]] == [
+        (4, False),
+        (4, False),
+        (15, True),
+    ]
+    print_queue(found)
+    said = "a SEPARATE verdict stands between other members of the two golden records"
+    assert f"crm/1 crm/6: {said}" in capsys.readouterr().out
+
+
+def test_verdicts_that_are_not_listed_are_counted(redis_client, capsys, monkeypatch):
+    """A LINK against more SEPARATE verdicts than an item lists shows the first of them and how many more there are."""
+    monkeypatch.setattr("mdm_stream.core.cluster.clustering.SEPARATED_LISTED_MAX", 1)
+    events = [person(ref, given_name=ref) for ref in ("crm/1", "crm/2", "erp/3", "web/4")]
+    events += [verdict(a, b, "link") for a, b in (("crm/1", "crm/2"), ("crm/2", "erp/3"), ("erp/3", "web/4"))]
+    events += [verdict(ref, "web/4", "separate") for ref in ("crm/1", "crm/2")]
+    found = review_queue(filled(redis_client, events), limit=9)
+    (item,) = found["items"]
+    assert [each["a"]["record_id"] for each in item["separated"]] == ["1"]
+    assert (item["reason"], item["separated_count"]) == ("contradiction", 2)
+    print_queue(found)
+    assert "erp/3 web/4: and 1 more SEPARATE verdict\n" in capsys.readouterr().out
 
 
 def test_no_value_of_a_record_is_in_it(redis_client):

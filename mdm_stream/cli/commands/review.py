@@ -93,7 +93,7 @@ def print_queue(found: Mapping[str, Any]) -> None:
                 click.echo(f"    though {_verdict(link)}")
         unlisted = item["separated_count"] - len(item["separated"])
         if unlisted:
-            click.echo(f"{pair}: and {unlisted:,} more SEPARATE verdicts")
+            click.echo(f"{pair}: and {unlisted:,} more SEPARATE verdict{'s' * (unlisted > 1)}")
 
 
 @review.command()
