@@ -134,14 +134,19 @@ class Standardised:
     """One attribute of one record after standardisation.
 
     ``value`` is what a golden record shows (cleaned, readable); ``match`` is what blocking and comparisons see
-    (folded, canonical). Both are ``None`` when the source sent nothing usable. A multi-valued attribute has tuples,
-    sorted by ``match``, without duplicates. ``valid`` is False for a value kept though it failed its type's check
-    (a phone number that no plan knows): survivorship can filter on it, and ``match`` is then usually ``None``.
+    (folded, canonical). Both are ``None`` when the source sent nothing usable. ``valid`` is False for a value kept
+    though it failed its type's check (a phone number that no plan knows): survivorship can filter on it, and ``match``
+    is then usually ``None``.
+
+    A multi-valued attribute has tuples without duplicates. Its values that have a match form come first, sorted by it:
+    ``match[i]`` belongs to ``value[i]``, and values past the end of ``match`` have none. It is valid if any value is;
+    ``invalid`` has the positions of those that are not, unless none is valid.
     """
 
     value: str | tuple[str, ...] | None
     match: str | tuple[str, ...] | None
     valid: bool = True
+    invalid: tuple[int, ...] = ()
 
 
 MISSING = Standardised(None, None)

@@ -46,7 +46,7 @@ def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Rule
         blocking=_blocking(model, tree.at(("blocking", "keys")), positions, findings),
         max_block_size=model.blocking.max_block_size,
         max_cluster_size=model.limits.max_cluster_size,
-        match=compile_match(model.match, tree.at(("match",)), positions, findings),
+        match=compile_match(model.match, tree.at(("match",)), attributes, findings),
         survivorship=compile_survivorship(
             model.survivorship, tree.at(("survivorship",)), attributes, tuple(model.sources), findings
         ),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mdm_stream.core.cluster.edges import VERDICT_RULE
 from mdm_stream.core.match.compare import PREDICATE_KINDS, SIMILARITY_KINDS
-from mdm_stream.core.ruleset import Comparison, DeterministicRule, Level, Match
+from mdm_stream.core.ruleset import Attribute, Comparison, DeterministicRule, Level, Match
 from mdm_stream.rules.conditions import Scope, describe, parse_condition, unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of
 from mdm_stream.rules.model import ComparisonModel, LevelModel, MatchModel
@@ -17,8 +17,9 @@ BITS_DECIMALS = 6
 """Weights made from m and u are rounded to this, so that a digest does not hang on the last bit of a logarithm."""
 
 
-def compile_match(model: MatchModel, tree: Node, positions: Mapping[str, int], findings: Findings) -> Match:
-    """Compile the ``match`` section; ``tree`` is its node, ``positions`` the domain's attributes."""
+def compile_match(model: MatchModel, tree: Node, attributes: Sequence[Attribute], findings: Findings) -> Match:
+    """Compile the ``match`` section; ``tree`` is its node."""
+    positions = {attribute.name: place for place, attribute in enumerate(attributes)}
     thresholds = model.thresholds
     if thresholds.review > thresholds.link:
         place = tree.at(("thresholds", "review")).place
@@ -35,8 +36,22 @@ def compile_match(model: MatchModel, tree: Node, positions: Mapping[str, int], f
             _comparison(name, comparison, model.method, tree.at(("comparisons", name)), positions, findings)
             for name, comparison in model.comparisons.items()
         ),
-        exclusive=_known(model.exclusive, tree.at(("exclusive",)), positions, findings),
+        exclusive=_exclusive(model, tree.at(("exclusive",)), attributes, positions, findings),
     )
+
+
+def _exclusive(
+    model: MatchModel, node: Node, attributes: Sequence[Attribute], positions: Mapping[str, int], findings: Findings
+) -> tuple[int, ...]:
+    """Return the exclusive attributes. One of many values cannot be one: when do two sets of them contradict?"""
+    for place, name in enumerate(model.exclusive):
+        if name in positions and attributes[positions[name]].multi:
+            findings.error(
+                node.at((place,)).place,
+                f"{name!r} holds several values, so a golden record cannot be limited to one; expected an attribute "
+                "without 'multi: true'; remove it here",
+            )
+    return _known(model.exclusive, node, positions, findings)
 
 
 def _known(names: tuple[str, ...], node: Node, positions: Mapping[str, int], findings: Findings) -> tuple[int, ...]:

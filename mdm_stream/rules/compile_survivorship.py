@@ -1,11 +1,17 @@
-"""The ``survivorship`` section compiled: every attribute of the domain gets exactly one rule."""
+"""The ``survivorship`` section compiled: every attribute of the domain gets exactly one rule.
+
+Attributes tied by ``fills`` get one together: a golden full name from one record beside a golden given name from
+another would contradict it. Rules that tear them apart are an error and no warning, for what they would give is wrong
+whatever their author meant. A tied attribute whose rule ends in ``union`` keeps the values of all records, those of the
+chosen one among them, so it may stand by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mdm_stream.core.cluster.survive import STRATEGY_NAMES, UNION
+from mdm_stream.core.cluster.survive import STRATEGY_NAMES, UNION, VALID_ONLY
 from mdm_stream.core.ruleset import Attribute, Strategy, SurvivorshipRule
 from mdm_stream.rules.conditions import unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of
@@ -13,10 +19,17 @@ from mdm_stream.rules.model import SurvivorshipModel
 from mdm_stream.rules.tree import Node
 
 STRATEGY_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "most_complete": ("at_least",),
     "source_priority": ("sources",),
     "trust": ("half_life_days",),
 }
 """The options of the strategies that have any."""
+
+PARTS_AT_LEAST = 2
+"""Where no rule covers tied attributes, a record with one part alone stands back for those with two."""
+
+AT_LEAST_MAX = 500
+"""As many attributes as a domain may have."""
 
 OptionValue = str | int | float | bool | tuple[str, ...]
 
@@ -34,7 +47,8 @@ def compile_survivorship(
 ) -> tuple[SurvivorshipRule, ...]:
     """Compile the ``survivorship`` section, whose node is ``tree``.
 
-    The result is ordered by each rule's first attribute; attributes without a rule have the default, one by one.
+    The result is ordered by each rule's first attribute; attributes without a rule have the default, one by one, but
+    for those tied by ``fills``.
     """
     positions = {attribute.name: place for place, attribute in enumerate(attributes)}
     domain = _Domain(attributes, positions, sources, findings)
@@ -64,8 +78,52 @@ def compile_survivorship(
     default = tuple(_strategy(item, domain) for item in _each(default_node)) or (Strategy("most_recent"),)
     if any(strategy.name == UNION for strategy in default):
         findings.error(default_node.place, "'union' cannot be a default; expected it in the rule of a multi attribute")
-    rules += [SurvivorshipRule((place,), default) for place in range(len(attributes)) if place not in ruled]
+    together = _together(ruled, rules, tree, domain)
+    rules += [SurvivorshipRule(group, _without_splinters(default)) for group in together]
+    covered = set(ruled).union(*together)
+    rules += [SurvivorshipRule((place,), default) for place in range(len(attributes)) if place not in covered]
     return tuple(sorted(rules, key=lambda rule: rule.attributes))
+
+
+def _together(
+    ruled: Mapping[int, str], rules: Sequence[SurvivorshipRule], tree: Node, domain: _Domain
+) -> list[tuple[int, ...]]:
+    """Return the groups tied by ``fills`` that no rule covers; a rule that tears one apart is an error."""
+    unions = {place for rule in rules for place in rule.attributes if rule.strategies[-1].name == UNION}
+    uncovered = []
+    for tie in _ties(domain):
+        group = tuple(place for place in tie if place not in unions)
+        names = [domain.attributes[place].name for place in group]
+        by = dict.fromkeys(ruled.get(place) for place in group)
+        if len(group) > 1 and list(by) == [None]:
+            uncovered.append(group)
+        for rule in by if len(by) > 1 else ():
+            if rule is not None:
+                apart = [name for name, place in zip(names, group, strict=True) if ruled.get(place) != rule]
+                domain.findings.error(
+                    tree.at(("rules", rule)).place,
+                    f"rule {rule!r} lacks {', '.join(apart)}: what 'fills' ties survives together, from one record; "
+                    f"expected one rule with attributes: [{', '.join(names)}]; merge them",
+                )
+    return uncovered
+
+
+def _ties(domain: _Domain) -> list[tuple[int, ...]]:
+    """Return the sets of attributes that ``fills`` ties to each other, each in order."""
+    tie_of: dict[int, set[int]] = {}
+    for place, attribute in enumerate(domain.attributes):
+        targets = [domain.positions[name] for name in attribute.fills.values() if name in domain.positions]
+        for target in targets:
+            joined = tie_of.get(place, {place}) | tie_of.get(target, {target})
+            tie_of.update(dict.fromkeys(joined, joined))
+    return sorted({tuple(sorted(tie)) for tie in tie_of.values()})
+
+
+def _without_splinters(default: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
+    """Return the default for tied attributes: first of all, one part alone does not take the others away."""
+    valid_first = int(default[0].name == VALID_ONLY)
+    whole = Strategy("most_complete", {"at_least": PARTS_AT_LEAST})
+    return (*default[:valid_first], whole, *default[valid_first:])
 
 
 def _each(node: Node) -> tuple[Node, ...]:
@@ -119,19 +177,47 @@ def _options(name: str, node: Node, domain: _Domain) -> dict[str, OptionValue]:
             domain.findings.error(
                 value.place, f"unknown option {option!r} of {name!r}{nearest(option, known)}; {expected}"
             )
-    options: dict[str, OptionValue] = {}
-    if name == "source_priority" and (listed := node.items.get("sources")):
-        options["sources"] = tuple(text for item in _each(listed) if (text := _source(item, domain)))
-        if not options["sources"]:
-            domain.findings.error(listed.place, "'sources' lists no source; expected [name, ...], the best first")
-    elif name == "trust":
-        days = node.items.get("half_life_days", node).content
-        if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 36_500:
-            advice = "write {trust: {half_life_days: 365}}"
-            domain.findings.error(node.place, f"'trust' needs half_life_days between 0 and 36500; {advice}")
-        else:
-            options["half_life_days"] = float(days)
-    return options
+    return _OPTION_READERS[name](node, domain) if name in _OPTION_READERS else {}
+
+
+def _source_priority(node: Node, domain: _Domain) -> dict[str, OptionValue]:
+    listed = node.items.get("sources")
+    if listed is None:
+        return {}
+    sources = tuple(text for item in _each(listed) if (text := _source(item, domain)))
+    if not sources:
+        domain.findings.error(listed.place, "'sources' lists no source; expected [name, ...], the best first")
+    elif len(set(sources)) < len(sources):
+        domain.findings.error(listed.place, "a source is listed twice; expected each once, the best first; remove one")
+    return {"sources": sources}
+
+
+def _most_complete(node: Node, domain: _Domain) -> dict[str, OptionValue]:
+    wanted = node.items.get("at_least")
+    if wanted is None:
+        return {}
+    least = wanted.content
+    if isinstance(least, bool) or not isinstance(least, int) or not 1 <= least <= AT_LEAST_MAX:
+        advice = f"expected 1 to {AT_LEAST_MAX}; write {{most_complete: {{at_least: 3}}}}"
+        domain.findings.error(wanted.place, f"'at_least' is not a number of attributes; {advice}")
+        return {}
+    return {"at_least": least}
+
+
+def _trust(node: Node, domain: _Domain) -> dict[str, OptionValue]:
+    days = node.items.get("half_life_days", node).content
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 36_500:
+        advice = "write {trust: {half_life_days: 365}}"
+        domain.findings.error(node.place, f"'trust' needs half_life_days between 0 and 36500; {advice}")
+        return {}
+    return {"half_life_days": float(days)}
+
+
+_OPTION_READERS: Mapping[str, Callable[[Node, _Domain], dict[str, OptionValue]]] = {
+    "source_priority": _source_priority,
+    "most_complete": _most_complete,
+    "trust": _trust,
+}
 
 
 def _source(node: Node, domain: _Domain) -> str:

@@ -9,20 +9,18 @@ A steward's override stands above the rules: it replaces what survived, attribut
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
-from mdm_stream.core.model import STEWARD_SOURCE, Standardised, Version, make_ref, split_ref
+from mdm_stream.core.model import MISSING, STEWARD_SOURCE, Standardised, Version, make_ref, split_ref
+from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.record import Record, written_at
-from mdm_stream.core.ruleset import Ruleset, Strategy, SurvivorshipRule
+from mdm_stream.core.ruleset import Ruleset, SurvivorshipRule
+from mdm_stream.core.strategies import STRATEGIES, VALID_ONLY, Candidate, Narrow, valid_values
 
-US_PER_DAY = 86_400_000_000
 OVERRIDE = "override"
 """The strategy named in the provenance of a value that a steward has set."""
 UNION = "union"
-VALID_ONLY = "valid_only"
 TIE_BREAK = "record_key"
 """The strategy named in provenance when the record key alone decided, or when there was no choice to make."""
 
@@ -45,34 +43,43 @@ class Survivor:
     origins: tuple[Origin, ...]
 
 
-@dataclass(slots=True)
-class _Candidate:
-    """What one member offers for the attributes of a rule. (Not frozen: those take three times as long to make.)"""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One rule made ready. ``steps`` are its strategies before a union.
 
-    record: Record
-    source: str
-    record_id: str
+    ``wholes`` are places in the rule of attributes that fill others of it: they repeat what those say.
+    """
+
     attributes: tuple[int, ...]
-    values: tuple[Standardised, ...]
-
-    def event_time_us(self, rules: Ruleset) -> int:
-        """Return when the newest of the values was set. Only asked for where a strategy looks at times."""
-        return max(
-            written_at(rules, self.record, attribute)[1]
-            for attribute, value in zip(self.attributes, self.values, strict=True)
-            if value.value is not None
-        )
-
-    @property
-    def present(self) -> int:
-        return sum(value.value is not None for value in self.values)
-
-    @property
-    def match(self) -> tuple[object, ...]:
-        return tuple(v.value if v.match is None else v.match for v in self.values)
+    names: tuple[str, ...]
+    steps: tuple[tuple[str, Narrow, Mapping[str, object]], ...]
+    valid_only: bool
+    union: bool
+    wholes: tuple[int, ...]
 
 
-_Narrow = Callable[[Ruleset, Sequence[_Candidate], Mapping[str, object]], list[_Candidate]]
+def _make_plans(rules: Ruleset) -> tuple[_Plan, ...]:
+    return tuple(_make_plan(rules, rule) for rule in rules.survivorship)
+
+
+def _make_plan(rules: Ruleset, rule: SurvivorshipRule) -> _Plan:
+    names = [strategy.name for strategy in rule.strategies]
+    before = rule.strategies[: names.index(UNION)] if UNION in names else rule.strategies
+    attributes = tuple(rules.attributes[position] for position in rule.attributes)
+    named = tuple(attribute.name for attribute in attributes)
+    return _Plan(
+        rule.attributes,
+        named,
+        tuple((strategy.name, STRATEGIES[strategy.name], strategy.options) for strategy in before),
+        valid_only=any(strategy.name == VALID_ONLY for strategy in before),
+        union=UNION in names,
+        wholes=tuple(
+            i for i, attribute in enumerate(attributes) if not set(named).isdisjoint(attribute.fills.values())
+        ),
+    )
+
+
+_plans = PerRuleset(_make_plans)
 
 
 def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
@@ -81,15 +88,15 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
     ``members`` are live records of one cluster, in any order.
     """
     survivors: dict[str, Survivor] = {}
-    ordered = sorted(members, key=lambda record: split_ref(record.ref))
-    if len(ordered) == 1:
-        for rule in rules.survivorship:
-            _survive_alone(rules, rule, ordered[0], survivors)
+    plans = _plans(rules)
+    if len(members) == 1:
+        ordered = members
+        for plan in plans:
+            _survive_alone(rules, plan, members[0], survivors)
     else:
-        for rule in rules.survivorship:
-            candidates = _candidates(rule, ordered)
-            if candidates:
-                survivors.update(_apply(rules, rule, candidates))
+        ordered = sorted(members, key=lambda record: split_ref(record.ref))
+        for plan in plans:
+            _survive_together(rules, plan, ordered, survivors)
     if any(record.overrides for record in ordered):
         survivors.update(_overridden(rules, ordered))
     return survivors
@@ -100,7 +107,7 @@ def _overridden(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor
 
     ``members`` are in the order of their keys.
     """
-    unions = {i for rule in rules.survivorship for i in rule.attributes if UNION in [s.name for s in rule.strategies]}
+    unions = {position for plan in _plans(rules) if plan.union for position in plan.attributes}
     newest: dict[int, tuple[int, Survivor]] = {}
     for record in members:
         for position, standardised in record.overrides:
@@ -120,182 +127,98 @@ def _overridden(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor
     return {rules.attributes[position].name: survivor for position, (_, survivor) in newest.items()}
 
 
-def _survive_alone(rules: Ruleset, rule: SurvivorshipRule, record: Record, survivors: dict[str, Survivor]) -> None:
+def _survive_alone(rules: Ruleset, plan: _Plan, record: Record, survivors: dict[str, Survivor]) -> None:
     """Do what a rule does to a cluster of one, which most clusters are: a filter may drop, a union makes a tuple."""
-    names = [strategy.name for strategy in rule.strategies]
-    if VALID_ONLY in names and not all(record.values[attribute].valid for attribute in rule.attributes):
+    if plan.valid_only and not all(record.values[attribute].valid for attribute in plan.attributes):
         return
-    union = UNION in names
-    for attribute in rule.attributes:
-        value = record.values[attribute].value
-        if value is not None:
-            origin = Origin(record.ref, *written_at(rules, record, attribute), UNION if union else TIE_BREAK)
-            if union:
-                value = (value,) if isinstance(value, str) else value
-                survivors[rules.attributes[attribute].name] = Survivor(value, (origin,) * len(value))
+    for name, attribute in zip(plan.names, plan.attributes, strict=True):
+        value = record.values[attribute]
+        if value.value is not None:
+            text = valid_values(value).value if plan.valid_only else value.value
+            origin = Origin(record.ref, *written_at(rules, record, attribute), UNION if plan.union else TIE_BREAK)
+            if plan.union:
+                texts = (text,) if isinstance(text, str) else text or ()
+                survivors[name] = Survivor(texts, (origin,) * len(texts))
             else:
-                survivors[rules.attributes[attribute].name] = Survivor(value, (origin,))
+                survivors[name] = Survivor(text or (), (origin,))
 
 
-def _candidates(rule: SurvivorshipRule, members: Sequence[Record]) -> list[_Candidate]:
+def _survive_together(rules: Ruleset, plan: _Plan, members: Sequence[Record], survivors: dict[str, Survivor]) -> None:
+    """Do what a rule does to members in the order of their keys."""
+    candidates = _candidates(plan, members)
+    decided = TIE_BREAK
+    for name, narrow, options in plan.steps:
+        if not candidates or (len(candidates) == 1 and name != VALID_ONLY):
+            continue
+        narrowed = narrow(rules, candidates, options)
+        if len(narrowed) < len(candidates):
+            decided = name
+        candidates = narrowed
+    if not candidates:
+        return
+    if plan.union:
+        _union(rules, plan, candidates, survivors)
+        return
+    winner = candidates[0]
+    for name, attribute, value in zip(plan.names, plan.attributes, winner.values, strict=True):
+        if value.value is not None:
+            origin = Origin(winner.record.ref, *written_at(rules, winner.record, attribute), decided)
+            survivors[name] = Survivor(value.value, (origin,))
+
+
+def _candidates(plan: _Plan, members: Sequence[Record]) -> list[Candidate]:
+    attributes = plan.attributes
     candidates = []
+    if len(attributes) == 1:
+        position = attributes[0]
+        for record in members:
+            value = record.values[position]
+            if value.value is not None:
+                lone = (value,)
+                candidates.append(Candidate(record, split_ref(record.ref)[0], attributes, lone, lone))
+        return candidates
     for record in members:
-        values = tuple(record.values[attribute] for attribute in rule.attributes)
+        values = tuple([record.values[position] for position in attributes])
         if any(value.value is not None for value in values):
-            source, record_id = split_ref(record.ref)
-            candidates.append(_Candidate(record, source, record_id, rule.attributes, values))
+            compared = _compared(plan, values) if plan.wholes else values
+            candidates.append(Candidate(record, split_ref(record.ref)[0], attributes, values, compared))
     return candidates
 
 
-def _apply(rules: Ruleset, rule: SurvivorshipRule, candidates: list[_Candidate]) -> dict[str, Survivor]:
-    decided = TIE_BREAK
-    for strategy in rule.strategies:
-        if strategy.name == UNION:
-            return _union(rules, rule, candidates)
-        if len(candidates) == 1 and strategy.name != VALID_ONLY:
-            continue
-        narrowed = _STRATEGIES[strategy.name](rules, candidates, strategy.options)
-        if len(narrowed) < len(candidates):
-            decided = strategy.name
-        candidates = narrowed
-        if not candidates:
-            return {}
-    winner = candidates[0]
-    survivors = {}
-    for attribute, value in zip(rule.attributes, winner.values, strict=True):
-        if value.value is not None:
-            origin = Origin(winner.record.ref, *written_at(rules, winner.record, attribute), decided)
-            survivors[rules.attributes[attribute].name] = Survivor(value.value, (origin,))
-    return survivors
+def _compared(plan: _Plan, values: tuple[Standardised, ...]) -> tuple[Standardised, ...]:
+    """Leave a whole (a full name) out of the comparison of records that have any of its parts: those say the same.
+
+    Otherwise a record would count as fuller, longer or another value only because its source writes names in one cell.
+    """
+    parts = tuple([MISSING if place in plan.wholes else value for place, value in enumerate(values)])
+    return parts if any(value.value is not None for value in parts) else values
 
 
-def _union(rules: Ruleset, rule: SurvivorshipRule, candidates: Sequence[_Candidate]) -> dict[str, Survivor]:
-    """Keep every distinct value (by match form), sorted; each from the first record in key order that has it."""
-    survivors = {}
-    for position, attribute in enumerate(rule.attributes):
-        kept: dict[str, tuple[str, Origin]] = {}
+def _union(rules: Ruleset, plan: _Plan, candidates: Sequence[Candidate], survivors: dict[str, Survivor]) -> None:
+    """Keep every distinct value: by match form, then those without one; each from the first record that has it."""
+    for place, (name, attribute) in enumerate(zip(plan.names, plan.attributes, strict=True)):
+        kept: dict[tuple[bool, str], tuple[str, Origin]] = {}
         for candidate in candidates:
-            version, time_us = written_at(rules, candidate.record, attribute)
-            for text, match in _items(candidate.values[position]):
-                kept.setdefault(match, (text, Origin(candidate.record.ref, version, time_us, UNION)))
+            value = candidate.values[place]
+            if value.value is None:
+                continue
+            origin = Origin(candidate.record.ref, *written_at(rules, candidate.record, attribute), UNION)
+            for key, text in _items(value):
+                kept.setdefault(key, (text, origin))
         if kept:
-            chosen = [kept[match] for match in sorted(kept)]
-            survivors[rules.attributes[attribute].name] = Survivor(
-                tuple(text for text, _ in chosen), tuple(origin for _, origin in chosen)
-            )
-    return survivors
+            chosen = [kept[key] for key in sorted(kept)]
+            survivors[name] = Survivor(tuple([text for text, _ in chosen]), tuple([origin for _, origin in chosen]))
 
 
-def _items(value: Standardised) -> list[tuple[str, str]]:
-    """Return ``(value, match)`` of each single value; a value without a match form stands for itself."""
-    if value.value is None:
-        return []
-    if isinstance(value.value, str):
-        return [(value.value, value.match if isinstance(value.match, str) else value.value)]
-    matches = value.match if isinstance(value.match, tuple) and len(value.match) == len(value.value) else value.value
-    return list(zip(value.value, matches, strict=True))
+def _items(value: Standardised) -> Iterator[tuple[tuple[bool, str], str]]:
+    """Yield each single value with what it is told apart by: whether it lacks a match form, and that form or itself."""
+    texts = value.value if isinstance(value.value, tuple) else (value.value or "",)
+    matches = value.match if isinstance(value.match, tuple) else (value.match,) if value.match else ()
+    for place, text in enumerate(texts):
+        yield ((False, matches[place]) if place < len(matches) else (True, text)), text
 
 
-def _best(candidates: Sequence[_Candidate], score: Callable[[_Candidate], object]) -> list[_Candidate]:
-    scores = [score(candidate) for candidate in candidates]
-    best = max(scores)  # type: ignore[type-var]
-    return [candidate for candidate, mark in zip(candidates, scores, strict=True) if mark == best]
-
-
-def _trust(rules: Ruleset, source: str) -> float:
-    known = rules.sources.get(source)
-    return 0.5 if known is None else known.trust
-
-
-def _source_priority(
-    rules: Ruleset, candidates: Sequence[_Candidate], options: Mapping[str, object]
-) -> list[_Candidate]:
-    listed = options.get("sources")
-    if listed is None:
-        order = sorted(rules.sources, key=lambda name: (-rules.sources[name].trust, name))
-    else:
-        order = list(cast("tuple[str, ...]", listed))
-    rank = {name: position for position, name in enumerate(order)}
-    return _best(candidates, lambda c: -rank.get(c.source, len(rank)))
-
-
-def _most_recent(rules: Ruleset, candidates: Sequence[_Candidate], _: Mapping[str, object]) -> list[_Candidate]:
-    return _best(candidates, lambda c: c.event_time_us(rules))
-
-
-def _most_complete(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
-    """Of a group: most of its attributes present. Of a single attribute: most attributes of the whole record."""
-    return _best(
-        candidates,
-        lambda c: c.present if len(c.values) > 1 else sum(v.value is not None for v in c.record.values),
-    )
-
-
-def _most_frequent(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
-    counts = Counter(candidate.match for candidate in candidates)
-    return _best(candidates, lambda c: counts[c.match])
-
-
-def _text(candidate: _Candidate) -> tuple[str, ...]:
-    texts: list[str] = []
-    for value in candidate.values:
-        texts += [value.value or ""] if not isinstance(value.value, tuple) else list(value.value)
-    return tuple(texts)
-
-
-def _longest(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
-    return _best(candidates, lambda c: sum(map(len, _text(c))))
-
-
-def _numeric_or_text(candidate: _Candidate) -> tuple[tuple[int, float, str], ...]:
-    keys = []
-    for text in _text(candidate):
-        try:
-            keys.append((0, float(text), ""))
-        except ValueError:
-            keys.append((1, 0.0, text))
-    return tuple(keys)
-
-
-def _max(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
-    return _best(candidates, _numeric_or_text)
-
-
-def _min(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
-    least = min(map(_numeric_or_text, candidates))
-    return [candidate for candidate in candidates if _numeric_or_text(candidate) == least]
-
-
-def _decayed_trust(rules: Ruleset, candidates: Sequence[_Candidate], options: Mapping[str, object]) -> list[_Candidate]:
-    """Exponential decay: trust halves with every ``half_life_days`` behind the newest candidate."""
-    half_life_us = float(cast("float", options["half_life_days"])) * US_PER_DAY
-    times_us = [candidate.event_time_us(rules) for candidate in candidates]
-    newest_us = max(times_us)
-    trusts = [
-        _trust(rules, candidate.source) * 0.5 ** ((newest_us - time_us) / half_life_us)
-        for candidate, time_us in zip(candidates, times_us, strict=True)
-    ]
-    most = max(trusts)
-    return [candidate for candidate, trust in zip(candidates, trusts, strict=True) if trust == most]
-
-
-def _valid_only(_: Ruleset, candidates: Sequence[_Candidate], __: Mapping[str, object]) -> list[_Candidate]:
-    return [c for c in candidates if all(value.valid for value in c.values)]
-
-
-_STRATEGIES: Mapping[str, _Narrow] = {
-    "source_priority": _source_priority,
-    "most_recent": _most_recent,
-    "most_complete": _most_complete,
-    "most_frequent": _most_frequent,
-    "longest": _longest,
-    "min": _min,
-    "max": _max,
-    "trust": _decayed_trust,
-    VALID_ONLY: _valid_only,
-}
-
-STRATEGY_NAMES = (*sorted(_STRATEGIES), UNION)
+STRATEGY_NAMES = (*sorted(STRATEGIES), UNION)
 """Every strategy that a rule set may name."""
 
-__all__ = ["STRATEGY_NAMES", "UNION", "Origin", "Strategy", "Survivor", "survive"]
+__all__ = ["STRATEGY_NAMES", "UNION", "VALID_ONLY", "Origin", "Survivor", "survive"]

@@ -160,11 +160,9 @@ def _multi(standardise: TextStandardiser, texts: Iterable[str]) -> Standardised:
 
 def _tuples(kept: list[Standardised]) -> Standardised:
     matches = tuple(str(item.match) for item in kept if item.match is not None)
-    return Standardised(
-        value=tuple(str(item.value) for item in kept),
-        match=matches or None,
-        valid=any(item.valid for item in kept),
-    )
+    invalid = tuple(position for position, item in enumerate(kept) if not item.valid)
+    valid = len(invalid) < len(kept)
+    return Standardised(tuple(str(item.value) for item in kept), matches or None, valid, invalid if valid else ())
 
 
 def _match_order(item: Standardised) -> tuple[bool, str, str]:

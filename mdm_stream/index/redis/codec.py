@@ -54,6 +54,8 @@ def _value_to_wire(value: Standardised) -> object:
         return None
     if value.valid and isinstance(value.value, str) and value.value == value.match:
         return value.value
+    if value.invalid:
+        return [value.value, value.match, 1, value.invalid]
     return [value.value, value.match, int(value.valid)]
 
 
@@ -62,8 +64,8 @@ def _value_from_wire(wire: Any) -> Standardised:
         return MISSING
     if isinstance(wire, str):
         return Standardised(wire, wire)
-    value, match, valid = wire
-    return Standardised(_frozen(value), _frozen(match), bool(valid))
+    value, match, valid, *invalid = wire
+    return Standardised(_frozen(value), _frozen(match), bool(valid), tuple(invalid[0]) if invalid else ())
 
 
 def _frozen(value: Any) -> Any:

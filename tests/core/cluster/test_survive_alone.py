@@ -31,8 +31,6 @@ def test_one_member_survives_as_the_general_way_has_it(upsert, patch):
     state = fold_record(state, RecordEvent("person", "crm", "1", "patch", 2, 9, patch)).state
     record = build_record(RULES, "crm/1", state)
     expected = {}
-    for rule in RULES.survivorship:
-        candidates = module._candidates(rule, [record])
-        if candidates:
-            expected.update(module._apply(RULES, rule, candidates))
+    for plan in module._plans(RULES):
+        module._survive_together(RULES, plan, [record], expected)
     assert module.survive(RULES, [record]) == expected

@@ -77,7 +77,9 @@ def test_multi_values_are_sorted_by_match_and_distinct():
     )
     columns = {"work": ("z@b.com", "A+x@b.com", "n/a", None, "nobody home"), "home": "a@b.com"}
     (result,) = standardise_record(rules, "crm", columns)
-    assert result == Standardised(("a+x@b.com", "z@b.com", "nobody home"), ("a@b.com", "z@b.com"), valid=True)
+    assert result == Standardised(
+        ("a+x@b.com", "z@b.com", "nobody home"), ("a@b.com", "z@b.com"), valid=True, invalid=(2,)
+    )
     (result,) = standardise_record(rules, "crm", {"home": "nobody home"})
     assert result == Standardised(("nobody home",), None, valid=False)
     assert standardise_record(rules, "crm", {"home": ("n/a",)}) == (MISSING,)
@@ -99,7 +101,7 @@ def test_a_pattern_marks_what_does_not_match_it_invalid():
     )
     good, many = standardise_record(rules, "crm", {"id": "A123", "ids": ("x", "12")})
     assert good == Standardised("A123", "A123", valid=True)
-    assert many == Standardised(("12", "x"), ("12", "X"), valid=True)
+    assert many == Standardised(("12", "x"), ("12", "X"), valid=True, invalid=(1,))
     assert standardise_record(rules, "crm", {"id": "A1234"})[0] == Standardised("A1234", "A1234", valid=False)
     assert standardise_record(rules, "crm", {"id": None})[0] is MISSING
 
