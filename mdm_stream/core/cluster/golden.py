@@ -10,6 +10,7 @@ from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster.clustering import Clustering, Refusal, cluster
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
 from mdm_stream.core.cluster.survive import Origin, survive
+from mdm_stream.core.match.decide import NO_SIMILARITY
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
@@ -199,7 +200,12 @@ def digest_of_item(item: Mapping[str, object]) -> str:
 
 
 def level_label(levels: Sequence[object], mark: str) -> str:
-    """Return the label of a level by its base-36 mark; a comparison without levels shows its similarity in 1/35."""
+    """Return the label of a level by its base-36 mark.
+
+    A comparison without levels shows its similarity in 1/35, or ``missing`` where a value was.
+    """
+    if mark == NO_SIMILARITY:
+        return "missing"
     if not levels:
         return f"similarity {int(mark, 36) / 35:.2f}"
     return str(getattr(levels[int(mark, 36)], "label", mark))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdm_stream.core.match.decide import BITS_MAX, bits_of, confidence_of
+from mdm_stream.core.cluster.golden import level_label
+from mdm_stream.core.match.decide import BITS_MAX, NO_SIMILARITY, bits_of, confidence_of
 from mdm_stream.core.match.score import PairScore, explain_pair, score_pair
 from mdm_stream.core.ruleset import Attribute, Comparison, DeterministicRule, Level, Match, Predicate, Ruleset
 
@@ -124,3 +125,10 @@ def test_explanation_agrees_with_the_score(deterministic: tuple, other: tuple) -
         assert (explained["weight"], explained["confidence"]) == (score.weight, score.confidence)
     assert [each["name"] for each in explained["comparisons"]] == ["name", "born"]
     assert (explained["rule"] or {}).get("name", "") in {"", "same_id", "not_this"}
+
+
+def test_a_comparison_that_a_mean_left_out_has_a_label() -> None:
+    """A review item says of each comparison how alike the two were, or that a value was missing."""
+    assert level_label((), "z") == "similarity 1.00"
+    assert level_label((), "0") == "similarity 0.00"
+    assert level_label((), NO_SIMILARITY) == "missing"
