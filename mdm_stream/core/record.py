@@ -9,7 +9,7 @@ from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.fold import RecordState, state_to_wire
 from mdm_stream.core.model import MatchValues, Standardised, Version, split_ref, version_order
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.standardise import standardise_record
+from mdm_stream.core.standardise import has_own_value, standardise_record
 
 _BY_ATTRIBUTE = ""
 """No source can be called so: its columns are read as attributes by their names."""
@@ -78,22 +78,21 @@ def revision_of(state: RecordState) -> str:
 def written_at(rules: Ruleset, record: Record, attribute: int) -> tuple[Version, int]:
     """Return the version and event time that set an attribute of a live record.
 
-    Of several columns the newest write counts. An attribute that another one fills has that one's; an attribute
-    that no column of the record carries has the record's newest write.
+    Of several columns the newest write counts. An attribute that another one fills has that one's, also where a column
+    of its own holds a placeholder; an attribute that no column of the record carries has the record's newest write.
     """
     state = record.state
     if not state.patches and state.base is not None:
         return state.base.version, state.base.event_time_us
-    source = rules.sources.get(split_ref(record.ref)[0])
+    source_name = split_ref(record.ref)[0]
+    source = rules.sources.get(source_name)
     present = state.columns()
     newest = _newest(state, [c for c in _columns(rules, source, attribute) if c in present])
-    if newest is None:
-        name = rules.attributes[attribute].name
-        for position, other in enumerate(rules.attributes):
-            if name in other.fills.values():
-                newest = _newest(state, [c for c in _columns(rules, source, position) if c in present])
-                if newest is not None:
-                    break
+    name = rules.attributes[attribute].name
+    filling = [position for position, other in enumerate(rules.attributes) if name in other.fills.values()]
+    if filling and not has_own_value(rules, source_name, present, attribute):
+        writes = (_newest(state, [c for c in _columns(rules, source, place) if c in present]) for place in filling)
+        newest = next((write for write in writes if write is not None), newest)
     return newest or _newest(state, list(present) or list(state.patches)) or (0, 0)
 
 

@@ -1,7 +1,7 @@
 """Standardisation: delivered text to a readable ``value`` and a canonical ``match``, by attribute type."""
 
 from mdm_stream.core.standardise.names import nickname_root
-from mdm_stream.core.standardise.record import MULTI_VALUES_MAX, standardise_record
+from mdm_stream.core.standardise.record import MULTI_VALUES_MAX, has_own_value, standardise_record
 from mdm_stream.core.standardise.registry import STANDARDISERS, TYPE_OPTIONS, TYPE_PARTS
 from mdm_stream.core.standardise.spec import Options, OptionSpec, Standardiser
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, clean, fold
@@ -17,6 +17,7 @@ __all__ = [
     "Standardiser",
     "clean",
     "fold",
+    "has_own_value",
     "nickname_root",
     "standardise_record",
 ]

@@ -75,6 +75,13 @@ def standardise_record(rules: Ruleset, source: str, columns: Mapping[str, Value]
     return tuple(result)
 
 
+def has_own_value(rules: Ruleset, source: str, columns: Mapping[str, Value], attribute: int) -> bool:
+    """Return whether a record's own columns give an attribute a value. If not, another attribute may fill it."""
+    plan = _plan(rules)
+    step = plan.by_source.get(source, plan.by_name)[attribute]
+    return bool(step.columns) and _standardise_attribute(step, columns) is not MISSING
+
+
 def _make_plan(rules: Ruleset) -> _Plan:
     by_name = {attribute.name: _step(rules, attribute) for attribute in rules.attributes}
     by_source = {
