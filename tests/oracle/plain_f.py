@@ -1,0 +1,254 @@
+"""F once more, from the documents: plain dicts in, plain dicts out, by the most direct way that came to mind.
+
+Written from DESIGN section 2, docs/guide/rules.md and the glossary. It shares no code with ``mdm_stream``, and where there is
+a choice it goes another way about it than ``core`` does. It is slow, and only as rich as its histories need.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from itertools import combinations, product
+
+from oracle import plain_fold, plain_survivorship, plain_values
+
+SEPARATED_LISTED = 20
+"""So many SEPARATE verdicts a review item names; it says how many there are."""
+
+
+def resolve(rules, events):
+    """Return F: ``crosswalk`` by reference, ``golden`` by golden id, ``review`` by pair."""
+    states = plain_fold.live_states(events)
+    records = {ref: _record(rules, ref, state) for ref, state in states.items()}
+    links, doubts = _decided(rules, records)
+    clusters, refusals = _clusters(rules, records, links)
+    crosswalk, golden = {}, {}
+    for members in clusters:
+        golden_id, content = _golden(rules, [records[ref] for ref in sorted(members)])
+        golden[golden_id] = content
+        crosswalk.update(dict.fromkeys(members, golden_id))
+    return {"crosswalk": crosswalk, "golden": golden, "review": _review(rules, crosswalk, refusals, doubts)}
+
+
+def _record(rules, ref, state):
+    key = tuple(ref.split("/", 1))
+    mapping = rules["sources"].get(key[0], {}).get("columns")
+    columns = {
+        each["name"]: ([each["name"]] if not mapping else mapping.get(each["name"], [])) for each in rules["attributes"]
+    }
+    values, written = {}, {}
+    for attribute in rules["attributes"]:
+        name = attribute["name"]
+        cells = [state["columns"][column] for column in columns[name] if column in state["columns"]]
+        values[name] = plain_values.attribute_values(attribute, [cell["value"] for cell in cells])
+        written[name] = max(
+            ((cell["version"], cell["time"]) for cell in cells),
+            key=lambda write: (plain_fold.version_key(write[0]), write[1]),
+            default=state["newest"],
+        )
+    _fill(rules, values, written)
+    named = {attribute["name"]: attribute for attribute in rules["attributes"]}
+    overrides = {
+        name: (usable, held["version"], held["time"])
+        for name, held in state["overrides"].items()
+        if name in named and (usable := plain_values.attribute_values(named[name], [held["value"]]))
+    }
+    return {
+        "ref": ref,
+        "key": key,
+        "born": state["born"],
+        "values": values,
+        "matches": {name: plain_values.matches(found) for name, found in values.items()},
+        "written": written,
+        "verdicts": state["verdicts"],
+        "overrides": overrides,
+    }
+
+
+def _fill(rules, values, written):
+    """Give the parts of a full name of two words to attributes that have nothing."""
+    for attribute in rules["attributes"]:
+        name = attribute["name"]
+        if values[name] and attribute.get("fills"):
+            parts = dict(zip(("given", "family"), values[name][0][0].split(), strict=True))
+            for part, target in attribute["fills"].items():
+                if not values[target]:
+                    values[target] = [(parts[part], parts[part].lower(), True)]
+                    written[target] = written[name]
+
+
+def _decided(rules, records):
+    """Return the links and the pairs in the middle band, by pair; a verdict overrides what the evidence says."""
+    blocks = {}
+    for ref, record in records.items():
+        for place, parts in enumerate(rules["blocking"]):
+            texts = [plain_values.key_texts(function, n, record["values"][name]) for function, name, n in parts]
+            for key in product(*texts):
+                blocks.setdefault((place, key), []).append(ref)
+    candidates = {
+        pair
+        for members in blocks.values()
+        if len(members) <= rules["max_block_size"]
+        for pair in combinations(sorted(members), 2)
+    }
+    links, doubts = {}, {}
+    for a, b in combinations(sorted(records), 2):
+        word = records[a]["verdicts"].get(b, "none")
+        if word == "link":
+            links[a, b] = {"tier": 0, "weight": 60.0, "confidence": 1.0, "rule": "verdict", "evidence": {}}
+        elif word == "none" and (a, b) in candidates:
+            evidence = _evidence(rules, records[a]["matches"], records[b]["matches"])
+            if evidence is not None and evidence["confidence"] >= rules["link"]:
+                links[a, b] = evidence
+            elif evidence is not None and evidence["confidence"] >= rules["review"]:
+                doubts[a, b] = evidence
+    return links, doubts
+
+
+def _evidence(rules, a, b):
+    """Return what speaks for a pair, or ``None`` where a rule says that it is no match or nothing can be compared."""
+    for rule in rules["rules"]:
+        if all(plain_values.holds(condition, a, b) for condition in rule["when"]):
+            if not rule["link"]:
+                return None
+            confidence = rule["confidence"]
+            return {
+                "tier": 1,
+                "weight": _bits(confidence),
+                "confidence": confidence,
+                "rule": rule["name"],
+                "evidence": {},
+            }
+    if rules["method"] == "weighted_mean":
+        return _mean(rules, a, b)
+    weight, reached = math.log2(rules["prior"] / (1.0 - rules["prior"])), {}
+    for comparison in rules["comparisons"]:
+        level = next(
+            level
+            for level in comparison["levels"]
+            if all(plain_values.holds(condition, a, b) for condition in level["when"])
+        )
+        weight += level["bits"]
+        reached[comparison["name"]] = level["label"]
+    confidence = round(1.0 / (1.0 + 2.0**-weight), 6)
+    return {"tier": 2, "weight": weight, "confidence": confidence, "rule": "score", "evidence": reached}
+
+
+def _mean(rules, a, b):
+    total = present = 0.0
+    reached = {}
+    for comparison in rules["comparisons"]:
+        alike = plain_values.similarity(comparison["similarity"], comparison["attribute"], a, b)
+        reached[comparison["name"]] = "missing" if alike is None else f"similarity {int(alike * 35) / 35:.2f}"
+        if alike is not None:
+            total += comparison["weight"] * alike
+            present += comparison["weight"]
+    if not present:
+        return None
+    confidence = round(total / present, 6)
+    return {"tier": 2, "weight": _bits(confidence), "confidence": confidence, "rule": "score", "evidence": reached}
+
+
+def _bits(probability):
+    """Return the bits of a probability, cut to 60 either way."""
+    if probability in (0.0, 1.0):
+        return 60.0 if probability else -60.0
+    return min(60.0, max(-60.0, math.log2(probability / (1.0 - probability))))
+
+
+def _clusters(rules, records, links):
+    """Follow links between whole sets, strongest first; return the sets and the links refused, strongest first."""
+    clusters = [{ref} for ref in records]
+    refusals = []
+    for pair in sorted(links, key=lambda pair: (links[pair]["tier"], -links[pair]["weight"], pair)):
+        left, right = (next(members for members in clusters if ref in members) for ref in pair)
+        if left is right:
+            continue
+        reason, separated = _objection(rules, records, left, right)
+        if reason is None:
+            clusters = [members for members in clusters if members is not left and members is not right]
+            clusters.append(left | right)
+        else:
+            if separated and links[pair]["rule"] == "verdict":
+                reason = "contradiction"
+            refusals.append({**links[pair], "pair": pair, "reason": reason, "separated": separated})
+    return clusters, refusals
+
+
+def _objection(rules, records, left, right):
+    """Return why two sets of records must not be one, if they must not, and the SEPARATE verdicts between them."""
+    across = (tuple(sorted(pair)) for pair in product(left, right))
+    separated = sorted((a, b) for a, b in across if records[a]["verdicts"].get(b) == "separate")
+    if separated:
+        return "separated", separated
+    for name in rules["exclusive"]:
+        if len({match for ref in left | right for match in records[ref]["matches"][name]}) > 1:
+            return "exclusive", []
+    if len(left | right) > rules["max_cluster_size"]:
+        return "max_cluster_size", []
+    return None, []
+
+
+def _golden(rules, records):
+    records = sorted(records, key=lambda record: record["key"])
+    anchor = min(records, key=lambda record: (record["born"], record["key"]))
+    marked = blake2b(plain_fold.canonical([rules["domain"], *anchor["key"]]), digest_size=12)
+    golden_id = "g" + marked.hexdigest()
+    survived = plain_survivorship.survive(rules, records)
+    return golden_id, {
+        "domain": rules["domain"],
+        "golden_id": golden_id,
+        "members": [_named(record["ref"]) for record in records],
+        "values": {name: value for name, (value, _) in survived.items()},
+        "provenance": {name: [_origin(origin) for origin in origins] for name, (_, origins) in survived.items()},
+    }
+
+
+def _origin(origin):
+    source, record_id, version, time, strategy = origin
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)
+    return {
+        "source": source,
+        "record_id": record_id,
+        "version": version,
+        "event_time": moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z",
+        "strategy": strategy,
+    }
+
+
+def _named(ref):
+    source, record_id = ref.split("/", 1)
+    return {"source": source, "record_id": record_id}
+
+
+def _review(rules, crosswalk, refusals, doubts):
+    """Return one item for each two clusters that a refused link lies between, and one for each doubtful pair beside."""
+    between = {}
+    for refusal in refusals:
+        between.setdefault(frozenset(crosswalk[ref] for ref in refusal["pair"]), []).append(refusal)
+    review = {}
+    for refused in between.values():
+        strongest = refused[0]
+        review[strongest["pair"]] = _item(rules, strongest["pair"], strongest, refused_links=len(refused))
+    for pair, evidence in doubts.items():
+        ends = frozenset(crosswalk[ref] for ref in pair)
+        if len(ends) == 2 and ends not in between:
+            review[pair] = _item(rules, pair, {**evidence, "reason": "score", "separated": []}, refused_links=0)
+    return review
+
+
+def _item(rules, pair, found, refused_links):
+    return {
+        "domain": rules["domain"],
+        "a": _named(pair[0]),
+        "b": _named(pair[1]),
+        "reason": found["reason"],
+        "separated": [[_named(a), _named(b)] for a, b in found["separated"][:SEPARATED_LISTED]],
+        "separated_count": len(found["separated"]),
+        "confidence": found["confidence"],
+        "weight_bits": found["weight"],
+        "rule": found["rule"],
+        "evidence": found["evidence"],
+        "refused_links": refused_links,
+    }

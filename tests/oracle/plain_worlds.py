@@ -1,0 +1,274 @@
+"""Random rule sets and histories as plain data, so dense that everything meets everything.
+
+Values stay where the documents leave no doubt how they are read. Shares no code with ``mdm_stream``.
+"""
+
+from __future__ import annotations
+
+import random
+
+HOUR_US = 3_600_000_000
+SOURCES = ("crm", "crm-b", "web")
+"""Their order as sources is another one than that of their references: a dash sorts before the slash."""
+IDS = ("1", "2", "3", "4")
+
+VALUES = {
+    "full": ["Ann Lee", "Bob Kim", "Ann Kim", "N/A"],
+    "given": ["Ann", "Ann", "Anne", "Nan", "Bob", "A", "unknown"],
+    "family": ["Lee", "Lee", "Leigh", "Kim"],
+    "born": ["1980-01-02", "1980-01-02", "1980-02-01", "1980-01-09", "1980-02-30", "1991-05-05"],
+    "tax": ["ab-12", "AB 12", "AB13", "AB13", "x9", "n/a"],
+    "kind": ["M", "male", "f", "Female", "other"],
+    "note": ["Blue  Car", "blue-car", "Red car", "red", "", "7"],
+    "amount": [12, "12.50", "-3", "007", "abc", "9007199254740993", "9007199254740992", "1e"],
+    "codes": ["a-1", "A1", "B2", "b 2", "C3", "zz", "N/A"],
+    "sums": ["12", "12.0", "x", "y", "30", "-1"],
+}
+TYPES = {
+    "full": {"type": "full_name"},
+    "given": {"type": "name"},
+    "family": {"type": "name"},
+    "born": {"type": "date"},
+    "tax": {"type": "identifier"},
+    "kind": {"type": "category", "synonyms": {"m": "male", "f": "female"}},
+    "note": {"type": "text"},
+    "amount": {"type": "number"},
+    "codes": {"type": "identifier", "multi": True},
+    "sums": {"type": "number", "multi": True},
+}
+MULTI = ("codes", "sums")
+PATTERNS = {"tax": "[A-Z0-9 ]+", "codes": "[A-Z0-9 ]+", "note": "[a-z].*"}
+
+BLOCKING = [
+    [("exact", "family", 0)],
+    [("first", "given", 1), ("year", "born", 0)],
+    [("exact", "codes", 0)],
+    [("exact", "tax", 0)],
+    [("token", "note", 0)],
+    [("last", "family", 2), ("exact", "kind", 0)],
+    [("exact", "sums", 0), ("exact", "given", 0)],
+]
+
+
+def when(kind, name=None, threshold=None):
+    """Return a condition on one attribute."""
+    return {"kind": kind, "attributes": [] if name is None else [name], "threshold": threshold}
+
+
+NEAR = {
+    "given": [when("initial", "given"), when("levenshtein", "given", 1)],
+    "family": [when("levenshtein", "family", 2), when("prefix", "family", 2)],
+    "born": [when("date_swap", "born"), when("date_within", "born", 10)],
+    "tax": [when("levenshtein", "tax", 1), when("prefix", "tax", 2)],
+    "kind": [when("exact", "note")],
+    "amount": [when("numeric_within", "amount", 16)],
+    "codes": [when("levenshtein", "codes", 1)],
+    "sums": [when("numeric_within", "sums", 20)],
+}
+RULES = [
+    {"name": "same_tax", "when": [when("exact", "tax"), when("exact", "born")], "link": True, "confidence": 0.86},
+    {"name": "same_code", "when": [when("intersect", "codes")], "link": True, "confidence": 0.99},
+    {"name": "other_kind", "when": [when("exact", "given"), when("exact", "amount")], "link": False, "confidence": 0.0},
+    {"name": "same_name", "when": [when("exact", "given"), when("exact", "family")], "link": True, "confidence": 1.0},
+]
+SIMILARITIES = [
+    ("given", "levenshtein"),
+    ("family", "levenshtein"),
+    ("born", "date_swap"),
+    ("tax", "exact"),
+    ("codes", "exact"),
+    ("given", "initial"),
+]
+STRATEGIES = ["source_priority", "most_recent", "most_complete", "most_frequent", "longest", "min", "max", "trust"]
+
+
+def rules_of(seed):
+    """Return a random rule set; equal seeds give equal ones."""
+    chance = random.Random(f"rules {seed}")
+    attributes = [{"name": name, **TYPES[name]} for name in VALUES if name != "full" or chance.random() < 0.4]
+    for attribute in attributes:
+        if attribute["name"] in PATTERNS and chance.random() < 0.4:
+            attribute["pattern"] = PATTERNS[attribute["name"]]
+        if attribute["name"] == "full":
+            attribute["fills"] = {"given": "given", "family": "family"}
+    method = "weighted_mean" if chance.random() < 0.2 else "fellegi_sunter"
+    return {
+        "domain": "person",
+        "attributes": attributes,
+        "sources": _sources(chance),
+        "blocking": chance.sample(BLOCKING, chance.randint(2, 4)),
+        "max_block_size": chance.choice([2, 3, 4, 50, 50]),
+        "max_cluster_size": chance.choice([2, 3, 5, 50, 50]),
+        "method": method,
+        "prior": chance.choice([0.5, 0.1, 0.2]),
+        "link": chance.choice([0.7, 0.85]),
+        "review": chance.choice([0.1, 0.3, 0.5]),
+        "rules": sorted(chance.sample(RULES, chance.randint(0, 2)), key=lambda rule: rule["name"]),
+        "comparisons": _means(chance) if method == "weighted_mean" else _comparisons(chance),
+        "exclusive": chance.choice([[], [], ["tax"], ["born"], ["tax", "kind"]]),
+        "survivorship": _survivorship(chance, [attribute["name"] for attribute in attributes]),
+    }
+
+
+def _sources(chance):
+    """Declare some sources, crm with columns of its own; trusts are such that they tie, at once or when halved."""
+    declared = {name: {"trust": chance.choice([0.2, 0.4, 0.5, 0.8, 0.8])} for name in SOURCES[: chance.randint(1, 3)]}
+    if chance.random() < 0.5:
+        own = {name: [name] for name in VALUES}
+        own["note"] = ["note", "remark"]
+        own["codes"] = ["codes", "code"]
+        own.pop(chance.choice(["amount", "kind"]))
+        declared["crm"]["columns"] = own
+    return declared
+
+
+def _comparisons(chance):
+    found = []
+    for name in chance.sample(sorted(NEAR), chance.randint(2, 4)):
+        levels = [{"label": "missing", "when": [when("null", name)], "bits": 0.0}]
+        levels.append({"label": "equal", "when": [when("exact", name)], "bits": chance.choice([2.0, 3.0, 4.25])})
+        levels += [
+            {"label": f"near {place}", "when": [condition], "bits": chance.choice([0.5, 1.0, 1.5])}
+            for place, condition in enumerate(NEAR[name])
+        ]
+        levels.append({"label": "differ", "when": [when("else")], "bits": -chance.choice([0.5, 1.0, 2.5])})
+        found.append({"name": f"on {name}", "attributes": [name], "levels": levels})
+    return found
+
+
+def _means(chance):
+    return [
+        {"name": f"{kind} of {name}", "attribute": name, "similarity": kind, "weight": chance.choice([1.0, 2.0, 0.5])}
+        for name, kind in chance.sample(SIMILARITIES, chance.randint(2, 4))
+    ]
+
+
+def _survivorship(chance, names):
+    groups = [["full", "given", "family"]] if "full" in names else chance.choice([[["given", "family"]], []])
+    groups += chance.choice([[["kind", "note", "amount"]], [["born", "tax"]], [["note", "codes"]], []])
+    taken = {name for group in groups for name in group}
+    groups += [[name] for name in names if name not in taken]
+    return [{"attributes": group, "strategies": _strategies(chance, group)} for group in groups]
+
+
+def _strategies(chance, group):
+    strategies = [_strategy(chance, name) for name in chance.sample(STRATEGIES, chance.randint(0, 3))]
+    if chance.random() < 0.3:
+        strategies.insert(0, {"name": "valid_only"})
+    if all(name in MULTI for name in group) and chance.random() < 0.6:
+        strategies.append({"name": "union"})
+    return strategies
+
+
+def _strategy(chance, name):
+    strategy = {"name": name}
+    if name == "trust":
+        strategy["half_life_days"] = chance.choice([0.5, 1.0, 3.0])
+    if name == "most_complete" and chance.random() < 0.3:
+        strategy["at_least"] = chance.randint(1, 3)
+    if name == "source_priority" and chance.random() < 0.5:
+        strategy["sources"] = chance.sample(SOURCES, chance.randint(1, 2))
+    return strategy
+
+
+def history_of(seed, rules):
+    """Return a random history under a rule set, as a list of events."""
+    chance = random.Random(f"history {seed}")
+    mapped = rules["sources"].get("crm", {}).get("columns")
+    refs = [f"{source}/{record_id}" for source in SOURCES for record_id in IDS]
+    refs = chance.sample(refs, chance.randint(3, len(refs)))
+    pools = {
+        name: chance.sample(values, chance.choice([2, 3, len(values), len(values)])) for name, values in VALUES.items()
+    }
+    events = []
+    for _ in range(chance.randint(3, 60)):
+        dice = chance.random()
+        ref = chance.choice(refs)
+        if dice < 0.74:
+            events.append(_record_event(chance, ref, mapped, pools))
+        elif dice < 0.88:
+            events.append(_verdict(chance, refs))
+        elif dice < 0.97:
+            override = _override(chance, ref, pools)
+            events.append(override)
+            if override["expires"] is not None and chance.random() < 0.7:
+                events.append(_expiry(override))
+        elif dice < 0.98:
+            events.append({"kind": "erase", "ref": ref, "time": 0})
+        else:
+            events.append(_expiry(_override(chance, ref, pools)))
+    return events
+
+
+def _version(chance):
+    return chance.choice([1, 2, 2, 3, 4, 5, 10, "a", "b"]) if chance.random() < 0.5 else chance.randint(1, 6)
+
+
+def _time(chance):
+    return chance.choice([0, 1, 3, 6, 12, 24, 24, 36, 72, 240]) * HOUR_US + chance.choice([0, 0, 0, 1, 500_000])
+
+
+def _value(chance, pools, name):
+    if chance.random() < 0.15:
+        return None
+    if name in MULTI or chance.random() < 0.04:
+        return chance.sample(pools[name], chance.randint(0, min(3, len(pools[name]))))
+    return chance.choice(pools[name])
+
+
+def _record_event(chance, ref, mapped, pools):
+    source, record_id = ref.split("/")
+    op = chance.choice(["upsert", "upsert", "upsert", "upsert", "patch", "patch", "delete"])
+    columns = {name: name for name in VALUES}
+    if mapped and source == "crm":
+        columns |= {"remark": "note", "code": "codes"}
+    names = list(columns) if op == "upsert" else chance.sample(list(columns), chance.randint(1, 3))
+    attributes = {
+        column: _value(chance, pools, columns[column]) for column in names if op == "patch" or chance.random() < 0.85
+    }
+    return {
+        "kind": "record",
+        "source": source,
+        "record_id": record_id,
+        "op": op,
+        "version": _version(chance),
+        "time": _time(chance),
+        "attributes": {} if op == "delete" else attributes,
+    }
+
+
+def _verdict(chance, refs):
+    a, b = sorted(chance.sample(refs, 2))
+    word = chance.choice(["link", "separate", "separate", "none"])
+    return {
+        "kind": "verdict",
+        "a": a,
+        "b": b,
+        "verdict": word,
+        "version": _version(chance),
+        "time": _time(chance),
+        "steward": "s-1",
+    }
+
+
+def _override(chance, ref, pools):
+    names = chance.sample([name for name in VALUES if name != "full"], chance.randint(1, 2))
+    return {
+        "kind": "override",
+        "ref": ref,
+        "version": chance.randint(1, 4),
+        "time": _time(chance),
+        "steward": "s-1",
+        "attributes": {name: _value(chance, pools, name) for name in names},
+        "expires": chance.choice([None, 500 * HOUR_US]),
+    }
+
+
+def _expiry(override):
+    return {
+        "kind": "expiry",
+        "ref": override["ref"],
+        "version": override["version"],
+        "time": override["expires"] or 900 * HOUR_US,
+        "attributes": sorted(override["attributes"]),
+    }
