@@ -11,9 +11,8 @@ from dataclasses import replace
 import pytest
 
 from mdm_stream.core import fold as folding
-from mdm_stream.core import record, strategies
-from mdm_stream.core.cluster import clustering as clustering
-from mdm_stream.core.cluster import golden, survive
+from mdm_stream.core import record
+from mdm_stream.core.cluster import clustering, golden, strategies, survive
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge
 from mdm_stream.core.model import split_ref
 

@@ -1,7 +1,7 @@
 """F once more, from the documents: plain dicts in, plain dicts out, by the most direct way that came to mind.
 
-Written from DESIGN section 2, docs/guide/rules.md and the glossary. It shares no code with ``mdm_stream``, and where there is
-a choice it goes another way about it than ``core`` does. It is slow, and only as rich as its histories need.
+Written from DESIGN section 2, docs/guide/rules.md and the glossary. It shares no code with ``mdm_stream``, and where
+there is a choice it goes another way about it than ``core`` does. It is slow, and only as rich as its histories need.
 """
 
 from __future__ import annotations

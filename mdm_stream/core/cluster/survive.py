@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mdm_stream.core.cluster.strategies import STRATEGIES, VALID_ONLY, Candidate, Narrow, valid_values
 from mdm_stream.core.model import MISSING, STEWARD_SOURCE, Standardised, Version, make_ref, split_ref
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Ruleset, SurvivorshipRule
-from mdm_stream.core.strategies import STRATEGIES, VALID_ONLY, Candidate, Narrow, valid_values
 
 OVERRIDE = "override"
 """The strategy named in the provenance of a value that a steward has set."""
