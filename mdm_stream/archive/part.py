@@ -1,5 +1,7 @@
 """A part: many segments as one Parquet file, columns typed, sorted by first reference and position.
 
+The file's metadata holds the format (``mdm_stream.archive_format``; absent: 1).
+
 pyarrow is imported when a part is written or read, and not before: a consumer that only appends does without.
 """
 
@@ -9,13 +11,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind
+from mdm_stream.archive.record import (
+    ARCHIVE_FORMAT,
+    ArchivedRecord,
+    DamagedObjectError,
+    RecordKind,
+    require_known_format,
+)
 from mdm_stream.errors import ConfigurationError
 
 ROWS_PER_GROUP = 10_000
 """Rows that are compressed, and may be read, together."""
 _ROWS_PER_READ = 1_000
 """Rows that are turned into Python objects at a time."""
+_FORMAT_KEY = b"mdm_stream.archive_format"
 
 
 def compacted(records: Iterable[ArchivedRecord]) -> list[ArchivedRecord]:
@@ -44,7 +53,7 @@ def encode_part(records: Sequence[ArchivedRecord]) -> bytes:
         pa.field("arrival_time_us", pa.int64(), nullable=False),
         pa.field("origin", pa.string(), nullable=False),
         pa.field("raw", pa.binary(), nullable=False),
-    ])  # fmt: skip
+    ], metadata={_FORMAT_KEY: str(ARCHIVE_FORMAT).encode()})  # fmt: skip
     columns = [[getattr(record, name) for record in records] for name in schema.names]
     table = pa.Table.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
@@ -64,7 +73,10 @@ def encode_part(records: Sequence[ArchivedRecord]) -> bytes:
 
 
 def decode_part(name: str, content: bytes) -> Iterator[ArchivedRecord]:
-    """Yield the records of a part in its order; ``DamagedObjectError`` where it is none."""
+    """Yield the records of a part in its order; ``DamagedObjectError`` where it is none.
+
+    ``UnknownFormatError`` if a newer release wrote it in another form.
+    """
     for row in _rows(name, content, None):
         try:
             yield ArchivedRecord(**{**row, "refs": tuple(row["refs"])})
@@ -82,10 +94,17 @@ def _rows(name: str, content: bytes, columns: list[str] | None) -> Iterator[dict
     pa, pq = _pyarrow()
     try:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        require_known_format(name, _format_of(file.schema_arrow.metadata))
         for batch in file.iter_batches(batch_size=_ROWS_PER_READ, columns=columns):
             yield from batch.to_pylist()
     except (pa.ArrowException, OSError):
         raise DamagedObjectError(name, "it is no Parquet file, or not whole") from None
+
+
+def _format_of(metadata: dict[bytes, bytes] | None) -> int:
+    """Return the format that a part claims; 0, which nobody writes, where it is no number."""
+    claimed = (metadata or {}).get(_FORMAT_KEY, b"1")
+    return int(claimed) if claimed.isdigit() else 0
 
 
 def _order(record: ArchivedRecord) -> tuple[Any, ...]:

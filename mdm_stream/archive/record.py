@@ -14,6 +14,29 @@ VALUE_KINDS: frozenset[RecordKind] = frozenset({"record", "override"})
 _KINDS = frozenset(get_args(RecordKind))
 
 
+ARCHIVE_FORMAT = 1
+"""The form in which segments and parts are written. Raise it when an older release could not read a newer form, and go
+on reading every form before: the archive outlives each release, and both a release and its rollback rebuild from it.
+What is archived does not depend on F, so this number is no part of F's identity."""
+
+
+class UnknownFormatError(TerminalError):
+    """An object of the archive that a newer release has written, in a form that this one does not know."""
+
+    def __init__(self, name: str, found: object) -> None:
+        """Take the object's name, and the format that it claims."""
+        super().__init__(
+            f"archive object {name} has format {found}, and this release reads formats up to {ARCHIVE_FORMAT}; "
+            "use the release that wrote it, or a later one"
+        )
+
+
+def require_known_format(name: str, found: int) -> None:
+    """Raise ``UnknownFormatError`` unless this release can read objects of a format."""
+    if not 1 <= found <= ARCHIVE_FORMAT:
+        raise UnknownFormatError(name, found)
+
+
 class DamagedObjectError(TerminalError):
     """An object of the archive that cannot be read, though it is there. It is left as it is."""
 

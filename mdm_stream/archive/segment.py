@@ -1,7 +1,8 @@
 """A segment: the records of one batch as gzipped JSON lines, which need nothing but the standard library.
 
-A line is an object with ``domain``, ``kind``, ``refs``, ``position``, ``arrival_time_us``, ``origin`` and ``raw`` (a
-text), or ``raw_base64`` if the bytes are not UTF-8. A segment without lines is the bare witness in its name.
+A line is an object with ``format`` (absent: 1), ``domain``, ``kind``, ``refs``, ``position``, ``arrival_time_us``,
+``origin`` and ``raw`` (a text), or ``raw_base64`` if the bytes are not UTF-8. A segment without lines is the bare
+witness in its name.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import orjson
 
-from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError
+from mdm_stream.archive.record import (
+    ARCHIVE_FORMAT,
+    ArchivedRecord,
+    DamagedObjectError,
+    require_known_format,
+)
 
 _COMPRESSION_LEVEL = 1
 """The consumer waits for it: level 1 is some five times as fast as 6, and compaction compresses again."""
@@ -26,10 +33,15 @@ def encode_segment(records: Iterable[ArchivedRecord]) -> bytes:
 
 
 def decode_segment(name: str, content: bytes) -> Iterator[ArchivedRecord]:
-    """Yield the records of a segment; ``DamagedObjectError``, which tells the line, where it is none."""
+    """Yield the records of a segment; ``DamagedObjectError``, which tells the line, where it is none.
+
+    ``UnknownFormatError`` if a newer release wrote it in another form.
+    """
     for number, line in enumerate(_lines(name, content), start=1):
         try:
-            record = _decode_line(line)
+            fields = orjson.loads(line)
+            require_known_format(name, int(fields.get("format", 1)))
+            record = _record_of(fields)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise DamagedObjectError(name, f"line {number} is no archived record") from None
         yield record
@@ -48,6 +60,7 @@ def _lines(name: str, content: bytes) -> Iterator[bytes]:
 
 def _encode_line(record: ArchivedRecord) -> bytes:
     fields: dict[str, object] = {
+        "format": ARCHIVE_FORMAT,
         "domain": record.domain,
         "kind": record.kind,
         "refs": record.refs,
@@ -62,8 +75,7 @@ def _encode_line(record: ArchivedRecord) -> bytes:
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _decode_line(line: bytes) -> ArchivedRecord:
-    fields = orjson.loads(line)
+def _record_of(fields: dict[str, Any]) -> ArchivedRecord:
     raw = fields["raw"].encode() if "raw" in fields else base64.b64decode(fields["raw_base64"], validate=True)
     return ArchivedRecord(
         domain=fields["domain"],

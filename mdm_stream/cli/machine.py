@@ -48,6 +48,7 @@ def examine(state: Path | None = None) -> list[Check]:
     return [
         _python(),
         *_packages(),
+        _f(),
         _redis(),
         _ports(),
         _disk(state or Path.cwd()),
@@ -89,6 +90,17 @@ def _package(name: str, wanted: str) -> Check:
     if not _satisfies(version, wanted):
         return Check(name, "failed", f"{version}, wanted {wanted.strip()}", f"pip install '{name}{wanted.strip()}'")
     return Check(name, "ok", version)
+
+
+def _f() -> Check:
+    """Find out which F this installation runs: an index that another one has filled must be rebuilt."""
+    try:
+        from mdm_stream.core.f_version import f_identity  # noqa: PLC0415 - a missing package is a finding
+
+        identity = f_identity()
+    except Exception as error:  # noqa: BLE001 - whatever stands in its way is what the caller wants to know
+        return Check("f", "failed", f"{type(error).__name__}: {error}", _INSTALL)
+    return Check("f", "ok", f"{identity}, digest {identity.digest}")
 
 
 def _satisfies(version: str, wanted: str) -> bool:

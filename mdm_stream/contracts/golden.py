@@ -69,7 +69,8 @@ class GoldenChange(_Wire):
     retirement, is
     *now*: look it up among the members that were told last. So a redirect never ends at an id that has retired in turn.
     ``values`` has every attribute of the domain that has a value.
-    ``committed_at`` is the engine's clock: information, never part of the state.
+    ``rules_digest`` identifies rules and F together (``RULES+F_VERSION.STORED_FORMAT.DIGEST``); empty in what releases
+    before it have published. ``committed_at`` is the engine's clock: information, never part of the state.
     """
 
     domain: str
@@ -84,6 +85,7 @@ class GoldenChange(_Wire):
     values: dict[str, GoldenValue] = {}
     provenance: dict[str, list[Provenance]] = {}
     rules_version: int
+    rules_digest: str = ""
     committed_at: str
 
 

@@ -1,7 +1,8 @@
 """The compiled rule set: plain frozen data, the only form of the rules that the core sees.
 
-Built once from YAML by :mod:`mdm_stream.rules`. ``digest`` identifies its meaning: two files that compile to the
-same rules have the same digest, and an index refuses to be opened with another one.
+Built once from YAML by :mod:`mdm_stream.rules`. ``digest`` identifies its meaning under one F: two files that compile
+to the same rules have the same digest in one release (see :mod:`mdm_stream.core.f_version`), and an index refuses to be
+opened with another one.
 """
 
 from __future__ import annotations

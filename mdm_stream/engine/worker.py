@@ -12,6 +12,7 @@ from typing import Any
 
 import redis
 
+from mdm_stream.core.f_version import require_this_f
 from mdm_stream.core.fold import Foldable
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import BatchReport, Engine
@@ -59,6 +60,8 @@ def work(
     report = WorkerReport()
     totals = BatchReport()
     try:
+        for rules in rulesets.values():
+            require_this_f(rules.digest)
         engines = open_engines(url, rulesets, namespace, building)
         settle_garbage_collector()
         done.put(READY)

@@ -65,7 +65,7 @@ class RebuildOptions:
 @dataclass(slots=True)
 class RebuildReport:
     """What a rebuild did. ``replaced``: the epoch before (0: it was gone). ``told``: changes for the feed. Times in
-    seconds.
+    seconds. ``rules_digest``: the rules, and the F, that the new epoch is of.
 
     ``held_s`` is how long writing was held back. ``rejected`` counts archived records that the rules do not accept (any
     more), by reason: they stay in the archive and have no part in the new state.
@@ -73,6 +73,7 @@ class RebuildReport:
 
     domain: str
     epoch: int
+    rules_digest: str
     replaced: int = 0
     rows: int = 0
     events: int = 0
@@ -117,7 +118,7 @@ class Rebuild:
         """Make the new epoch and switch to it. The old one goes on if this fails before the switch."""
         witnessed = self._archive.witness(self._rules.domain)
         epoch = self._epochs.begin(above=0 if witnessed is None else witnessed.epoch)
-        report = RebuildReport(self._rules.domain, epoch)
+        report = RebuildReport(self._rules.domain, epoch, self._rules.digest)
         try:
             self._build(report)
         except BaseException as error:

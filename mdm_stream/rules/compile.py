@@ -9,6 +9,7 @@ from typing import Any
 
 from mdm_stream.core.blocking.keys import parse_key
 from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.f_version import bind
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
 from mdm_stream.rules.attribute_types import check_type
 from mdm_stream.rules.compile_match import compile_match
@@ -33,7 +34,8 @@ _NOT_MEANING = frozenset({"version", "digest", "label", "text"})
 def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Ruleset:
     """Compile a validated rule set; ``tree`` says where everything was written.
 
-    Every problem goes to ``findings``. If any is an error the result is incomplete and must not be used.
+    Every problem goes to ``findings``. If any is an error the result is incomplete and must not be used. The digest is
+    that of the rules' own meaning, bound to the F that this process runs.
     """
     attributes = _attributes(model, tree.at(("attributes",)), findings)
     positions = {attribute.name: place for place, attribute in enumerate(attributes)}
@@ -51,7 +53,7 @@ def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Rule
             model.survivorship, tree.at(("survivorship",)), attributes, tuple(model.sources), findings
         ),
     )
-    return dataclasses.replace(rules, digest=digest_of(_meaning(rules)))
+    return dataclasses.replace(rules, digest=bind(digest_of(_meaning(rules))))
 
 
 def _meaning(value: Any) -> Any:

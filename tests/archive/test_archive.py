@@ -7,10 +7,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import orjson
 import pytest
 from archived import DAY_US, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from mdm_stream.archive import (
     Archive,
@@ -23,6 +25,7 @@ from mdm_stream.archive import (
 from mdm_stream.archive import archive as archive_module
 from mdm_stream.archive.names import encode_witness, new_name, parse_object, witness_in
 from mdm_stream.archive.part import decode_part, decode_part_refs, encode_part
+from mdm_stream.archive.record import ARCHIVE_FORMAT, UnknownFormatError
 from mdm_stream.archive.segment import decode_segment, encode_segment
 from mdm_stream.errors import TerminalError
 from mdm_stream.objects.folder import FolderObjects
@@ -186,6 +189,30 @@ def test_an_object_that_was_replaced_is_reported(store):
     with pytest.raises(MissingObjectError):
         list(archive.read(objects))
     assert list(archive.read(archive.objects("person"))) == [record(1)]
+
+
+def test_a_newer_releases_form_is_refused_by_name(tmp_path):
+    """An object of a format that this release does not know is no damage: it says which release can read it."""
+    archive = open_archive(tmp_path.as_uri())
+    archive.append("person", [record(1)], Witness(1, 1, 0))
+    (segment,) = tmp_path.rglob("segment-*")
+    line = orjson.loads(gzip.decompress(segment.read_bytes()))
+    assert line["format"] == ARCHIVE_FORMAT
+    segment.write_bytes(gzip.compress(orjson.dumps({**line, "format": ARCHIVE_FORMAT + 1})))
+    with pytest.raises(UnknownFormatError, match=f"{segment.name} has format {ARCHIVE_FORMAT + 1}"):
+        list(archive.read_new("person", set()))
+    del line["format"]  # as releases wrote it before formats had numbers
+    segment.write_bytes(gzip.compress(orjson.dumps(line)))
+    assert list(archive.read_new("person", set())) == [record(1)]
+    archive.compact("person")
+    (part,) = tmp_path.rglob("part-*")
+    table = parquet.read_table(part)
+    for claimed in (str(ARCHIVE_FORMAT + 1), "0", "x"):
+        parquet.write_table(table.replace_schema_metadata({"mdm_stream.archive_format": claimed}), part)
+        with pytest.raises(UnknownFormatError, match="the release that wrote it, or a later one"):
+            list(archive.read_new("person", set()))
+    parquet.write_table(table.replace_schema_metadata(None), part)
+    assert list(archive.read_new("person", set())) == [record(1)]
 
 
 def test_damage_is_told_and_nothing_goes_on_over_it(tmp_path):

@@ -6,6 +6,7 @@ import sys
 import orjson
 import pytest
 from click.testing import CliRunner
+from mdm_stream.core.f_version import F_VERSION, STORED_FORMAT, f_digest
 
 from mdm_stream.cli import machine
 from mdm_stream.cli.machine import Check
@@ -79,7 +80,8 @@ def test_rules_check_accepts_the_population_s_rules(tmp_path):
     result = invoke("rules", "check", tmp_path / "rules.yaml")
     assert "usable; domain person" in result.stdout
     assert "3 sources" in result.stdout
-    assert result.stdout.count("\n") == 1
+    assert result.stdout.count("\n") == 2
+    assert f"+{f_digest()}; F version {F_VERSION}, stored format {STORED_FORMAT} (" in result.stdout
 
 
 def test_rules_check_explains_a_wrong_file(tmp_path, capsys):

@@ -297,7 +297,7 @@ def test_an_index_of_other_rules_is_refused(redis_client):
     with pytest.raises(TerminalError, match="another rule set"):
         RedisIndex(redis_client, small_rules(max_block_size=9))
     redis_client.hset("mdm:{main:person}:1:meta", "rules", "other")
-    with pytest.raises(TransientError, match="another epoch or rule set"):
+    with pytest.raises(TransientError, match="another epoch, rule set or F"):
         commit(index, put_records=[record("crm/2")])
     with pytest.raises(TerminalError, match="another rule set"):
         index.read_records(["crm/1"])

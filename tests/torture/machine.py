@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 import redis
 from hypothesis import strategies as st
+from mdm_stream.core.f_version import f_identity
 from torture.faults import FEED_KEY, KINDS, Fault, FaultyKinesis, FaultyRedis, Weather
 from torture.keyspace import differences, edges_of, expected_keys, states_of, stored_keys
 from torture.lockstep import Baton, FreeRun, Killed
@@ -296,7 +297,7 @@ def require_f(schedule: Schedule, client: redis.Redis, tally: Tally) -> None:
     erased = sorted(f"{change['source']}/{change['record_id']}" for change in changes if change["op"] == "erase")
     assert erased == sorted({event.ref for event in schedule.events if isinstance(event, EraseEvent)})
     stored = stored_keys(client, prefix)
-    meta = {"rules": rules.digest, "state": "live", "sequence": str(len(changes))}
+    meta = {"rules": rules.digest, "f": f_identity().to_json(), "state": "live", "sequence": str(len(changes))}
     outbox = {"out": []} if changes else {}  # everything is published
     wrong = differences(stored, {**expected_keys(rules, states), "meta": meta, **outbox})
     assert wrong == [], "\n".join(wrong)

@@ -286,6 +286,21 @@ def test_state_as_of_a_time_is_a_prefix_of_the_feed(crashing: Any, feed: list[Fe
             assert sorted(rows) == expected
 
 
+def test_each_epoch_says_which_rules_and_f_it_is_of(duckdb_warehouse: DuckDbWarehouse) -> None:
+    """The epochs that told something, with their digests; messages from before digests were told have an empty one."""
+    told = {1: "", 2: "abc+1.1.def", 3: "abc+2.1.fed"}
+    messages = [
+        message.model_copy(update={"data": message.data.model_copy(update={"rules_digest": digest})})
+        for epoch, digest in told.items()
+        for message in (upsert(1, "g1", ["crm/1"], epoch=epoch), retire(2, "g1", epoch=epoch))
+    ]
+    duckdb_warehouse.apply([*messages, erase(3, "crm/9", epoch=3)])
+    found = duckdb_warehouse.query(
+        "SELECT domain, epoch, rules_version, rules_digest, first_sequence, last_sequence FROM golden_epoch ORDER BY 2"
+    )
+    assert found == [("person", epoch, 3, digest, 1, 2) for epoch, digest in told.items()]
+
+
 def test_as_of_the_far_future_is_the_current_view(duckdb_warehouse: DuckDbWarehouse) -> None:
     """Open rows end at 9999-12-31, so that the newest state needs no special case."""
     duckdb_warehouse.apply([upsert(1, "g1", ["crm/1"]), upsert(2, "g2", ["crm/2"]), retire(3, "g1", merged_into="g2")])

@@ -47,9 +47,9 @@ def rebuild(
 ) -> None:
     """Make a new epoch of the index from the archive, and switch to it. Consumers keep running.
 
-    For an index that is lost or not to be trusted, and for new rules. Ids stay what they were; the golden feed is told
-    the differences to what was published before, and nothing else. Consumers with other rules than the new epoch's
-    write nothing until they are started again with the new ones.
+    For an index that is lost or not to be trusted, for new rules, and for a release with another F. Ids stay what they
+    were; the golden feed is told the differences to what was published before, and nothing else. Consumers with other
+    rules or another F than the new epoch's write nothing until they are started again with the new ones.
     """
     from mdm_stream.rebuild.run import Rebuild, RebuildOptions  # noqa: PLC0415 - --help does without all of these
     from mdm_stream.rules import load_rulesets  # noqa: PLC0415
@@ -132,6 +132,7 @@ def _from_environment() -> tuple[ResolveSettings, Callable[[], Warehouse | None]
 def _tell(report: RebuildReport) -> None:
     before = f"in place of epoch {report.replaced}" if report.replaced else "where there was none"
     click.echo(f"{report.domain}: epoch {report.epoch} is live, {before}")
+    click.echo(f"  rules and F {report.rules_digest}")
     click.echo(f"  {report.rows:,} archived records, {report.states:,} record states, {report.golden:,} golden records")
     click.echo(f"  filled in {report.fill_s:.1f} s; writing was held back for {report.held_s:.1f} s")
     click.echo(f"  {report.told:,} changes told to the golden feed")

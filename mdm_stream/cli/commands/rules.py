@@ -21,12 +21,15 @@ def rules() -> None:
 @click.pass_context
 def check(ctx: click.Context, *, file: str, as_json: bool) -> None:
     """Tell all that is wrong with a rule set, a path or the name of a pack. Exit code 2 if it cannot be used."""
-    from mdm_stream.rules import check_file, load_ruleset  # noqa: PLC0415 - --help does without
+    from mdm_stream.core.f_version import f_identity  # noqa: PLC0415 - --help does without
+    from mdm_stream.rules import check_file, load_ruleset  # noqa: PLC0415
 
     findings = check_file(file)
     errors = [finding for finding in findings if finding.severity == "error"]
     if as_json:
-        print_json({"file": file, "usable": not errors, "findings": [asdict(finding) for finding in findings]})
+        digest = None if errors else load_ruleset(file).digest
+        found = {"usable": not errors, "digest": digest, "f": f_identity().parts()}
+        print_json({"file": file, **found, "findings": [asdict(finding) for finding in findings]})
         if errors:
             ctx.exit(2)
         return
@@ -40,6 +43,7 @@ def check(ctx: click.Context, *, file: str, as_json: bool) -> None:
         f"{len(ruleset.sources)} sources, {len(ruleset.blocking)} blocking keys, "
         f"{len(ruleset.match.comparisons)} comparisons, {len(findings)} warnings"
     )
+    click.echo(f"digest {ruleset.digest}; {f_identity()}")
 
 
 @rules.command()

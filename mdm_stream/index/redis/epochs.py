@@ -1,7 +1,8 @@
 """The epochs of a domain: one is live, another may be being built, and the switch from one to the other is one step.
 
 An epoch is a whole state of the domain with a golden feed of its own numbering. A new one is made when the state must
-be computed afresh: the old one was lost, is not to be trusted, or rests on other rules. ``root`` is a hash:
+be computed afresh: the old one was lost, is not to be trusted, or rests on other rules or another F. ``root``
+is a hash:
 
 =========  ==========================================================================================
 field      holds
@@ -27,6 +28,7 @@ from typing import Any
 
 import redis
 
+from mdm_stream.core.f_version import f_identity, mismatch
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.port import Position
@@ -40,8 +42,8 @@ _DOUBTFUL = ("absent", "doubt")
 
 
 class IndexInDoubtError(TransientError):
-    """The index is gone, lacks what was already done, or is of another rule set: it must be rebuilt from the archive,
-    and until then nothing is written to it.
+    """The index is gone, lacks what was already done, or is of another rule set or F: it must be rebuilt from the
+    archive, and until then nothing is written to it.
     """
 
 
@@ -99,10 +101,10 @@ class Epochs:
     def open(self, *, create: bool, witness: WitnessSource | None) -> tuple[int, str]:
         """Return the live epoch, and the server that is trusted with it; see ``RedisIndex`` for what is raised."""
         trusting = create and witness is None
-        status, epoch, clock, server = self._find(write=trusting, witnessed=None)
+        status, epoch, clock, server, held = self._find(write=trusting, witnessed=None)
         if create and witness is not None and status in _DOUBTFUL:
             witnessed = witness()
-            status, epoch, clock, server = self._find(write=True, witnessed=witnessed)
+            status, epoch, clock, server, held = self._find(write=True, witnessed=witnessed)
             if status in _DOUBTFUL:
                 raise IndexInDoubtError(self._doubt(status, epoch, clock, witnessed))
         domain = self._rules.domain
@@ -117,17 +119,14 @@ class Epochs:
                 "event; if there was one, make it anew from the archive: mdm-stream rebuild"
             )
         if status == "rules":
-            # A consumer that was deployed with new rules waits for the rebuild that puts them to use.
+            # A consumer that was deployed with new rules, or a new F, waits for the rebuild that puts them to use.
             refusal = TerminalError if witness is None else IndexInDoubtError
-            raise refusal(
-                f"the index of domain {domain!r} was built with another rule set; "
-                "use that rule set, or make a new epoch with these rules: mdm-stream rebuild"
-            )
+            raise refusal(f"the index of domain {domain!r} {mismatch(*held, self._rules.digest)}")
         return epoch, server
 
     def begin(self, above: int = 0) -> int:
         """Make a new epoch, which is being built, above ``above`` and every epoch known here; return it."""
-        return int(self._scripts.run("switch", [self.root], "begin", above, self._rules.digest))
+        return int(self._scripts.run("switch", [self.root], "begin", above, self._rules.digest, f_identity().to_json()))
 
     def fence(self) -> int:
         """Let nobody write to the live epoch any more; return it, 0 if there is none. Idempotent."""
@@ -182,14 +181,17 @@ class Epochs:
             names = self._client.scan_iter(pattern, count=_NAMES_PER_CALL)
             _unlink(self._client, (name for name in names if _is_before(name.decode().removeprefix(base), epoch)))
 
-    def _find(self, *, write: bool, witnessed: Position | None) -> tuple[str, int, int, str]:
+    def _find(self, *, write: bool, witnessed: Position | None) -> tuple[str, int, int, str, tuple[str, str]]:
         """Run the script that finds the live epoch. With ``write`` it may make one, or take one over, if nothing that
-        was witnessed speaks against it. Whoever only reads may read an epoch in doubt.
+        was witnessed speaks against it. Whoever only reads may read an epoch in doubt. The last of what is returned
+        are digest and F of an epoch of other rules.
         """
         known = witnessed or Position(0, 0, 0)
-        arguments = (self._rules.digest, int(write), int(write), known.epoch, known.clock, known.sequence)
-        status, found, reached, server = self._scripts.run("open", [self.root], *arguments)
-        return status.decode(), int(found), int(reached), server.decode()
+        position = (known.epoch, known.clock, known.sequence)
+        arguments = (self._rules.digest, int(write), int(write), *position, f_identity().to_json())
+        status, found, reached, server, *held = self._scripts.run("open", [self.root], *arguments)
+        digest, identity = (text.decode() for text in held or (b"", b""))
+        return status.decode(), int(found), int(reached), server.decode(), (digest, identity)
 
     def _doubt(self, status: str, epoch: int, clock: int, witnessed: Position | None) -> str:
         known = "nothing" if witnessed is None else f"epoch {witnessed.epoch}, commit {witnessed.clock:,}"

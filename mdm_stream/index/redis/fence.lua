@@ -13,7 +13,7 @@ local function trusted_now()
   return server_now() .. time[1] .. string.format('%06d', time[2])
 end
 
--- The fence: an epoch is written by one rule set, in one state, through the server that has all its writes so far, and has had
+-- The fence: an epoch is written by one rule set under one F, in one state, through the server that has all its writes so far, and has had
 -- them since the writer opened it. Returns what is wrong, or nothing.
 local function fenced(meta, rules, state, server)
   local held = redis.call('HMGET', meta, 'rules', 'state', 'server')
@@ -21,7 +21,7 @@ local function fenced(meta, rules, state, server)
     return redis.error_reply('MDMGONE the index is not there any more')
   end
   if held[1] ~= rules or held[2] ~= state then
-    return redis.error_reply('MDMFENCED another epoch or rule set has taken over the index')
+    return redis.error_reply('MDMFENCED another epoch, rule set or F has taken over the index')
   end
   local now = server_now()
   if held[3] ~= server or string.sub(held[3], 1, #now) ~= now then

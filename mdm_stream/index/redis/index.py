@@ -7,7 +7,7 @@ slot and a script may touch any of its keys. ``root`` says which epoch is live (
 =========  ======  ====================================================================
 key        type    holds
 =========  ======  ====================================================================
-``meta``   hash    ``rules`` (digest), ``state``, ``server``, ``clock`` (stamps), ``sequence``
+``meta``   hash    ``rules`` (digest), ``f`` (F's identity), ``state``, ``server``, ``clock``, ``sequence``
 ``rec``    hash    reference -> revision and record (tombstones too)
 ``block``  hash    blocking key -> stamp and members with revisions; a suspended key: ``suspended``
 ``b:KEY``  hash    reference -> revision of the members of a suspended key
@@ -67,11 +67,11 @@ class RedisIndex:
     """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain on Redis.
 
     ``client`` (of one node, or a ``RedisCluster``) must answer bytes (``decode_responses=False``). Where a domain has
-    no epoch yet, opening makes the first one; an epoch of another rule set's is refused with ``TerminalError``. With
-    ``create=False`` nothing is made: where there is none, that is refused too.
+    no epoch yet, opening makes the first one; an epoch of another rule set's or F's is refused with ``TerminalError``.
+    With ``create=False`` nothing is made: where there is none, that is refused too.
 
     ``witness`` tells how far an epoch is known to have come. Where it is given, an index that is gone, of another rule
-    set, or back from a restart or failover without everything that was witnessed, is refused with
+    set or F, or back from a restart or failover without everything that was witnessed, is refused with
     ``IndexInDoubtError`` by every call until it has been rebuilt. Without it the server is trusted. Every commit is
     fenced, so this is noticed in the middle of work too; the index then opens itself again with the next call.
     ``building`` opens an epoch that is not live yet, to fill it.

@@ -1,7 +1,9 @@
 -- Find the live epoch of a domain. KEYS[1]: its root key. ARGV: digest of the rules; '1' to make the first epoch where there is
 -- none; '1' to take over an epoch that was written through another server, if it has come at least as far as what was
--- witnessed; epoch, clock and sequence that were witnessed (0: nothing was, and only then a first epoch is made).
--- Returns {status, epoch, clock, server}. Status: ok, absent, rules (of another rule set), fenced (another epoch is about to
+-- witnessed; epoch, clock and sequence that were witnessed (0: nothing was, and only then a first epoch is made);
+-- the identity of F as people read it, which a first epoch keeps.
+-- Returns {status, epoch, clock, server}. Status: ok, absent, rules (of another rule set or F: the digest and the F that the
+-- epoch has come last in the reply), fenced (another epoch is about to
 -- take its place), doubt (another server, not taken over). The server is named together with the time at which it was
 -- first trusted: whoever had opened the epoch before is told by that, should the server that he wrote to have lost something.
 local root = KEYS[1]
@@ -17,12 +19,12 @@ if not held or not held[2] then
     return {'absent', 0, 0, ''}
   end
   redis.call('HSET', root, 'live', '1', 'last', '1')
-  redis.call('HSET', prefix .. '1:meta', 'rules', rules, 'state', 'live', 'server', trusted, 'clock', 0, 'sequence', 0)
+  redis.call('HSET', prefix .. '1:meta', 'rules', rules, 'f', ARGV[7], 'state', 'live', 'server', trusted, 'clock', 0, 'sequence', 0)
   return {'ok', 1, 0, trusted}
 end
 local clock, sequence = tonumber(held[4] or '0'), tonumber(held[5] or '0')
 if held[1] ~= rules then
-  return {'rules', tonumber(epoch), clock, held[3]}
+  return {'rules', tonumber(epoch), clock, held[3], held[1], redis.call('HGET', prefix .. epoch .. ':meta', 'f') or ''}
 end
 if held[2] ~= 'live' then
   return {'fenced', tonumber(epoch), clock, held[3]}

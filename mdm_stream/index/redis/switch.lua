@@ -1,5 +1,6 @@
 -- Steps in the life of an epoch. KEYS[1]: the domain's root key. ARGV[1]: the step; ARGV[2]: an epoch.
---   begin    make a new epoch, building, above ARGV[2] and every epoch known here. ARGV[3]: digest of its rules. Returns it.
+--   begin    make a new epoch, building, above ARGV[2] and every epoch known here. ARGV[3]: digest of its rules; ARGV[4]: the identity
+--            of F as people read it. Returns it.
 --   fence    nobody writes to the live epoch any more, for ARGV[2] is about to take its place. Returns the fenced one (0: none).
 --   abandon  ARGV[2] will not go live: a fenced epoch is written again, unless a newer one than ARGV[2] is being built, which
 --            has the fence now. Returns 1 if the live epoch may be written, else 0.
@@ -15,7 +16,7 @@ local live, last = redis.call('HGET', root, 'live'), redis.call('HGET', root, 'l
 if step == 'begin' then
   local new = string.format('%.0f', math.max(tonumber(last or '0'), tonumber(epoch)) + 1)
   redis.call('HSET', root, 'last', new)
-  redis.call('HSET', prefix .. new .. ':meta', 'rules', ARGV[3], 'state', 'building', 'server', trusted_now(), 'clock', 0, 'sequence', 0)
+  redis.call('HSET', prefix .. new .. ':meta', 'rules', ARGV[3], 'f', ARGV[4], 'state', 'building', 'server', trusted_now(), 'clock', 0, 'sequence', 0)
   return tonumber(new)
 end
 if step == 'fence' then

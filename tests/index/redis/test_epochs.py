@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from mdm_stream.core.f_version import F_VERSION, bind, f_identity
 from small_world import small_rules
 
+from mdm_stream.core import f_version
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.plan import changes
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TerminalError
 from mdm_stream.index.port import Position
+from mdm_stream.index.redis import epochs as epochs_module
 from mdm_stream.index.redis.epochs import Epochs, IndexInDoubtError, hold, release
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.scripts import EpochChangedError
@@ -238,6 +243,34 @@ def test_new_rules_need_a_new_epoch(redis_client):
     assert engine_on(live).process([]).failed == []
     with pytest.raises(TerminalError, match="another rule set"):
         engine_on(live).process([upsert("1")])
+
+
+def test_an_index_of_another_f_is_refused_by_name(redis_client, monkeypatch):
+    """The same rules under another F open nothing and write nothing; the error says what of F differs."""
+    rules = replace(RULES, digest=bind("small"))
+    live = RedisIndex(redis_client, rules)
+    assert engine_on(live).process([upsert("1")]).failed == []
+    held = redis_client.hget("mdm:{main:person}:1:meta", "f")
+    assert held.decode() == f_identity().to_json()
+    newer = replace(f_identity(), f_version=99)
+    monkeypatch.setattr(f_version, "f_identity", lambda: newer)
+    monkeypatch.setattr(epochs_module, "f_identity", lambda: newer)
+    said = f"built by another F, from the same rules .F_VERSION {F_VERSION} there, 99 here.; .*mdm-stream rebuild"
+    other = replace(RULES, digest=bind("small"))
+    with pytest.raises(TerminalError, match=said):
+        RedisIndex(redis_client, other)
+    waiting = RedisIndex(redis_client, other, witness=nothing_witnessed)
+    with pytest.raises(IndexInDoubtError, match=said):
+        waiting.opened()
+    epochs = Epochs(redis_client, other, "main")
+    number = epochs.begin()
+    assert redis_client.hget(f"mdm:{{main:person}}:{number}:meta", "f").decode() == newer.to_json()
+    epochs.fence()
+    assert epochs.go_live(number)
+    assert waiting.opened().startswith(f"{number} on ")
+    assert engine_on(live).process([]).failed == []
+    with pytest.raises(TerminalError, match="built by another F"):
+        engine_on(live).process([upsert("2")])
 
 
 def test_a_held_domain_takes_no_write_until_it_is_released(redis_client):
