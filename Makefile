@@ -8,6 +8,7 @@
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make bench         events per second of the engine, beside what the machine could do at best
 #   make format        let the formatter and the linter mend what they can
+#   make vectors       write the golden vectors anew, after F_VERSION was raised
 #   make constraints   resolve the pinned dependencies anew
 #   make clean         remove .venv and everything else that these targets have made
 #
@@ -27,7 +28,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test torture proof check layers bench format constraints clean force
+.PHONY: help demo test torture proof check layers bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -75,6 +76,9 @@ bench: .venv/.installed-dev
 format: .venv/.installed-dev
 	$(BIN)/python -m ruff check --fix-only .
 	$(BIN)/python -m ruff format .
+
+vectors: .venv/.installed-dev
+	@$(BIN)/python tests/core/golden_vectors/write.py
 
 constraints:
 	@PYTHON="$(PYTHON)" sh .ci/constraints

@@ -10,9 +10,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from mdm_stream.core.f_version import f_digest
 
 from consumers.lambda_kinesis import batch_response, report_metrics, stream_records
+from mdm_stream.core.f_version import f_digest
 from mdm_stream.resolve.build import build_resolver
 
 logger = Logger(service="resolve", f=f_digest())

@@ -6,11 +6,11 @@ import sys
 import orjson
 import pytest
 from click.testing import CliRunner
-from mdm_stream.core.f_version import F_VERSION, STORED_FORMAT, f_digest
 
 from mdm_stream.cli import machine
 from mdm_stream.cli.machine import Check
 from mdm_stream.cli.main import cli, run
+from mdm_stream.core.f_version import F_VERSION, STORED_FORMAT, f_digest
 from mdm_stream.simulate import EVENT_FILES, write_population
 
 

@@ -8,6 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from source_tree import ROOT, imports_of, modules, within
+
+from mdm_stream.core import f_version
 from mdm_stream.core.f_version import (
     F_VERSION,
     STORED_FORMAT,
@@ -22,9 +25,6 @@ from mdm_stream.core.f_version import (
     require_this_f,
     rules_part,
 )
-from source_tree import ROOT, imports_of, modules, within
-
-from mdm_stream.core import f_version
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.rules import load_ruleset
 

@@ -18,7 +18,6 @@ from typing import Any
 import orjson
 import redis
 from hypothesis import strategies as st
-from mdm_stream.core.f_version import f_identity
 from torture.faults import FEED_KEY, KINDS, Fault, FaultyKinesis, FaultyRedis, Weather
 from torture.keyspace import differences, edges_of, expected_keys, states_of, stored_keys
 from torture.lockstep import Baton, FreeRun, Killed
@@ -26,6 +25,7 @@ from torture.subscriber import changes_of, newest, replay
 from torture.world import CODE_MAX, DOMAIN, RULES, SMALLEST, VALUES, World, event_of
 
 from mdm_stream.core.cluster.golden import golden_id_of
+from mdm_stream.core.f_version import f_identity
 from mdm_stream.core.model import ChangeEvent, EraseEvent
 from mdm_stream.core.reference import fold_events, resolve_states
 from mdm_stream.core.ruleset import Ruleset

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from mdm_stream.core.f_version import F_VERSION, bind, f_identity
 from small_world import small_rules
 
 from mdm_stream.core import f_version
+from mdm_stream.core.f_version import F_VERSION, bind, f_identity
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.plan import changes
 from mdm_stream.core.reference import resolve
