@@ -28,7 +28,8 @@ def resolve(rules, events):
         golden_id, content = _golden(rules, [records[ref] for ref in sorted(members)])
         golden[golden_id] = content
         crosswalk.update(dict.fromkeys(members, golden_id))
-    return {"crosswalk": crosswalk, "golden": golden, "review": _review(rules, crosswalk, refusals, doubts)}
+    review = _review(rules, records, crosswalk, refusals, doubts)
+    return {"crosswalk": crosswalk, "golden": golden, "review": review}
 
 
 def _record(rules, ref, state):
@@ -222,33 +223,41 @@ def _named(ref):
     return {"source": source, "record_id": record_id}
 
 
-def _review(rules, crosswalk, refusals, doubts):
+def _review(rules, records, crosswalk, refusals, doubts):
     """Return one item for each two clusters that a refused link lies between, and one for each doubtful pair beside."""
     between = {}
     for refusal in refusals:
         between.setdefault(frozenset(crosswalk[ref] for ref in refusal["pair"]), []).append(refusal)
     review = {}
-    for refused in between.values():
+    for ends, refused in between.items():
         strongest = refused[0]
-        review[strongest["pair"]] = _item(rules, strongest["pair"], strongest, refused_links=len(refused))
+        answered = any(
+            word == "separate" and frozenset((golden_id, crosswalk.get(other))) == ends
+            for ref, golden_id in crosswalk.items()
+            for other, word in records[ref]["verdicts"].items()
+        )
+        review[strongest["pair"]] = _item(rules, strongest, len(refused), answered=answered)
     for pair, evidence in doubts.items():
         ends = frozenset(crosswalk[ref] for ref in pair)
         if len(ends) == 2 and ends not in between:
-            review[pair] = _item(rules, pair, {**evidence, "reason": "score", "separated": []}, refused_links=0)
+            doubt = {**evidence, "pair": pair, "reason": "score", "separated": []}
+            review[pair] = _item(rules, doubt, 0, answered=False)
     return review
 
 
-def _item(rules, pair, found, refused_links):
+def _item(rules, found, refused_links, *, answered):
+    a, b = found["pair"]
     return {
         "domain": rules["domain"],
-        "a": _named(pair[0]),
-        "b": _named(pair[1]),
+        "a": _named(a),
+        "b": _named(b),
         "reason": found["reason"],
-        "separated": [[_named(a), _named(b)] for a, b in found["separated"][:SEPARATED_LISTED]],
+        "separated": [[_named(one), _named(other)] for one, other in found["separated"][:SEPARATED_LISTED]],
         "separated_count": len(found["separated"]),
         "confidence": found["confidence"],
         "weight_bits": found["weight"],
         "rule": found["rule"],
         "evidence": found["evidence"],
         "refused_links": refused_links,
+        "answered": answered,
     }

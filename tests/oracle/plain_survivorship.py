@@ -20,8 +20,26 @@ def survive(rules, records):
     for rule in rules["survivorship"]:
         found.update(_survive_rule(rules, rule, records, multi))
     unions = {name for rule in rules["survivorship"] if _named(rule, "union") for name in rule["attributes"]}
-    found.update(_overridden(records, multi, unions))
+    ties = {
+        attribute["name"]: list(attribute["fills"].values())
+        for rule in rules["survivorship"]
+        for attribute in rules["attributes"]
+        if attribute["name"] in _wholes(rules, rule["attributes"])
+    }
+    overridden = _overridden(records, ties)
+    for name, held in overridden.items():
+        texts = [value for value, _, _ in held["values"]]
+        shown = texts if name in multi else texts[0]
+        found[name] = (shown, [held["origin"]] * (len(texts) if name in unions else 1))
+    for whole, parts in ties.items():
+        if any(_contradicts(overridden.get(whole), overridden[part]) for part in parts if part in overridden):
+            found.pop(whole, None)
     return found
+
+
+def _contradicts(whole, part):
+    """Whether an overridden part takes the whole away: it comes from another override, which is not older."""
+    return whole is None or ((part["origin"] != whole["origin"] or not part["given"]) and part["time"] >= whole["time"])
 
 
 def _named(rule, name):
@@ -86,18 +104,25 @@ def _union(name, candidates):
     return [value for value, _ in chosen], [origin for _, origin in chosen]
 
 
-def _overridden(records, multi, unions):
-    """Return the newest override of each attribute; of one time that of the least record."""
+def _overridden(records, ties):
+    """Return by attribute values, origin and time of the newest override; of one time that of the least record.
+
+    An override of a whole gives its parts too, but for one that was overridden itself at the same time or later.
+    """
     newest = {}
     for record in sorted(records, key=lambda record: record["key"]):
-        for name, (values, version, time) in record["overrides"].items():
-            if name not in newest or time > newest[name][0]:
-                newest[name] = (time, values, ("steward", "/".join(record["key"]), version, time, "override"))
-    found = {}
-    for name, (_, values, origin) in newest.items():
-        texts = [value for value, _, _ in values]
-        found[name] = (texts if name in multi else texts[0], [origin] * (len(texts) if name in unions else 1))
-    return found
+        own = record["overrides"]
+        held = {name: (*each, False) for name, each in own.items()}
+        for whole in own.keys() & ties.keys():
+            values, version, time = own[whole]
+            for part, text in zip(ties[whole], values[0][0].split(), strict=True):
+                if part not in own or own[part][2] < time:
+                    held[part] = ([(text, text.lower(), True)], version, time, True)
+        for name, (values, version, time, given) in held.items():
+            if name not in newest or time > newest[name]["time"]:
+                origin = ("steward", "/".join(record["key"]), version, time, "override")
+                newest[name] = {"values": values, "origin": origin, "time": time, "given": given}
+    return newest
 
 
 def _best(candidates, worth):
