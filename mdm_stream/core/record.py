@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mdm_stream.core.blocking.keys import blocking_keys
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.fold import RecordState, state_to_wire
 from mdm_stream.core.model import MatchValues, Standardised, Version, split_ref, version_order
+from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise import has_own_value, standardise_record
 
@@ -16,6 +19,17 @@ _BY_ATTRIBUTE = ""
 
 REVISION_LENGTH = 16
 """Hex digits of a revision. 64 bits: a revision is compared only with others of the same record."""
+
+
+class StandingOverride(NamedTuple):
+    """What a steward's override gives an attribute: ``MISSING`` if it takes away what would contradict it.
+
+    ``by`` is the attribute that was overridden: this one, or a whole (a full name) that fills it.
+    """
+
+    attribute: int
+    value: Standardised
+    by: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ class Record:
     values: tuple[Standardised, ...]
     match: MatchValues
     keys: tuple[str, ...]
-    overrides: tuple[tuple[int, Standardised], ...] = ()
+    overrides: tuple[StandingOverride, ...] = ()
 
     @property
     def live(self) -> bool:
@@ -57,17 +71,45 @@ def build_record(rules: Ruleset, ref: str, state: RecordState) -> Record:
     return Record(ref, revision, state, values, match, blocking_keys(rules, match), _overrides(rules, state))
 
 
-def _overrides(rules: Ruleset, state: RecordState) -> tuple[tuple[int, Standardised], ...]:
-    """Return the standing overrides, standardised as a record's values are; unusable ones are left out."""
+def _overrides(rules: Ruleset, state: RecordState) -> tuple[StandingOverride, ...]:
+    """Return the standing overrides, standardised as a record's values are; unusable ones are left out.
+
+    An override of a whole also gives the parts that it fills, and takes away those that it lacks, but for a part that
+    was overridden itself at the same time or later.
+    """
     standing = {name: held.value for name, held in state.overrides.items() if held.value is not None}
     if not standing:
         return ()
-    values = standardise_record(rules, _BY_ATTRIBUTE, standing)
-    return tuple(
-        (position, values[position])
-        for position, attribute in enumerate(rules.attributes)
-        if attribute.name in standing and values[position].value is not None
-    )
+    found: dict[int, StandingOverride] = {}
+    for position, attribute in enumerate(rules.attributes):
+        if attribute.name in standing:
+            lone = {attribute.name: standing[attribute.name]}
+            values = standardise_record(rules, _BY_ATTRIBUTE, lone)
+            if values[position].value is None:
+                continue
+            time_us = state.overrides[attribute.name].event_time_us
+            for given in (position, *tied_parts(rules).get(position, ())):
+                held = found.get(given)
+                held_us = -1 if held is None else state.overrides[rules.attributes[held.by].name].event_time_us
+                if held is None or (time_us, given == position) > (held_us, held.by == given):
+                    found[given] = StandingOverride(given, values[given], position)
+    return tuple(found[position] for position in sorted(found))
+
+
+def _make_tied_parts(rules: Ruleset) -> Mapping[int, tuple[int, ...]]:
+    tied: dict[int, tuple[int, ...]] = {}
+    for rule in rules.survivorship:
+        within = {rules.attributes[position].name: position for position in rule.attributes}
+        if not any(strategy.name == "union" for strategy in rule.strategies):
+            for name, position in within.items():
+                filled = rules.attributes[position].fills.values()
+                if parts := tuple(place for part, place in within.items() if part in filled and part != name):
+                    tied[position] = parts
+    return tied
+
+
+tied_parts = PerRuleset(_make_tied_parts)
+"""By attribute those that it fills and survives with, so that they say the same."""
 
 
 def revision_of(state: RecordState) -> str:

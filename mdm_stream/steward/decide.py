@@ -17,7 +17,6 @@ from mdm_stream.core.fold import EMPTY, RecordState, fold
 from mdm_stream.core.model import (
     OverrideEvent,
     RecordEvent,
-    Standardised,
     Value,
     Verdict,
     VerdictEvent,
@@ -25,7 +24,7 @@ from mdm_stream.core.model import (
     split_ref,
     version_order,
 )
-from mdm_stream.core.record import build_record
+from mdm_stream.core.record import StandingOverride, build_record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import ConfigurationError
 
@@ -62,7 +61,11 @@ def override_event(
     if expires_at_us is not None and expires_at_us <= time_us:
         raise ConfigurationError("the override would end before it begins; name a time that is to come")
     event = OverrideEvent(rules.domain, ref, version, time_us, steward, attributes, expires_at_us)
-    valid = {rules.attributes[position].name: value.valid for position, value in _as_applied(rules, event)}
+    valid = {
+        rules.attributes[applied.attribute].name: applied.value.valid and not applied.value.invalid
+        for applied in _as_applied(rules, event)
+        if applied.by == applied.attribute
+    }
     for name, value in attributes.items():
         if value is not None and not valid.get(name, False):
             kind = rules.attributes[rules.index_of(name)].type
@@ -97,7 +100,7 @@ def override_versions(state: RecordState, attributes: Iterable[str]) -> list[Ver
     return [state.overrides[name].version for name in attributes if name in state.overrides]
 
 
-def _as_applied(rules: Ruleset, event: OverrideEvent) -> Iterable[tuple[int, Standardised]]:
+def _as_applied(rules: Ruleset, event: OverrideEvent) -> Iterable[StandingOverride]:
     """Return what the rules make of an override, by laying it over a record that has nothing else."""
     nothing = RecordEvent(rules.domain, *split_ref(event.ref), "upsert", 0, 0, {})
     state = fold(EMPTY, nothing, event.ref).state

@@ -47,7 +47,7 @@ def describe_record(rules: Ruleset, record: Record, block_sizes: Mapping[str, in
             version, time_us = written_at(rules, record, position)
             attributes[attribute.name] = {
                 "value": shown_value(attribute, value.value, reveal=reveal),
-                "valid": value.valid,
+                "valid": value.valid and not value.invalid,
                 "version": version,
                 "event_time": format_time_us(time_us),
             }

@@ -5,6 +5,7 @@ candidate records in order; what is still tied is decided by ``(source, record_i
 ages are measured against the newest value in the cluster.
 
 A steward's override stands above the rules: it replaces what survived, attribute by attribute, also within a group.
+Only attributes that ``fills`` ties are kept from contradicting each other there too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from mdm_stream.core.cluster.strategies import STRATEGIES, VALID_ONLY, Candidate, Narrow, valid_values
 from mdm_stream.core.model import MISSING, STEWARD_SOURCE, Standardised, Version, make_ref, split_ref
 from mdm_stream.core.per_ruleset import PerRuleset
-from mdm_stream.core.record import Record, written_at
+from mdm_stream.core.record import Record, tied_parts, written_at
 from mdm_stream.core.ruleset import Ruleset, SurvivorshipRule
 
 OVERRIDE = "override"
@@ -98,33 +99,44 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
         for plan in plans:
             _survive_together(rules, plan, ordered, survivors)
     if any(record.overrides for record in ordered):
-        survivors.update(_overridden(rules, ordered))
+        _override(rules, ordered, survivors)
     return survivors
 
 
-def _overridden(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
-    """Return the overrides of a cluster: of one attribute the newest, ties by the key of the record overridden.
+def _override(rules: Ruleset, members: Sequence[Record], survivors: dict[str, Survivor]) -> None:
+    """Put a cluster's overrides in place: of one attribute the newest, ties by the key of the record overridden.
 
-    ``members`` are in the order of their keys.
+    ``members`` are in the order of their keys. A whole (a full name) goes where a part of it has a newer override.
     """
     unions = {position for plan in _plans(rules) if plan.union for position in plan.attributes}
-    newest: dict[int, tuple[int, Survivor]] = {}
+    newest: dict[int, tuple[int, Survivor | None]] = {}
     for record in members:
-        for position, standardised in record.overrides:
-            held = record.state.overrides[rules.attributes[position].name]
+        for position, standardised, by in record.overrides:
+            held = record.state.overrides[rules.attributes[by].name]
             if position in newest and newest[position][0] >= held.event_time_us:
                 continue
             origin = Origin(make_ref(STEWARD_SOURCE, record.ref), held.version, held.event_time_us, OVERRIDE)
-            value = standardised.value or ()
-            if isinstance(value, str) and position not in unions:
-                survivor = Survivor(value, (origin,))
-            elif position in unions:
-                value = (value,) if isinstance(value, str) else value
-                survivor = Survivor(value, (origin,) * len(value))
-            else:
-                survivor = Survivor(value, (origin,))
-            newest[position] = (held.event_time_us, survivor)
-    return {rules.attributes[position].name: survivor for position, (_, survivor) in newest.items()}
+            newest[position] = (held.event_time_us, _overriding(standardised, origin, position in unions))
+    for whole, parts in tied_parts(rules).items():
+        since_us = max((newest[part][0] for part in parts if part in newest), default=None)
+        if since_us is not None and (whole not in newest or newest[whole][0] < since_us):
+            newest[whole] = (since_us, None)
+    for position, (_, survivor) in newest.items():
+        name = rules.attributes[position].name
+        if survivor is None:
+            survivors.pop(name, None)
+        else:
+            survivors[name] = survivor
+
+
+def _overriding(standardised: Standardised, origin: Origin, union: bool) -> Survivor | None:
+    value = standardised.value
+    if value is None:
+        return None
+    if union:
+        value = (value,) if isinstance(value, str) else value
+        return Survivor(value, (origin,) * len(value))
+    return Survivor(value, (origin,))
 
 
 def _survive_alone(rules: Ruleset, plan: _Plan, record: Record, survivors: dict[str, Survivor]) -> None:

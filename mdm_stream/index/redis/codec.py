@@ -16,7 +16,7 @@ from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.fold import state_from_wire, state_to_wire
 from mdm_stream.core.model import MISSING, Standardised
 from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem
-from mdm_stream.core.record import REVISION_LENGTH, Record
+from mdm_stream.core.record import REVISION_LENGTH, Record, StandingOverride
 
 STAMP_LENGTH = 16
 """Digits of a stamp, zero-padded, so that it can be cut off the front of a component."""
@@ -30,7 +30,7 @@ def encode_record(record: Record) -> bytes:
     """Return the stored form of a record."""
     body: list[object] = [state_to_wire(record.state), [_value_to_wire(value) for value in record.values], record.keys]
     if record.overrides:
-        body.append([[position, _value_to_wire(value)] for position, value in record.overrides])
+        body.append([[o.attribute, _value_to_wire(o.value), o.by] for o in record.overrides])
     return record.revision.encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
@@ -45,7 +45,7 @@ def decode_record(ref: str, stored: bytes) -> Record:
         standardised,
         tuple(value.match for value in standardised),
         tuple(keys),
-        tuple((position, _value_from_wire(value)) for held in overrides for position, value in held),
+        tuple(StandingOverride(at, _value_from_wire(value), by) for held in overrides for at, value, by in held),
     )
 
 
