@@ -13,7 +13,15 @@ from mdm_stream.core.plan.commit import ABSENT, Commit, HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
+from mdm_stream.index.port import (
+    OUTBOX_BYTES_MAX,
+    Block,
+    CommitOutcome,
+    IndexCounters,
+    Neighbourhood,
+    OutboxEntry,
+    Position,
+)
 from mdm_stream.index.redis.scripts import EpochChangedError
 
 
@@ -100,10 +108,21 @@ class MemoryIndex:
             due = sorted((end_us, ref) for ref, end_us in self._expiries.items() if end_us <= now_us)
         return [ref for _, ref in due[:limit]]
 
-    def read(self, limit: int) -> list[OutboxEntry]:
+    def read(
+        self, limit: int, *, after: OutboxEntry | None = None, bytes_max: int = OUTBOX_BYTES_MAX
+    ) -> list[OutboxEntry]:
         """Return the oldest outbox entries, in sequence order."""
+        found: list[OutboxEntry] = []
+        content_bytes = 0
         with self._lock:
-            return [self._outbox[sequence] for sequence in sorted(self._outbox)[:limit]]
+            for sequence in sorted(self._outbox):
+                if after is not None and sequence <= after.sequence:
+                    continue
+                content_bytes += len(self._outbox[sequence].content)
+                if len(found) == limit or (found and content_bytes > bytes_max):
+                    break
+                found.append(self._outbox[sequence])
+        return found
 
     def acknowledge(self, entries: Sequence[OutboxEntry]) -> None:
         """Remove published entries. Idempotent."""

@@ -17,6 +17,11 @@ from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.plan.commit import Commit, HeldComponent
 from mdm_stream.core.record import Record
 
+OUTBOX_BYTES_MAX = 8 * 1024**2
+"""Bytes of golden changes that one read of the outbox returns: more than a request to the feed takes, and little beside
+what a consumer's process has, though each change may be as large as a stream's records, or larger. One change is
+returned whatever its size."""
+
 
 @dataclass(slots=True)
 class Block:
@@ -136,8 +141,13 @@ class Outbox(Protocol):
         """
         ...
 
-    def read(self, limit: int) -> list[OutboxEntry]:
-        """Return the oldest entries, in sequence order."""
+    def read(
+        self, limit: int, *, after: OutboxEntry | None = None, bytes_max: int = OUTBOX_BYTES_MAX
+    ) -> list[OutboxEntry]:
+        """Return the oldest entries, or the oldest after one, in sequence order.
+
+        At most ``limit`` of them, and no more than ``bytes_max`` of content unless the first alone has more.
+        """
         ...
 
     def acknowledge(self, entries: Sequence[OutboxEntry]) -> None:

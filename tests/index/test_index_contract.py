@@ -233,6 +233,19 @@ def test_the_outbox_is_in_order_and_without_a_gap(index):
     assert [e.sequence for e in index.read(10)] == [4]
 
 
+def test_the_outbox_is_read_by_bytes_too(index):
+    """A read returns so many bytes and no more, and one change whatever its size; the next one goes on after it."""
+    sizes = [10, 400, 50, 60, 900, 1, 1, 1, 1, 1]
+    index.commit([Commit(changes=[Change("g", b"x" * size) for size in sizes])])
+    portions, last = [], None
+    while entries := index.read(100, after=last, bytes_max=400):
+        portions.append([len(entry.content) for entry in entries])
+        last = entries[-1]
+    assert portions == [[10], [400], [50, 60], [900], [1, 1, 1, 1, 1]]
+    assert [len(entry.content) for entry in index.read(3, bytes_max=10_000)] == [10, 400, 50]
+    assert [len(entry.content) for entry in index.read(100, bytes_max=10_000)] == sizes
+
+
 def test_commits_of_any_size_are_taken(index):
     """Thousands of everything in one commit, past what Lua can put on its stack at once."""
     count = 2 * CHUNK + 1

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
 import msgpack
@@ -39,7 +38,15 @@ from mdm_stream.core.plan.commit import Change, Commit
 from mdm_stream.core.record import Record, revision_of
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.index.port import Block, CommitOutcome, IndexCounters, Neighbourhood, OutboxEntry, Position
+from mdm_stream.index.port import (
+    OUTBOX_BYTES_MAX,
+    Block,
+    CommitOutcome,
+    IndexCounters,
+    Neighbourhood,
+    OutboxEntry,
+    Position,
+)
 from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
     decode_block,
@@ -225,13 +232,16 @@ class RedisIndex:
         found = self._call(lambda: self._client.zrangebyscore(self._prefix + "exp", "-inf", now_us, 0, limit))
         return [item.decode() for item in found]
 
-    def read(self, limit: int) -> list[OutboxEntry]:
+    def read(
+        self, limit: int, *, after: OutboxEntry | None = None, bytes_max: int = OUTBOX_BYTES_MAX
+    ) -> list[OutboxEntry]:
         """Return the oldest outbox entries, in sequence order. One round trip."""
-        entries = self._call(lambda: self._client.xrange(self._prefix + "out", count=limit))
+        last = "" if after is None else f"{after.epoch}-{after.sequence}"
         found = []
-        for entry_id, fields in entries:
+        for entry_id, fields in self._script("read_outbox", last, limit, bytes_max):
             epoch, sequence = entry_id.decode().split("-")
-            found.append(OutboxEntry(int(epoch), int(sequence), fields[b"c"], int(fields[b"t"])))
+            content = dict(zip(fields[::2], fields[1::2], strict=True))
+            found.append(OutboxEntry(int(epoch), int(sequence), content[b"c"], int(content[b"t"])))
         return found
 
     def acknowledge(self, entries: Sequence[OutboxEntry]) -> None:
@@ -275,7 +285,7 @@ class RedisIndex:
         told = 0
         with translated():
             remaining = iter(changes)
-            while batch := list(islice(remaining, _SCAN_COUNT)):
+            while batch := _portion(remaining):
                 self.position()  # an epoch that was dropped meanwhile must not be begun again by this
                 pipe = self._client.pipeline(transaction=True)
                 now = self._client.time()
@@ -375,6 +385,16 @@ def _block(item: Any) -> Block:
     texts = [text.decode() for text in held]
     shown = dict(zip(texts[::2], texts[1::2], strict=True)) if texts else None
     return Block(stamp.decode()[:STAMP_LENGTH], size, shown)
+
+
+def _portion(changes: Iterator[Change]) -> list[Change]:
+    """Return the next changes to announce in one call: a number of them, or fewer that are large."""
+    found: list[Change] = []
+    content_bytes = 0
+    while len(found) < _SCAN_COUNT and content_bytes < OUTBOX_BYTES_MAX and (change := next(changes, None)) is not None:
+        found.append(change)
+        content_bytes += len(change.content)
+    return found
 
 
 def _flat(mapping: Mapping[str, Any]) -> list[Any]:
