@@ -30,16 +30,20 @@ from producers.partition_key import PARTITION_KEY_CHARS_MAX, partition_key_of
 
 _LOGGER = logging.getLogger(__name__)
 _THROTTLED = frozenset({"ProvisionedThroughputExceededException", "LimitExceededException", "ThrottlingException"})
+_REFUSING = frozenset({"InvalidArgumentException", "ValidationException"})
+"""What Kinesis answers to a whole request for the sake of one event in it."""
+REFUSALS_MAX = 64
+"""Refused requests that are spent on finding which events they are refused for; more are no matter of single events."""
 _TIMED_OUT = "DeliveryTimeout"
 _CLOSED = "Closed"
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A request's outcome: for each event None, or the code of its failure. ``hopeless``: no retry can mend it."""
+    """A request's outcome: for each event None, or the code of its failure. ``hopeless``: codes no retry can mend."""
 
     codes: list[str | None]
-    hopeless: bool = False
+    hopeless: frozenset[str] = frozenset()
 
 
 class Publisher:
@@ -198,14 +202,32 @@ class Publisher:
             self._changed.wait(self._buffer.wait_s(now_s))
 
     def _request(self, batch: list[Entry]) -> _Answer:
-        """Send one request; called without the lock."""
+        """Send a batch; called without the lock. An event that its request is refused for holds back none beside it."""
+        codes: dict[int, str | None] = {}
+        hopeless: frozenset[str] = frozenset()
+        refusals, waiting = 0, [(0, len(batch))]
+        while waiting:
+            start, end = waiting.pop()
+            answer = self._send(batch[start:end])
+            if end - start > 1 and refusals < REFUSALS_MAX and answer.codes[0] in _REFUSING & answer.hopeless:
+                refusals += 1
+                middle = (start + end) // 2
+                waiting += [(middle, end), (start, middle)]
+                continue
+            hopeless |= answer.hopeless
+            codes.update(zip(range(start, end), answer.codes, strict=True))
+        return _Answer([codes[place] for place in range(len(batch))], hopeless)
+
+    def _send(self, batch: list[Entry]) -> _Answer:
+        """Send one request."""
         records = [{"Data": entry.data, "PartitionKey": entry.key} for entry in batch]
         try:
             answer = self._client.put_records(StreamName=self._stream, Records=records)
             codes = [record.get("ErrorCode") for record in answer["Records"]]
         except (BotoCoreError, ClientError) as error:
-            hopeless = isinstance(translated(error, "write to the stream"), TerminalError)
-            return _Answer([error_code(error)] * len(batch), hopeless=hopeless)
+            code = error_code(error)
+            terminal = isinstance(translated(error, "write to the stream"), TerminalError)
+            return _Answer([code] * len(batch), frozenset({code}) if terminal else frozenset())
         except Exception as error:  # noqa: BLE001  (an unknown fault is retried within its bounds; the sender lives on)
             _LOGGER.warning("a request to stream %s failed: %s", self._stream, type(error).__name__)
             return _Answer([type(error).__name__] * len(batch))
@@ -219,7 +241,7 @@ class Publisher:
             entry.attempts += 1
             if code is None:
                 finished.append(entry)
-            elif answer.hopeless or entry.attempts >= self._settings.attempts_max:
+            elif code in answer.hopeless or entry.attempts >= self._settings.attempts_max:
                 finished.append(entry)
                 failures.append(_failure(entry, code))
             else:

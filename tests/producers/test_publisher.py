@@ -108,6 +108,28 @@ def test_full_batches_are_filled():
     assert sum(len(request) for request in stream.requests) == 1_212
 
 
+def test_an_event_that_its_request_is_refused_for_holds_back_no_other():
+    """Kinesis refuses a whole request for one event too large: that one is given up, and the rest sent."""
+
+    class Strict(FaultyStream):
+        def put_records(self, *, StreamName, Records):  # noqa: N803
+            if any(len(record["Data"]) > 100 for record in Records):
+                raise ClientError({"Error": {"Code": "ValidationException"}}, "PutRecords")
+            return super().put_records(StreamName=StreamName, Records=Records)
+
+    stream, given_up = Strict(), []
+    with publisher(stream, PublisherSettings(linger_s=5.0), on_failure=given_up.append) as under_test:
+        for number in range(300):
+            under_test.put(b"x" * (101 if number in (7, 200) else 1), str(number))
+        with pytest.raises(PublishError):
+            under_test.flush()
+    assert sorted((failure.partition_key, failure.code) for failure in given_up) == [
+        ("200", "ValidationException"),
+        ("7", "ValidationException"),
+    ]
+    assert stream.taken.keys() == {str(number) for number in range(300)} - {"7", "200"}
+
+
 def test_linger_gathers_and_then_sends():
     """A lone event leaves by itself once it has lingered, without a flush."""
     stream = FaultyStream()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import sys
@@ -20,6 +21,7 @@ _TARGET_PREFIX = "Kinesis_20131202."
 _JOURNALLED = frozenset({"CreateStream", "DeleteStream", "PutRecord", "PutRecords"})
 _REFUSED = frozenset({"SplitShard", "MergeShards", "UpdateShardCount"})
 _CONTENT_TYPE = "application/x-amz-json-1.1"
+RECORD_BYTES_MAX = 1024 * 1024
 _EXIT_JOURNAL_LOST = 74
 """EX_IOERR of sysexits.h."""
 
@@ -31,7 +33,9 @@ class JournalledApi:
     """The application. Writes go through one at a time; reads and S3 go straight to moto, in parallel.
 
     Resharding is refused: moto moves a parent's records under new numbers, which no checkpoint survives.
-    Streams of another region than the local one are refused too, because they would not be journalled.
+    Streams of another region than the local one are refused too, because they would not be journalled. A record over
+    1 MiB, which is what a stream takes unless its limit is raised, makes Kinesis refuse the call that it is in; moto
+    does so for PutRecords, and this class for PutRecord.
     S3 objects live in memory and are gone after a restart.
     """
 
@@ -56,6 +60,10 @@ class JournalledApi:
             answer = _refusal(f"{action} is not available locally: create the stream with more shards")
         elif action == "GetRecords":
             answer = self._read(environ)
+        elif action == "PutRecord" and (fault := _record_fault(body := _body(environ))) is not None:
+            answer = _refusal(fault)
+        elif action == "PutRecord":
+            answer = self._write(action, environ, body)
         elif action in _JOURNALLED:
             answer = self._write(action, environ)
         else:
@@ -71,8 +79,8 @@ class JournalledApi:
             return self._moto
         return Response(orjson.dumps(found), content_type=_CONTENT_TYPE)
 
-    def _write(self, action: str, environ: Environ) -> Response:
-        body = _body(environ)
+    def _write(self, action: str, environ: Environ, body: bytes | None = None) -> Response:
+        body = _body(environ) if body is None else body
         environ["wsgi.input"] = io.BytesIO(body)
         with self._store.writing:
             response = Response.from_app(self._moto, environ, buffered=True)
@@ -108,6 +116,18 @@ class JournalledApi:
 
 def _body(environ: Environ) -> bytes:
     return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def _record_fault(body: bytes) -> str | None:
+    """Return what is wrong with the record of a PutRecord request, in AWS's words; moto takes any."""
+    record = orjson.loads(body)
+    size_bytes = len(base64.b64decode(record.get("Data", ""))) + len(str(record.get("PartitionKey", "")).encode())
+    if size_bytes <= RECORD_BYTES_MAX:
+        return None
+    return (
+        "1 validation error detected: Value at 'data' failed to satisfy constraint: "
+        f"Member must have length less than or equal to {RECORD_BYTES_MAX}"
+    )
 
 
 def _refusal(message: str) -> Response:

@@ -235,6 +235,19 @@ def test_kinesis_refuses_what_it_cannot_keep(shared):
         abroad.create_stream(StreamName="abroad", ShardCount=1)
 
 
+def test_kinesis_refuses_records_that_a_stream_does_not_take(shared):
+    """A record over 1 MiB with its key makes the call fail that it is in, alone or among others, as on AWS."""
+    client = shared.client()
+    client.create_stream(StreamName="strict", ShardCount=1)
+    fits, large = b"x" * (2**20 - 1), b"x" * 2**20
+    client.put_record(StreamName="strict", Data=fits, PartitionKey="k")
+    with pytest.raises(ClientError, match="ValidationException"):
+        client.put_record(StreamName="strict", Data=large, PartitionKey="k")
+    records = [{"Data": data, "PartitionKey": "k"} for data in (b"small", large, b"small")]
+    with pytest.raises(ClientError, match="ValidationException"):
+        client.put_records(StreamName="strict", Records=records)
+
+
 def test_s3_is_served_beside_kinesis(shared):
     """The same endpoint answers S3, with any key."""
     s3 = shared.client("s3")
