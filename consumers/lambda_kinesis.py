@@ -57,6 +57,8 @@ def report_metrics(metrics: Metrics, records: list[KinesisRecord], report: Strea
         ("GoldenChanges", totals.changes),
         ("Merges", totals.merges),
         ("MergeStorms", len(report.storms)),
+        ("GoldenLarge", len(report.large)),
+        ("FeedRefused", len(report.refused)),
     ):
         metrics.add_metric(name, MetricUnit.Count, count)
     now_s = time.time()

@@ -9,6 +9,11 @@ from typing import Any
 from mdm_stream.errors import ConfigurationError
 
 PREFIX = "MDM_"
+FEED_RECORD_BYTES_MIN = 16_384
+"""Room for a claim check, and for every message that is none: an erasure, a report of a rejected event."""
+FEED_RECORD_BYTES_MAX = 10_485_760
+"""The largest record that a Kinesis stream can be set to take."""
+
 _CONVERT: Mapping[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
@@ -64,6 +69,12 @@ class ResolveSettings:
     that is a merge storm, which is an alarm (ten times what a day of 100,000 records brings at its busiest).
     ``merge_hold``: a storm also holds the domain back until somebody has looked and released it. Neither changes an
     outcome. ``expiries_per_tick_max``: overrides that one tick ends.
+
+    ``feed_record_bytes_max``: the largest record of the golden feed's stream, partition key included; a golden change
+    that is larger goes by claim check. Set it to what ``MaxRecordSizeInKiB`` of the stream says, if that was raised,
+    and to no more than its readers take (Lambda: 6 MB an invocation). ``claims_url``: where the data of those are kept,
+    like ``archive_url``; beside the archive if it is empty. ``golden_bytes_warn``: a golden record larger than this is
+    told of, long before it is any trouble.
     """
 
     rules: str
@@ -79,6 +90,16 @@ class ResolveSettings:
     merges_per_minute_max: int = 5_000
     merge_hold: bool = False
     expiries_per_tick_max: int = 500
+    feed_record_bytes_max: int = 1_048_576
+    claims_url: str = ""
+    golden_bytes_warn: int = 262_144
+
+    def __post_init__(self) -> None:
+        """Refuse a size that no stream has."""
+        if not FEED_RECORD_BYTES_MIN <= self.feed_record_bytes_max <= FEED_RECORD_BYTES_MAX:
+            raise ConfigurationError(
+                f"feed_record_bytes_max must be from {FEED_RECORD_BYTES_MIN:,} to {FEED_RECORD_BYTES_MAX:,}"
+            )
 
 
 def settings_from_environment(kind: type[Any], environment: Mapping[str, str]) -> Any:

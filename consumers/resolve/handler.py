@@ -6,6 +6,7 @@ Fails fast: the response names the first record that must be delivered again (Re
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -27,11 +28,14 @@ resolver = build_resolver(os.environ)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Resolve one batch; an event without records is a schedule's tick."""
     if "Records" not in event:
-        logger.info("tick", extra={"published": resolver.tick().published})
+        report = resolver.tick()
+        logger.info("tick", extra={"published": report.published, "refused": report.refused})
         return {}
     records = stream_records(event)
     with tracer.provider.in_subsegment("## resolve"):
         report = resolver.handle([record.stream for record in records])
     report_metrics(metrics, records, report)
+    for large in report.large:
+        logger.warning("golden_large", extra=asdict(large))
     logger.info("batch", extra={"correlation_id": event["Records"][0]["eventID"], **report.summary()})
     return batch_response(records, report)

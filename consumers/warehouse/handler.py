@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
+from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
 
 logger, tracer = Logger(service="mdm-warehouse"), Tracer(service="mdm-warehouse")
@@ -19,7 +20,8 @@ metrics = Metrics(namespace="mdm-stream", service="mdm-warehouse")
 def consumer() -> WarehouseConsumer:
     """Build the consumer at cold start; its connection lives as long as this process."""
     settings = WarehouseSettings.from_environment(os.environ)
-    return WarehouseConsumer(open_warehouse(settings), idle_close_s=settings.idle_close_s)
+    follow = ClaimReader(settings.claims_url)
+    return WarehouseConsumer(open_warehouse(settings), idle_close_s=settings.idle_close_s, follow=follow)
 
 
 @logger.inject_lambda_context(correlation_id_path="Records[0].eventID", clear_state=True)

@@ -4,10 +4,12 @@ from mdm_stream.archive.archive import Archive, Verification, open_archive
 from mdm_stream.archive.compact import Compaction
 from mdm_stream.archive.erase import Erasure
 from mdm_stream.archive.names import ArchiveObject
+from mdm_stream.archive.once import AppendOnce
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind, Witness
 from mdm_stream.objects.store import MissingObjectError
 
 __all__ = [
+    "AppendOnce",
     "Archive",
     "ArchiveObject",
     "ArchivedRecord",

@@ -63,7 +63,7 @@ class Archive:
         if any(record.domain != domain for record in records):
             raise ValueError("records are archived under their own domain")
         day = day_of(self._now_us())
-        for piece in _pieces(records):
+        for piece in pieces(records):
             content_bytes = sum(record.content_bytes for record in piece)
             self._store.put(new_name(domain, "segment", day, witness, content_bytes), encode_segment(piece))
 
@@ -154,7 +154,7 @@ def _first(store: ObjectStore, prefix: str) -> Iterator[Any]:
         return
 
 
-def _pieces(records: Sequence[ArchivedRecord]) -> Iterator[Sequence[ArchivedRecord]]:
+def pieces(records: Sequence[ArchivedRecord]) -> Iterator[Sequence[ArchivedRecord]]:
     """Yield the records in pieces of at most ``SEGMENT_CONTENT_BYTES`` (or one record); one empty piece if none."""
     start = content_bytes = 0
     for number, record in enumerate(records):

@@ -41,6 +41,7 @@ _OPTIONS = (
     click.option("--s3-endpoint", metavar="URL", help="An S3 API other than AWS's own."),
     click.option("--region", help="The AWS region; that of the environment if left out."),
     click.option("--archive", metavar="URL", help="The archive: folder or s3://."),
+    click.option("--claims", metavar="URL", help="The claim objects: folder or s3://; beside the archive if left out."),
     click.option("--quarantine", metavar="URL", help="The quarantine: folder or s3://."),
     click.option("--on-failure", metavar="URL", help="The on-failure destination: folder, s3://, or none."),
     click.option("--warehouse", metavar="FILE", help="The warehouse: a DuckDB file, or none."),
@@ -70,6 +71,7 @@ class Addresses:
     s3_endpoint: str | None
     region: str | None
     archive: str | None
+    claims: str | None
     quarantine: str | None
     on_failure: str | None
     warehouse: str | None
@@ -90,6 +92,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     from mdm_stream.dead_letters import DeadLetters  # noqa: PLC0415
     from mdm_stream.decode import Decoder  # noqa: PLC0415
     from mdm_stream.erasure.places import Places  # noqa: PLC0415
+    from mdm_stream.feed.claims import ClaimStore, claims_url_of  # noqa: PLC0415
     from mdm_stream.index.redis.index import RedisIndex  # noqa: PLC0415
     from mdm_stream.rules import load_rulesets  # noqa: PLC0415
 
@@ -113,6 +116,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
         return open_object_store(url if "://" in url else Path(url).absolute().as_uri(), s3_client=s3)
 
     receipts = store(found.archive)
+    claims_url = claims_url_of(found.archive, found.claims)
     letters = [DeadLetters(store(found.quarantine), "quarantine")]
     if found.on_failure != NONE:
         letters.append(DeadLetters(store(found.on_failure), "on_failure"))
@@ -124,6 +128,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
         changes=StreamReader(kinesis, found.changes_stream),
         golden=StreamReader(kinesis, found.golden_stream),
         archive=Archive(receipts),
+        claims=ClaimStore(store(claims_url), claims_url),
         receipts=receipts,
         letters=letters,
         open_warehouse=found.open_warehouse,
@@ -144,6 +149,7 @@ class _Found:
     golden_stream: str
     endpoint: str | None
     archive: str
+    claims: str
     quarantine: str
     on_failure: str
     open_warehouse: Callable[[bool], Warehouse | None]
@@ -167,6 +173,7 @@ def _found(given: Addresses) -> _Found:
     return _Found(
         **named,
         rules=tuple(rules),
+        claims=given.claims or ("" if given.archive else base.get("claims") or ""),
         namespace=given.namespace or base.get("namespace") or "main",
         endpoint=given.endpoint or base.get("endpoint"),
         open_warehouse=open_warehouse,
@@ -208,6 +215,7 @@ def _base(given: Addresses) -> tuple[dict[str, Any], Callable[[bool], Warehouse 
         "golden_stream": settings.golden_stream,
         "endpoint": settings.kinesis_endpoint_url or None,
         "archive": settings.archive_url,
+        "claims": settings.claims_url,
         "quarantine": settings.quarantine_url,
     }
     if warehouse.kind == "duckdb":

@@ -8,15 +8,18 @@ Within one domain, the first three carry ``(epoch, sequence)``: sequences are ga
 (a rebuild of the index) says only what differs from all that was published before it: records that changed, and
 retirements of those that are no more. What it does not repeat still stands. A reader may see a message twice or out of
 order, and applies only what is newer for its key; an erasure holds for whatever its record said, before or after it.
+
+Data that is larger than a record of the stream may be is kept in an object store. The message then carries
+CloudEvents' ``dataref`` in its place (a claim check), under the same id.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
@@ -36,6 +39,8 @@ TYPE_OF_OP = {"upsert": UPSERTED, "retire": RETIRED, "erase": ERASED}
 GoldenValue = str | list[str] | None
 
 _REASONS_MAX = 20
+
+_Envelope = TypeVar("_Envelope", "FeedEnvelope", "ClaimCheck")
 
 
 class _Wire(BaseModel):
@@ -160,6 +165,55 @@ class FeedEnvelope(_Wire):
     ]
 
 
+class ClaimCheck(_Wire):
+    """The envelope of a golden change whose data is kept elsewhere: ``dataref`` says where, by CloudEvents' extension.
+
+    ``datasize`` is the length of the data in bytes, ``datasha256`` its SHA-256 in hex. ``id``, ``type``, ``subject``,
+    ``source`` and ``time`` are those that the message would have with its data. An erasure may since have taken values
+    out of the data; readers then get what is left (see ``feed.claims``).
+    """
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}/[1-9][0-9]{0,9}/[1-9][0-9]{0,15}$")]
+    source: str
+    type: Literal["mdm.golden.upserted", "mdm.golden.retired"]
+    subject: str
+    time: str
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataref: Annotated[str, Field(min_length=1)]
+    datasize: Annotated[int, Field(ge=1)]
+    datasha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def domain(self) -> str:
+        """The domain of the change."""
+        return self.id.split("/")[0]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the change."""
+        return int(self.id.split("/")[1])
+
+    @property
+    def sequence(self) -> int:
+        """The sequence number of the change."""
+        return int(self.id.split("/")[2])
+
+    @property
+    def golden_id(self) -> str:
+        """The golden record that changed."""
+        return self.subject
+
+    @property
+    def op(self) -> str:
+        """What became of it: ``upsert`` or ``retire``."""
+        return "upsert" if self.type == UPSERTED else "retire"
+
+
+Follow = Callable[[ClaimCheck], bytes]
+"""Returns the data of a claim check, verified; raises ``MdmError`` where it cannot be had."""
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedGolden:
     """What the feed has last said of one golden record.
@@ -189,16 +243,59 @@ def content_digest(change: GoldenChange) -> str:
     return hashlib.blake2b(canonical_json(content), digest_size=16).hexdigest()
 
 
-def parse_envelope(raw: bytes) -> FeedEnvelope:
-    """Return the feed message in ``raw``.
+def parse_message(raw: bytes) -> FeedEnvelope | ClaimCheck:
+    """Return the feed message in ``raw``, with its data or with the claim check for it.
 
     Raises ``RejectedEventError`` where the bytes break the contract of the golden feed; its reasons name fields and
     rules, never values.
     """
     try:
-        envelope = FeedEnvelope.model_validate(orjson.loads(raw))
+        message = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise RejectedEventError((Reason("feed.json", "", "the message is not JSON"),)) from None
+    if isinstance(message, dict) and "dataref" in message and "data" not in message:
+        return _validated(ClaimCheck, message)
+    envelope = _validated(FeedEnvelope, message)
+    _check_agreement(envelope)
+    return envelope
+
+
+def parse_envelope(raw: bytes, follow: Follow | None = None) -> FeedEnvelope:
+    """Return the feed message in ``raw`` with its data; that of a claim check is got through ``follow``.
+
+    Raises as ``parse_message`` and ``follow`` do. Without ``follow`` a claim check is refused.
+    """
+    message = parse_message(raw)
+    return redeem(message, follow) if isinstance(message, ClaimCheck) else message
+
+
+def redeem(claim: ClaimCheck, follow: Follow | None) -> FeedEnvelope:
+    """Return the message that a claim check stands for. Raises as ``parse_envelope`` does."""
+    if follow is None:
+        raise RejectedEventError((Reason("feed.dataref", "dataref", "this reader follows no claim checks"),))
+    content = follow(claim)
+    try:
+        data = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise RejectedEventError((Reason("feed.json", "data", "what dataref leads to is not JSON"),)) from None
+    kept = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype"}
+    envelope = _validated(FeedEnvelope, {**claim.model_dump(include=kept), "data": data})
+    _check_agreement(envelope)
+    change = envelope.data
+    said = (claim.domain, claim.epoch, claim.sequence, claim.golden_id)
+    if not isinstance(change, GoldenChange) or said != (
+        change.domain,
+        change.epoch,
+        change.sequence,
+        change.golden_id,
+    ):
+        raise RejectedEventError((Reason("feed.dataref", "dataref", "it leads to the data of another message"),))
+    return envelope
+
+
+def _validated(kind: type[_Envelope], message: object) -> _Envelope:
+    try:
+        return kind.model_validate(message)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         reasons = tuple(
@@ -210,8 +307,6 @@ def parse_envelope(raw: bytes) -> FeedEnvelope:
             for detail in details[:_REASONS_MAX]
         )
         raise RejectedEventError(reasons) from None
-    _check_agreement(envelope)
-    return envelope
 
 
 def parse_moment(text: str, path: str) -> datetime:

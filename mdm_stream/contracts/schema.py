@@ -7,13 +7,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mdm_stream.contracts.change import RecordChange, StewardChange
-from mdm_stream.contracts.golden import FeedEnvelope
+from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CONTRACTS: dict[str, tuple[str, TypeAdapter[Any]]] = {
     "change": ("Change of a source record", TypeAdapter(RecordChange)),
     "steward": ("Steward's verdict, override, expiry of one, or erasure", TypeAdapter(StewardChange)),
-    "golden": ("Message of the golden feed", TypeAdapter(FeedEnvelope)),
+    "golden": ("Message of the golden feed", TypeAdapter(FeedEnvelope | ClaimCheck)),
 }
 
 

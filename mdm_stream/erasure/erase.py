@@ -3,8 +3,9 @@
 1. *Know.* All values that the records ever had, from the index, the archive and dead letters, so that they can be
 looked for afterwards. 2. *Tell.* An erase event for each record goes to the change stream. 3. *Wait* until the index
 has the records erased, the golden feed their tombstones, and the warehouse has applied these; and until no consumer
-can still write what it read before. 4. *Remove* the values from the archive, the dead letters, freed pages of the
-warehouse's file, and on one's own machine from the streams and Redis' file. 5. *Search* everything for what is left.
+can still write what it read before. 4. *Remove* the values from the archive, the claim objects, the dead letters, freed
+pages of the warehouse's file, and on one's own machine from the streams and Redis' file. 5. *Search* everything for
+what is left.
 
 Every step may be repeated, and a run that was cut short is completed by the next one.
 """
@@ -22,6 +23,7 @@ from mdm_stream.core.model import ChangeEvent, EraseEvent, make_ref, split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.decode import Received
+from mdm_stream.erasure.in_claims import erase_in_claims
 from mdm_stream.erasure.in_letters import erase_in_letters
 from mdm_stream.erasure.places import Places
 from mdm_stream.erasure.receipt import Receipt, keep_receipt, make_receipt
@@ -145,6 +147,7 @@ class Erase:
         self._on_progress("removing", 0, 0)
         for ref in self._refs:
             self._places.archive.erase(self._rules.domain, ref, rest_without(ref, self._decoder))
+        erase_in_claims(self._places.claims, self._rules.domain, self._refs)
         for letters in self._places.letters:
             erase_in_letters(letters, self._owners, self._refs, before.own)
         notes: set[str] = {BACKUP_NOTE}

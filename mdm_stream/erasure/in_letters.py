@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, parse_envelope
+from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, GoldenChange, parse_message
 from mdm_stream.core.model import split_ref
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.dead_letters.erase import LettersErased, erase_events
@@ -57,8 +57,9 @@ def erase_in_letters(
 def _note(store: str, event: DeadEvent, owners: Owners, evidence: Evidence) -> None:
     message = _golden_message(event.raw)
     if message is not None:
-        if isinstance(message.data, GoldenChange) and message.data.domain == owners.domain:
-            evidence.golden(store, "golden change", message.data.model_dump())
+        change = None if isinstance(message, ClaimCheck) else message.data
+        if isinstance(change, GoldenChange) and change.domain == owners.domain:
+            evidence.golden(store, "golden change", change.model_dump())
         return
     said = owners.of(event.raw, event.received)
     if said.whose == "theirs":
@@ -69,15 +70,17 @@ def _note(store: str, event: DeadEvent, owners: Owners, evidence: Evidence) -> N
         evidence.unclear(store, "event that does not say whose it is", said.raw)
 
 
-def _redacted(message: FeedEnvelope, domain: str, keys: Collection[RecordKey]) -> list[bytes] | None:
-    """Return a message without the values of some records; ``None`` if it has none of them."""
+def _redacted(message: FeedEnvelope | ClaimCheck, domain: str, keys: Collection[RecordKey]) -> list[bytes] | None:
+    """Return a message without the values of some records; ``None`` if it has none. A claim check has none."""
+    if isinstance(message, ClaimCheck):
+        return None
     change = message.data
     redacted = redact_change(change, keys) if isinstance(change, GoldenChange) and change.domain == domain else None
     return None if redacted is None else [message.model_copy(update={"data": redacted}).model_dump_json().encode()]
 
 
-def _golden_message(raw: bytes) -> FeedEnvelope | None:
+def _golden_message(raw: bytes) -> FeedEnvelope | ClaimCheck | None:
     try:
-        return parse_envelope(raw)
+        return parse_message(raw)
     except RejectedEventError:
         return None

@@ -12,6 +12,7 @@ from mdm_stream.archive import Archive
 from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.decode import Decoder
+from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.objects.store import ObjectStore
 from mdm_stream.warehouse import Warehouse
@@ -43,7 +44,8 @@ class Places:
 
     ``open_warehouse`` is called with whether it will be written to; it returns ``None`` where there is none (yet), and
     what it returns is closed after use. ``tell`` puts events on the change stream, and returns once they are there.
-    ``own_machine`` is ``None`` on AWS. ``receipts`` is the store that the archive is in.
+    ``claims`` has the data of golden changes that were too large for the feed. ``own_machine`` is ``None`` on AWS.
+    ``receipts`` is the store that the archive is in.
     """
 
     decoder: Decoder
@@ -53,6 +55,7 @@ class Places:
     changes: StreamReader
     golden: StreamReader
     archive: Archive
+    claims: ClaimStore
     receipts: ObjectStore
     letters: Sequence[DeadLetters]
     open_warehouse: Callable[[bool], Warehouse | None]

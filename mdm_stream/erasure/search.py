@@ -1,7 +1,7 @@
 """Looking for what is left of erased records in every store: by their keys, and by their values where these are known.
 
-Reads everything there is: each key of the domain in Redis, both streams from their oldest record, all tables of the
-warehouse, every dead letter, every row of the archive. Changes nothing.
+Reads everything there is: each key of the domain in Redis, both streams from their oldest record, all claim objects,
+all tables of the warehouse, every dead letter, every row of the archive. Changes nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import orjson
 
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.aws.read_shards import StreamedRecord, StreamReader
-from mdm_stream.contracts.golden import GoldenChange, parse_envelope
+from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_message
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Received
 from mdm_stream.erasure.evidence import Evidence, Finding
+from mdm_stream.erasure.in_claims import CLAIMS, look_into_claims
 from mdm_stream.erasure.in_index import INDEX, look_into_index
 from mdm_stream.erasure.in_letters import look_into_letters
 from mdm_stream.erasure.places import Places
@@ -29,7 +30,7 @@ from mdm_stream.warehouse import Warehouse
 
 CHANGES, GOLDEN, WAREHOUSE = "change_stream", "golden_feed", "warehouse"
 QUARANTINE, ON_FAILURE, ARCHIVE, FILES = "quarantine", "on_failure", "archive", "files"
-STORES = (INDEX, CHANGES, GOLDEN, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, FILES)
+STORES = (INDEX, CHANGES, GOLDEN, CLAIMS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, FILES)
 
 ROWS_PER_VALUE_MAX = 100
 """Rows of the warehouse's history that are read to see whether one value is others' too: any of them says so."""
@@ -68,6 +69,7 @@ class Search:
             (ARCHIVE, self._look_into_archive),
             (CHANGES, self._look_into_changes),
             (GOLDEN, self._look_into_golden),
+            (CLAIMS, self._look_into_claims),
             ("dead letters", self._look_into_letters),
             # These two come last: by now it is known what others have.
             (WAREHOUSE, self._look_into_warehouse),
@@ -109,12 +111,18 @@ class Search:
         for record in self._places.golden.records():
             until_us = _until_us(record, keeps_us)
             try:
-                message = parse_envelope(record.data).data
+                envelope = parse_message(record.data)
             except RejectedEventError:
                 self._evidence.unclear(GOLDEN, "unreadable message", record.data, until_us)
                 continue
+            if isinstance(envelope, ClaimCheck):
+                continue  # it holds no value; what it leads to is looked into where it lies
+            message = envelope.data
             if isinstance(message, GoldenChange) and message.domain == self._domain:
                 self._evidence.golden(GOLDEN, "golden change", message.model_dump(), until_us)
+
+    def _look_into_claims(self) -> None:
+        look_into_claims(self._places.claims, self._domain, self._evidence)
 
     def _look_into_letters(self) -> None:
         for letters in self._places.letters:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, PublishedGolden, QuarantinedEvent, published_golden
+from mdm_stream.contracts.golden import (
+    ClaimCheck,
+    FeedEnvelope,
+    GoldenChange,
+    PublishedGolden,
+    QuarantinedEvent,
+    published_golden,
+)
 from mdm_stream.core.model import make_ref
+
+UNKNOWN_CONTENT = ""
+"""Stands for the digest of a golden record whose published content cannot be known: it equals no digest."""
 
 
 class PublishedState:
@@ -45,6 +55,16 @@ class PublishedState:
         held = self._newest.get(said.golden_id)
         if held is None or (held.epoch, held.sequence) < (said.epoch, said.sequence):
             self._newest[said.golden_id] = said
+
+    def note_missing(self, claim: ClaimCheck) -> None:
+        """Take that a golden change was published whose data is not there: what it said counts as different from all.
+
+        A rebuild then tells the golden record anew. Where the data said that a record has left for nowhere, only the
+        warehouse knows.
+        """
+        if claim.domain == self.domain:
+            digest = UNKNOWN_CONTENT if claim.op == "upsert" else None
+            self.apply(PublishedGolden(claim.golden_id, claim.epoch, claim.sequence, digest, ()))
 
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield each record that was published as a member of a golden record and not as removed since, and that id."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdm_stream.aws.read_shards import StreamReader
-from mdm_stream.contracts.golden import FeedEnvelope, parse_envelope
+from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, parse_message, redeem
 from mdm_stream.errors import RejectedEventError, TerminalError
+from mdm_stream.feed.claims import ClaimReader, MissingClaimError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +42,35 @@ class FeedReader:
         stream: str,
         *,
         on_unreadable: Callable[[UnreadableMessage], None] = refuse,
+        follow: Follow | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock_s: Callable[[], float] = time.time,
     ) -> None:
-        """Take a boto3 client of Kinesis and the stream's name."""
+        """Take a boto3 client of Kinesis and the stream's name; ``follow`` gets at data that is kept elsewhere.
+
+        Left out, it is a ``ClaimReader`` that goes where the messages say.
+        """
+        self._follow = follow or ClaimReader()
         self._reader = StreamReader(client, stream, sleep=sleep, clock_s=clock_s)
         self._on_unreadable = on_unreadable
 
-    def messages(self) -> Iterator[FeedEnvelope]:
+    def messages(self, on_missing: Callable[[ClaimCheck], None] | None = None) -> Iterator[FeedEnvelope]:
         """Yield every message from TRIM_HORIZON on, and at least those that the stream had when this was called.
 
         Shard after shard, closed ones too; a shard's messages in its order, duplicates as they are. One read is held in
-        memory at a time, and the caller may take its time between messages.
+        memory at a time, and the caller may take its time between messages. ``on_missing`` is called with a claim
+        check whose data is not there; without it that is a ``MissingClaimError``.
         """
         for record in self._reader.records():
             try:
-                envelope = parse_envelope(record.data)
+                message = parse_message(record.data)
+                if isinstance(message, ClaimCheck):
+                    message = redeem(message, self._follow)
             except RejectedEventError as error:
                 self._on_unreadable(UnreadableMessage(record.shard_id, record.sequence_number, error))
+            except MissingClaimError as error:
+                if on_missing is None:
+                    raise
+                on_missing(error.claim)
             else:
-                yield envelope
+                yield message

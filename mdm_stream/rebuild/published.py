@@ -15,7 +15,7 @@ def read_published(domain: str, feed: FeedReader, warehouse: Warehouse | None) -
     is asked, which must then hold everything that was ever published.
     """
     state = PublishedState(domain)
-    for message in feed.messages():
+    for message in feed.messages(on_missing=state.note_missing):
         state.apply(message)
     if warehouse is not None:
         for golden in warehouse.published(domain):

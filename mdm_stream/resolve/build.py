@@ -18,10 +18,12 @@ from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.process import settle_garbage_collector
+from mdm_stream.feed.claims import ClaimStore, claims_url_of
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.port import Position
 from mdm_stream.index.redis.epochs import WitnessSource, hold
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.objects.store import open_object_store
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
@@ -51,7 +53,8 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
         config=_within(settings.aws_timeout_s, attempts=1),  # the publisher tries again, and only what was refused
     )
     objects = None
-    if "s3" in {urlsplit(url).scheme for url in (settings.archive_url, settings.quarantine_url)}:
+    claims_url = claims_url_of(settings.archive_url, settings.claims_url)
+    if "s3" in {urlsplit(url).scheme for url in (settings.archive_url, settings.quarantine_url, claims_url)}:
         objects = boto3.client("s3", config=_within(settings.aws_timeout_s, attempts=OBJECT_ATTEMPTS_MAX))
     archive = open_archive(settings.archive_url, s3_client=objects)
     domains = {}
@@ -63,6 +66,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
             outbox=index,
             merges=MergeWatch(settings.merges_per_minute_max, time.monotonic),
             hold=partial(hold, client, settings.namespace, domain) if settings.merge_hold else _let_go_on,
+            golden_bytes_warn=settings.golden_bytes_warn,
         )
     settle_garbage_collector()
     return Resolver(
@@ -70,7 +74,12 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
         domains,
         archive=archive,
         quarantine=open_quarantine(settings.quarantine_url, s3_client=objects),
-        golden=FeedPublisher(kinesis, settings.golden_stream),
+        golden=FeedPublisher(
+            kinesis,
+            settings.golden_stream,
+            claims=ClaimStore(open_object_store(claims_url, s3_client=objects), claims_url),
+            record_bytes_max=settings.feed_record_bytes_max,
+        ),
         changes=FeedPublisher(kinesis, settings.changes_stream),
         now_us=lambda: time.time_ns() // 1000,
         expiries_per_tick_max=settings.expiries_per_tick_max,

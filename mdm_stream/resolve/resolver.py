@@ -13,9 +13,9 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from mdm_stream.archive import Archive, ArchivedRecord, Witness
+from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord, Witness
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.contracts.change import encode_event
@@ -29,7 +29,7 @@ from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
-from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
+from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, LargeGolden, Message, publish_outbox
 from mdm_stream.index.port import Index, Outbox
 from mdm_stream.index.redis.scripts import EpochChangedError
 from mdm_stream.resolve.merge_watch import MergeWatch
@@ -53,7 +53,8 @@ class StreamRecord:
 class DomainResolver:
     """The engine of one domain, the index that it writes, the outbox that its commits fill, and what watches merges.
 
-    ``hold`` is called with a reason when merges storm: it may hold the domain back.
+    ``hold`` is called with a reason when merges storm: it may hold the domain back. Golden records larger than
+    ``golden_bytes_warn`` are told of.
     """
 
     engine: Engine
@@ -61,6 +62,7 @@ class DomainResolver:
     outbox: Outbox
     merges: MergeWatch
     hold: Callable[[str], None]
+    golden_bytes_warn: int = GOLDEN_BYTES_WARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,10 @@ class StreamReport:
     """What became of a batch.
 
     ``first_failed`` is the position of the first record that must be delivered again (``None``: all are done).
-    ``dropped`` counts rejected events that claim to be of an erased record: nothing is kept of these. ``storms`` names
-    the domains whose merges went past the limit.
+    ``archived`` counts the rows that were not in the archive already, as far as this process knows. ``dropped`` counts
+    rejected events that claim to be of an erased record: nothing is kept of these. ``storms`` names the domains whose
+    merges went past the limit. ``refused`` names messages that a stream refuses for themselves, whatever is sent with
+    them, and ``large`` golden records that have grown large; neither holds anything back.
     """
 
     records: int = 0
@@ -90,15 +94,18 @@ class StreamReport:
     cause: str = ""
     dropped: int = 0
     storms: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    large: list[LargeGolden] = field(default_factory=list)
     totals: BatchReport = field(default_factory=BatchReport)
 
     def summary(self) -> dict[str, object]:
         """Return the counts for a log line; no value of a record is in it."""
         names = ["records", "quarantined", "dropped", "archived", "published", "expired"]
-        names += ["first_failed", "cause", "storms"]
+        names += ["first_failed", "cause", "storms", "refused"]
         counts: dict[str, object] = {name: getattr(self, name) for name in names}
         for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             counts[name] = getattr(self.totals, name)
+        counts["golden_large"] = [asdict(golden) for golden in self.large]
         return counts
 
 
@@ -121,6 +128,7 @@ class Resolver:
         self._decoder = decoder
         self._domains = domains
         self._archive = archive
+        self._append_once = AppendOnce(archive)
         self._quarantine = quarantine
         self._golden = golden
         self._changes = changes
@@ -226,7 +234,15 @@ class Resolver:
             self._quarantine.remove([entry for entry in rejections if entry.quarantine_id in erased])
             kept = [(entry, location) for entry, location in kept if entry.quarantine_id not in erased]
         report.quarantined, report.dropped = len(kept), len(rejections) - len(kept)
-        self._golden.publish([quarantine_message(_quarantine_report(*each)) for each in kept])
+        messages = [quarantine_message(_quarantine_report(*each)) for each in kept]
+        # The event itself is kept; a report that no stream takes is told of here.
+        self._send(self._golden, messages, report)
+
+    def _send(self, publisher: FeedPublisher, messages: Sequence[Message], report: StreamReport) -> set[int]:
+        """Publish messages that are not from an outbox; note those refused for themselves, and return their places."""
+        refused = publisher.publish(messages) or []
+        report.refused += [f"{messages[each.position][0]}: {each.code}" for each in refused]
+        return {each.position for each in refused}
 
     def _of_erased_records(self, entries: Sequence[QuarantineEntry]) -> set[str]:
         """Return the ids of those that claim to be of an erased record; without a domain, of one in any of them."""
@@ -276,13 +292,17 @@ class Resolver:
         reached = outbox.position()
         if self._domains[domain].index.opened() != opened:
             raise EpochChangedError("another epoch or server took over while this batch was committed")
-        self._archive.append(domain, rows, Witness(reached.epoch, reached.clock, reached.sequence))
+        witness = Witness(reached.epoch, reached.clock, reached.sequence)
+        report.archived += self._append_once.append(domain, rows, witness)
         erased = outbox.confirm(opened, sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
         for ref in sorted(erased):
             # Erased since it was committed. Whoever erases looks into the archive after that; we, after writing to it.
             self._archive.erase(domain, ref, rest_without(ref, self._decoder))
-        report.archived += len(rows)
-        report.published += len(publish_outbox(outbox, self._golden, through=reached))
+        large_bytes = self._domains[domain].golden_bytes_warn
+        published = publish_outbox(outbox, self._golden, through=reached, large_bytes=large_bytes)
+        report.published += published.changes
+        report.refused += published.refused
+        report.large += published.large
 
     def _expire(self, domain: str, report: StreamReport) -> None:
         """Put the events on the change stream that end overrides whose time has come."""
@@ -297,9 +317,10 @@ class Resolver:
         self._sent_us = {key: at_us for key, at_us in self._sent_us.items() if at_us > now_us - EXPIRY_RESEND_US}
         events = [event for key, event in due.items() if key not in self._sent_us]
         if events:
-            self._changes.publish([(f"{domain}/{event.ref}"[:256], encode_event(event)) for event in events])
+            messages = [(f"{domain}/{event.ref}"[:256], encode_event(event)) for event in events]
+            refused = self._send(self._changes, messages, report)
             self._sent_us |= {key: now_us for key in due if key not in self._sent_us}
-            report.expired += len(events)
+            report.expired += len(events) - len(refused)
 
 
 def _first_delivery(record: StreamRecord) -> StreamRecord:

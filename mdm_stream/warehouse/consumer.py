@@ -2,8 +2,11 @@
 
 Lambda rewinds to the lowest sequence number that is reported and delivers everything from there again. So a batch
 is applied up to the first record that cannot be read, and that record is reported; when the warehouse fails, the
-first record of the batch is. Nothing is skipped: a feed message that cannot be read is a fault of our own
-publisher, and after the event source's attempts it goes to the on-failure destination with its payload.
+first record of those that were under way is. Nothing is skipped: a feed message that cannot be read is a fault of our
+own publisher, and after the event source's attempts it goes to the on-failure destination with its payload.
+
+A record of the stream may be a claim check for data many times its size, so a batch is applied in portions of so many
+bytes.
 """
 
 from __future__ import annotations
@@ -16,9 +19,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mdm_stream.contracts.golden import FeedEnvelope, parse_envelope
+from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, parse_message, redeem
 from mdm_stream.errors import MdmError, Reason, RejectedEventError
+from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse.warehouse import Applied, Warehouse
+
+PORTION_BYTES_MAX = 16 * 1024**2
+"""Data of messages that is applied at a time, more than a batch without claim checks has; its rows take some ten times
+that in memory. One message is applied whatever its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,16 @@ class WarehouseConsumer:
         warehouse: Warehouse,
         *,
         idle_close_s: float,
+        follow: Follow | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take the warehouse, which this consumer owns, and how long it may stay open without work."""
+        """Take the warehouse, which this consumer owns, and how long it may stay open without work.
+
+        ``follow`` gets at data that is kept elsewhere; left out, it goes where the messages say.
+        """
         self._warehouse = warehouse
+        self._follow = follow or ClaimReader()
         self._idle_close_s = idle_close_s
         self._monotonic_s = monotonic_s
         self._clock = clock
@@ -63,22 +76,44 @@ class WarehouseConsumer:
 
     def apply_records(self, records: Sequence[Mapping[str, Any]]) -> BatchOutcome:
         """Apply the ``Records`` of a Kinesis event as one micro-batch. Idempotent; order within does not matter."""
-        readable: list[FeedEnvelope] = []
-        failed: str | None = None
-        error: MdmError | None = None
-        for record in records:
+        portion, first, portion_bytes = list[FeedEnvelope](), 0, 0
+        done, oldest = 0, None
+        stopped: tuple[int, MdmError] | None = None
+        for place, record in enumerate(records):
             try:
-                readable.append(parse_envelope(_payload(record)))
-            except RejectedEventError as rejection:
-                failed, error = record["kinesis"]["sequenceNumber"], rejection
+                message, content_bytes = self._read(record)
+            except MdmError as fault:
+                stopped = place, fault
                 break
+            if portion and portion_bytes + content_bytes > PORTION_BYTES_MAX:
+                applied = self._apply(portion)
+                if isinstance(applied, MdmError):
+                    return _outcome(records, done, self._lag_ms(oldest), (first, applied))
+                done, oldest = done + len(portion), _earlier(oldest, applied.oldest_committed_at)
+                portion, first, portion_bytes = [], place, 0
+            portion.append(message)
+            portion_bytes += content_bytes
+        applied = self._apply(portion)
+        if isinstance(applied, MdmError):
+            return _outcome(records, done, self._lag_ms(oldest), (first, applied))
+        oldest = _earlier(oldest, applied.oldest_committed_at)
+        return _outcome(records, done + len(portion), self._lag_ms(oldest), stopped)
+
+    def _read(self, record: Mapping[str, Any]) -> tuple[FeedEnvelope, int]:
+        """Return a record's message with its data, and how large that is."""
+        raw = _payload(record)
+        message = parse_message(raw)
+        if isinstance(message, ClaimCheck):
+            return redeem(message, self._follow), message.datasize
+        return message, len(raw)
+
+    def _apply(self, portion: Sequence[FeedEnvelope]) -> Applied | MdmError:
         try:
-            applied = self._warehouse.apply(readable)
+            return self._warehouse.apply(portion)
         except MdmError as fault:
-            return BatchOutcome(0, None, records[0]["kinesis"]["sequenceNumber"], fault)
+            return fault
         finally:
             self._last_used_s = self._monotonic_s()
-        return BatchOutcome(len(readable), self._lag_ms(applied), failed, error)
 
     def close_when_idle(self) -> bool:
         """Close the warehouse if nothing was applied for ``idle_close_s``; return whether it was closed.
@@ -90,11 +125,24 @@ class WarehouseConsumer:
         self._warehouse.close()
         return True
 
-    def _lag_ms(self, applied: Applied) -> float | None:
-        if applied.oldest_committed_at is None:
+    def _lag_ms(self, oldest_committed_at: datetime | None) -> float | None:
+        if oldest_committed_at is None:
             return None
         # The engine's clock may run ahead of ours; a negative lag would only confuse an alarm.
-        return max(0.0, (self._clock() - applied.oldest_committed_at).total_seconds() * 1000)
+        return max(0.0, (self._clock() - oldest_committed_at).total_seconds() * 1000)
+
+
+def _outcome(
+    records: Sequence[Mapping[str, Any]], done: int, lag_ms: float | None, stopped: tuple[int, MdmError] | None
+) -> BatchOutcome:
+    if stopped is None:
+        return BatchOutcome(done, lag_ms, None, None)
+    place, fault = stopped
+    return BatchOutcome(done, lag_ms, records[place]["kinesis"]["sequenceNumber"], fault)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _payload(record: Mapping[str, Any]) -> bytes:

@@ -62,13 +62,17 @@ class SnowflakeSettings:
 
 @dataclass(frozen=True, slots=True)
 class WarehouseSettings:
-    """Everything that the warehouse consumer is configured by; ``docs/reference/warehouse.md`` lists the variables."""
+    """Everything that the warehouse consumer is configured by; ``docs/reference/warehouse.md`` lists the variables.
+
+    ``claims_url``: where the data of claim checks lie for this consumer, if that is not where the messages say.
+    """
 
     kind: Literal["duckdb", "snowflake"] = "duckdb"
     duckdb_path: str = DUCKDB_PATH
     lock_wait_ms: int = LOCK_WAIT_MS
     idle_close_s: float = IDLE_CLOSE_S_DUCKDB
     snowflake: SnowflakeSettings | None = None
+    claims_url: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> WarehouseSettings:
@@ -89,6 +93,7 @@ class WarehouseSettings:
             lock_wait_ms=int(_number(given, "LOCK_WAIT_MS", LOCK_WAIT_MS)),
             idle_close_s=_number(given, "IDLE_CLOSE_S", idle_default),
             snowflake=_snowflake(given) if kind == "snowflake" else None,
+            claims_url=given.get("CLAIMS_URL", ""),
         )
 
 

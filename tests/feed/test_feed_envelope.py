@@ -35,8 +35,11 @@ def test_an_outbox_entry_becomes_its_message(content: dict[str, object], type_: 
 
 
 def test_the_schema_knows_every_kind_of_data() -> None:
-    """A subscriber in another language finds changes, erasures and reports in the exported contract."""
+    """A subscriber in another language finds changes, erasures, reports and claim checks in the exported contract."""
     schema = contract_schema("golden")
-    kinds = {option["$ref"].rpartition("/")[2] for option in schema["properties"]["data"]["oneOf"]}
+    envelope, claim = (schema["$defs"][name]["properties"] for name in ("FeedEnvelope", "ClaimCheck"))
+    kinds = {option["$ref"].rpartition("/")[2] for option in envelope["data"]["oneOf"]}
     assert kinds == {"GoldenChange", "Erasure", "QuarantinedEvent"}
-    assert ERASED in schema["properties"]["type"]["enum"]
+    assert ERASED in envelope["type"]["enum"]
+    assert {"dataref", "datasize", "datasha256"} <= claim.keys()
+    assert [option["$ref"].rpartition("/")[2] for option in schema["anyOf"]] == ["FeedEnvelope", "ClaimCheck"]

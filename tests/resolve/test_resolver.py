@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from small_world import small_rules
@@ -11,6 +13,7 @@ from mdm_stream.dead_letters.quarantine import decode_entry, open_quarantine
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
+from mdm_stream.feed.publisher import Refused
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver, StreamRecord
@@ -269,6 +272,56 @@ def test_an_expiry_is_sent_once_and_again_only_after_a_while(world):
     world.handle(first)
     world.clock_us += EXPIRY_RESEND_US + 1
     assert world.resolver.tick().expired == 0
+
+
+def test_a_batch_that_cannot_be_published_is_archived_once(world, monkeypatch):
+    """However often it is delivered its rows are in the archive once, under a witness that is never behind."""
+
+    def refuse(_: object) -> None:
+        raise TransientError("the feed takes nothing")
+
+    batch = [StreamRecord(orjson.dumps(upsert(str(n))), Received.from_row(n), f"changes/{n}") for n in range(5)]
+    with monkeypatch.context() as patch:
+        patch.setattr(world.golden, "publish", refuse)
+        reports = [world.resolver.handle(batch) for _ in range(7)]
+    assert [(report.first_failed, report.archived) for report in reports] == [(0, 5)] + [(0, 0)] * 6
+    done = world.resolver.handle(batch)
+    assert (done.first_failed, done.archived, done.published > 0) == (None, 0, True)
+    assert len(world.rows()) == 5
+    reached = world.index.position()
+    assert world.archive.witness("person") == Witness(reached.epoch, reached.clock, reached.sequence)
+
+
+def test_a_large_golden_record_is_told_of(world, monkeypatch):
+    """Past the size that is told, the report has golden id, members and bytes, and no value of it."""
+    parts = world.resolver._domains["person"]
+    monkeypatch.setitem(world.resolver._domains, "person", replace(parts, golden_bytes_warn=1_000))
+    report = world.handle(
+        upsert("1"), upsert("2", email=[f"marker{n}@example.org" for n in range(20)], family_name="Kim")
+    )
+    [large] = report.summary()["golden_large"]
+    assert (large["members"], large["bytes"] > 1_000, report.published) == (1, True, 2)
+    assert "marker" not in str(report.summary())
+
+
+def test_a_message_that_the_feed_refuses_for_itself_fails_no_batch(world, monkeypatch):
+    """The change stays in the outbox, is named in each report, and what lies behind it is published."""
+    publish = world.golden.publish
+
+    def refuse_kim(messages: list[tuple[str, bytes]]) -> list[Refused]:
+        publish([message for message in messages if b"Kim" not in message[1]])
+        refused = [position for position, message in enumerate(messages) if b"Kim" in message[1]]
+        return [Refused(position, "ValidationException") for position in refused]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.golden, "publish", refuse_kim)
+        first = world.handle(upsert("1"), upsert("2", family_name="Kim"), upsert("3", family_name="Roth"))
+        second = world.handle(upsert("4", family_name="Quist"))
+    assert [(r.first_failed, r.published, len(r.refused)) for r in (first, second)] == [(None, 2, 1), (None, 1, 1)]
+    assert first.refused == second.refused
+    assert first.refused[0].startswith("person/1/")
+    assert [b"Kim" in entry.content for entry in world.index.read(10)] == [True]
+    assert world.resolver.tick().published == 1
 
 
 def test_a_hold_that_failed_is_tried_again(world):

@@ -23,6 +23,7 @@ from mdm_stream.erasure.places import OwnMachine, Places
 from mdm_stream.erasure.receipt import Receipt
 from mdm_stream.erasure.search import Search, Searched
 from mdm_stream.erasure.values import Values
+from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.event_source.lanes import Discard
@@ -64,7 +65,9 @@ class World:
         self.warehouse_file = folder / "warehouse.duckdb"
         self.consuming = True
         self.index = RedisIndex(client, RULES)
-        golden = FeedPublisher(kinesis, self.golden)
+        claims_url = (folder / "archive" / "claims").as_uri()
+        self.claims = ClaimStore(FolderObjects(folder / "archive" / "claims"), claims_url)
+        golden = FeedPublisher(kinesis, self.golden, claims=self.claims)
         self.resolver = Resolver(
             Decoder(RULESETS),
             {
@@ -89,6 +92,7 @@ class World:
             changes=StreamReader(kinesis, self.changes),
             golden=StreamReader(kinesis, self.golden),
             archive=self.archive,
+            claims=self.claims,
             receipts=FolderObjects(folder / "archive"),
             letters=[DeadLetters(self.quarantine, "quarantine"), DeadLetters(self.on_failure, "on_failure")],
             open_warehouse=self.open_warehouse,
@@ -126,7 +130,7 @@ class World:
         report = self.resolver.handle(batch)
         assert report.first_failed is None, report.cause
         warehouse = DuckDbWarehouse(self.warehouse_file)
-        warehouse.apply([parse_envelope(record.data) for record in self._new(self.golden)])
+        warehouse.apply([parse_envelope(record.data, self.claims.fetch) for record in self._new(self.golden)])
         warehouse.close()
         return report
 

@@ -90,21 +90,29 @@ class _Places:
 
     def __init__(self, settings: ResolveSettings) -> None:
         from mdm_stream.archive import open_archive  # noqa: PLC0415
+        from mdm_stream.feed.claims import ClaimStore, claims_url_of  # noqa: PLC0415
         from mdm_stream.feed.publisher import FeedPublisher  # noqa: PLC0415
+        from mdm_stream.objects.store import open_object_store  # noqa: PLC0415
 
         endpoint = settings.kinesis_endpoint_url or None
         self._client = aws_client("kinesis", endpoint, None)
         self._stream = settings.golden_stream
-        s3_client = aws_client("s3", endpoint, None) if settings.archive_url.startswith("s3:") else None
+        claims_url = claims_url_of(settings.archive_url, settings.claims_url)
+        on_s3 = any(url.startswith("s3:") for url in (settings.archive_url, claims_url))
+        s3_client = aws_client("s3", endpoint, None) if on_s3 else None
         self.archive = open_archive(settings.archive_url, s3_client=s3_client)
-        self.golden = FeedPublisher(self._client, self._stream)
+        self._claims = ClaimStore(open_object_store(claims_url, s3_client=s3_client), claims_url)
+        self.golden = FeedPublisher(
+            self._client, self._stream, claims=self._claims, record_bytes_max=settings.feed_record_bytes_max
+        )
 
     def published(self, domain: str, warehouse: Warehouse | None) -> Callable[[], Any]:
         """Return how to read what was published of a domain."""
         from mdm_stream.feed.reader import FeedReader  # noqa: PLC0415
         from mdm_stream.rebuild.published import read_published  # noqa: PLC0415
 
-        return lambda: read_published(domain, FeedReader(self._client, self._stream), warehouse)
+        feed = FeedReader(self._client, self._stream, follow=self._claims.fetch)
+        return lambda: read_published(domain, feed, warehouse)
 
 
 def _from_stack(state: Path) -> tuple[ResolveSettings, Callable[[], Warehouse | None]]:

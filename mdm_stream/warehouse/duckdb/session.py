@@ -22,7 +22,9 @@ from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timesta
 
 IN_MEMORY = ":memory:"
 _LOCK_POLL_S = 0.05
-_LINE_BYTES_MAX = 64 * 1024 * 1024  # A feed record is at most 10 MiB; staging adds less than that again.
+_LINE_BYTES = 64 * 1024 * 1024
+"""Room for one staged row, or more if one needs it: a feed record has at most 10 MiB, what a claim check leads to any
+size."""
 
 
 class DuckDbSession:
@@ -54,7 +56,8 @@ class DuckDbSession:
             file.write(ndjson)
             file.flush()
             self.clear_staging()
-            self.execute(_INSERT_STAGED_ROW, (timestamp_text(applied_at), file.name), step="stage")
+            insert = _INSERT_STAGED_ROW.format(line_bytes_max=max(_LINE_BYTES, len(ndjson)))
+            self.execute(insert, (timestamp_text(applied_at), file.name), step="stage")
 
     def clear_staging(self) -> None:
         """Empty ``staged_row``, which is in memory."""
@@ -143,5 +146,5 @@ _INSERT_STAGED_ROW = (
     f"INSERT INTO staged_row SELECT {_COLUMN_NAMES}"  # noqa: S608 - made of declared column names
     + "".join(f", json_extract(document, '$.{key}')" for _, key in EXTRACTED_COLUMNS)
     + f", CAST(? AS {DUCKDB.timestamp}) FROM read_json(?, format = 'newline_delimited', "
-    f"maximum_object_size = {_LINE_BYTES_MAX}, columns = {{{_STRUCT}}})"
+    f"maximum_object_size = {{line_bytes_max}}, columns = {{{{{_STRUCT}}}}})"
 )
