@@ -25,6 +25,14 @@ BACKOFF_MS_MAX = 5_000
 """Kinesis allows five reads a second and shard, for all readers together."""
 
 
+Marks = dict[str, str]
+"""Where a reading of a stream stands: by shard, the sequence number of the last record that was read."""
+
+
+class RecordsGoneError(TransientError):
+    """The stream does not hold any more what was read of it last: what followed may be gone too. Read it all again."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamedRecord:
     """One record of a stream: where it is, when it arrived (seconds since 1970), and its bytes."""
@@ -55,14 +63,22 @@ class StreamReader:
         self._sleep = sleep
         self._clock_s = clock_s
 
-    def records(self) -> Iterator[StreamedRecord]:
+    def records(self, marks: Marks | None = None) -> Iterator[StreamedRecord]:
         """Yield every record from TRIM_HORIZON on, and at least those that the stream had when this was called.
 
         Shard after shard, closed ones too; a shard's records in its order, duplicates as they are. One read is held in
         memory at a time, and the caller may take its time between records.
+
+        ``marks`` are moved along with what is read. Called again with them it yields what has come since: the rest of
+        each shard, and shards that are new (a resharding) from their beginning. ``RecordsGoneError`` where it cannot be
+        known that nothing was dropped in between, because the last record read is not there any more either.
         """
-        for shard_id in self._shard_ids():
-            yield from self._shard_records(shard_id)
+        marks = {} if marks is None else marks
+        shard_ids = list(self._shard_ids())
+        if gone := sorted(marks.keys() - set(shard_ids)):
+            raise self._gone(gone[0])
+        for shard_id in shard_ids:
+            yield from self._shard_records(shard_id, marks)
 
     def retention_s(self) -> float:
         """Return how long the stream keeps a record."""
@@ -70,23 +86,35 @@ class StreamReader:
         answer = self._call("describe", self._client.describe_stream_summary, request)
         return float(answer["StreamDescriptionSummary"]["RetentionPeriodHours"]) * 3600
 
-    def _shard_records(self, shard_id: str) -> Iterator[StreamedRecord]:
+    def _shard_records(self, shard_id: str, marks: Marks) -> Iterator[StreamedRecord]:
         latest_s = self._clock_s() + ARRIVAL_MARGIN_S
-        iterator: str | None = self._iterator(shard_id, None)
-        last: str | None = None
+        missing = marks.get(shard_id)  # the record that was read last: it must be the first one that is found again
+        iterator: str | None = self._iterator(shard_id, missing, "AT_SEQUENCE_NUMBER")
         while iterator is not None:
-            answer = self._read(shard_id, iterator, last)
+            place = "AT_SEQUENCE_NUMBER" if missing else "AFTER_SEQUENCE_NUMBER"
+            answer = self._read(shard_id, iterator, marks.get(shard_id), place)
             records = answer["Records"]
             arrival_time_s = 0.0
             for record in records:
-                last, arrival_time_s = record["SequenceNumber"], record["ApproximateArrivalTimestamp"].timestamp()
+                arrival_time_s = record["ApproximateArrivalTimestamp"].timestamp()
+                if missing:
+                    if record["SequenceNumber"] != missing:
+                        raise self._gone(shard_id)
+                    missing = None
+                    continue
                 yield StreamedRecord(shard_id, record["SequenceNumber"], arrival_time_s, record["Data"])
+                marks[shard_id] = record["SequenceNumber"]
             # A read may be empty though more is to come. On a stream that never rests none is both empty and at the
             # end, so there the times of arrival say when to stop.
             at_end = not records and answer.get("MillisBehindLatest", 0) == 0
             if at_end or arrival_time_s > latest_s:
-                return
+                break
             iterator = answer.get("NextShardIterator")
+        if missing:
+            raise self._gone(shard_id)
+
+    def _gone(self, shard_id: str) -> RecordsGoneError:
+        return RecordsGoneError(f"stream {self._stream} does not hold any more what was read last of {shard_id}")
 
     def _shard_ids(self) -> Iterator[str]:
         request: dict[str, Any] = {"StreamName": self._stream}
@@ -97,14 +125,15 @@ class StreamReader:
                 return
             request = {"NextToken": page["NextToken"]}
 
-    def _iterator(self, shard_id: str, after: str | None) -> str:
+    def _iterator(self, shard_id: str, number: str | None, place: str) -> str:
+        """Return an iterator ``place`` (AT or AFTER) a sequence number; at the oldest record where there is none."""
         position: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
-        if after is not None:
-            position = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
+        if number is not None:
+            position = {"ShardIteratorType": place, "StartingSequenceNumber": number}
         request = {"StreamName": self._stream, "ShardId": shard_id, **position}
         return str(self._call(f"find a place in {shard_id}", self._client.get_shard_iterator, request)["ShardIterator"])
 
-    def _read(self, shard_id: str, iterator: str, after: str | None) -> dict[str, Any]:
+    def _read(self, shard_id: str, iterator: str, number: str | None, place: str) -> dict[str, Any]:
         """Read once; an iterator that expired (after five minutes) is made again where the last one stood."""
         action = f"read {shard_id}"
         try:
@@ -112,7 +141,7 @@ class StreamReader:
                 action, self._client.get_records, {"ShardIterator": iterator, "Limit": RECORDS_PER_READ_MAX}
             )
         except _ExpiredError:
-            again = self._iterator(shard_id, after)
+            again = self._iterator(shard_id, number, place)
             return self._call(action, self._client.get_records, {"ShardIterator": again, "Limit": RECORDS_PER_READ_MAX})
 
     def _call(self, action: str, operation: Callable[..., Any], request: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mdm_stream.aws.read_shards import StreamReader
+from mdm_stream.aws.read_shards import Marks, StreamReader
 from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, parse_message, redeem
 from mdm_stream.errors import RejectedEventError, TerminalError
 from mdm_stream.feed.claims import ClaimReader, MissingClaimError
@@ -54,14 +54,17 @@ class FeedReader:
         self._reader = StreamReader(client, stream, sleep=sleep, clock_s=clock_s)
         self._on_unreadable = on_unreadable
 
-    def messages(self, on_missing: Callable[[ClaimCheck], None] | None = None) -> Iterator[FeedEnvelope]:
+    def messages(
+        self, marks: Marks | None = None, *, on_missing: Callable[[ClaimCheck], None] | None = None
+    ) -> Iterator[FeedEnvelope]:
         """Yield every message from TRIM_HORIZON on, and at least those that the stream had when this was called.
 
         Shard after shard, closed ones too; a shard's messages in its order, duplicates as they are. One read is held in
-        memory at a time, and the caller may take its time between messages. ``on_missing`` is called with a claim
-        check whose data is not there; without it that is a ``MissingClaimError``.
+        memory at a time, and the caller may take its time between messages. ``marks`` let a later call go on where this
+        one ended; see ``StreamReader.records``. ``on_missing`` is called with a claim check whose data is not there;
+        without it that is a ``MissingClaimError``.
         """
-        for record in self._reader.records():
+        for record in self._reader.records(marks):
             try:
                 message = parse_message(record.data)
                 if isinstance(message, ClaimCheck):

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mdm_stream.aws import read_shards as reader_module
+from mdm_stream.aws.read_shards import RecordsGoneError
 from mdm_stream.contracts.golden import FeedEnvelope
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.envelope import change_message
@@ -141,3 +142,102 @@ def test_what_is_no_feed_message_is_refused_or_passed_over(server: KinesisServer
     reader = FeedReader(server.client(), stream, on_unreadable=seen.append)
     assert sequences(reader.messages()) == [1, 2, 3]
     assert len(seen) == 1
+
+
+class Shard:
+    """One shard of ``Resharded``: its records as (sequence number, message), and whether it takes any more."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[int, bytes]] = []
+        self.is_open = True
+
+
+class Resharded:
+    """A Kinesis client whose stream can be split and trimmed, which the local stack's cannot. Two records a read."""
+
+    def __init__(self) -> None:
+        self.shards = {"shard-1": Shard()}
+        self._last = 100
+
+    def put(self, shard_id: str, *sequences: int) -> None:
+        """Put messages on an open shard."""
+        shard = self.shards[shard_id]
+        assert shard.is_open
+        for sequence in sequences:
+            self._last += 1
+            shard.records.append((self._last, message(sequence)[1]))
+
+    def list_shards(self, **_: Any) -> Any:
+        """List every shard that is still there, closed ones too."""
+        return {"Shards": [{"ShardId": shard_id} for shard_id in self.shards]}
+
+    def get_shard_iterator(self, **request: Any) -> Any:
+        """Return where to begin; a number that was trimmed leads to the oldest record, as on Kinesis."""
+        is_at = request["ShardIteratorType"] == "AT_SEQUENCE_NUMBER"
+        after = int(request.get("StartingSequenceNumber", 0)) - is_at
+        return {"ShardIterator": f"{request['ShardId']}/{after}"}
+
+    def get_records(self, **request: Any) -> Any:
+        """Return at most two records, and no next iterator at the end of a closed shard."""
+        shard_id, after = request["ShardIterator"].split("/")
+        shard = self.shards[shard_id]
+        rest = [record for record in shard.records if record[0] > int(after)]
+        now = dt.datetime.now(dt.UTC)
+        found = [
+            {"SequenceNumber": str(number), "Data": data, "ApproximateArrivalTimestamp": now}
+            for number, data in rest[:2]
+        ]
+        answer: dict[str, Any] = {"Records": found, "MillisBehindLatest": len(rest[2:])}
+        if shard.is_open or rest:
+            answer["NextShardIterator"] = f"{shard_id}/{rest[:2][-1][0] if rest else after}"
+        return answer
+
+
+def test_a_reading_goes_on_where_the_last_one_ended_through_a_resharding() -> None:
+    """What has come since is yielded once: the rest of a closed shard, and all of those that took its place."""
+    client, marks = Resharded(), {}
+    reader = FeedReader(client, "golden")
+    assert sequences(reader.messages(marks)) == []
+    client.put("shard-1", 1, 2, 3)
+    assert sequences(reader.messages(marks)) == [1, 2, 3]
+    assert sequences(reader.messages(marks)) == []
+    client.put("shard-1", 4)
+    client.shards["shard-1"].is_open = False
+    client.shards |= {"shard-2": Shard(), "shard-3": Shard()}
+    client.put("shard-2", 5, 6, 7)
+    client.put("shard-3", 8)
+    assert sequences(reader.messages(marks)) == [4, 5, 6, 7, 8]
+    client.put("shard-3", 9)
+    assert sequences(reader.messages(marks)) == [9]
+    assert sequences(reader.messages()) == [*range(1, 10)]
+
+
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_a_reading_does_not_go_on_over_a_gap(left: int) -> None:
+    """Where the record that was read last is gone, others may be that came after it: the reader says so."""
+    client, marks = Resharded(), {}
+    client.put("shard-1", 1, 2)
+    reader = FeedReader(client, "golden")
+    assert sequences(reader.messages(marks)) == [1, 2]
+    client.put("shard-1", 3, 4, 5, 6)
+    del client.shards["shard-1"].records[: 6 - left]
+    with pytest.raises(RecordsGoneError):
+        list(reader.messages(marks))
+    client.shards = {"shard-2": Shard()}
+    with pytest.raises(RecordsGoneError):
+        list(reader.messages(marks))
+
+
+def test_an_iterator_that_expires_at_once_costs_a_later_reading_nothing(
+    server: KinesisServer, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made again at the last record read, whether that one was found again already or not."""
+    monkeypatch.setattr(reader_module, "RECORDS_PER_READ_MAX", 5)
+    client = Faulty(server.client(), [])
+    reader, marks = FeedReader(client, stream, sleep=lambda _: None), {}
+    publish(server, stream, range(1, 31))
+    assert sequences(reader.messages(marks)) == [*range(1, 31)]
+    publish(server, stream, range(31, 61))
+    client._codes = ["ExpiredIteratorException", "", "ExpiredIteratorException"]
+    assert sequences(reader.messages(marks)) == [*range(31, 61)]
+    assert client.expired == 2
