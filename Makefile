@@ -4,6 +4,8 @@
 #   make test          all tests
 #   make torture       random schedules, faults and kills on a real Redis, for MINUTES=10
 #   make proof         order, concurrency and rebuild at full length (some half an hour): each says whether it held
+#   make oracle        F compared with an implementation that shares no code with it, over HISTORIES=5000
+#   make show-house    what identity, layout and tests of F must show: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make bench         events per second of the engine, beside what the machine could do at best
@@ -21,6 +23,7 @@ BIN = .venv/bin
 PYTHON =
 WORKERS = 2
 MINUTES = 10
+HISTORIES = 5000
 ARGS =
 
 # Not empty where .venv is absent or its interpreter is gone: then what is stamped as installed is not.
@@ -28,7 +31,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test torture proof check layers bench format vectors constraints clean force
+.PHONY: help demo test torture oracle proof show-house check layers bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -59,6 +62,12 @@ proof: .venv/.installed-dev
 	$(BIN)/python benchmarks/shuffles.py
 	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/rebuild.py
+
+oracle: .venv/.installed-dev
+	$(BIN)/python tests/oracle/run_oracle.py --histories $(HISTORIES) $(ARGS)
+
+show-house: .venv/.installed-dev
+	$(BIN)/python benchmarks/house.py $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .

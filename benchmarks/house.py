@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -19,7 +21,11 @@ from typing import Any
 import orjson
 from engine import DATA_DEFAULT, DATA_VARIABLE
 from show import Show
-from trees import ROOT, run_in, tree_of
+from trees import ROOT, RUN_TIMEOUT_S, run_in, tree_of
+
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from layers import layers, packages
 
 BEFORE = "6879fa139a229efce9cc335925328df08fce4290"
 """The last commit before the house was put in order."""
@@ -30,6 +36,8 @@ FEBRL = ("febrl1", "febrl2", "febrl3", "febrl4")
 POPULATION = "population"
 PEOPLE = 3_000
 RATE_RUNS = 3
+HISTORIES = 5_000
+MUTANTS_MIN = 5
 RATE_FLOOR = 0.97
 CLI = ("-m", "mdm_stream.cli.main")
 
@@ -60,8 +68,12 @@ class House:
                 (results["before"] / file).read_bytes() == (results["moved"] / file).read_bytes()
                 for file in ("crosswalk.csv", "golden.jsonl", "review.jsonl")
             )
-            show.figure(f"{name}: crosswalk, golden, review after the moves", "equal" if same else "different",
-                        floor="byte for byte equal", holds=same)  # fmt: skip
+            show.figure(
+                f"{name}: crosswalk, golden, review after the moves",
+                "equal" if same else "different",
+                floor="byte for byte equal",
+                holds=same,
+            )
             same = (results["before"] / "crosswalk.csv").read_bytes() == (results["now"] / "crosswalk.csv").read_bytes()
             show.figure(f"{name}: crosswalk now", "equal" if same else "different", floor="equal", holds=same)
             show.fact(f"{name}: golden values that differ now, by attribute", _golden_differences(results))
@@ -78,10 +90,39 @@ class House:
                 ratios.append(before.cpu_s / now.cpu_s)
                 walls.append(before.wall_s / now.wall_s)
             ratio = median(ratios)
-            show.figure(f"{name}: engine rate after over before, by CPU time", f"{ratio:.3f}",
-                        floor=f"{RATE_FLOOR}", holds=ratio >= RATE_FLOOR)  # fmt: skip
-            show.fact(f"{name}: every pair by CPU, by wall clock",
-                      f"{[round(r, 3) for r in ratios]}, {[round(r, 3) for r in walls]}")  # fmt: skip
+            show.figure(
+                f"{name}: engine rate after over before, by CPU time",
+                f"{ratio:.3f}",
+                floor=f"{RATE_FLOOR}",
+                holds=ratio >= RATE_FLOOR,
+            )
+            show.fact(
+                f"{name}: every pair by CPU, by wall clock",
+                f"{[round(r, 3) for r in ratios]}, {[round(r, 3) for r in walls]}",
+            )
+
+    def review(self, show: Show) -> None:
+        """What piles of equal records do to the review queue, and to what one more event writes."""
+        script = str(ROOT / "benchmarks" / "review_growth.py")
+        before, now = (
+            {case["case"]: case for case in orjson.loads(run_in(self.trees[tree], [script, "--json"]).stdout)}
+            for tree in ("before", "now")
+        )
+        for case, figures in now.items():
+            items, written = "review_items", "bytes_for_one_more_event"
+            pairs = figures["golden_records"] * (figures["golden_records"] - 1) // 2
+            show.figure(
+                f"{case}: review items, before and now",
+                f"{before[case][items]:,}, {figures[items]:,}",
+                floor=f"one a pair of golden records at most: {pairs}",
+                holds=figures[items] <= pairs,
+            )
+            show.figure(
+                f"{case}: bytes written for one more event",
+                f"{before[case][written]:,}, {figures[written]:,}",
+                floor="an eighth of before",
+                holds=figures[written] * 8 <= before[case][written],
+            )
 
     def _replayed(self, name: str, tree: str) -> tuple[Path, Any]:
         files, rules = self.inputs[name]
@@ -89,6 +130,90 @@ class House:
         source = self.trees[tree]
         ran = run_in(source, [*CLI, "replay", *files, "--rules", str(source / rules), "--out", str(out), "--json"])
         return out, ran
+
+
+def oracle(show: Show) -> None:
+    """The second implementation of F, which shares no code with the first, over random histories."""
+    done = _run([str(ROOT / "tests" / "oracle" / "run_oracle.py"), "--histories", str(HISTORIES)])
+    said = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-500:]
+    show.figure(
+        "reference, engine and independent oracle",
+        said,
+        floor=f"{HISTORIES:,} histories, 0 with a difference",
+        holds=done.returncode == 0,
+    )
+
+
+def mutants(show: Show) -> None:
+    """Faults in the code that reference and engine share, which their equality hides."""
+    done = _run(
+        ["-m", "pytest", "-q", "-n", "0", str(ROOT / "tests" / "oracle" / "test_f_mutants.py"), "-rA", "-k", "mutant"]
+    )
+    caught = len(re.findall(r"PASSED .*test_a_mutant_is_caught", done.stdout))
+    unnoticed = len(re.findall(r"PASSED .*test_reference_and_engine_do_not_notice", done.stdout))
+    show.figure(
+        "mutants that the oracle catches",
+        caught,
+        floor=f"{MUTANTS_MIN}, and every one there is",
+        holds=done.returncode == 0 and caught >= MUTANTS_MIN,
+    )
+    show.fact("of these, mutants that reference against engine does not notice", unnoticed)
+
+
+def facts(show: Show) -> None:
+    """What the reader may want to know of the house."""
+    done = _run(["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"])
+    named = {name for layer in layers() for name in layer}
+    show.figure(
+        "packages under the import contract",
+        f"{len(named)} of {len(set(packages()))}, and producers, consumers",
+        floor="all, and kept",
+        holds=done.returncode == 0 and named == set(packages()),
+    )
+    done = _run(["-m", "mypy"])
+    sources = sum(1 for folder in ("mdm_stream", "producers", "consumers") for _ in (ROOT / folder).rglob("*.py"))
+    checked = int((re.search(r"in (\d+) source files", done.stdout) or ["", "0"])[1])
+    show.figure(
+        "modules under strict mypy",
+        f"{checked} of {sources}",
+        floor="all, no error",
+        holds=done.returncode == 0 and checked == sources,
+    )
+    for extra in ("", "resolve"):
+        show.fact(f"size of an install of {'the base' if not extra else f'the extra {extra}'}", _install_size(extra))
+
+
+def _install_size(extra: str) -> str:
+    """Install into an environment of its own, and say how much that is beside pip itself."""
+    with tempfile.TemporaryDirectory() as name:
+        target = Path(name) / "packages"
+        wanted = f"{ROOT}[{extra}]" if extra else str(ROOT)
+        done = _run(
+            [
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--no-compile",
+                "--disable-pip-version-check",
+                "--target",
+                str(target),
+                "-c",
+                str(ROOT / "constraints.txt"),
+                wanted,
+            ]
+        )
+        if done.returncode:
+            return f"not measured: {done.stderr.strip().splitlines()[-1]}"
+        size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+        distributions = len(list(target.glob("*.dist-info")))
+        return f"{size / 1e6:.0f} MB in {distributions} distributions"
+
+
+def _run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False
+    )
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -119,7 +244,15 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, tree_of(BEFORE) as before, tree_of(MOVED) as moved:
         house = House(options.data.resolve(), Path(name), before, moved)
-        return Show().run({"outcomes": house.outcomes, "rate": house.rate}, options.only)
+        sections = {
+            "outcomes": house.outcomes,
+            "rate": house.rate,
+            "review": house.review,
+            "oracle": oracle,
+            "mutants": mutants,
+            "facts": facts,
+        }
+        return Show().run(sections, options.only)
 
 
 if __name__ == "__main__":
