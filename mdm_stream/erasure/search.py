@@ -32,6 +32,8 @@ CHANGES, GOLDEN, WAREHOUSE = "change_stream", "golden_feed", "warehouse"
 QUARANTINE, ON_FAILURE, ARCHIVE, FILES = "quarantine", "on_failure", "archive", "files"
 STORES = (INDEX, CHANGES, GOLDEN, CLAIMS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, FILES)
 
+NOT_HERE = "golden change of somebody whose data are in another place: name it with --claims"
+
 ROWS_PER_VALUE_MAX = 100
 """Rows of the warehouse's history that are read to see whether one value is others' too: any of them says so."""
 
@@ -116,7 +118,10 @@ class Search:
                 self._evidence.unclear(GOLDEN, "unreadable message", record.data, until_us)
                 continue
             if isinstance(envelope, ClaimCheck):
-                continue  # it holds no value; what it leads to is looked into where it lies
+                # It holds no value; what it leads to is looked into where it lies, if that is where it is looked for.
+                if envelope.domain == self._domain and not self._places.claims.holds(envelope):
+                    self._evidence.theirs(CLAIMS, NOT_HERE, until_us)
+                continue
             message = envelope.data
             if isinstance(message, GoldenChange) and message.domain == self._domain:
                 self._evidence.golden(GOLDEN, "golden change", message.model_dump(), until_us)

@@ -124,6 +124,11 @@ class ClaimStore:
             return data
         raise MissingClaimError(claim, self._objects.location(name))
 
+    def holds(self, claim: ClaimCheck) -> bool:
+        """Tell whether the data of a claim check are here, or what an erasure has left of them."""
+        name = _name_of(claim.id, claim.datasha256)
+        return any(True for _ in self._objects.list(name.removesuffix(".json")))
+
     def each(self, domain: str) -> Iterator[tuple[ClaimObject, bytes]]:
         """Yield every object of a domain with its data, one at a time in memory.
 

@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, parse_message, redeem
-from mdm_stream.errors import MdmError, Reason, RejectedEventError
+from mdm_stream.errors import ConfigurationError, MdmError, Reason, RejectedEventError, TerminalError
 from mdm_stream.feed.claims import ClaimReader
-from mdm_stream.warehouse.warehouse import Applied, Warehouse
+from mdm_stream.warehouse.warehouse import Warehouse
 
 PORTION_BYTES_MAX = 16 * 1024**2
 """Data of messages that is applied at a time, more than a batch without claim checks has; its rows take some ten times
@@ -77,27 +77,25 @@ class WarehouseConsumer:
     def apply_records(self, records: Sequence[Mapping[str, Any]]) -> BatchOutcome:
         """Apply the ``Records`` of a Kinesis event as one micro-batch. Idempotent; order within does not matter."""
         portion, first, portion_bytes = list[FeedEnvelope](), 0, 0
-        done, oldest = 0, None
+        oldest: datetime | None = None
         stopped: tuple[int, MdmError] | None = None
         for place, record in enumerate(records):
             try:
                 message, content_bytes = self._read(record)
-            except MdmError as fault:
-                stopped = place, fault
+            except MdmError as unread:
+                stopped = place, unread
                 break
             if portion and portion_bytes + content_bytes > PORTION_BYTES_MAX:
-                applied = self._apply(portion)
-                if isinstance(applied, MdmError):
-                    return _outcome(records, done, self._lag_ms(oldest), (first, applied))
-                done, oldest = done + len(portion), _earlier(oldest, applied.oldest_committed_at)
+                done, oldest, fault = self._apply(portion, oldest)
+                if fault is not None:
+                    return _outcome(records, first + done, self._lag_ms(oldest), (first + done, fault))
                 portion, first, portion_bytes = [], place, 0
             portion.append(message)
             portion_bytes += content_bytes
-        applied = self._apply(portion)
-        if isinstance(applied, MdmError):
-            return _outcome(records, done, self._lag_ms(oldest), (first, applied))
-        oldest = _earlier(oldest, applied.oldest_committed_at)
-        return _outcome(records, done + len(portion), self._lag_ms(oldest), stopped)
+        done, oldest, fault = self._apply(portion, oldest)
+        if fault is not None:
+            stopped = first + done, fault
+        return _outcome(records, first + done, self._lag_ms(oldest), stopped)
 
     def _read(self, record: Mapping[str, Any]) -> tuple[FeedEnvelope, int]:
         """Return a record's message with its data, and how large that is."""
@@ -107,13 +105,31 @@ class WarehouseConsumer:
             return redeem(message, self._follow), message.datasize
         return message, len(raw)
 
-    def _apply(self, portion: Sequence[FeedEnvelope]) -> Applied | MdmError:
+    def _apply(
+        self, portion: Sequence[FeedEnvelope], oldest: datetime | None
+    ) -> tuple[int, datetime | None, MdmError | None]:
+        """Apply messages; return how many are done from the first on, their oldest commit, and what stopped there.
+
+        A message that the database refuses for itself, whatever it is applied with, holds back none before it: halves
+        of the portion find it.
+        """
         try:
-            return self._warehouse.apply(portion)
+            applied = self._warehouse.apply(portion)
+        except TerminalError as fault:
+            if len(portion) < 2 or isinstance(fault, ConfigurationError):
+                return 0, oldest, fault
         except MdmError as fault:
-            return fault
+            return 0, oldest, fault
+        else:
+            return len(portion), _earlier(oldest, applied.oldest_committed_at), None
         finally:
             self._last_used_s = self._monotonic_s()
+        middle = len(portion) // 2
+        done, oldest, stopped = self._apply(portion[:middle], oldest)
+        if stopped is None:
+            more, oldest, stopped = self._apply(portion[middle:], oldest)
+            done += more
+        return done, oldest, stopped
 
     def close_when_idle(self) -> bool:
         """Close the warehouse if nothing was applied for ``idle_close_s``; return whether it was closed.

@@ -52,6 +52,7 @@ SNOWFLAKE_TERMINAL: dict[int, str] = {
     100040: "a value does not fit its column type",
     100069: "a document is not JSON",
     100078: "a text is longer than its column allows",
+    100082: "a document is larger than a column may be",
     100132: "a value does not fit its column type",
     251001: "no account is set",
     251005: "no user is set",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,10 @@ import pytest
 from erase_world import World, places_of, upsert
 
 from mdm_stream.contracts.golden import ClaimCheck, parse_envelope, parse_message
+from mdm_stream.erasure.search import NOT_HERE
+from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.publisher import FeedPublisher
+from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.warehouse import DuckDbWarehouse
 
 REF, OTHER = "crm/p-7", "erp/p-7"
@@ -75,6 +79,14 @@ def test_a_reader_that_comes_after_the_erasure_ends_where_the_first_one_did(clai
     rows = late.query("SELECT payload FROM golden_history WHERE status <> 'erased' ORDER BY epoch, sequence")
     late.close()
     assert [orjson.loads(payload) for (payload,) in rows] == before
+
+
+def test_a_place_that_is_not_searched_proves_nothing(claiming: World, tmp_path) -> None:
+    """Where the feed has claim checks whose data are elsewhere, the search says so, and does not end well."""
+    claiming.send(upsert(REF, email=many(MARKER)))
+    claiming.places = replace(claiming.places, claims=ClaimStore(FolderObjects(tmp_path / "no"), "file:///no"))
+    findings = [(finding.store, finding.what) for finding in claiming.search().findings]
+    assert ("claims", NOT_HERE) in findings
 
 
 def test_a_claim_check_that_was_given_up_is_left_as_it_is(claiming: World) -> None:

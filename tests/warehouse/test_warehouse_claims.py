@@ -11,7 +11,7 @@ import pytest
 from feed_messages import upsert
 
 from mdm_stream.contracts.golden import FeedEnvelope
-from mdm_stream.errors import TransientError
+from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.claims import ClaimStore, MissingClaimError
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
@@ -99,6 +99,28 @@ def test_a_portion_that_fails_is_where_the_batch_goes_on(
     outcome = consumer.apply_records(records(messages))
     assert (outcome.records_applied, outcome.failed_sequence_number) == (2, "102")
     assert stored(consumer) == [1, 2]
+
+
+def test_a_message_that_the_database_refuses_holds_back_none_before_it(
+    consumer: WarehouseConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that no column can hold is found among its neighbours, and reported alone, in few attempts."""
+    apply, calls = consumer._warehouse.apply, []
+
+    def refuse_seven(some: Sequence[FeedEnvelope]) -> Any:
+        calls.append(len(some))
+        if any(getattr(each.data, "sequence", 0) == 7 for each in some):
+            raise TerminalError("a document is larger than a column may be")
+        return apply(some)
+
+    monkeypatch.setattr(consumer._warehouse, "apply", refuse_seven)
+    outcome = consumer.apply_records(records([raw(upsert(n, f"g{n}", [])) for n in range(1, 101)]))
+    assert (outcome.records_applied, outcome.failed_sequence_number) == (6, "106")
+    assert stored(consumer) == list(range(1, 7))
+    assert len(calls) < 16
+    outcome = consumer.apply_records(records([raw(upsert(7, "g7", []))]))
+    assert (outcome.records_applied, outcome.failed_sequence_number) == (0, "100")
+    assert consumer.apply_records(records([raw(upsert(n, f"g{n}", [])) for n in (8, 9)])).error is None
 
 
 def test_a_batch_stops_at_a_claim_whose_data_is_not_there(
