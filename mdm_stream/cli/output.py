@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -17,6 +18,9 @@ _WHOLE_CHARS_MAX = 32
 """What a first column may need to stay whole in a narrow terminal: the longest is the id of a dead letter."""
 _UNBROKEN_WIDTH = 100_000
 """Wider than any table: what reads a pipe or a file looks for whole lines."""
+
+PHASE_LINE_S = 5.0
+"""Between two lines about the same step of something long."""
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is to do (0: unknown)."""
@@ -70,3 +74,23 @@ def progress() -> Iterator[Advance]:
             shown.update(tasks[what], completed=done, total=max(expected, done) if expected else None)
 
         yield advance
+
+
+@contextmanager
+def phases(*, quiet: bool = False, clock_s: Callable[[], float] = time.monotonic) -> Iterator[Advance]:
+    """Yield a function that writes a line to stderr for each step of something long, on a terminal and off it.
+
+    A new step is told at once, how far it has come every ``PHASE_LINE_S``. A quiet one says nothing.
+    """
+    last, told_s = "", 0.0
+
+    def advance(what: str, done: int, expected: int) -> None:
+        nonlocal last, told_s
+        now_s = clock_s()
+        if what == last and now_s - told_s < PHASE_LINE_S:
+            return
+        last, told_s = what, now_s
+        if not quiet:
+            click.echo(what + (f": {done:,}" if done else "") + (f" of {expected:,}" if expected else ""), err=True)
+
+    yield advance

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from mdm_stream.core.cluster.golden import digest_of_content
 from mdm_stream.core.plan import changes
 from mdm_stream.core.plan.commit import Change
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.feed.published import PublishedState
 
+Contents = Callable[[Iterable[str]], Iterator[tuple[str, bytes]]]
+"""Yields id and content of golden records, for their ids."""
+
 
 def differences(
     rules: Ruleset,
     published: PublishedState,
-    golden: Iterable[tuple[str, bytes]],
+    digests: Mapping[str, str],
     crosswalk: Mapping[str, str],
+    contents: Contents,
+    but: Collection[str] = (),
 ) -> Iterator[Change]:
     """Yield the changes that lead a reader from what was published to the golden records that are there.
 
-    ``published`` is the last word of the feed on each golden id and each record; ``golden`` yields ids and contents.
-    Upserts come in the order given, each once; then the ends, by id. A reader who has applied all that was published,
-    and then these, has golden set and crosswalk. What did not change is not told again.
+    ``published`` is the last word of the feed on each golden id and each record; ``digests`` are those of the golden
+    records' contents, by id, and ``contents`` is asked for those that differ. Upserts come first, then the ends, by id.
+    A reader who has applied all that was published, and then these, has golden set and crosswalk; nothing is said of
+    the golden ids in ``but``. What did not change is not told again.
     """
-    live = set()
     gone, arrived = _moves(published, crosswalk)
-    for golden_id, content in golden:
-        if golden_id in live:
-            continue  # a scan may give an entry twice
-        live.add(golden_id)
-        known = published.get(golden_id)
-        same = known is not None and known.digest == digest_of_content(content)
-        if not same or golden_id in gone or golden_id in arrived:
-            yield changes.upserted(rules, golden_id, content, gone.get(golden_id, ()))
+    for golden_id, content in contents(_upserts(published, digests, gone.keys() | arrived, but)):
+        yield changes.upserted(rules, golden_id, content, gone.get(golden_id, ()))
     ended = {known.golden_id for known in published.live()} | gone.keys()
-    for golden_id in sorted(ended - live):
+    for golden_id in sorted(ended - digests.keys() - set(but)):
         known = published.get(golden_id)
         # One that was retired before has no members; its anchor, if it is still there, is anywhere.
         members = (known.members if known else ()) or crosswalk
         yield changes.retired(rules, golden_id, members, gone.get(golden_id, ()), crosswalk)
+
+
+def _upserts(
+    published: PublishedState, digests: Mapping[str, str], moved: Collection[str], but: Collection[str]
+) -> Iterator[str]:
+    for golden_id, digest in digests.items():
+        known = published.get(golden_id)
+        if golden_id not in but and (known is None or known.digest != digest or golden_id in moved):
+            yield golden_id
 
 
 def _moves(published: PublishedState, crosswalk: Mapping[str, str]) -> tuple[dict[str, list[str]], set[str]]:

@@ -1,46 +1,71 @@
 """Rebuild a domain: fill a new epoch from the archive while events keep coming, and put it in the old one's place.
 
 1. *Fill.* A new epoch is begun. The archived records are folded, one state a record key, and given to engines that
-write the new epoch, which says nothing to the feed. What is archived meanwhile is filled in, until little is left. 2.
-*Fence.* From here on nobody writes to the old epoch; consumers fail their batches, which come again. What the old
-epoch had still to publish is published. 3. *Finish.* The last archived records are filled in. Whoever had committed to
-the old epoch and not archived yet finds that the epoch has changed, and has its batch delivered again: to the new one.
-4. *Tell.* What was published, according to warehouse and feed, is compared with the new golden records, and the
-differences are put into the new epoch's outbox. 5. *Switch.* One step makes the new epoch the live one. The old one's
-keys are deleted.
+write the new epoch, which says nothing to the feed. 2. *Compare.* What was published is read from feed and warehouse,
+what is archived meanwhile is filled in, and the differences between the two are put into the new epoch's outbox. This
+goes on until little is left. 3. *Fence.* From here on nobody writes to the old epoch; Lambda redelivers consumers'
+batches. What the old epoch had still to publish is published. 4. *Finish.* The last archived records are filled in, the
+rest of the feed is read, and what differs still is put into the outbox. A consumer that had committed to the old epoch
+and not archived yet finds that the epoch has changed, and its batch is delivered again: to the new one. 5. *Switch.*
+One step makes the new epoch the live one. The old one's keys are deleted.
+
+So writers are held (3 to 5) for what came in while the last pass of 2 ran, however large the domain is, and however
+much of it new rules change.
+
+**Why nothing is published behind its back.** After the fence two kinds of consumers may still publish changes of the
+old epoch. One has read them from the index that is there. They are in its outbox until they are acknowledged, which
+follows their publication; so once the rebuild has published that outbox, all of them are on the feed, and what a slow
+consumer adds are repetitions. The other has read them from an index that is gone, or from a server whose last writes
+are: those changes are in no outbox, and the feed may get them late. Only these are waited for. It began before the
+rebuild did: the new epoch lives on one server from its first key to the switch, which is refused on any other, and no
+commit or confirmation passes on a server that lost something. A consumer publishes only what a witness covers that was
+archived before; so if the live epoch has come as far as the archive's witness, read after the new epoch was begun,
+everything that may be published is in it, and nobody is waited for: new rules, another F, a restarted Redis that lost
+nothing. Otherwise the time of one invocation, ``publish_grace_s``, is let pass since the new epoch was begun. The fill
+runs meanwhile, and what is left of that time is waited for before the fence.
+
+**Why the early comparison is exact.** What it puts into the outbox counts as published from then on, as it will for
+readers: under a greater epoch than all that the old epoch may still say, which therefore changes nothing about those
+golden ids. The comparison after the fence is between all of that and the finished epoch.
 
 Killed anywhere, it leaves an epoch that nobody reads; the next rebuild begins another one and deletes what was left.
-Redis holds both epochs meanwhile, so it needs room for twice the domain.
+Killed between fence and switch, it leaves the fence too, which the next rebuild takes over, and
+``mdm-stream release DOMAIN --abandon-rebuild`` lifts. Redis holds both epochs meanwhile, so it needs room for twice the
+domain.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import redis
 
 from mdm_stream.archive import Archive, Witness
+from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.fold import Delivered
 from mdm_stream.core.plan import changes
-from mdm_stream.core.plan.commit import Change
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import MdmError, TransientError
+from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
-from mdm_stream.index.port import Position
+from mdm_stream.index.port import OutboxEntry, Position
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.difference import differences
 from mdm_stream.rebuild.load import LoadCounters, states_of
+from mdm_stream.rebuild.new_epoch import NewEpoch
+from mdm_stream.rebuild.published import Published
 from mdm_stream.replay.delivery import lane_of
 
 Progress = Callable[[str, int, int], None]
+"""Called with the step that a rebuild is at, how much of it is done, and how much there is to do (0: unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +74,15 @@ class RebuildOptions:
 
     ``workers`` processes fill the new epoch, ``batch_size`` records at a time. ``states_max`` folded records are in
     memory at once (some 2 KB each). Catching up goes on until a pass finds no more than ``rows_behind_max`` new rows,
-    at most ``passes_max`` times: what is left then is filled in while writing is held back. ``publish_grace_s``: how
-    long a consumer may still be publishing what it read from an index that is gone since; that of Lambda's function
-    time-out.
+    at most ``passes_max`` times: what is left then is filled in while writers are held. ``publish_grace_s``: how long,
+    counted from the begin of the rebuild, a consumer may still be publishing what it read from an index that was lost;
+    that of Lambda's function time-out.
     """
 
     workers: int = 2
     batch_size: int = 1_000
     states_max: int = 100_000
-    rows_behind_max: int = 1_000
+    rows_behind_max: int = 100
     passes_max: int = 10
     publish_grace_s: float = 60.0
 
@@ -67,8 +92,9 @@ class RebuildReport:
     """What a rebuild did. ``replaced``: the epoch before (0: it was gone). ``told``: changes for the feed. Times in
     seconds. ``rules_digest``: the rules, and the F, that the new epoch is of.
 
-    ``held_s`` is how long writing was held back. ``rejected`` counts archived records that the rules do not accept (any
-    more), by reason: they stay in the archive and have no part in the new state.
+    ``held_s`` is how long writers were held, ``waited_s`` how long the rebuild waited before that for consumers that
+    might still publish what they had read from a lost index. ``rejected`` counts archived records that the rules do not
+    accept (any more), by reason: they stay in the archive and have no part in the new state.
     """
 
     domain: str
@@ -81,6 +107,7 @@ class RebuildReport:
     golden: int = 0
     told: int = 0
     fill_s: float = 0.0
+    waited_s: float = 0.0
     held_s: float = 0.0
     rejected: dict[str, int] = field(default_factory=dict)
 
@@ -96,7 +123,7 @@ class Rebuild:
         *,
         archive: Archive,
         golden: FeedPublisher,
-        published: Callable[[], PublishedState],
+        published: Published,
         options: RebuildOptions | None = None,
         on_progress: Progress = lambda _what, _done, _expected: None,
     ) -> None:
@@ -106,6 +133,7 @@ class Rebuild:
         self._archive = archive
         self._golden = golden
         self._published = published
+        self._sleep = time.sleep
         self._options = options or RebuildOptions()
         self._on_progress = on_progress
         self._client = redis.Redis.from_url(redis_url)
@@ -113,10 +141,11 @@ class Rebuild:
         self._decoder = Decoder({rules.domain: rules}, archived=True)
         self._seen: set[str] = set()
         self._counters = LoadCounters()
+        self._said = PublishedState(rules.domain)
 
     def run(self) -> RebuildReport:
         """Make the new epoch and switch to it. The old one goes on if this fails before the switch."""
-        witnessed = self._archive.witness(self._rules.domain)
+        witnessed = self._witnessed()
         epoch = self._epochs.begin(above=0 if witnessed is None else witnessed.epoch)
         report = RebuildReport(self._rules.domain, epoch, self._rules.digest)
         try:
@@ -142,33 +171,66 @@ class Rebuild:
 
     def _build(self, report: RebuildReport) -> None:
         """Fill the new epoch, and switch to it."""
-        epoch = report.epoch
-        index = RedisIndex(self._client, self._rules, self._namespace, building=epoch)
-        engine = Engine(self._rules, index)
         began_s = time.monotonic()
-        self._fill_by_workers(epoch)
-        for _ in range(self._options.passes_max):
-            if self._fill(engine) <= self._options.rows_behind_max:
-                break
-        engine.drain()
-        held_since_s = time.monotonic()
-        report.fill_s = held_since_s - began_s
-        intact = self._epochs.is_intact()
-        report.replaced = self._epochs.fence()
-        self._let_the_old_one_publish(report.replaced, intact=intact)
+        grace_s = self._options.publish_grace_s if self._epochs.has_lost(self._witnessed()) else 0.0
+        index = NewEpoch(self._client, self._rules, self._namespace, report.epoch)
+        engine = Engine(self._rules, index)
+        self._on_progress("filling", 0, 0)
+        self._fill_by_workers(report.epoch)
+        self._catch_up(engine)
+        index.look()
+        self._on_progress("reading feed and warehouse", 0, 0)
+        self._published.read(self._said)
+        # Whatever was published by now is archived: this pass fills it in, and what it touches is still under way.
         self._fill(engine)
         engine.drain()
-        report.told = index.announce(self._what_to_tell(index, report))
+        report.told = self._announce(index, but=index.look())
+        report.fill_s = time.monotonic() - began_s
+        report.waited_s = self._wait(began_s + grace_s - time.monotonic())
+        self._catch_up(engine)
+        self._published.read(self._said)
+        self._on_progress("holding writers", 0, 0)
+        held_since_s = time.monotonic()
+        report.replaced = self._epochs.fence()
+        self._let_the_old_one_publish(report.replaced)
+        self._fill(engine)
+        engine.drain()
+        self._published.finish(self._said)
+        index.look()
+        report.told += self._announce_erasures(index) + self._announce(index)
+        report.golden = len(index.digests)
         self._keep_witness(index.position())
-        self._switch(epoch)
+        self._switch(report.epoch)
         report.held_s = time.monotonic() - held_since_s
+        self._on_progress(f"switched to epoch {report.epoch}; writers were held for {report.held_s:.1f} s", 0, 0)
+
+    def _catch_up(self, engine: Engine) -> None:
+        """Fill in what is archived meanwhile, until a pass finds little."""
+        for _ in range(self._options.passes_max):
+            rows = self._fill(engine)
+            engine.drain()
+            if rows <= self._options.rows_behind_max:
+                return
+            self._on_progress("catching up", self._counters.rows, 0)
+
+    def _wait(self, seconds: float) -> float:
+        """Wait for consumers that may be publishing what they read from an index that is gone; return how long."""
+        if seconds <= 0:
+            return 0.0
+        self._on_progress("waiting for consumers that may publish what they read from the lost index", 0, 0)
+        self._sleep(seconds)
+        return seconds
 
     def _switch(self, epoch: int) -> None:
         if not self._epochs.go_live(epoch):
             raise TransientError(
-                f"a newer rebuild was begun while epoch {epoch} was built, or Redis failed over; "
-                "let the newer one finish, or rebuild again"
+                f"a newer rebuild was begun while epoch {epoch} was built, Redis failed over, or "
+                "`mdm-stream release --abandon-rebuild` was run; let the newer one finish, or rebuild again"
             )
+
+    def _witnessed(self) -> Position | None:
+        found = self._archive.witness(self._rules.domain)
+        return None if found is None else Position(found.epoch, found.clock, found.sequence)
 
     def _keep_witness(self, reached: Position) -> None:
         witness = Witness(reached.epoch, reached.clock, reached.sequence)
@@ -204,26 +266,33 @@ class Rebuild:
         rows = self._archive.read_new(self._rules.domain, self._seen)
         return states_of(rows, self._rules.domain, self._decoder, self._counters, self._options.states_max)
 
-    def _let_the_old_one_publish(self, epoch: int, *, intact: bool) -> None:
-        """Publish what waits in the old epoch's outbox; wait for those who may be publishing what is not there any
-        more.
+    def _let_the_old_one_publish(self, epoch: int) -> None:
+        """Publish what waits in the old epoch's outbox.
 
         What is published is witnessed first, here too: should this rebuild fail, the old epoch goes on.
         """
         if epoch:
             self._keep_witness(self._epochs.reached(epoch))
             publish_outbox(RedisIndex(self._client, self._rules, self._namespace, building=epoch), self._golden)
-        if not intact:
-            time.sleep(self._options.publish_grace_s)
 
-    def _what_to_tell(self, index: RedisIndex, report: RebuildReport) -> Iterator[Change]:
-        """Yield the erasures that were not told, and then what else differs from what was published."""
-        published = self._published()
-        crosswalk = index.scan_crosswalk()
-        report.golden = len(set(crosswalk.values()))
-        for ref in sorted(self._counters.erased - published.erased):
-            yield changes.erased(self._rules, ref)
-        yield from differences(self._rules, published, index.scan_golden(), crosswalk)
+    def _announce_erasures(self, index: NewEpoch) -> int:
+        """Put the erasures that were not told into the outbox; return how many."""
+        refs = sorted(self._counters.erased - self._said.erased)
+        return index.announce(changes.erased(self._rules, ref) for ref in refs)
+
+    def _announce(self, index: NewEpoch, but: Collection[str] = ()) -> int:
+        """Put the differences to what was published into the outbox, where they count as published; return how many."""
+        told = 0
+
+        def note(entry: OutboxEntry) -> None:
+            nonlocal told
+            self._said.apply(parse_envelope(change_message(entry)[1]))
+            told += 1
+            if told % self._options.batch_size == 0:
+                self._on_progress("telling differences", told, 0)
+
+        found = differences(self._rules, self._said, index.digests, index.crosswalk, index.contents, but)
+        return index.announce(found, note)
 
 
 def _require_done(engine: Engine, states: Sequence[Delivered]) -> None:

@@ -45,6 +45,13 @@ class Feed:
             state.apply(parse_envelope(message))
         return state
 
+    def read(self, state: PublishedState) -> None:
+        """Apply what was published, as the rebuild's reader does."""
+        for message in self.messages:
+            state.apply(parse_envelope(message))
+
+    finish = read
+
     def state(self) -> tuple[dict[str, dict[str, object]], dict[str, str]]:
         """Return golden records and crosswalk as a subscriber has them, told in order."""
         golden: dict[str, dict[str, object]] = {}
@@ -104,7 +111,7 @@ class World:
             "main",
             archive=self.archive,
             golden=self.feed,
-            published=self.feed.published,
+            published=self.feed,
             options=OPTIONS,
         ).run()
 
@@ -153,12 +160,13 @@ def test_a_rebuild_that_is_overtaken_says_so(world):
     """Of two at once the later one wins, and the earlier one names that as its reason."""
     world.deliver(events_of(2, 20))
 
-    def overtaken():
-        world.rebuild()
-        return world.feed.published()
+    class Overtaken(Feed):
+        def finish(self, state):
+            world.rebuild()
+            world.feed.finish(state)
 
     earlier = Rebuild(
-        RULES, world.url, "main", archive=world.archive, golden=world.feed, published=overtaken, options=OPTIONS
+        RULES, world.url, "main", archive=world.archive, golden=world.feed, published=Overtaken(), options=OPTIONS
     )
     with pytest.raises(TransientError, match="a newer rebuild"):
         earlier.run()
@@ -248,11 +256,12 @@ def test_a_rebuild_that_fails_lets_the_old_epoch_go_on(world):
     events = events_of(7)
     world.deliver(events[:40])
 
-    def unreachable():
-        raise ConnectionError("injected")
+    class Unreachable(Feed):
+        def finish(self, state):
+            raise ConnectionError("injected")
 
     broken = Rebuild(
-        RULES, world.url, "main", archive=world.archive, golden=world.feed, published=unreachable, options=OPTIONS
+        RULES, world.url, "main", archive=world.archive, golden=world.feed, published=Unreachable(), options=OPTIONS
     )
     with pytest.raises(ConnectionError):
         broken.run()

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 import redis
-from test_rebuild import OPTIONS, RULES, World, events_of
+from test_rebuild import OPTIONS, RULES, Feed, World, events_of
 from torture.keyspace import differences, expected_keys, stored_keys
 
 from mdm_stream.archive import Witness
@@ -48,7 +48,7 @@ def rebuild_of(world: World, fate: Fate, monkeypatch) -> Rebuild:
         "main",
         archive=world.archive,
         golden=world.feed,
-        published=world.feed.published,
+        published=world.feed,
         options=OPTIONS,
     )
 
@@ -147,10 +147,11 @@ def test_what_a_failed_rebuild_published_of_the_old_epoch_is_witnessed(redis_cli
     reached = world.index.position()
     assert world.archive.witness("person").sequence < reached.sequence
 
-    def unreachable():
-        raise TransientError("injected")
+    class Unreachable(Feed):
+        def finish(self, state):
+            raise TransientError("injected")
 
-    options = {"archive": world.archive, "golden": world.feed, "published": unreachable, "options": OPTIONS}
+    options = {"archive": world.archive, "golden": world.feed, "published": Unreachable(), "options": OPTIONS}
     with pytest.raises(TransientError, match="injected"):
         Rebuild(RULES, redis_url, "main", **options).run()
     assert world.index.read(1) == []

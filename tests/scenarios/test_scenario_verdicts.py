@@ -9,7 +9,6 @@ from storyline import ANN, BOB, Story, clusters, delete, golden_id, members, rec
 from mdm_stream.archive import ArchivedRecord, Witness, open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.reference import resolve
-from mdm_stream.feed.published import PublishedState
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 from mdm_stream.steward.review import review_queue
@@ -22,10 +21,15 @@ APART = [["crm/1"], ["erp/2"]]
 
 
 class Unread:
-    """A golden feed that nobody reads."""
+    """A golden feed that nobody reads, and from which a rebuild reads nothing."""
 
     def publish(self, messages: list[tuple[str, bytes]]) -> None:
         """Take messages."""
+
+    def read(self, state: object) -> None:
+        """Apply nothing."""
+
+    finish = read
 
 
 @pytest.mark.parametrize(
@@ -79,7 +83,7 @@ def test_verdicts_outlive_new_versions_of_the_rules(redis_client, redis_url, tmp
         "main",
         archive=archive,
         golden=Unread(),
-        published=lambda: PublishedState("person"),
+        published=Unread(),
         options=RebuildOptions(workers=1),
     ).run()
     found = RedisIndex(redis_client, other).snapshot()

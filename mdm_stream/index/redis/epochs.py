@@ -75,6 +75,23 @@ def release(client: redis.Redis, namespace: str, domain: str) -> bool:
         return bool(client.hdel(domain_prefix(namespace, domain) + "root", "held"))
 
 
+def lift_fence(client: redis.Redis, namespace: str, domain: str) -> bool:
+    """Let the live epoch be written again that a rebuild has fenced; return whether one was fenced.
+
+    For a rebuild that was killed while it held writers. It rests on no clock and no owner: the epoch that was being
+    built is abandoned in the same step, so that a rebuild which does still run fails, and cannot switch to it any more.
+    """
+    root = domain_prefix(namespace, domain) + "root"
+    return bool(Scripts(client).run("switch", [root], "lift", 0))
+
+
+def is_fenced(client: redis.Redis, namespace: str, domain: str) -> bool:
+    """Return whether a rebuild has fenced the live epoch, to put another one in its place."""
+    with translated():
+        epoch = int(client.hget(domain_prefix(namespace, domain) + "root", "live") or 0)
+        return client.hget(epoch_prefix(namespace, domain, epoch) + "meta", "state") == b"retired"
+
+
 def held_because(client: redis.Redis | redis.RedisCluster, namespace: str, domain: str) -> str | None:
     """Return why writing to a domain is held back, ``None`` if it is not."""
     with translated():
@@ -109,10 +126,7 @@ class Epochs:
                 raise IndexInDoubtError(self._doubt(status, epoch, clock, witnessed))
         domain = self._rules.domain
         if create and status == "fenced":
-            raise IndexInDoubtError(
-                f"a rebuild of domain {domain!r} holds writers back, to put a new epoch in the place of this one; "
-                "if none is running any more, run it again: mdm-stream rebuild"
-            )
+            raise IndexInDoubtError(self._fenced())
         if status == "absent":
             raise TerminalError(
                 f"there is no index of domain {domain!r} here; check the address and the namespace, or send it a first "
@@ -121,8 +135,24 @@ class Epochs:
         if status == "rules":
             # A consumer that was deployed with new rules, or a new F, waits for the rebuild that puts them to use.
             refusal = TerminalError if witness is None else IndexInDoubtError
-            raise refusal(f"the index of domain {domain!r} {mismatch(*held, self._rules.digest)}")
+            raise refusal(self._other_rules(*held))
         return epoch, server
+
+    def obstacle(self, witness: WitnessSource) -> str | None:
+        """Return why a consumer with these rules can write nothing to the domain now; ``None`` if it can.
+
+        Changes nothing: a server that a consumer would take over, because it lost nothing, is no obstacle.
+        """
+        status, epoch, clock, _, held = self._find(write=False, witnessed=None)
+        if status == "rules":
+            return self._other_rules(*held)
+        if status == "fenced":
+            return self._fenced()
+        if status in _DOUBTFUL and self.has_lost(witnessed := witness()):
+            return self._doubt(status, epoch, clock, witnessed)
+        reason = self.held_because()
+        domain = self._rules.domain
+        return None if reason is None else f"domain {domain!r} is held ({reason}) until: mdm-stream release {domain}"
 
     def begin(self, above: int = 0) -> int:
         """Make a new epoch, which is being built, above ``above`` and every epoch known here; return it."""
@@ -159,10 +189,27 @@ class Epochs:
         """
         return bool(self._scripts.run("switch", [self.root], "live", epoch))
 
-    def is_intact(self) -> bool:
-        """Return whether the live epoch is there, and written through the server that answers now."""
-        server: bytes = self._scripts.run("server", [self.root])
-        return self.server_of(self.live()).startswith(server.decode())
+    def has_lost(self, witnessed: Position | None) -> bool:
+        """Return whether the live epoch is gone, or does not have all that was witnessed.
+
+        An epoch that another server process serves, of whatever rules, has lost nothing if it has come that far: a
+        replica and an append-only file lose only an end of the writes.
+        """
+        if witnessed is None:
+            return False
+        reached = self.reached(self.live())
+        behind = witnessed.clock > reached.clock or witnessed.sequence > reached.sequence
+        return witnessed.epoch > reached.epoch or (witnessed.epoch == reached.epoch and behind)
+
+    def building(self) -> Position | None:
+        """Return how far the epoch has come that a rebuild fills; ``None`` if none is being built.
+
+        A rebuild that was killed leaves one that comes no further.
+        """
+        with translated():
+            last = int(self._client.hget(self.root, "last") or 0)
+            prefix = epoch_prefix(self._namespace, self._rules.domain, last)
+            return self.reached(last) if self._client.hget(prefix + "meta", "state") == b"building" else None
 
     def live(self) -> int:
         """Return the live epoch, 0 if there is none."""
@@ -192,6 +239,17 @@ class Epochs:
         status, found, reached, server, *held = self._scripts.run("open", [self.root], *arguments)
         digest, identity = (text.decode() for text in held or (b"", b""))
         return status.decode(), int(found), int(reached), server.decode(), (digest, identity)
+
+    def _fenced(self) -> str:
+        domain = self._rules.domain
+        return (
+            f"a rebuild of domain {domain!r} holds writers back, to put a new epoch in the place of this one; "
+            "if none is running any more, run it again: mdm-stream rebuild; or go on with the epoch as it was: "
+            f"mdm-stream release {domain} --abandon-rebuild"
+        )
+
+    def _other_rules(self, digest: str, identity: str) -> str:
+        return f"the index of domain {self._rules.domain!r} {mismatch(digest, identity, self._rules.digest)}"
 
     def _doubt(self, status: str, epoch: int, clock: int, witnessed: Position | None) -> str:
         known = "nothing" if witnessed is None else f"epoch {witnessed.epoch}, commit {witnessed.clock:,}"

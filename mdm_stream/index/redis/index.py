@@ -276,27 +276,32 @@ class RedisIndex:
             for pair, item in self._client.hscan_iter(self._prefix + "review", count=_SCAN_COUNT):
                 yield decode_pair(pair), orjson.loads(item)
 
-    def announce(self, changes: Iterable[Change]) -> int:
-        """Put changes into the outbox of an epoch that is being built, under its first sequence numbers; return how
+    def announce(self, changes: Iterable[Change], note: Callable[[OutboxEntry], None] = lambda _: None) -> int:
+        """Put changes into the outbox of an epoch that is being built, under its next sequence numbers; return how
         many.
 
-        For the one process that builds it, once: it is what the feed is told when the epoch goes live.
+        For the one process that builds it: it is what the feed is told when the epoch goes live. ``note`` is called
+        with each entry once it is there.
         """
-        told = 0
+        before = told = self.position().sequence
         with translated():
             remaining = iter(changes)
             while batch := _portion(remaining):
                 self.position()  # an epoch that was dropped meanwhile must not be begun again by this
                 pipe = self._client.pipeline(transaction=True)
-                now = self._client.time()
-                for change in batch:
-                    told += 1
-                    fields: dict[Any, Any] = {"c": change.content, "t": now[0] * 1_000_000 + now[1]}
-                    pipe.xadd(self._prefix + "out", fields, id=f"{self._epoch}-{told}")
+                seconds, microseconds = self._client.time()
+                at_us = seconds * 1_000_000 + microseconds
+                entries = [OutboxEntry(self._epoch, told + n, each.content, at_us) for n, each in enumerate(batch, 1)]
+                for entry in entries:
+                    fields: dict[Any, Any] = {"c": entry.content, "t": at_us}
+                    pipe.xadd(self._prefix + "out", fields, id=f"{self._epoch}-{entry.sequence}")
+                told += len(batch)
                 pipe.hset(self._meta, "sequence", told)
                 pipe.hincrby(self._meta, "clock", 1)
                 pipe.execute()
-        return told
+                for entry in entries:
+                    note(entry)
+        return told - before
 
     def scan_refs(self) -> Iterator[str]:
         """Yield the reference of every record ever seen, tombstones too, in no order, perhaps some of them twice.
@@ -313,6 +318,13 @@ class RedisIndex:
             return {}
         found = self._call(lambda: self._client.hmget(self._prefix + "xw", list(refs)))
         return {ref: item.decode() for ref, item in zip(refs, found, strict=True) if item is not None}
+
+    def golden_contents(self, golden_ids: Sequence[str]) -> dict[str, bytes]:
+        """Return the contents of those of some golden records that are live. One round trip."""
+        if not golden_ids:
+            return {}
+        found = self._call(lambda: self._client.hmget(self._prefix + "gold", list(golden_ids)))
+        return {golden_id: item for golden_id, item in zip(golden_ids, found, strict=True) if item is not None}
 
     def golden_record(self, golden_id: str) -> dict[str, Any] | None:
         """Return a golden record's content, or ``None`` if the id names no live one."""

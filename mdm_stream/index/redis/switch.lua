@@ -4,6 +4,7 @@
 --   fence    nobody writes to the live epoch any more, for ARGV[2] is about to take its place. Returns the fenced one (0: none).
 --   abandon  ARGV[2] will not go live: a fenced epoch is written again, unless a newer one than ARGV[2] is being built, which
 --            has the fence now. Returns 1 if the live epoch may be written, else 0.
+--   lift     as abandon, of whatever is being built, where the live epoch is fenced. Returns 1 if it was, else 0.
 --   live     ARGV[2], which was building, takes the place of the live one. Returns 1, or 0 if a newer one was begun meanwhile,
 --            or the server that it was built through does not answer any more.
 local root, step, epoch = KEYS[1], ARGV[1], ARGV[2]
@@ -34,6 +35,16 @@ if step == 'abandon' then
     redis.call('HSET', prefix .. live .. ':meta', 'state', 'live')
   end
   return state_of(live) == 'live' and 1 or 0
+end
+if step == 'lift' then
+  if state_of(live) ~= 'retired' then
+    return 0
+  end
+  if state_of(last) == 'building' then
+    redis.call('HSET', prefix .. last .. ':meta', 'state', 'abandoned')
+  end
+  redis.call('HSET', prefix .. live .. ':meta', 'state', 'live')
+  return 1
 end
 local server = server_now()
 local through = redis.call('HGET', prefix .. epoch .. ':meta', 'server')

@@ -16,7 +16,7 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TerminalError
 from mdm_stream.index.port import Position
 from mdm_stream.index.redis import epochs as epochs_module
-from mdm_stream.index.redis.epochs import Epochs, IndexInDoubtError, hold, release
+from mdm_stream.index.redis.epochs import Epochs, IndexInDoubtError, hold, is_fenced, lift_fence, release
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.scripts import EpochChangedError
 from mdm_stream.local.servers.redis import RedisServer
@@ -192,7 +192,6 @@ def test_an_epoch_is_built_beside_the_live_one_and_takes_its_place_in_one_step(r
 def test_a_switch_that_was_given_up_lets_the_old_epoch_go_on(redis_client):
     """A fenced epoch can be let free again as long as no other has taken its place."""
     live = RedisIndex(redis_client, RULES)
-    assert live.epochs.is_intact()
     number = live.epochs.begin()
     assert live.epochs.fence() == 1
     assert engine_on(live).process([upsert("1")]).failed == [0]
@@ -204,6 +203,68 @@ def test_a_switch_that_was_given_up_lets_the_old_epoch_go_on(redis_client):
     assert live.epochs.go_live(number)
     assert live.epochs.abandon(number)
     assert (live.epochs.live(), engine_on(live).process([upsert("1")]).failed) == (number, [])
+
+
+def test_a_fence_that_a_killed_rebuild_left_is_lifted_on_demand(redis_client):
+    """The old epoch is written again, and the rebuild cannot switch any more, should it be running after all."""
+    live = RedisIndex(redis_client, RULES)
+    assert not lift_fence(redis_client, "main", "person")
+    number = live.epochs.begin()
+    assert live.epochs.building() == Position(number, 0, 0)
+    assert not lift_fence(redis_client, "main", "person")
+    building = RedisIndex(redis_client, RULES, building=number)
+    live.epochs.fence()
+    assert is_fenced(redis_client, "main", "person")
+    assert "release person --abandon-rebuild" in live.epochs.obstacle(nothing_witnessed)
+    assert lift_fence(redis_client, "main", "person")
+    assert not is_fenced(redis_client, "main", "person")
+    assert (live.epochs.obstacle(nothing_witnessed), live.epochs.building()) == (None, None)
+    assert engine_on(live).process([upsert("1")]).failed == []
+    assert engine_on(building).process([upsert("1")]).failed == [0]
+    assert not live.epochs.go_live(number)
+    assert live.epochs.go_live(live.epochs.begin())
+    assert not lift_fence(redis_client, "main", "person")
+
+
+@pytest.mark.one_redis
+def test_an_epoch_has_lost_something_only_if_more_was_witnessed(redis_client):
+    """Another server process and other rules are no loss; an epoch that is gone, or is behind in one number, is."""
+    index = RedisIndex(redis_client, RULES)
+    engine_on(index).process([upsert("1")])
+    reached = index.position()
+    other = Epochs(redis_client, small_rules(max_block_size=9), "main")
+    redis_client.hset("mdm:{main:person}:1:meta", "server", "0" * 40)
+    assert not other.has_lost(None)
+    assert not other.has_lost(reached)
+    assert not other.has_lost(Position(0, 9, 9))
+    assert other.has_lost(Position(1, reached.clock + 1, 0))
+    assert other.has_lost(Position(1, 0, reached.sequence + 1))
+    assert other.has_lost(Position(2, 0, 0))
+    redis_client.delete("mdm:{main:person}:1:meta")
+    assert other.has_lost(reached)
+    redis_client.flushall()
+    assert other.has_lost(reached)
+    assert not other.has_lost(None)
+
+
+@pytest.mark.one_redis
+def test_an_obstacle_is_what_a_consumer_cannot_get_over_by_itself(redis_client):
+    """A restart that lost nothing is none, nor is an index that was never there; asking changes nothing."""
+    rules, other = RULES, small_rules(max_block_size=9)
+    epochs = Epochs(redis_client, rules, "main")
+    assert epochs.obstacle(nothing_witnessed) is None
+    assert redis_client.keys() == []
+    assert "it is gone" in epochs.obstacle(lambda: Position(1, 1, 1))
+    index = RedisIndex(redis_client, rules)
+    engine_on(index).process([upsert("1")])
+    redis_client.hset("mdm:{main:person}:1:meta", "server", "0" * 40)
+    before = redis_client.hgetall("mdm:{main:person}:1:meta")
+    assert epochs.obstacle(lambda: Position(1, 1, 1)) is None
+    assert "not to be trusted" in epochs.obstacle(lambda: Position(1, 2, 1))
+    assert "another rule set" in Epochs(redis_client, other, "main").obstacle(nothing_witnessed)
+    assert redis_client.hgetall("mdm:{main:person}:1:meta") == before
+    hold(redis_client, "main", "person", "merges past the limit")
+    assert "merges past the limit" in epochs.obstacle(lambda: Position(1, 1, 1))
 
 
 def test_who_fenced_last_decides_whether_the_old_epoch_goes_on(redis_client):
