@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from mdm_stream.cli.main import run
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.errors import MdmError
+from mdm_stream.index.redis.epochs import hold
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rules import load_rulesets
 
@@ -213,19 +215,63 @@ def test_what_was_published_outlives_sigkill_of_everything(tmp_path: Path) -> No
         assert running.snapshot() == expected
 
 
-def test_new_rules_wait_for_a_rebuild(kept: tuple[Path, list[bytes]], tmp_path: Path) -> None:
-    """An index belongs to its rule set: ``up`` with another one says so, and events wait for a rebuild."""
+class Window:
+    """What a running ``up`` writes to stderr, line by line as it comes."""
+
+    def __init__(self, running: Up) -> None:
+        self.lines: list[str] = []
+        self._thread = threading.Thread(target=self._read, args=(running.process.stderr,), daemon=True)
+        self._thread.start()
+
+    def _read(self, stderr: Any) -> None:
+        for line in stderr:
+            self.lines.append(line.decode().rstrip())
+
+    def wait_for(self, text: str, after: int = 0) -> int:
+        """Wait for a line that holds a text; return the number of the line after it."""
+        wait_for(lambda: any(text in line for line in self.lines[after:]))
+        return next(n for n, line in enumerate(self.lines) if n >= after and text in line) + 1
+
+
+def test_new_rules_wait_for_a_rebuild(kept: tuple[Path, list[bytes]], tmp_path: Path, capsys) -> None:
+    """An index belongs to its rule set: ``up`` with another one says so until a rebuild has switched, which waits for
+    nobody and says what it does. So it is with a hold, a rebuild that was killed, and an index that is lost.
+    """
     state = tmp_path / "state"
     copytree(kept[0], state)
     path = tmp_path / "rules.yaml"
     path.write_text("extends: person\nversion: 2\nmatch: {thresholds: {link: 0.99}}\n")
     (rules,) = load_rulesets([str(path)]).values()
     with up(state, "--rules", str(path)) as running:
-        assert b"was built with another rule set" in running.process.stderr.readline()
+        window = Window(running)
+        warned = window.wait_for("was built with another rule set")
         publish(state, tmp_path, events(range(300, 303)))
-        assert run(["rebuild", "--state", str(state), "--grace", "0"]) == 0
+        capsys.readouterr()
+        assert run(["rebuild", "--state", str(state)]) == 0
+        said = capsys.readouterr()
+        assert "waited" not in said.out
+        steps = [line.removeprefix("person: ") for line in said.err.splitlines() if line.startswith("person: ")]
+        assert steps[0] == "filling"
+        assert [step for step in steps if step == "holding writers" or step.startswith("switched")] == steps[-2:]
+        window.wait_for("is written again, in epoch 2", warned)
         with redis.Redis.from_url(running.said["redis_url"]) as client:
             index = RedisIndex(client, rules)
             wait_for(lambda: index.golden_of(["crm/crm-300"]) != {})
+            assert not any("warning" in line for line in window.lines[warned:])
+            hold(client, "main", "person", "somebody looks at it")
+            held = window.wait_for("is held (somebody looks at it)", warned)
+            assert run(["release", "person", "--state", str(state)]) == 0
+            released = window.wait_for("is written again", held)
+            index.epochs.begin()
+            index.epochs.fence()
+            fenced = window.wait_for("release person --abandon-rebuild", released)
+            assert run(["release", "person", "--state", str(state)]) == 0
+            assert "release with --abandon-rebuild" in capsys.readouterr().err
+            assert run(["release", "person", "--abandon-rebuild", "--state", str(state)]) == 0
+            fenced = window.wait_for("is written again", fenced)
+            client.flushall()
+            lost = window.wait_for("is not to be trusted", fenced)
+            assert run(["rebuild", "--state", str(state), "--grace", "0", "--json"]) == 0
+            window.wait_for("is written again", lost)
         running.process.terminate()
         assert running.process.wait(STOP_TIMEOUT_S) == 0

@@ -65,15 +65,30 @@ def hold(
 
 @click.command()
 @click.argument("domain")
+@click.option("--abandon-rebuild", is_flag=True, help="Also lift what a killed rebuild has left; a running one fails.")
 @_redis_options
-def release(*, domain: str, state: Path, redis_url: str | None, namespace: str, as_json: bool) -> None:
-    """Let writing to DOMAIN go on. What waited comes again by itself."""
-    from mdm_stream.index.redis.epochs import release as let_go  # noqa: PLC0415 - --help does without
+def release(
+    *, domain: str, abandon_rebuild: bool, state: Path, redis_url: str | None, namespace: str, as_json: bool
+) -> None:
+    """Let writing to DOMAIN go on. What waited is delivered again by itself."""
+    from mdm_stream.index.redis.epochs import is_fenced, lift_fence  # noqa: PLC0415 - --help does without
+    from mdm_stream.index.redis.epochs import release as let_go  # noqa: PLC0415
 
     client = _client(state, redis_url, namespace, domain)
-    if not let_go(client, namespace, domain) and not as_json:
-        click.echo(f"domain {domain} was not held back")
-        return
+    was_held = let_go(client, namespace, domain)
+    was_fenced = abandon_rebuild and lift_fence(client, namespace, domain)
+    if not as_json:
+        if was_fenced:
+            click.echo(f"the rebuild of domain {domain} is abandoned, and its index written as it was before")
+        elif is_fenced(client, namespace, domain):
+            click.echo(
+                f"a rebuild holds the writers of domain {domain}; if none is running any more, run "
+                "`mdm-stream rebuild` again, or release with --abandon-rebuild",
+                err=True,
+            )
+        if not was_held:
+            click.echo(f"domain {domain} was not held back")
+            return
     _tell(domain, None, as_json=as_json)
 
 

@@ -8,18 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+import redis
 
-from mdm_stream.cli.index_options import index_on, redis_client
+from mdm_stream.archive import open_archive
+from mdm_stream.cli.obstacles import Obstacles
 from mdm_stream.cli.output import json_option, print_json
 from mdm_stream.cli.stack import RunningStack, remove_stack, state_option, write_stack
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.errors import TerminalError
-from mdm_stream.index.redis.epochs import has_index
-from mdm_stream.local.pipeline import WAREHOUSE_FILE, start_consumers
+from mdm_stream.local.pipeline import ARCHIVE_FOLDER, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_rulesets, pack_names
 
 _CHECK_INTERVAL_S = 1.0
+_REDIS_TIMEOUT_S = 2.0
 _NAMESPACE = "main"
 """The namespace that consumers use unless they are told another one; those of the local stack are not."""
 
@@ -33,6 +34,8 @@ def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
     """Run the local stack until Ctrl-C: Kinesis API, Redis, resolve consumer, warehouse consumer and DuckDB.
 
     Its state is kept in --state and taken up again by the next `up`. Publish events to it with `mdm-stream publish`.
+    What keeps a domain from being written (other rules, a lost index, a hold, a rebuild) is said when it begins and
+    when it is over.
     """
     rulesets = load_rulesets(rules)
     absolute = tuple(name if name in pack_names() else str(Path(name).resolve()) for name in rules)
@@ -52,9 +55,11 @@ def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
         write_stack(state, running)
         try:
             _announce(running, state, as_json=as_json)
-            _warn_of_other_rules(running, rulesets.values())
+            obstacles = _obstacles(running, rulesets.values(), state)
+            obstacles.look()
             while not leaving.wait(_CHECK_INTERVAL_S):
                 stack.check()
+                obstacles.look()
         finally:
             remove_stack(state)
     if not as_json:
@@ -74,12 +79,8 @@ def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
     click.echo("Stop with:        Ctrl-C")
 
 
-def _warn_of_other_rules(running: RunningStack, rulesets: Iterable[Ruleset]) -> None:
-    """Say on stderr which domains wait for a rebuild, because their index was built with other rules than these."""
-    client = redis_client(running.redis_url)
-    for ruleset in rulesets:
-        if has_index(client, _NAMESPACE, ruleset.domain):
-            try:
-                index_on(running.redis_url, ruleset, _NAMESPACE)
-            except TerminalError as error:
-                click.echo(f"warning: {error}; events wait until then", err=True)
+def _obstacles(running: RunningStack, rulesets: Iterable[Ruleset], state: Path) -> Obstacles:
+    """Return what watches the domains, and writes to stderr."""
+    client = redis.Redis.from_url(running.redis_url, socket_timeout=_REDIS_TIMEOUT_S)
+    archive = open_archive((state / ARCHIVE_FOLDER).absolute().as_uri())
+    return Obstacles(client, rulesets, _NAMESPACE, archive, lambda line: click.echo(line, err=True))

@@ -1,0 +1,80 @@
+"""What keeps a running stack's consumers from writing, said when it begins, and when it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import redis
+
+from mdm_stream.archive import Archive
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.errors import MdmError
+from mdm_stream.index.port import Position
+from mdm_stream.index.redis.epochs import Epochs, WitnessSource
+
+BUILDING_LINE_S = 5.0
+"""Between two lines about an epoch that is being filled."""
+
+
+class Obstacles:
+    """Watches every domain of some rules. ``look`` says what has changed since it was called last, in one line each.
+
+    Nothing is remembered of an obstacle but that it was said: each look asks the index and the archive anew, so a
+    warning holds as long as its cause, whoever removes that.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        rulesets: Iterable[Ruleset],
+        namespace: str,
+        archive: Archive,
+        say: Callable[[str], None],
+        *,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._epochs = {rules.domain: Epochs(client, rules, namespace) for rules in rulesets}
+        self._archive = archive
+        self._say = say
+        self._clock_s = clock_s
+        self._said: dict[str, str] = {}
+        self._building: dict[str, Position | None] = {}
+        self._building_said_s: dict[str, float] = {}
+
+    def look(self) -> None:
+        """Say which obstacles are new, which are over, and how far rebuilds have come; nothing of passing faults."""
+        for domain, epochs in self._epochs.items():
+            with suppress(MdmError):
+                self._look_at_building(domain, epochs)
+                self._look_at_obstacle(domain, epochs)
+
+    def _look_at_obstacle(self, domain: str, epochs: Epochs) -> None:
+        found = epochs.obstacle(self._witness_of(domain))
+        if found == self._said.get(domain):
+            return
+        if found is None:
+            self._say(f"domain {domain!r} is written again, in epoch {epochs.live()}; what waited is delivered now")
+            del self._said[domain]
+        else:
+            self._say(f"warning: {found}; events wait until then")
+            self._said[domain] = found
+
+    def _look_at_building(self, domain: str, epochs: Epochs) -> None:
+        reached = epochs.building()
+        before, self._building[domain] = self._building.get(domain), reached
+        # An epoch that a killed rebuild has left comes no further, and is not worth a line.
+        if reached is None or reached == before or reached.clock == 0:
+            return
+        now_s = self._clock_s()
+        if domain not in self._building_said_s or now_s - self._building_said_s[domain] >= BUILDING_LINE_S:
+            self._building_said_s[domain] = now_s
+            self._say(f"domain {domain!r}: a rebuild fills epoch {reached.epoch}, {reached.clock:,} commits so far")
+
+    def _witness_of(self, domain: str) -> WitnessSource:
+        def witness() -> Position | None:
+            found = self._archive.witness(domain)
+            return None if found is None else Position(found.epoch, found.clock, found.sequence)
+
+        return witness
