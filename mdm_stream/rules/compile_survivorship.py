@@ -72,10 +72,12 @@ def compile_survivorship(
         listed = node.at(("strategies",)) if "strategies" in node.items else node
         strategies = tuple(_strategy(item, domain) for item in _each(listed))
         _check_union(strategies, group, listed, domain)
+        _check_filter(strategies, listed, domain)
         if group:
             rules.append(SurvivorshipRule(tuple(group), strategies))
     default_node = tree.at(("default",))
     default = tuple(_strategy(item, domain) for item in _each(default_node)) or (Strategy("most_recent"),)
+    _check_filter(default, default_node, domain)
     if any(strategy.name == UNION for strategy in default):
         findings.error(default_node.place, "'union' cannot be a default; expected it in the rule of a multi attribute")
     together = _together(ruled, rules, tree, domain)
@@ -143,6 +145,15 @@ def _check_union(strategies: tuple[Strategy, ...], group: list[int], node: Node,
     if single:
         domain.findings.error(
             node.place, f"'union' gives several values but {single[0]!r} holds one; add 'multi: true'"
+        )
+
+
+def _check_filter(strategies: tuple[Strategy, ...], node: Node, domain: _Domain) -> None:
+    if VALID_ONLY in [strategy.name for strategy in strategies[1:]] and strategies[0].name != VALID_ONLY:
+        domain.findings.warning(
+            node.place,
+            "'valid_only' after other strategies leaves no value where those chose an invalid one; "
+            "expected it first; move it to the front",
         )
 
 

@@ -141,3 +141,16 @@ def test_packs_end_in_a_strategy_that_the_newest_wins(pack):
     for rule in load_ruleset(pack).survivorship:
         names = [strategy.name for strategy in rule.strategies]
         assert names[-1] == "union" or names.index("trust") < names.index("most_recent")
+
+
+def test_a_filter_after_other_strategies_is_warned_of(write):
+    """They may choose an invalid value, of which the filter leaves nothing; in front it chooses among valid ones."""
+    late = write(BASE.replace("[most_recent]", "[longest, valid_only]") + "    aliases: [longest, valid_only]\n")
+    found = check_file(late)
+    assert [(finding.severity, finding.line) for finding in found if "valid_only" in finding.message] == [
+        ("warning", 18),
+        ("warning", 21),
+    ]
+    assert not [
+        f for f in check_file(write(BASE.replace("[most_recent]", "[valid_only]"))) if "valid_only" in f.message
+    ]

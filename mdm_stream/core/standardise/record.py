@@ -177,9 +177,13 @@ def _match_order(item: Standardised) -> tuple[bool, str, str]:
 
 
 def _fill(steps: tuple[_Step, ...], result: list[Standardised], position: int) -> None:
-    """Give the parts of the attribute at ``position`` to the attributes that it fills and that have no value."""
+    """Give the parts of the attribute at ``position`` to the attributes that it fills and that have no value.
+
+    Of several values the first valid one is split; if none is valid, the first.
+    """
     step, value = steps[position], result[position].value
-    whole = value if isinstance(value, str) else (value or ("",))[0]
+    invalid = result[position].invalid
+    whole = value if isinstance(value, str) else next(text for i, text in enumerate(value or ("",)) if i not in invalid)
     parts = split_text(step.type_name, step.options, whole)
     for part, target in step.fills:
         if result[target] is MISSING and part in parts:

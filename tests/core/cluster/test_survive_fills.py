@@ -7,12 +7,13 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from survive_world import DAY_US, golden, record
+from survive_world import DAY_US, golden, record, rules_of, strategies
 
 from mdm_stream.core.cluster.survive import survive
 from mdm_stream.core.fold import fold
 from mdm_stream.core.model import OverrideEvent
 from mdm_stream.core.record import build_record
+from mdm_stream.core.ruleset import Attribute
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.index.redis.codec import decode_record, encode_record
 from mdm_stream.rules import load_ruleset
@@ -136,3 +137,11 @@ def test_an_override_with_one_invalid_value_is_refused():
         override_event(RULES, "crm/1", values, steward="s", version=1, time_us=1)
     with pytest.raises(ConfigurationError, match="the value for given_name is not valid"):
         override_event(RULES, "crm/1", {"full_name": "Bob Kim", "given_name": "n/a"}, steward="s", version=1, time_us=1)
+
+
+def test_a_full_name_of_several_fills_from_a_valid_one():
+    """An invalid spelling is split only if there is no other."""
+    names = Attribute("names", "full_name", multi=True, pattern="[A-Z].*", fills={"family": "family"})
+    rules = rules_of(names, Attribute("family", "name"), by=strategies("most_recent"))
+    assert golden(rules, {"crm/1": (0, {"names": ("aaron aa", "Bob Kim")})})["family"] == "Kim"
+    assert golden(rules, {"crm/1": (0, {"names": ("aaron aa", "bob kim")})})["family"] == "aa"
