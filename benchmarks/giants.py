@@ -254,7 +254,7 @@ def _erase(state: Path, figures: Figures) -> None:
         figures.left += [f"{each['store']}: {each['what']}" for each in orjson.loads(done.stdout)["left"]]
 
 
-def _files_with(state: Path, needles: Sequence[str]) -> list[str]:
+def files_with(state: Path, needles: Sequence[str]) -> list[str]:
     """Return the files that hold one of the texts as it is; the tests look into packed ones too."""
     wanted = [needle.encode() for needle in needles]
     files = [path for path in state.rglob("*") if path.is_file()]
@@ -282,7 +282,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="an empty folder, which is kept; a temporary one if left out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mdm-giants-") as folder:
-        figures = three_giants(options.state or Path(folder) / "state", _files_with)
+        figures = three_giants(options.state or Path(folder) / "state", files_with)
     _print(figures)
     return 0 if figures.is_right() else 1
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import giants
 import orjson
+import rules_change
 from engine import DATA_DEFAULT, DATA_VARIABLE
 from show import Show
 from trees import ROOT, RUN_TIMEOUT_S, run_in, tree_of
@@ -38,6 +40,8 @@ PEOPLE = 3_000
 RATE_RUNS = 3
 HISTORIES = 5_000
 MUTANTS_MIN = 5
+STALL_PEOPLE = 500
+HELD_S_MAX = 5.0
 RATE_FLOOR = 0.97
 CLI = ("-m", "mdm_stream.cli.main")
 
@@ -123,6 +127,40 @@ class House:
                 floor="an eighth of before",
                 holds=figures[written] * 8 <= before[case][written],
             )
+
+    def stall(self, show: Show) -> None:
+        """How long a change of rules holds writers on the local stack, before and now."""
+        before, now = (rules_change.measure(STALL_PEOPLE, tree=self.trees[tree]) for tree in ("before", "now"))
+        show.figure(
+            f"seconds for which new rules held writers, {now.records:,} records, before and now",
+            f"{before.held_s:.1f}, {now.held_s:.1f}",
+            floor=f"{HELD_S_MAX:.0f} at most",
+            holds=now.held_s <= HELD_S_MAX,
+        )
+
+    def giants(self, show: Show) -> None:
+        """Golden changes larger than a stream record: in feed and warehouse, behind them no delay, erased wholly."""
+        figures = giants.three_giants(self.scratch / "giants", giants.files_with)
+        for giant in figures.giants:
+            show.figure(
+                f"{giant.name}: {giant.bytes:,} bytes, {giant.members} members",
+                f"feed {giant.on_feed} (claim check {giant.by_claim_check}), warehouse {giant.in_warehouse}",
+                floor="on both",
+                holds=giant.on_feed and giant.in_warehouse,
+            )
+        show.figure(
+            "events behind the giants that became golden, batches that failed",
+            f"{figures.behind_on_feed} of {figures.behind}, {figures.failed_batches}",
+            floor="all, at most one batch",
+            holds=figures.behind_on_feed == figures.behind and figures.failed_batches <= 1,
+        )
+        show.fact("archived rows for events", f"{figures.archived_rows:,} for {figures.events:,}")
+        show.figure(
+            "after erase --verify, files that still hold a value",
+            figures.left,
+            floor="none, exit code 0",
+            holds=not figures.left and figures.verify_exit_code == 0,
+        )
 
     def _replayed(self, name: str, tree: str) -> tuple[Path, Any]:
         files, rules = self.inputs[name]
@@ -248,6 +286,8 @@ def main() -> int:
             "outcomes": house.outcomes,
             "rate": house.rate,
             "review": house.review,
+            "stall": house.stall,
+            "giants": house.giants,
             "oracle": oracle,
             "mutants": mutants,
             "facts": facts,
