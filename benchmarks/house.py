@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -244,6 +245,7 @@ def _install_size(extra: str) -> str:
         if done.returncode:
             return f"not measured: {done.stderr.strip().splitlines()[-1]}"
         size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+        shutil.rmtree(ROOT / "build", ignore_errors=True)  # what the build of the project's own wheel left
         distributions = len(list(target.glob("*.dist-info")))
         return f"{size / 1e6:.0f} MB in {distributions} distributions"
 

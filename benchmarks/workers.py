@@ -49,7 +49,6 @@ from mdm_stream.local.pipeline import ARCHIVE_FOLDER, resolve_settings
 from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack, StackOptions
 from mdm_stream.rules import load_ruleset
-from mdm_stream.settings import environment_from_settings
 from producers.publisher import Publisher
 
 SHARDS = 4
@@ -200,7 +199,7 @@ def _start_workers(stack: LocalStack, rules: Path) -> list[Worker]:
 def _start(worker: Worker, stack: LocalStack, rules: Path) -> None:
     settings = resolve_settings(stack.state_dir, stack.redis.url, stack.kinesis.endpoint_url, [str(rules)])
     environment = local_environment(stack.kinesis.endpoint_url, os.environ)
-    worker.start(stack.kinesis.endpoint_url, environment | environment_from_settings(settings))
+    worker.start(stack.kinesis.endpoint_url, environment | settings.to_environment())
 
 
 def _stream_while_killing(

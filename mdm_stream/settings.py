@@ -2,27 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mdm_stream.errors import ConfigurationError
 
-PREFIX = "MDM_"
 FEED_RECORD_BYTES_MIN = 16_384
 """Room for a claim check, and for every message that is none: an erasure, a report of a rejected event."""
 FEED_RECORD_BYTES_MAX = 10_485_760
 """The largest record that a Kinesis stream can be set to take."""
 
-_CONVERT: Mapping[str, Callable[[str], Any]] = {
-    "int": int,
-    "float": float,
-    "bool": lambda text: {"true": True, "false": False}[text.lower()],
-}
+Count = Annotated[int, Field(ge=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
+class Settings(BaseSettings):
+    """A frozen group of settings, each read from the variable of its name in upper case behind ``env_prefix``.
+
+    Made with keywords it reads nothing: ``from_environment`` alone asks the environment. An empty variable counts as
+    not set. Whatever does not fit is a ``ConfigurationError`` that names the variable and what it may hold, and
+    never repeats its value.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, env_prefix="MDM_", extra="ignore", hide_input_in_errors=True)
+    needed_for: ClassVar[str] = "this process"
+    """What cannot do without the settings that have no default, for the error that says so."""
+    variables: ClassVar[Mapping[str, str]] = {}
+    """Names in the environment of settings that are called otherwise here."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take keywords alone: nothing is read from the process's environment behind the caller's back."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], **fixed: Any) -> Self:
+        """Return the settings that the environment holds; ``fixed`` are given by the caller."""
+        source = EnvSettingsSource(cls)
+        texts = {name: environment.get(cls.variable(name)) for name in cls.model_fields}
+        source.env_vars = {
+            f"{cls.model_config['env_prefix']}{name}".lower(): text for name, text in texts.items() if text
+        }
+        return cls.checked(**{**source(), **fixed})
+
+    @classmethod
+    def checked(cls, **values: Any) -> Self:
+        """Return the settings of keywords; ``ConfigurationError`` where they do not fit."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigurationError(cls._wrong(error)) from None
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment from which equal settings are read."""
+        values = {self.variable(name): getattr(self, name) for name in type(self).model_fields}
+        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """Return the variable that a setting is read from."""
+        return f"{cls.model_config['env_prefix']}{cls.variables.get(name, name).upper()}"
+
+    @classmethod
+    def _wrong(cls, error: ValidationError) -> str:
+        found = error.errors(include_url=False, include_input=False)
+        missing = [cls.variable(str(each["loc"][0])) for each in found if each["type"] == "missing"]
+        if missing:
+            return f"set {', '.join(missing)}: {cls.needed_for} needs {'it' if len(missing) == 1 else 'them'}"
+        first = found[0]
+        if not first["loc"]:
+            return str(first["msg"]).removeprefix("Value error, ")
+        what = str(first["msg"]).removeprefix("Input ").removeprefix("should ")
+        return f"{cls.variable(str(first['loc'][0]))} should {what}; correct the setting"
+
+
+class EngineSettings(Settings):
     """How the engine works a micro-batch.
 
     ``commit_attempts_max``: how often a group that met a conflict is read and planned again before it is reported as
@@ -35,26 +99,23 @@ class EngineSettings:
     other are committed by one script, and Redis serves nobody else while it runs (some 0.1 ms a record).
     """
 
-    commit_attempts_max: int = 50
-    transient_attempts_max: int = 5
-    backoff_ms_base: int = 20
-    backoff_ms_max: int = 2_000
-    reevaluations_max: int = 500
-    record_cache_size: int = 50_000
-    groups_per_commit_max: int = 32
-    events_per_plan_max: int = 1_000
+    commit_attempts_max: Count = 50
+    transient_attempts_max: Count = 5
+    backoff_ms_base: Count = 20
+    backoff_ms_max: Count = 2_000
+    reevaluations_max: Count = 500
+    record_cache_size: Count = 50_000
+    groups_per_commit_max: Count = 32
+    events_per_plan_max: Count = 1_000
 
-    def __post_init__(self) -> None:
-        """Refuse limits that contradict each other."""
-        for item in fields(self):
-            if getattr(self, item.name) < 1:
-                raise ConfigurationError(f"{item.name} must be at least 1")
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
         if self.backoff_ms_base > self.backoff_ms_max:
-            raise ConfigurationError("backoff_ms_base must not be above backoff_ms_max")
+            raise ValueError("MDM_BACKOFF_MS_BASE must not be above MDM_BACKOFF_MS_MAX")
+        return self
 
 
-@dataclass(frozen=True, slots=True)
-class ResolveSettings:
+class ResolveSettings(Settings):
     """What the resolve consumer needs to know of its surroundings; environment names are ``MDM_`` and the upper case.
 
     ``rules``: comma-separated paths (or pack names), one rule set a domain. ``redis_url``: ``rediss://`` in
@@ -77,6 +138,8 @@ class ResolveSettings:
     told of, long before it is any trouble.
     """
 
+    needed_for: ClassVar[str] = "the resolve consumer"
+
     rules: str
     redis_url: str
     changes_stream: str
@@ -90,42 +153,6 @@ class ResolveSettings:
     merges_per_minute_max: int = 5_000
     merge_hold: bool = False
     expiries_per_tick_max: int = 500
-    feed_record_bytes_max: int = 1_048_576
+    feed_record_bytes_max: Annotated[int, Field(ge=FEED_RECORD_BYTES_MIN, le=FEED_RECORD_BYTES_MAX)] = 1_048_576
     claims_url: str = ""
     golden_bytes_warn: int = 262_144
-
-    def __post_init__(self) -> None:
-        """Refuse a size that no stream has."""
-        if not FEED_RECORD_BYTES_MIN <= self.feed_record_bytes_max <= FEED_RECORD_BYTES_MAX:
-            raise ConfigurationError(
-                f"feed_record_bytes_max must be from {FEED_RECORD_BYTES_MIN:,} to {FEED_RECORD_BYTES_MAX:,}"
-            )
-
-
-def settings_from_environment(kind: type[Any], environment: Mapping[str, str]) -> Any:
-    """Return a settings object whose fields are read from ``MDM_FIELD_NAME``; what has no default must be there."""
-    values: dict[str, Any] = {}
-    for item in fields(kind):
-        name = PREFIX + item.name.upper()
-        text = environment.get(name)
-        if text is None:
-            continue
-        convert = _CONVERT.get(str(item.type), str)
-        try:
-            values[item.name] = convert(text)
-        except (KeyError, ValueError) as error:
-            wanted = "true or false" if item.type == "bool" else f"a number ({item.type})"
-            raise ConfigurationError(f"{name} must be {wanted}; correct the setting") from error
-    try:
-        return kind(**values)
-    except TypeError as error:
-        missing = [
-            PREFIX + f.name.upper() for f in fields(kind) if f.name not in values and f.default is f.default_factory
-        ]
-        raise ConfigurationError(f"a required setting is missing; set {', '.join(missing) or 'all of them'}") from error
-
-
-def environment_from_settings(settings: Any) -> dict[str, str]:
-    """Return the environment from which ``settings_from_environment`` reads equal settings."""
-    values = {PREFIX + item.name.upper(): getattr(settings, item.name) for item in fields(settings)}
-    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}

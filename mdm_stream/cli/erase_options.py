@@ -202,10 +202,10 @@ def _base(given: Addresses) -> tuple[dict[str, Any], Callable[[bool], Warehouse 
         return base, _duckdb_opener(stack.warehouse)
     if not given.environment:
         return {}, None
-    from mdm_stream.settings import ResolveSettings, settings_from_environment  # noqa: PLC0415
+    from mdm_stream.settings import ResolveSettings  # noqa: PLC0415
     from mdm_stream.warehouse import WarehouseSettings, open_warehouse  # noqa: PLC0415
 
-    settings: ResolveSettings = settings_from_environment(ResolveSettings, os.environ)
+    settings: ResolveSettings = ResolveSettings.from_environment(os.environ)
     warehouse = WarehouseSettings.from_environment(os.environ)
     base = {
         "redis_url": settings.redis_url,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, ConsumerSpec, LocalStack
-from mdm_stream.settings import ResolveSettings, environment_from_settings
+from mdm_stream.settings import ResolveSettings
 
 RESOLVE = "resolve"
 WAREHOUSE = "warehouse"
@@ -52,9 +52,7 @@ def start_consumers(stack: LocalStack, rules: Sequence[str]) -> None:
             event_source=EventSource(
                 batch_size=RESOLVE_BATCH_SIZE, maximum_retry_attempts=RETRY_ATTEMPTS_MAX, on_failure=on_failure
             ),
-            environment=environment_from_settings(
-                resolve_settings(folder, stack.redis.url, stack.kinesis.endpoint_url, rules)
-            ),
+            environment=resolve_settings(folder, stack.redis.url, stack.kinesis.endpoint_url, rules).to_environment(),
             tick_s=TICK_S,
         )
     )

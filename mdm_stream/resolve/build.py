@@ -27,7 +27,7 @@ from mdm_stream.objects.store import open_object_store
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
-from mdm_stream.settings import EngineSettings, ResolveSettings, settings_from_environment
+from mdm_stream.settings import EngineSettings, ResolveSettings
 
 OBJECT_ATTEMPTS_MAX = 3
 """Attempts of one request to S3 within a batch, before the batch is reported as failed and comes again."""
@@ -38,8 +38,8 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
 
     ``ConfigurationError`` or ``RulesError`` says which of them is wrong.
     """
-    settings: ResolveSettings = settings_from_environment(ResolveSettings, environment)
-    limits: EngineSettings = settings_from_environment(EngineSettings, environment)
+    settings: ResolveSettings = ResolveSettings.from_environment(environment)
+    limits: EngineSettings = EngineSettings.from_environment(environment)
     rulesets = load_rulesets(settings.rules.split(","))
     client = redis.Redis.from_url(
         settings.redis_url,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from mdm_stream.errors import ConfigurationError, TransientError
+from mdm_stream.settings import Settings
 from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, SqlWarehouse, Warehouse
 
@@ -15,26 +18,38 @@ DUCKDB_PATH = "warehouse.duckdb"
 IDLE_CLOSE_S_DUCKDB = 1.0
 IDLE_CLOSE_S_SNOWFLAKE = 900.0
 
-_REQUIRED_SNOWFLAKE = ("ACCOUNT", "USER", "DATABASE", "SCHEMA")
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-@dataclass(frozen=True, slots=True)
-class SnowflakeSettings:
+class SnowflakeSettings(Settings):
     """Where to log in, and as whom. Login is by key pair.
 
     ``private_key_path`` names a PEM file, ``private_key_secret_arn`` a Secrets Manager secret whose text is the PEM;
     one of the two is set. ``private_key_passphrase`` decrypts either, where it is encrypted.
     """
 
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SNOWFLAKE_")
+    needed_for: ClassVar[str] = "the Snowflake warehouse"
+    variables: ClassVar[Mapping[str, str]] = {"schema_name": "schema"}
+
     account: str
     user: str
     database: str
-    schema: str
+    schema_name: str
     warehouse: str | None = None
     role: str | None = None
     private_key_path: str | None = None
     private_key_secret_arn: str | None = None
-    private_key_passphrase: str | None = field(default=None, repr=False)
+    private_key_passphrase: str | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Self:
+        if (self.private_key_path is None) == (self.private_key_secret_arn is None):
+            raise ValueError(
+                f"set one of {PREFIX}SNOWFLAKE_PRIVATE_KEY_PATH and {PREFIX}SNOWFLAKE_PRIVATE_KEY_SECRET_ARN"
+            )
+        return self
 
     def connect_args(self) -> dict[str, Any]:
         """Return the connector's arguments. Reads the secret, if one is named, at this moment."""
@@ -42,7 +57,7 @@ class SnowflakeSettings:
             "account": self.account,
             "user": self.user,
             "database": self.database,
-            "schema": self.schema,
+            "schema": self.schema_name,
             "authenticator": "SNOWFLAKE_JWT",
         }
         if self.warehouse is not None:
@@ -60,41 +75,31 @@ class SnowflakeSettings:
         return arguments
 
 
-@dataclass(frozen=True, slots=True)
-class WarehouseSettings:
+class WarehouseSettings(Settings):
     """Everything that the warehouse consumer is configured by; ``docs/reference/warehouse.md`` lists the variables.
 
     ``claims_url``: where the data of claim checks lie for this consumer, if that is not where the messages say.
     """
 
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
     kind: Literal["duckdb", "snowflake"] = "duckdb"
     duckdb_path: str = DUCKDB_PATH
-    lock_wait_ms: int = LOCK_WAIT_MS
-    idle_close_s: float = IDLE_CLOSE_S_DUCKDB
+    lock_wait_ms: Annotated[int, Field(ge=0)] = LOCK_WAIT_MS
+    idle_close_s: Seconds = IDLE_CLOSE_S_DUCKDB
     snowflake: SnowflakeSettings | None = None
     claims_url: str = ""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> WarehouseSettings:
-        """Read the variables that start with ``MDM_WAREHOUSE_``; an empty one counts as not set.
-
-        Raises ``ConfigurationError`` that names the variable and what it may hold.
-        """
-        given = {
-            name.removeprefix(PREFIX): value for name, value in environment.items() if name.startswith(PREFIX) and value
-        }
-        kind = given.get("KIND", "duckdb")
-        if kind not in {"duckdb", "snowflake"}:
-            raise ConfigurationError(f"{PREFIX}KIND is neither 'duckdb' nor 'snowflake'")
-        idle_default = IDLE_CLOSE_S_DUCKDB if kind == "duckdb" else IDLE_CLOSE_S_SNOWFLAKE
-        return cls(
-            kind=cast("Literal['duckdb', 'snowflake']", kind),
-            duckdb_path=given.get("DUCKDB_PATH", DUCKDB_PATH),
-            lock_wait_ms=int(_number(given, "LOCK_WAIT_MS", LOCK_WAIT_MS)),
-            idle_close_s=_number(given, "IDLE_CLOSE_S", idle_default),
-            snowflake=_snowflake(given) if kind == "snowflake" else None,
-            claims_url=given.get("CLAIMS_URL", ""),
-        )
+    def from_environment(cls, environment: Mapping[str, str], **fixed: Any) -> Self:
+        """Read the variables that start with ``MDM_WAREHOUSE_``; see ``Settings.from_environment``."""
+        known = super().from_environment(environment, snowflake=None, **fixed)
+        if known.kind != "snowflake":
+            return known
+        changed: dict[str, Any] = {"snowflake": SnowflakeSettings.from_environment(environment)}
+        if "idle_close_s" not in known.model_fields_set:
+            changed["idle_close_s"] = IDLE_CLOSE_S_SNOWFLAKE
+        return known.model_copy(update=changed)
 
 
 def open_warehouse(settings: WarehouseSettings) -> Warehouse:
@@ -106,38 +111,6 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
     if snowflake is not None:
         return SqlWarehouse(lambda: SnowflakeSession(snowflake.connect_args()))
     return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms)
-
-
-def _snowflake(given: Mapping[str, str]) -> SnowflakeSettings:
-    missing = [f"{PREFIX}SNOWFLAKE_{name}" for name in _REQUIRED_SNOWFLAKE if f"SNOWFLAKE_{name}" not in given]
-    if missing:
-        raise ConfigurationError(f"set {', '.join(missing)}: the Snowflake warehouse needs them")
-    path, secret = given.get("SNOWFLAKE_PRIVATE_KEY_PATH"), given.get("SNOWFLAKE_PRIVATE_KEY_SECRET_ARN")
-    if (path is None) == (secret is None):
-        raise ConfigurationError(
-            f"set one of {PREFIX}SNOWFLAKE_PRIVATE_KEY_PATH and {PREFIX}SNOWFLAKE_PRIVATE_KEY_SECRET_ARN"
-        )
-    return SnowflakeSettings(
-        account=given["SNOWFLAKE_ACCOUNT"],
-        user=given["SNOWFLAKE_USER"],
-        database=given["SNOWFLAKE_DATABASE"],
-        schema=given["SNOWFLAKE_SCHEMA"],
-        warehouse=given.get("SNOWFLAKE_WAREHOUSE"),
-        role=given.get("SNOWFLAKE_ROLE"),
-        private_key_path=path,
-        private_key_secret_arn=secret,
-        private_key_passphrase=given.get("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"),
-    )
-
-
-def _number(given: Mapping[str, str], name: str, default: float) -> float:
-    try:
-        number = float(given.get(name, default))
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise ConfigurationError(f"{PREFIX}{name} is not a number of at least 0")
-    return number
 
 
 def _read_secret(arn: str) -> str:

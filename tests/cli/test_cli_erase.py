@@ -15,7 +15,7 @@ from erase_world import REF, World, upsert
 from mdm_stream.cli import erase_options
 from mdm_stream.cli.main import cli, run
 from mdm_stream.local.kinesis.server import KinesisServer
-from mdm_stream.settings import ResolveSettings, environment_from_settings
+from mdm_stream.settings import ResolveSettings
 
 pytestmark = pytest.mark.one_redis
 
@@ -161,7 +161,7 @@ def test_the_consumers_settings_name_the_stores(stores: Stores, monkeypatch: pyt
         archive_url=(folder / "archive").as_uri(),
         kinesis_endpoint_url=options["--endpoint"],
     )
-    for name, value in environment_from_settings(settings).items():
+    for name, value in settings.to_environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MDM_WAREHOUSE_DUCKDB_PATH", options["--warehouse"])
     result = CliRunner().invoke(

@@ -40,8 +40,15 @@ def default_of(name: str) -> Any:
         return MODELS[owner].model_fields[attribute].default
     for kind in SETTINGS:
         if kind.__name__ == owner:
-            return next(field.default for field in fields(kind) if field.name == attribute)
+            return defaults_of(kind)[attribute]
     return getattr(importlib.import_module(owner), attribute)
+
+
+def defaults_of(kind: Any) -> dict[str, Any]:
+    """Return the defaults of a group of settings, whether that is a model or a dataclass."""
+    if hasattr(kind, "model_fields"):
+        return {name: field.default for name, field in kind.model_fields.items() if not field.is_required()}
+    return {field.name: field.default for field in fields(kind) if field.default is not MISSING}
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -54,9 +61,9 @@ def test_a_limit_has_the_default_that_the_page_gives(name: str) -> None:
 def test_every_limit_that_can_be_set_is_on_the_page(kind: type) -> None:
     """A setting that is a number, or turns a limit on, is documented."""
     numbers = {
-        f"{kind.__name__}.{field.name}"
-        for field in fields(kind)
-        if field.default is not MISSING and isinstance(field.default, bool | int | float)
+        f"{kind.__name__}.{name}"
+        for name, default in defaults_of(kind).items()
+        if isinstance(default, bool | int | float)
     }
     assert numbers - SWITCHES <= ROWS.keys()
 

@@ -138,10 +138,10 @@ def _from_stack(state: Path) -> tuple[ResolveSettings, OpenWarehouse]:
 
 
 def _from_environment() -> tuple[ResolveSettings, OpenWarehouse]:
-    from mdm_stream.settings import ResolveSettings, settings_from_environment  # noqa: PLC0415
+    from mdm_stream.settings import ResolveSettings  # noqa: PLC0415
     from mdm_stream.warehouse import WarehouseSettings, open_warehouse  # noqa: PLC0415
 
-    settings: ResolveSettings = settings_from_environment(ResolveSettings, os.environ)
+    settings: ResolveSettings = ResolveSettings.from_environment(os.environ)
     return settings, lambda _: open_warehouse(WarehouseSettings.from_environment(os.environ))
 
 
