@@ -2,9 +2,10 @@
 #
 #   make demo          stream a generated population through the local stack
 #   make test          all tests
+#   make test-fast     those that need no server and take no seconds each
+#   make oracle        F beside a second F that shares no code with it, over HISTORIES=5000 random histories
 #   make torture       random schedules, faults and kills on a real Redis, for MINUTES=10
 #   make proof         order, concurrency and rebuild at full length (some half an hour): each says whether it held
-#   make oracle        F compared with an implementation that shares no code with it, over HISTORIES=5000
 #   make show-house    what identity, layout and tests of F must show: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
@@ -31,7 +32,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test torture oracle proof show-house check layers bench format vectors constraints clean force
+.PHONY: help demo test test-fast torture oracle proof show-house check layers bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -54,6 +55,14 @@ test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
+# Files are not kept together here: no server is shared, and the longest file would be what all others wait for.
+test-fast: .venv/.installed-dev
+	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers" $(ARGS)
+
+oracle: .venv/.installed-dev
+	@$(BIN)/python tests/oracle/run_oracle.py --histories $(HISTORIES) $(ARGS)
+
 torture: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; \
 	$(BIN)/python tests/torture/run.py --minutes $(MINUTES) $(ARGS)
@@ -62,9 +71,6 @@ proof: .venv/.installed-dev
 	$(BIN)/python benchmarks/shuffles.py
 	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/rebuild.py
-
-oracle: .venv/.installed-dev
-	$(BIN)/python tests/oracle/run_oracle.py --histories $(HISTORIES) $(ARGS)
 
 show-house: .venv/.installed-dev
 	$(BIN)/python benchmarks/house.py $(ARGS)

