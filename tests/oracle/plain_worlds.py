@@ -39,8 +39,8 @@ TYPES = {
 MULTI = ("codes", "sums")
 PATTERNS = {"tax": "[A-Z0-9 ]+", "codes": "[A-Z0-9 ]+", "note": "[a-z].*"}
 
-TIED = ("full", "given", "family")
-"""What ``fills`` ties. No override is made of them."""
+WHOLE = "full"
+"""What fills others. Overrides are made of its parts, and not of itself."""
 
 BLOCKING = [
     [("exact", "family", 0)],
@@ -255,7 +255,7 @@ def _verdict(chance, refs):
 
 
 def _override(chance, ref, pools):
-    names = chance.sample([name for name in VALUES if name not in TIED], chance.randint(1, 2))
+    names = chance.sample([name for name in VALUES if name != WHOLE], chance.randint(1, 2))
     return {
         "kind": "override",
         "ref": ref,
