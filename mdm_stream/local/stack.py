@@ -141,6 +141,15 @@ class LocalStack:
         self._supervisor.start(ChildSpec(spec.name, command, environment))
         self._consumers[spec.name] = spec
 
+    def replace_consumer(self, spec: ConsumerSpec) -> None:
+        """Stop a consumer and start another one in its place, as a deployment does: it goes on at the checkpoints."""
+        self._supervisor.end(spec.name)
+        self.start_consumer(spec)
+
+    def consumer(self, name: str) -> ConsumerSpec:
+        """Return what a consumer was started as."""
+        return self._consumers[name]
+
     def consumer_pid(self, name: str) -> int:
         """Return the process id that a consumer has now."""
         return self._supervisor.pid(name)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from source_tree import ROOT
@@ -115,6 +116,24 @@ def test_killed_consumer_comes_back_and_loses_nothing(tmp_path):
         stack.start_consumer(consumer("wrong", "missing"))
         with pytest.raises(TerminalError, match="cannot be imported"):
             wait_for(stack.check)
+
+
+def test_a_replaced_consumer_is_followed_by_another_one_at_its_checkpoint(tmp_path):
+    """A deployment stops the one, starts the other under the same name, and every record is delivered."""
+    with LocalStack(tmp_path / "state") as stack:
+        stack.start_consumer(recorder(tmp_path))
+        put(stack, range(20))
+        stack.wait_idle(30)
+        before = stack.consumer_pid("record")
+        spec = stack.consumer("record")
+        stack.replace_consumer(replace(spec, event_source=EventSource(batch_size=3)))
+        assert stack.consumer_pid("record") != before
+        with pytest.raises(ProcessLookupError):
+            os.kill(before, 0)
+        put(stack, range(20, 40))
+        stack.wait_idle(30)
+        assert stack.consumer_restarts("record") == 0
+    assert sorted(int(n) for n in seen(tmp_path)) == list(range(40))
 
 
 def test_state_survives_sigkill_of_everything(tmp_path):

@@ -72,6 +72,12 @@ class Supervisor:
                 raise ValueError(f"a child named {spec.name!r} is there already")
             self._children[spec.name] = _Child(spec, log, self._spawn(spec, log), time.monotonic())
 
+    def end(self, name: str) -> None:
+        """Stop a child and forget it, so that another one may take its name; kill it if it does not stop in time."""
+        with self._lock:
+            child = self._children.pop(name)
+        stop_process(child.process, child.spec.stop_timeout_s)
+
     def pid(self, name: str) -> int:
         """Return the process id that a child has now."""
         with self._lock:
