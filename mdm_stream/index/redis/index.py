@@ -237,8 +237,9 @@ class RedisIndex:
     ) -> list[OutboxEntry]:
         """Return the oldest outbox entries, in sequence order. One round trip."""
         last = "" if after is None else f"{after.epoch}-{after.sequence}"
+        script = self._scripts.text("read_outbox")
         found = []
-        for entry_id, fields in self._script("read_outbox", last, limit, bytes_max):
+        for entry_id, fields in self._call(lambda: self._client.eval(script, 1, self._meta, last, limit, bytes_max)):
             epoch, sequence = entry_id.decode().split("-")
             content = dict(zip(fields[::2], fields[1::2], strict=True))
             found.append(OutboxEntry(int(epoch), int(sequence), content[b"c"], int(content[b"t"])))

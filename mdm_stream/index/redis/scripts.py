@@ -56,6 +56,7 @@ class Scripts:
     def __init__(self, client: redis.Redis | redis.RedisCluster) -> None:
         self.client = client
         self._shas: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
 
     def run(self, name: str, keys: list[str], *arguments: Any) -> Any:
         """Run one script. One round trip."""
@@ -64,11 +65,15 @@ class Scripts:
     def sha(self, name: str) -> str:
         """Return a script's SHA-1, loading it into the server on first use."""
         if name not in self._shas:
-            folder = files("mdm_stream.index.redis")
-            texts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in (_PRELUDE, name)]
-            sha: str | bytes = self.client.script_load("".join(texts))
+            sha: str | bytes = self.client.script_load(self.text(_PRELUDE) + self.text(name))
             self._shas[name] = sha.decode() if isinstance(sha, bytes) else sha
         return self._shas[name]
+
+    def text(self, name: str) -> str:
+        """Return a script's own text: of a short one that is sent whole, which saves the round trip of loading it."""
+        if name not in self._texts:
+            self._texts[name] = files("mdm_stream.index.redis").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+        return self._texts[name]
 
     def attempt(self, send: Callable[[], Any]) -> Any:
         """Make a call, with faults translated; load the scripts again if the server lost them (it was restarted)."""
