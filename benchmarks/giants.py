@@ -5,7 +5,7 @@
 Three things that sources may legally send each make a golden change of more than 1 MiB: two events of 540 kB that link;
 one event of just under 1 MiB; 200 records of one person with 25 emails each. All of them go through the local stack
 (Kinesis API, Redis, resolve consumer, warehouse consumer, as processes), each with events of other people right behind
-it on the stream. Then one record of the first giant is erased.
+it on the stream. Then one record of the first giant is erased, and the domain is rebuilt.
 
 Printed is, for each giant, how large it is and whether feed and warehouse have it; how many batches failed (each would
 have delayed what is behind it); how many rows the archive has for how many events; and what is left of the erased
@@ -29,6 +29,7 @@ from click.testing import CliRunner
 from mdm_stream.archive import open_archive
 from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.cli.commands.erase import erase
+from mdm_stream.cli.commands.rebuild import rebuild
 from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_message, redeem
 from mdm_stream.feed.claims import ClaimReader
@@ -95,6 +96,7 @@ class Figures:
     archived_rows: int = 0
     erase_exit_code: int = -1
     verify_exit_code: int = -1
+    told_by_rebuild: int = -1
     left: list[str] = field(default_factory=list)
     took_s: float = 0.0
 
@@ -106,6 +108,7 @@ class Figures:
             and self.failed_batches == 0
             and self.archived_rows == self.events
             and (self.erase_exit_code, self.verify_exit_code, self.left) == (0, 0, [])
+            and self.told_by_rebuild == 0
         )
 
 
@@ -127,6 +130,7 @@ def three_giants(state: Path, needles_in: Callable[[Path, Sequence[str]], list[s
         _publish(stack, index, figures)
         _look(stack, index, state, figures)
         _erase(state, figures)
+        _rebuild(state, figures)
     figures.left += needles_in(state, _markers(figures.giants[0].events[0]))
     figures.took_s = time.monotonic() - began_s
     return figures
@@ -254,6 +258,17 @@ def _erase(state: Path, figures: Figures) -> None:
         figures.left += [f"{each['store']}: {each['what']}" for each in orjson.loads(done.stdout)["left"]]
 
 
+def _rebuild(state: Path, figures: Figures) -> None:
+    """Rebuild the domain: feed and warehouse are read through claim checks, and nothing differs from what they say."""
+    argv = ["--state", str(state), "--grace", "0", "--workers", "1", "--json"]
+    done = CliRunner().invoke(rebuild, argv, standalone_mode=False)
+    if done.exception is not None:
+        figures.left.append(f"{type(done.exception).__name__}: {done.exception}")
+        return
+    [report] = orjson.loads(done.stdout)["rebuilt"]
+    figures.told_by_rebuild = report["told"]
+
+
 def files_with(state: Path, needles: Sequence[str]) -> list[str]:
     """Return the files that hold one of the texts as it is; the tests look into packed ones too."""
     wanted = [needle.encode() for needle in needles]
@@ -273,6 +288,7 @@ def _print(figures: Figures) -> None:
     print(f"batches that failed: {figures.failed_batches}")
     print(f"events {figures.events}, rows in the archive {figures.archived_rows}")
     print(f"erase ended with {figures.erase_exit_code}, verify with {figures.verify_exit_code}; left: {figures.left}")
+    print(f"a rebuild tells the feed {figures.told_by_rebuild} changes")
     print(f"took {figures.took_s:.0f} s")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from aws_lambda_powertools import Metrics
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.decode import Received
@@ -41,6 +41,12 @@ def batch_response(records: list[KinesisRecord], report: StreamReport) -> dict[s
     if report.first_failed is None:
         return {"batchItemFailures": []}
     return {"batchItemFailures": [{"itemIdentifier": records[report.first_failed].sequence_number}]}
+
+
+def warn_of_large(logger: Logger, report: StreamReport) -> None:
+    """Write one line for each golden record that has grown large: its id, members and bytes, and no value."""
+    for golden in report.large:
+        logger.warning("golden_large", extra=asdict(golden))
 
 
 def report_metrics(metrics: Metrics, records: list[KinesisRecord], report: StreamReport) -> None:

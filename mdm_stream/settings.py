@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from mdm_stream.errors import ConfigurationError
 
-FEED_RECORD_BYTES_MIN = 16_384
-"""Room for a claim check, and for every message that is none: an erasure, a report of a rejected event."""
+FEED_RECORD_BYTES_MIN = 65_536
+"""Ample room for what never goes by claim check: an erasure, a report of a rejected event, a claim check itself."""
 FEED_RECORD_BYTES_MAX = 10_485_760
 """The largest record that a Kinesis stream can be set to take."""
 

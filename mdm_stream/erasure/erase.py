@@ -17,12 +17,15 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
+import orjson
+
 from mdm_stream.archive.rows import rest_without
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, EraseEvent, make_ref, split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.decode import Received
+from mdm_stream.erasure.evidence import records_in_change
 from mdm_stream.erasure.in_claims import erase_in_claims
 from mdm_stream.erasure.in_letters import erase_in_letters
 from mdm_stream.erasure.places import Places
@@ -31,10 +34,13 @@ from mdm_stream.erasure.search import Progress, Search, Searched
 from mdm_stream.erasure.values import Values, values_of_events, values_of_record
 from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError, TerminalError, TransientError
-from mdm_stream.index.port import Position
+from mdm_stream.index.port import OutboxEntry, Position
 from mdm_stream.index.redis.index import RedisIndex
 
 POLL_INTERVAL_S = 0.25
+
+OUTBOX_ENTRIES = 500
+"""Entries of the outbox that are looked at together."""
 
 SNOWFLAKE_NOTE = (
     "The warehouse keeps old versions of rows for its own retention (Snowflake: Time Travel, then seven days of "
@@ -191,8 +197,15 @@ class Erase:
         return reached[0]
 
     def _is_published(self, committed: Position) -> bool:
-        waiting = self._places.index.read(1)
-        return not waiting or (waiting[0].epoch, waiting[0].sequence) > (committed.epoch, committed.sequence)
+        """Tell whether all that names the records is on the feed. What waits of others is no matter of theirs."""
+        after: OutboxEntry | None = None
+        while entries := self._places.index.read(OUTBOX_ENTRIES, after=after):
+            for after in entries:
+                if (after.epoch, after.sequence) > (committed.epoch, committed.sequence):
+                    return True
+                if not records_in_change(orjson.loads(after.content)).isdisjoint(self._refs):
+                    return False
+        return True
 
     def _warehouse_has_erased(self) -> bool:
         warehouse = self._places.open_warehouse(False)

@@ -99,6 +99,15 @@ def total(findings: Sequence[Finding], store: str) -> int:
     return sum(finding.count for finding in findings if finding.store == store)
 
 
+def records_in_change(content: Mapping[str, Any]) -> set[str]:
+    """Return every record that the content of an outbox entry or feed message names: members, origins, the erased."""
+    keys = [*content.get("members", ()), *content.get("removed", ())]
+    if content["op"] == "erase":
+        keys.append(content)
+    named = {make_ref(str(key["source"]), str(key["record_id"])) for key in keys}
+    return named | {_ref_of(origin) for origins in content.get("provenance", {}).values() for origin in origins}
+
+
 def _ref_of(origin: Mapping[str, Any]) -> str:
     """Return the record that a provenance entry speaks of; a steward's names the one that is overridden."""
     record_id = str(origin["record_id"])

@@ -64,6 +64,7 @@ def world() -> Iterator[World]:
             "MDM_KINESIS_ENDPOINT_URL": kinesis.endpoint_url,
             "MDM_ARCHIVE_URL": f"file://{short}/archive",
             "MDM_CHANGES_STREAM": "mdm-changes",
+            "MDM_GOLDEN_BYTES_WARN": "16384",
             "MDM_QUARANTINE_URL": f"file://{short}/quarantine",
         }
         for name, value in (local_environment(kinesis.endpoint_url, {}) | settings).items():
@@ -122,6 +123,21 @@ def test_the_documented_event_is_taken_as_it_is(world: World, log: io.StringIO) 
     }
     assert {entry["reasons"][0]["code"] for entry in kept} == {"invalid_json"}
     assert [message["type"] for message in world.feed()] == ["mdm.event.quarantined"] * 2
+
+
+def test_a_golden_record_that_grows_large_is_told_of(
+    world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line has its id, members and bytes, a metric counts it, and no value is in either."""
+    emails = [f"somebody{number}@{'m' * 60}.{'n' * 60}.{'o' * 60}.example.org" for number in range(60)]
+    event = orjson.loads(person("large", given_name="Large"))
+    event["attributes"] |= {"email": emails, "birth_date": "1901-01-01", "family_name": "Quist"}
+    assert call(world, kinesis_event(orjson.dumps(event), first=50)) == {"batchItemFailures": []}
+    [line] = [entry for entry in map(json.loads, log.getvalue().splitlines()) if entry["message"] == "golden_large"]
+    assert (line["level"], line["members"], line["bytes"] > 16_384) == ("WARNING", 1, True)
+    assert "somebody" not in log.getvalue()
+    metrics = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
+    assert metrics[-1]["GoldenLarge"] == [1.0]
 
 
 def test_a_batch_becomes_golden_changes(world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
+from botocore.exceptions import ClientError
 from erase_world import World, places_of, upsert
 
 from mdm_stream.contracts.golden import ClaimCheck, parse_envelope, parse_message
+from mdm_stream.core.cluster.golden import golden_id_of
+from mdm_stream.erasure.erase import EraseOptions
 from mdm_stream.erasure.search import NOT_HERE
+from mdm_stream.errors import TransientError
 from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.objects.folder import FolderObjects
@@ -87,6 +91,37 @@ def test_a_place_that_is_not_searched_proves_nothing(claiming: World, tmp_path) 
     claiming.places = replace(claiming.places, claims=ClaimStore(FolderObjects(tmp_path / "no"), "file:///no"))
     findings = [(finding.store, finding.what) for finding in claiming.search().findings]
     assert ("claims", NOT_HERE) in findings
+
+
+class Refusing:
+    """A Kinesis client that refuses each call with a message of some golden record."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.golden_ids: set[str] = set()
+
+    def put_records(self, **request: Any) -> Any:
+        """Put all records, or none."""
+        if not self.golden_ids.isdisjoint(record["PartitionKey"] for record in request["Records"]):
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "PutRecords")
+        return self._client.put_records(**request)
+
+
+def test_a_change_of_others_that_the_feed_refuses_holds_no_erasure_back(world: World) -> None:
+    """It waits in the outbox before the erasure, which is done when all that names the erased record is published."""
+    kinesis = Refusing(world.kinesis)
+    world.resolver._golden = FeedPublisher(kinesis, world.golden, claims=world.claims)
+    kinesis.golden_ids = {golden_id_of("person", "erp/99")}
+    refused = world.send(upsert("erp/99", given_name="Balthasar", family_name="Kuckuck", birth_date="1950-01-01"))
+    assert refused is not None
+    assert len(refused.refused) == 1
+    world.send(upsert(REF, email=[MARKER]))
+    _, left = world.erase(REF)
+    assert places_of(left).keys() <= {"change_stream", "golden_feed"}
+    kinesis.golden_ids = {golden_id_of("person", OTHER)}
+    world.send(upsert(OTHER, email=[KEPT]))
+    with pytest.raises(TransientError, match="the golden feed has not been told"):
+        world.erase(OTHER, options=EraseOptions(wait_s=0.2))
 
 
 def test_a_claim_check_that_was_given_up_is_left_as_it_is(claiming: World) -> None:
