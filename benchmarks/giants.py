@@ -112,7 +112,17 @@ class Figures:
         )
 
 
-def three_giants(state: Path, needles_in: Callable[[Path, Sequence[str]], list[str]]) -> Figures:
+def files_with(state: Path, needles: Sequence[str]) -> list[str]:
+    """Return the files that hold one of the texts as it is; the tests look into packed ones too."""
+    wanted = [needle.encode() for needle in needles]
+    files = [path for path in state.rglob("*") if path.is_file()]
+    return sorted(str(path.relative_to(state)) for path in files if any(each in path.read_bytes() for each in wanted))
+
+
+NeedlesIn = Callable[[Path, Sequence[str]], list[str]]
+
+
+def three_giants(state: Path, needles_in: NeedlesIn = files_with) -> Figures:
     """Live through it on a stack in ``state``; ``needles_in`` finds the files under a folder that hold a text.
 
     The stack is stopped at the end, and its folder left.
@@ -269,13 +279,6 @@ def _rebuild(state: Path, figures: Figures) -> None:
     figures.told_by_rebuild = report["told"]
 
 
-def files_with(state: Path, needles: Sequence[str]) -> list[str]:
-    """Return the files that hold one of the texts as it is; the tests look into packed ones too."""
-    wanted = [needle.encode() for needle in needles]
-    files = [path for path in state.rglob("*") if path.is_file()]
-    return sorted(str(path.relative_to(state)) for path in files if any(each in path.read_bytes() for each in wanted))
-
-
 def _print(figures: Figures) -> None:
     for giant in figures.giants:
         way = "by claim check" if giant.by_claim_check else "whole"
@@ -298,7 +301,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="an empty folder, which is kept; a temporary one if left out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mdm-giants-") as folder:
-        figures = three_giants(options.state or Path(folder) / "state", files_with)
+        figures = three_giants(options.state or Path(folder) / "state")
     _print(figures)
     return 0 if figures.is_right() else 1
 

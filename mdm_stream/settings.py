@@ -135,7 +135,7 @@ class ResolveSettings(Settings):
     that is larger goes by claim check. Set it to what ``MaxRecordSizeInKiB`` of the stream says, if that was raised,
     and to no more than its readers take (Lambda: 6 MB an invocation). ``claims_url``: where the data of those are kept,
     like ``archive_url``; beside the archive if it is empty. ``golden_bytes_warn``: a golden record larger than this is
-    told of, long before it is any trouble.
+    reported, long before it is any trouble.
     """
 
     needed_for: ClassVar[str] = "the resolve consumer"

@@ -32,7 +32,7 @@ CHANGES, GOLDEN, WAREHOUSE = "change_stream", "golden_feed", "warehouse"
 QUARANTINE, ON_FAILURE, ARCHIVE, FILES = "quarantine", "on_failure", "archive", "files"
 STORES = (INDEX, CHANGES, GOLDEN, CLAIMS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, FILES)
 
-NOT_HERE = "golden change of somebody whose data are in another place: name it with --claims"
+NOT_HERE = "golden change whose data are in another place: name it with --claims"
 
 ROWS_PER_VALUE_MAX = 100
 """Rows of the warehouse's history that are read to see whether one value is others' too: any of them says so."""

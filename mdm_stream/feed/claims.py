@@ -197,7 +197,7 @@ class ClaimReader:
     """Follows claim checks: the one function (``contracts.golden.Follow``) through which readers get at their data.
 
     Without an address a claim is looked for where its ``dataref`` says. What is found counts only if its digest is
-    that of the message, so a message can lead nobody to other bytes.
+    that of the message, so no message can pass off other bytes.
     """
 
     def __init__(self, url: str = "", *, open_store: Callable[[str], ObjectStore] = open_object_store) -> None:

@@ -90,7 +90,7 @@ class Published:
     """What ``publish_outbox`` did.
 
     ``refused`` names the changes (``domain/epoch/sequence: code``) that Kinesis refuses for themselves; they stay in
-    the outbox, and are tried again with the next call. ``large`` are golden records past the size that is told, at
+    the outbox, and are tried again with the next call. ``large`` are golden records past the size that is reported, at
     most ``LARGE_TOLD_MAX`` of them.
     """
 
@@ -255,7 +255,7 @@ class _Publishing:
         [position] = positions
         fresh = self._claims is not None and position not in self._checked_in
         if fresh and not self._check_in(position):
-            return [], ""  # told at the end; its neighbours go first
+            return [], ""  # raised at the end; its neighbours go first
         if fresh and position in self._checked_in:
             return self._try(positions)
         self._refused[position] = code
@@ -270,7 +270,7 @@ def publish_outbox(
     through: Position | None = None,
     large_bytes: int = GOLDEN_BYTES_WARN,
 ) -> Published:
-    """Publish everything in the outbox; return how much that was, and what has to be told about it.
+    """Publish everything in the outbox; return how much that was, and what people should know about it.
 
     With ``through``, nothing that came after that position is published. Several may do so at once: a change may then
     be published twice. What Kinesis refuses for itself stays in the outbox, and what lies behind it is published.

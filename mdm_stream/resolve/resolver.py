@@ -54,7 +54,7 @@ class DomainResolver:
     """The engine of one domain, the index that it writes, the outbox that its commits fill, and what watches merges.
 
     ``hold`` is called with a reason when merges storm: it may hold the domain back. Golden records larger than
-    ``golden_bytes_warn`` are told of.
+    ``golden_bytes_warn`` are reported.
     """
 
     engine: Engine
@@ -235,7 +235,7 @@ class Resolver:
             kept = [(entry, location) for entry, location in kept if entry.quarantine_id not in erased]
         report.quarantined, report.dropped = len(kept), len(rejections) - len(kept)
         messages = [quarantine_message(_quarantine_report(*each)) for each in kept]
-        # The event itself is kept; a report that no stream takes is told of here.
+        # The event itself is kept; a report that no stream takes is noted here.
         self._send(self._golden, messages, report)
 
     def _send(self, publisher: FeedPublisher, messages: Sequence[Message], report: StreamReport) -> set[int]:

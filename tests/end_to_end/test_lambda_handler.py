@@ -125,7 +125,7 @@ def test_the_documented_event_is_taken_as_it_is(world: World, log: io.StringIO) 
     assert [message["type"] for message in world.feed()] == ["mdm.event.quarantined"] * 2
 
 
-def test_a_golden_record_that_grows_large_is_told_of(
+def test_a_golden_record_that_grows_large_is_reported(
     world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line has its id, members and bytes, a metric counts it, and no value is in either."""

@@ -1,4 +1,4 @@
-"""Claim objects: written once, verified when read, and after an erasure what is left of them, whoever comes when."""
+"""Claim objects: written once, verified when read, and after an erasure what is left of them, in any order of calls."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_late_publisher_that_died_is_found_by_the_next_erasure(store, objects)
     assert orjson.loads(store.fetch(claim))["values"] == {}
 
 
-def test_damaged_remains_are_told(store, objects):
+def test_damaged_remains_are_an_error(store, objects):
     """What an erasure left is verified too, by a digest of its own."""
     claim = checked_in(store, message())
     [(found, _)] = store.each("person")
@@ -188,7 +188,7 @@ def test_damaged_remains_are_told(store, objects):
         list(store.each("person"))
 
 
-def test_a_reader_goes_where_the_message_says_or_where_it_is_told(tmp_path):
+def test_a_reader_goes_where_the_message_or_its_setting_says(tmp_path):
     """Without a setting the dataref is followed; with one the same object is looked for there. Names are checked."""
     here, there = tmp_path / "here", tmp_path / "there"
     claim = checked_in(ClaimStore(FolderObjects(here), here.as_uri()), message())

@@ -178,7 +178,7 @@ def test_a_store_that_takes_no_claims_holds_back_only_what_needs_it(tmp_path, fa
     assert [entry.sequence for entry in index.read(10)] == [2]
 
 
-def test_large_golden_records_are_told_of(claims):
+def test_large_golden_records_are_reported(claims):
     """Id, members and bytes of those past the size, and of no others."""
     index = outbox_of(change("g1", 100), change("g2", 5_000))
     published = publish_outbox(index, FeedPublisher(StrictStream(), "golden", claims=claims), large_bytes=1_000)

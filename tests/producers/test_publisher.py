@@ -109,7 +109,7 @@ def test_full_batches_are_filled():
 
 
 def test_an_event_that_its_request_is_refused_for_holds_back_no_other():
-    """Kinesis refuses a whole request for one event too large: that one is given up, and the rest sent."""
+    """Kinesis refuses a whole request for one event too large: the publisher drops that one and sends the rest."""
 
     class Strict(FaultyStream):
         def put_records(self, *, StreamName, Records):  # noqa: N803

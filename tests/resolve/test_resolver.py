@@ -292,8 +292,8 @@ def test_a_batch_that_cannot_be_published_is_archived_once(world, monkeypatch):
     assert world.archive.witness("person") == Witness(reached.epoch, reached.clock, reached.sequence)
 
 
-def test_a_large_golden_record_is_told_of(world, monkeypatch):
-    """Past the size that is told, the report has golden id, members and bytes, and no value of it."""
+def test_a_large_golden_record_is_reported(world, monkeypatch):
+    """Past the size that is reported, the report has golden id, members and bytes, and no value of it."""
     parts = world.resolver._domains["person"]
     monkeypatch.setitem(world.resolver._domains, "person", replace(parts, golden_bytes_warn=1_000))
     report = world.handle(
