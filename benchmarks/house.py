@@ -28,6 +28,7 @@ from trees import ROOT, RUN_TIMEOUT_S, run_in, tree_of
 
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+import release_under_load
 from layers import layers, packages
 
 BEFORE = "6879fa139a229efce9cc335925328df08fce4290"
@@ -141,7 +142,7 @@ class House:
 
     def giants(self, show: Show) -> None:
         """Golden changes larger than a stream record: in feed and warehouse, behind them no delay, erased wholly."""
-        figures = giants.three_giants(self.scratch / "giants", giants.files_with)
+        figures = giants.three_giants(self.scratch / "giants")
         for giant in figures.giants:
             show.figure(
                 f"{giant.name}: {giant.bytes:,} bytes, {giant.members} members",
@@ -162,6 +163,26 @@ class House:
             floor="none, exit code 0",
             holds=not figures.left and figures.verify_exit_code == 0,
         )
+
+    def release(self, show: Show) -> None:
+        """A release with a changed standardiser, under load, and the way back."""
+        folder = self.scratch / "release"
+        folder.mkdir()
+        for step, way in zip(release_under_load.run(folder), ("forth", "back"), strict=True):
+            refused = bool(step.refused) and not step.commits_while_refused
+            show.figure(
+                f"{way}: the release of another F without a rebuild",
+                "refused" if refused else f"{step.commits_while_refused} commits",
+                floor="refused, 0 commits",
+                holds=refused,
+            )
+            show.figure(
+                f"{way}: index, feed and warehouse after the rebuild, of {step.delivered:,} events",
+                f"{'exact' if step.is_exact else 'different'}, {step.lost} lost",
+                floor="exactly that release's F, 0 lost",
+                holds=step.is_exact and not step.lost and not step.on_failure,
+            )
+            show.fact(f"{way}: golden records that the two releases give differently", f"{step.differing:,}")
 
     def _replayed(self, name: str, tree: str) -> tuple[Path, Any]:
         files, rules = self.inputs[name]
@@ -290,6 +311,7 @@ def main() -> int:
             "review": house.review,
             "stall": house.stall,
             "giants": house.giants,
+            "release": house.release,
             "oracle": oracle,
             "mutants": mutants,
             "facts": facts,
