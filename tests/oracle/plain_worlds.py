@@ -39,9 +39,6 @@ TYPES = {
 MULTI = ("codes", "sums")
 PATTERNS = {"tax": "[A-Z0-9 ]+", "codes": "[A-Z0-9 ]+", "note": "[a-z].*"}
 
-WHOLE = "full"
-"""What fills others. Overrides are made of its parts, and not of itself."""
-
 BLOCKING = [
     [("exact", "family", 0)],
     [("first", "given", 1), ("year", "born", 0)],
@@ -255,7 +252,7 @@ def _verdict(chance, refs):
 
 
 def _override(chance, ref, pools):
-    names = chance.sample([name for name in VALUES if name != WHOLE], chance.randint(1, 2))
+    names = chance.sample(list(VALUES), chance.randint(1, 2))
     return {
         "kind": "override",
         "ref": ref,

@@ -103,26 +103,43 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
     return survivors
 
 
+@dataclass(frozen=True, slots=True)
+class _Overriding:
+    """The newest override of an attribute in a cluster: ``own``, or given by one of its whole. ``None``: no value."""
+
+    origin: Origin
+    survivor: Survivor | None
+    own: bool
+
+    def contradicts(self, whole: _Overriding | None) -> bool:
+        """Whether a part with this override takes its whole away."""
+        if whole is None:
+            return True
+        return (self.own or self.origin != whole.origin) and self.origin.event_time_us >= whole.origin.event_time_us
+
+
 def _override(rules: Ruleset, members: Sequence[Record], survivors: dict[str, Survivor]) -> None:
     """Put a cluster's overrides in place: of one attribute the newest, ties by the key of the record overridden.
 
-    ``members`` are in the order of their keys. A whole (a full name) goes where a part of it has a newer override.
+    ``members`` are in the order of their keys. A whole (a full name) goes where a part of it has an override that comes
+    from another one, or is its own, and is not older.
     """
     unions = {position for plan in _plans(rules) if plan.union for position in plan.attributes}
-    newest: dict[int, tuple[int, Survivor | None]] = {}
+    newest: dict[int, _Overriding] = {}
     for record in members:
         for position, standardised, by in record.overrides:
             held = record.state.overrides[rules.attributes[by].name]
-            if position in newest and newest[position][0] >= held.event_time_us:
+            if position in newest and newest[position].origin.event_time_us >= held.event_time_us:
                 continue
             origin = Origin(make_ref(STEWARD_SOURCE, record.ref), held.version, held.event_time_us, OVERRIDE)
-            newest[position] = (held.event_time_us, _overriding(standardised, origin, position in unions))
+            survivor = _overriding(standardised, origin, position in unions)
+            newest[position] = _Overriding(origin, survivor, own=by == position)
     for whole, parts in tied_parts(rules).items():
-        since_us = max((newest[part][0] for part in parts if part in newest), default=None)
-        if since_us is not None and (whole not in newest or newest[whole][0] < since_us):
-            newest[whole] = (since_us, None)
-    for position, (_, survivor) in newest.items():
-        name = rules.attributes[position].name
+        overridden = [newest[part] for part in parts if part in newest]
+        if any(part.contradicts(newest.get(whole)) for part in overridden):
+            newest[whole] = _Overriding(overridden[0].origin, None, own=False)
+    for position, overriding in newest.items():
+        name, survivor = rules.attributes[position].name, overriding.survivor
         if survivor is None:
             survivors.pop(name, None)
         else:
