@@ -129,9 +129,9 @@ def _plain_parts(names: list[str], order: str) -> tuple[str, str, str]:
 
 
 def _bare_letter(character: str) -> str:
-    """Return a letter without case and accent if that is still one character, else the character itself."""
-    bare = fold(character) if character.isalpha() else character
-    return bare if len(bare) == 1 else character
+    """Return a letter without case and accent if that is still one character, else without case if that is one."""
+    spellings = (fold(character), character.lower()) if character.isalpha() else ()
+    return next((bare for bare in spellings if len(bare) == 1), character)
 
 
 def _roots_by_nickname() -> dict[str, str]:
