@@ -37,13 +37,14 @@ class AppendOnce:
         On return every record is in the archive and so is the witness, durable. After an error some may have been
         kept: what is known to be is not written again.
         """
-        fresh = [record for record in records if _digest(record) not in self._appended]
+        unknown = {digest: record for record in records if (digest := _digest(record)) not in self._appended}
+        fresh, digests = list(unknown.values()), iter(unknown)
         if not fresh and self._witnessed.get(domain) == witness:
             return 0
         for piece in pieces(fresh):
             self._archive.append(domain, piece, witness)
             self._witnessed[domain] = witness
-            self._appended.update((_digest(record), None) for record in piece)
+            self._appended.update((next(digests), None) for _ in piece)
         while len(self._appended) > ROWS_REMEMBERED_MAX:
             self._appended.popitem(last=False)
         return len(fresh)
