@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from mdm_stream.contracts.golden import Erasure, FeedEnvelope, GoldenChange, GoldenValue, Provenance
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import statements
+from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.redaction import ErasedRecords, RecordKey, contributors, redact, redact_change
 from mdm_stream.warehouse.rows import redacted_change_row, redacted_record_row
 from mdm_stream.warehouse.session import Session
@@ -26,7 +27,8 @@ RECORD_IDS_PER_QUERY_MAX = 1_000
 """Some 30 ms of DuckDB; Snowflake binds many more, but a batch of 500 messages needs one or two such queries."""
 
 ROWS_PER_SWEEP_MAX = 2_000
-"""Rows rewritten at a time, a few megabytes: an erasure of many records needs no more memory than that of one."""
+"""Rows rewritten at a time, a few megabytes, or fewer that are large (see ``paging``): an erasure of many records needs
+no more memory than that of one."""
 
 SWEEPS_MAX = 5
 """One does the work and one finds nothing; more are needed only where another writer erases from the same rows."""
@@ -90,8 +92,8 @@ class _Place:
     keys: set[RecordKey]
     applied_at: datetime
 
-    def page(self, sql: str, *after: object) -> list[tuple[Any, ...]]:
-        parameters = (self.domain, self.domain, *self.record_ids, *after, ROWS_PER_SWEEP_MAX)
+    def page(self, sql: str, rows_max: int, *after: object) -> list[tuple[Any, ...]]:
+        parameters = (self.domain, self.domain, *self.record_ids, *after, rows_max)
         return self.session.execute(self.session.dialect.render(sql), parameters, step="find rows of erased records")
 
     def rewrite(self, lines: list[bytes], sql: str, step: str) -> int:
@@ -104,8 +106,11 @@ class _Place:
 def _sweep_golden_records(place: _Place) -> int:
     """Rewrite the rows of ``golden_record``; return how many were to be rewritten."""
     sql, last, rewritten = statements.select_golden_of(len(place.record_ids)), "", 0
-    while rows := place.page(sql, last):
+    rows_max = min(FIRST_PAGE_ROWS, ROWS_PER_SWEEP_MAX)
+    while rows := place.page(sql, rows_max, last):
         last, lines = rows[-1][0], []
+        content_bytes = sum(len(values) + len(provenance) for *_, values, provenance, _ in rows)
+        rows_max = next_page_rows(len(rows), content_bytes, ROWS_PER_SWEEP_MAX)
         for golden_id, epoch, sequence, values, provenance, held_digest in rows:
             redacted = redact(_VALUES.validate_json(values), _PROVENANCE.validate_json(provenance), place.keys)
             if redacted is not None:
@@ -117,8 +122,10 @@ def _sweep_golden_records(place: _Place) -> int:
 def _sweep_history(place: _Place) -> int:
     """Rewrite the rows of ``golden_history``; return how many were to be rewritten."""
     sql, epoch, sequence, rewritten = statements.select_history_of(len(place.record_ids)), 0, 0, 0
-    while rows := place.page(sql, epoch, epoch, sequence):
+    rows_max = min(FIRST_PAGE_ROWS, ROWS_PER_SWEEP_MAX)
+    while rows := place.page(sql, rows_max, epoch, epoch, sequence):
         (epoch, sequence), lines = rows[-1][:2], []
+        rows_max = next_page_rows(len(rows), sum(len(payload) for _, _, payload, _ in rows), ROWS_PER_SWEEP_MAX)
         for _, _, payload, held_digest in rows:
             redacted = redact_change(GoldenChange.model_validate(orjson.loads(payload)), place.keys)
             if redacted is not None:

@@ -35,6 +35,7 @@ from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
 from mdm_stream.warehouse.erasure import known_erased, staged_erased, sweep
 from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.migrations import check_schema, migrate
+from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.remains import mentions, search
 from mdm_stream.warehouse.rows import stage_batch
 from mdm_stream.warehouse.session import Session
@@ -50,7 +51,7 @@ LOCK_WAIT_MS = 2_000
 """How long opening a DuckDB file waits for the process that holds it."""
 
 PUBLISHED_PER_QUERY = 5_000
-"""Golden records that ``published`` reads at a time, some megabytes."""
+"""Golden records that ``published`` reads at a time, some megabytes, or fewer that are large (see ``paging``)."""
 
 _Result = TypeVar("_Result")
 
@@ -141,8 +142,10 @@ class SqlWarehouse:
 
     def published(self, domain: str) -> Iterator[PublishedGolden]:
         """Yield what the newest change of each golden record says; see ``Warehouse.published``."""
-        last = ""
-        while rows := self._select(statements.SELECT_PUBLISHED, domain, last, PUBLISHED_PER_QUERY):
+        last, rows_max = "", min(FIRST_PAGE_ROWS, PUBLISHED_PER_QUERY)
+        while rows := self._select(statements.SELECT_PUBLISHED, domain, last, rows_max):
+            content_bytes = sum(len(payload) for (payload,) in rows)
+            rows_max = next_page_rows(len(rows), content_bytes, PUBLISHED_PER_QUERY)
             for (payload,) in rows:
                 golden = published_golden(GoldenChange.model_validate(orjson.loads(payload)))
                 last = golden.golden_id
