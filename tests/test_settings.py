@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.settings import EngineSettings, ResolveSettings
+from mdm_stream.settings import FEED_RECORD_BYTES_MAX, EngineSettings, ResolveSettings
 
 NEEDED = {
     "MDM_RULES": "person",
@@ -60,3 +60,19 @@ def test_limits_that_contradict_each_other_are_refused():
         EngineSettings.from_environment({"MDM_BACKOFF_MS_BASE": "100", "MDM_BACKOFF_MS_MAX": "10"})
     with pytest.raises(ConfigurationError, match="MDM_REEVALUATIONS_MAX"):
         EngineSettings.from_environment({"MDM_REEVALUATIONS_MAX": "0"})
+
+
+@pytest.mark.parametrize("size", ["1", "65535", str(FEED_RECORD_BYTES_MAX + 1)])
+def test_a_record_size_that_no_stream_has_is_refused(size: str) -> None:
+    """A claim check itself must fit, and no stream takes more than 10 MiB."""
+    with pytest.raises(
+        ConfigurationError, match=r"MDM_FEED_RECORD_BYTES_MAX should be (greater|less) than or equal to"
+    ):
+        ResolveSettings.from_environment({**NEEDED, "MDM_FEED_RECORD_BYTES_MAX": size})
+
+
+def test_the_record_size_is_what_every_stream_takes_unless_it_is_raised() -> None:
+    """One mebibyte by default, and up to ten where the stream was set so."""
+    assert ResolveSettings.from_environment(NEEDED).feed_record_bytes_max == 1024**2
+    raised = {**NEEDED, "MDM_FEED_RECORD_BYTES_MAX": str(FEED_RECORD_BYTES_MAX)}
+    assert ResolveSettings.from_environment(raised).feed_record_bytes_max == 10 * 1024**2

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 import redis
-from end_to_end.end_state import stream_records
+from end_state import stream_records
 from storyline import ANN, BOB, DAY_US, RULES, clusters, override, record, values
 
 from consumers.lambda_kinesis import KinesisRecord, report_metrics

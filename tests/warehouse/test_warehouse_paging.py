@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from feed_messages import upsert
-from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, PAGE_BYTES, next_page_rows
 
 from mdm_stream.warehouse import DuckDbWarehouse, paging
 from mdm_stream.warehouse import warehouse as warehouse_module
+from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, PAGE_BYTES, next_page_rows
 
 
 @pytest.mark.parametrize(
