@@ -25,12 +25,14 @@ SERVER_FILES = {
     "test_cli_erase",
     "test_cli_publish",
     "test_cli_steward",
+    "test_epochs",
     "test_object_store",
+    "test_redis_cluster",
     "test_warehouse_snowflake",
 }
 """Files that do so, among neighbours that do not."""
 
-SLOW_FOLDERS = {"population", "warehouse"}
+SLOW_FOLDERS = {"packaging", "simulate", "warehouse"}
 SLOW_FILES = {
     "test_archive_compaction",
     "test_archive_erasure",
@@ -39,6 +41,7 @@ SLOW_FILES = {
     "test_faults",
     "test_frame",
     "test_poison_storm",
+    "test_published_state",
     "test_redrive_run",
 }
 """Whose tests take seconds, though they start no server."""
