@@ -33,8 +33,9 @@ from pathlib import Path
 import redis
 from histories import POPULATION_SEED, RULES_DEFAULT
 
-from mdm_stream.archive import Witness, open_archive
+from mdm_stream.archive import open_archive
 from mdm_stream.archive.rows import rows_of
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Received
@@ -165,7 +166,7 @@ def _fill_archive(folder: Path, rules: Ruleset, records: int, people: int) -> Ar
                 rows += rows_of(rules.domain, events, raw, received, f"changes/{received.position}")
                 archived.refs.update(ref for event in events for ref in event.refs)
                 archived.events += len(events)
-        archive.append(rules.domain, rows, Witness(1, archived.events, archived.events))
+        archive.append(rules.domain, rows, EpochPosition(1, archived.events, archived.events))
     return archived
 
 

@@ -5,7 +5,7 @@ from mdm_stream.archive.compact import Compaction
 from mdm_stream.archive.erase import Erasure
 from mdm_stream.archive.names import ArchiveObject
 from mdm_stream.archive.once import AppendOnce
-from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind, Witness
+from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind
 from mdm_stream.objects.store import MissingObjectError
 
 __all__ = [
@@ -19,6 +19,5 @@ __all__ = [
     "MissingObjectError",
     "RecordKind",
     "Verification",
-    "Witness",
     "open_archive",
 ]

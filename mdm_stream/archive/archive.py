@@ -21,8 +21,9 @@ from mdm_stream.archive.names import (
     witness_folder,
 )
 from mdm_stream.archive.read import decode_object, each_object, list_objects, read_objects
-from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, Witness
+from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError
 from mdm_stream.archive.segment import encode_segment
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.objects.store import ObjectStore, open_object_store
 
 SEGMENT_CONTENT_BYTES = 8 * 1024**2
@@ -54,7 +55,7 @@ class Archive:
         self._store = store
         self._now_us = now_us
 
-    def append(self, domain: str, records: Sequence[ArchivedRecord], witness: Witness) -> None:
+    def append(self, domain: str, records: Sequence[ArchivedRecord], witness: EpochPosition) -> None:
         """Keep records, and how far the index had come when they were in it; durable on return.
 
         No records make a bare witness. After an error some may have been kept; appending them again is harmless,
@@ -67,7 +68,7 @@ class Archive:
             content_bytes = sum(record.content_bytes for record in piece)
             self._store.put(new_name(domain, "segment", day, witness, content_bytes), encode_segment(piece))
 
-    def witness(self, domain: str) -> Witness | None:
+    def witness(self, domain: str) -> EpochPosition | None:
         """Return the greatest witness ever written, from names alone; ``None`` if there is none.
 
         Costs a request, and one more for each day that has segments: the first name of a listing has the greatest.

@@ -24,9 +24,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from mdm_stream.archive.record import Witness
 from mdm_stream.contracts.change import DOMAIN_PATTERN
 from mdm_stream.contracts.times import format_time_us
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.errors import TerminalError
 from mdm_stream.objects.store import StoredObject
 
@@ -54,7 +54,7 @@ class ArchiveObject:
     size_bytes: int
     kind: ObjectKind
     day: str
-    witness: Witness
+    witness: EpochPosition
     content_bytes: int
 
 
@@ -86,7 +86,7 @@ def replacement_folder(domain: str) -> str:
     return f"{domain_folder(domain)}replacements/"
 
 
-def new_name(domain: str, kind: ObjectKind, day: str, witness: Witness, content_bytes: int) -> str:
+def new_name(domain: str, kind: ObjectKind, day: str, witness: EpochPosition, content_bytes: int) -> str:
     """Return a name that no other object has ever had."""
     numbers = f"{encode_witness(witness)}-{content_bytes:0{_CONTENT_DIGITS}d}"
     return f"{folder_of(domain, kind)}day={day}/{kind}-{numbers}-{secrets.token_hex(8)}{_SUFFIX[kind]}"
@@ -97,7 +97,7 @@ def name_of_replacement(domain: str) -> str:
     return f"{replacement_folder(domain)}{secrets.token_hex(8)}.json"
 
 
-def name_of_witness(domain: str, witness: Witness) -> str:
+def name_of_witness(domain: str, witness: EpochPosition) -> str:
     """Return the name under which a witness is kept without its segment."""
     return f"{witness_folder(domain)}witness-{encode_witness(witness)}"
 
@@ -116,18 +116,18 @@ def parse_object(stored: StoredObject) -> ArchiveObject:
     return ArchiveObject(stored.name, stored.size_bytes, kind, parts[1], _decode(parts[3]), int(parts[7]))
 
 
-def witness_in(name: str) -> Witness | None:
+def witness_in(name: str) -> EpochPosition | None:
     """Return the witness that a segment's, part's or witness's name holds, ``None`` if it holds none."""
     found = _WITNESS.search(name.rpartition("/")[2])
     return None if found is None else _decode(found[0])
 
 
-def greatest_in(names: Iterable[str]) -> Witness | None:
+def greatest_in(names: Iterable[str]) -> EpochPosition | None:
     """Return the greatest witness in some names."""
     return max((found for name in names if (found := witness_in(name)) is not None), default=None)
 
 
-def encode_witness(witness: Witness) -> str:
+def encode_witness(witness: EpochPosition) -> str:
     """Return the witness as text whose order is the reverse of the witnesses'; ``ValueError`` if it is out of range."""
     numbers = ((witness.epoch, _EPOCH_DIGITS), (witness.clock, _NUMBER_DIGITS), (witness.sequence, _NUMBER_DIGITS))
     if any(not 0 <= number < 10**digits for number, digits in numbers):
@@ -140,6 +140,6 @@ def day_of(time_us: int) -> str:
     return format_time_us(time_us)[:10]
 
 
-def _decode(text: str) -> Witness:
+def _decode(text: str) -> EpochPosition:
     epoch, clock, sequence = (10 ** len(number) - 1 - int(number) for number in text.split("-"))
-    return Witness(epoch, clock, sequence)
+    return EpochPosition(epoch, clock, sequence)

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import orjson
 
 from mdm_stream.archive.archive import Archive, pieces
-from mdm_stream.archive.record import ArchivedRecord, Witness
+from mdm_stream.archive.record import ArchivedRecord
+from mdm_stream.core.epoch_position import EpochPosition
 
 ROWS_REMEMBERED_MAX = 50_000
 """Five of the largest batches of an event source, some 100 bytes a row. A row that is forgotten is appended again."""
@@ -29,9 +30,9 @@ class AppendOnce:
         """Take the archive. Nothing is remembered yet."""
         self._archive = archive
         self._appended: OrderedDict[bytes, None] = OrderedDict()
-        self._witnessed: dict[str, Witness] = {}
+        self._witnessed: dict[str, EpochPosition] = {}
 
-    def append(self, domain: str, records: Sequence[ArchivedRecord], witness: Witness) -> int:
+    def append(self, domain: str, records: Sequence[ArchivedRecord], witness: EpochPosition) -> int:
         """Keep records and witness as ``Archive.append`` does; return how many records were not kept already.
 
         On return every record is in the archive and so is the witness, durable. After an error some may have been

@@ -71,15 +71,3 @@ class ArchivedRecord:
     def content_bytes(self) -> int:
         """How much it holds, uncompressed: the measure by which objects are cut."""
         return len(self.raw) + len(self.position) + len(self.origin) + sum(map(len, self.refs))
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Witness:
-    """How far an index had come: its epoch, its clock of stamps, and its last sequence number on the golden feed.
-
-    All three only grow, the epoch before all else. An index that is behind a witness has lost what it once knew.
-    """
-
-    epoch: int
-    clock: int
-    sequence: int

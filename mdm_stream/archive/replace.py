@@ -33,7 +33,8 @@ from mdm_stream.archive.names import (
     witness_folder,
     witness_in,
 )
-from mdm_stream.archive.record import DamagedObjectError, Witness
+from mdm_stream.archive.record import DamagedObjectError
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.objects.store import MissingObjectError, ObjectStore
 
 WITNESSES_KEPT = 8
@@ -85,7 +86,7 @@ def settle(store: ObjectStore, domain: str) -> int:
     return len(descriptions)
 
 
-def keep_witness(store: ObjectStore, domain: str, witness: Witness) -> None:
+def keep_witness(store: ObjectStore, domain: str, witness: EpochPosition) -> None:
     """Keep a witness whose segment is about to be removed; the greatest ever kept stays."""
     newest = next((witness_in(stored.name) for stored in store.list(witness_folder(domain))), None)
     if newest is not None and newest >= witness:

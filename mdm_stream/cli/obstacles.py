@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 import redis
 
 from mdm_stream.archive import Archive
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import MdmError
-from mdm_stream.index.port import Position
-from mdm_stream.index.redis.epochs import Epochs, WitnessSource
+from mdm_stream.index.redis.epochs import Epochs
 
 BUILDING_LINE_S = 5.0
 """Between two lines about an epoch that is being filled."""
@@ -40,7 +41,7 @@ class Obstacles:
         self._say = say
         self._clock_s = clock_s
         self._said: dict[str, str] = {}
-        self._building: dict[str, Position | None] = {}
+        self._building: dict[str, EpochPosition | None] = {}
         self._building_said_s: dict[str, float] = {}
 
     def look(self) -> None:
@@ -51,7 +52,7 @@ class Obstacles:
                 self._look_at_obstacle(domain, epochs)
 
     def _look_at_obstacle(self, domain: str, epochs: Epochs) -> None:
-        found = epochs.obstacle(self._witness_of(domain))
+        found = epochs.obstacle(partial(self._archive.witness, domain))
         if found == self._said.get(domain):
             return
         if found is None:
@@ -71,10 +72,3 @@ class Obstacles:
         if domain not in self._building_said_s or now_s - self._building_said_s[domain] >= BUILDING_LINE_S:
             self._building_said_s[domain] = now_s
             self._say(f"domain {domain!r}: a rebuild fills epoch {reached.epoch}, {reached.clock:,} commits so far")
-
-    def _witness_of(self, domain: str) -> WitnessSource:
-        def witness() -> Position | None:
-            found = self._archive.witness(domain)
-            return None if found is None else Position(found.epoch, found.clock, found.sequence)
-
-        return witness

@@ -21,6 +21,7 @@ import orjson
 
 from mdm_stream.archive.rows import rest_without
 from mdm_stream.contracts.change import encode_event
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent, EraseEvent, make_ref, split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
@@ -34,7 +35,7 @@ from mdm_stream.erasure.search import Progress, Search, Searched
 from mdm_stream.erasure.values import Values, values_of_events, values_of_record
 from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError, TerminalError, TransientError
-from mdm_stream.index.port import OutboxEntry, Position
+from mdm_stream.index.port import OutboxEntry
 from mdm_stream.index.redis.index import RedisIndex
 
 POLL_INTERVAL_S = 0.25
@@ -185,9 +186,9 @@ class Erase:
         records = self._places.index.read_records(self._refs)
         return len(records) == len(self._refs) and all(record.state.erased for record in records.values())
 
-    def _position(self) -> Position:
+    def _position(self) -> EpochPosition:
         """Return how far the index had come when the erasure was in it."""
-        reached: list[Position] = []
+        reached: list[EpochPosition] = []
 
         def look() -> bool:
             reached.append(self._places.index.position())
@@ -196,7 +197,7 @@ class Erase:
         self._wait("the index does not say how far it has come", look)
         return reached[0]
 
-    def _is_published(self, committed: Position) -> bool:
+    def _is_published(self, committed: EpochPosition) -> bool:
         """Tell whether all that names the records is on the feed. What waits of others is no matter of theirs."""
         after: OutboxEntry | None = None
         while entries := self._places.index.read(OUTBOX_ENTRIES, after=after):

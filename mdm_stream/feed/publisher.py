@@ -16,10 +16,11 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.errors import error_code
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.errors import MdmError, TerminalError, TransientError
 from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.envelope import change_message
-from mdm_stream.index.port import Outbox, OutboxEntry, Position
+from mdm_stream.index.port import Outbox, OutboxEntry
 
 Message = tuple[str, bytes]
 """A partition key and the bytes of one feed message."""
@@ -267,7 +268,7 @@ def publish_outbox(
     publisher: FeedPublisher,
     limit: int = RECORDS_PER_CALL_MAX,
     *,
-    through: Position | None = None,
+    through: EpochPosition | None = None,
     large_bytes: int = GOLDEN_BYTES_WARN,
 ) -> Published:
     """Publish everything in the outbox; return how much that was, and what people should know about it.

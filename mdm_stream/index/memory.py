@@ -9,20 +9,21 @@ from threading import Lock
 import orjson
 
 from mdm_stream.core.cluster.edges import Edge
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan.commit import ABSENT, Commit, HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import (
     OUTBOX_BYTES_MAX,
+    Binding,
     Block,
     CommitOutcome,
     IndexCounters,
     Neighbourhood,
     OutboxEntry,
-    Position,
 )
-from mdm_stream.index.redis.scripts import EpochChangedError
 
 
 class MemoryIndex:
@@ -86,21 +87,24 @@ class MemoryIndex:
     def refresh(self) -> None:
         """Do nothing: there is one epoch."""
 
-    def opened(self) -> str:
+    def bind(self) -> Binding:
         """Return the one epoch."""
-        return str(self.epoch)
+        return Binding(self.epoch, "memory")
 
-    def confirm(self, opened: str, refs: Sequence[str]) -> set[str]:
-        """Return which of ``refs`` are erased by now."""
-        if opened != self.opened():
+    def require_unchanged(self, binding: Binding) -> None:
+        """Raise ``EpochChangedError`` unless ``binding`` is of the one epoch."""
+        if binding != self.bind():
             raise EpochChangedError("another epoch is live")
+
+    def erased_among(self, refs: Sequence[str]) -> set[str]:
+        """Return which of ``refs`` are erased by now."""
         with self._lock:
             return {ref for ref in refs if ref in self._records and self._records[ref].state.erased}
 
-    def position(self) -> Position:
+    def position(self) -> EpochPosition:
         """Return how far the index has come."""
         with self._lock:
-            return Position(self.epoch, self._clock, self._sequence)
+            return EpochPosition(self.epoch, self._clock, self._sequence)
 
     def due(self, now_us: int, limit: int) -> list[str]:
         """Return up to ``limit`` records with an override whose time has come, the longest overdue first."""

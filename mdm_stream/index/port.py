@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mdm_stream.core.cluster.edges import Edge
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan.commit import Commit, HeldComponent
 from mdm_stream.core.record import Record
 
@@ -68,13 +69,14 @@ class OutboxEntry:
     committed_at_us: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """How far an index has come: in its ``epoch``, the last commit's stamp and the last change's sequence number."""
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What an index reads and writes: an epoch, through a server. ``server`` names the server that is trusted with the
+    epoch together with the time since when, so that a takeover of the same epoch is another binding.
+    """
 
     epoch: int
-    clock: int
-    sequence: int
+    server: str
 
 
 @dataclass(slots=True)
@@ -93,12 +95,22 @@ class Index(Protocol):
     counters: IndexCounters
 
     def refresh(self) -> None:
-        """Look again where the domain's live state is: for whoever only reads, and is not told by a commit."""
+        """Look again which epoch of the domain is live: reads are not fenced, and a switch shows by this alone."""
         ...
 
-    def opened(self) -> str:
-        """Return what is being worked on. It changes only where a call had to open the index again, and found another
-        epoch, or one that may have lost what was committed before.
+    def bind(self) -> Binding:
+        """Return what is read and written; opens the index where it is not open.
+
+        It changes only where a call had to open the index again, and found another epoch, or one that may have lost
+        what was committed before.
+        """
+        ...
+
+    def require_unchanged(self, binding: Binding) -> None:
+        """Raise ``EpochChangedError`` unless the index is open, and on ``binding``. It is not opened by this.
+
+        Asks no server: whether what is open may still be written is what commits, ``position`` and ``erased_among``
+        find out.
         """
         ...
 
@@ -130,14 +142,15 @@ class Index(Protocol):
 class Outbox(Protocol):
     """Golden changes that were committed and not yet acknowledged, under gap-free sequence numbers."""
 
-    def position(self) -> Position:
+    def position(self) -> EpochPosition:
         """Return how far the index has come. ``TransientError`` if it may not be written any more."""
         ...
 
-    def confirm(self, opened: str, refs: Sequence[str]) -> set[str]:
+    def erased_among(self, refs: Sequence[str]) -> set[str]:
         """Return which of ``refs`` are erased by now.
 
-        ``TransientError`` unless what was ``opened`` may still be written, and has lost nothing since.
+        ``EpochChangedError`` unless the index is open, may still be written, and has lost nothing since it was opened.
+        It is not opened by this: after ``require_unchanged`` the answer is of the same binding.
         """
         ...
 

@@ -43,8 +43,9 @@ from dataclasses import dataclass, field
 
 import redis
 
-from mdm_stream.archive import Archive, Witness
+from mdm_stream.archive import Archive
 from mdm_stream.contracts.golden import parse_envelope
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import Delivered
 from mdm_stream.core.plan import changes
 from mdm_stream.core.ruleset import Ruleset
@@ -55,7 +56,7 @@ from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
-from mdm_stream.index.port import OutboxEntry, Position
+from mdm_stream.index.port import OutboxEntry
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.difference import differences
@@ -145,7 +146,7 @@ class Rebuild:
 
     def run(self) -> RebuildReport:
         """Make the new epoch and switch to it. The old one goes on if this fails before the switch."""
-        witnessed = self._witnessed()
+        witnessed = self._archive.witness(self._rules.domain)
         epoch = self._epochs.begin(above=0 if witnessed is None else witnessed.epoch)
         report = RebuildReport(self._rules.domain, epoch, self._rules.digest)
         try:
@@ -172,7 +173,9 @@ class Rebuild:
     def _build(self, report: RebuildReport) -> None:
         """Fill the new epoch, and switch to it."""
         began_s = time.monotonic()
-        grace_s = self._options.publish_grace_s if self._epochs.has_lost(self._witnessed()) else 0.0
+        grace_s = (
+            self._options.publish_grace_s if self._epochs.has_lost(self._archive.witness(self._rules.domain)) else 0.0
+        )
         index = NewEpoch(self._client, self._rules, self._namespace, report.epoch)
         engine = Engine(self._rules, index)
         self._on_progress("filling", 0, 0)
@@ -228,13 +231,8 @@ class Rebuild:
                 "`mdm-stream release --abandon-rebuild` was run; let the newer one finish, or rebuild again"
             )
 
-    def _witnessed(self) -> Position | None:
-        found = self._archive.witness(self._rules.domain)
-        return None if found is None else Position(found.epoch, found.clock, found.sequence)
-
-    def _keep_witness(self, reached: Position) -> None:
-        witness = Witness(reached.epoch, reached.clock, reached.sequence)
-        self._archive.append(self._rules.domain, [], witness)
+    def _keep_witness(self, reached: EpochPosition) -> None:
+        self._archive.append(self._rules.domain, [], reached)
 
     def _fill_by_workers(self, epoch: int) -> None:
         """Fill in all that is archived, by several processes."""

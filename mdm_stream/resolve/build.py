@@ -13,15 +13,14 @@ from botocore.config import Config
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mdm_stream.archive import Archive, open_archive
+from mdm_stream.archive import open_archive
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.feed.claims import ClaimStore, claims_url_of
 from mdm_stream.feed.publisher import FeedPublisher
-from mdm_stream.index.port import Position
-from mdm_stream.index.redis.epochs import WitnessSource, hold
+from mdm_stream.index.redis.epochs import hold
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.objects.store import open_object_store
 from mdm_stream.resolve.merge_watch import MergeWatch
@@ -59,7 +58,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
     archive = open_archive(settings.archive_url, s3_client=objects)
     domains = {}
     for domain, rules in rulesets.items():
-        index = RedisIndex(client, rules, settings.namespace, witness=_witness_of(archive, domain))
+        index = RedisIndex(client, rules, settings.namespace, witness=partial(archive.witness, domain))
         domains[domain] = DomainResolver(
             engine=Engine(rules, index, limits),
             index=index,
@@ -92,14 +91,6 @@ def _within(timeout_s: float, *, attempts: int) -> Config:
         read_timeout=timeout_s,
         retries={"total_max_attempts": attempts, "mode": "standard"},
     )
-
-
-def _witness_of(archive: Archive, domain: str) -> WitnessSource:
-    def witness() -> Position | None:
-        found = archive.witness(domain)
-        return None if found is None else Position(found.epoch, found.clock, found.sequence)
-
-    return witness
 
 
 def _let_go_on(_: str) -> None:

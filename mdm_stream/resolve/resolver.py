@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord, Witness
+from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.contracts.change import encode_event
@@ -30,8 +30,8 @@ from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, LargeGolden, Message, publish_outbox
-from mdm_stream.index.port import Index, Outbox
-from mdm_stream.index.redis.scripts import EpochChangedError
+from mdm_stream.index.errors import EpochChangedError
+from mdm_stream.index.port import Binding, Index, Outbox
 from mdm_stream.resolve.merge_watch import MergeWatch
 
 EXPIRY_RESEND_US = 300_000_000
@@ -153,7 +153,7 @@ class Resolver:
 
     def _resolve(self, decoded: Mapping[str, Sequence[_Decoded]], report: StreamReport) -> None:
         """Apply what was accepted, archive what of it is done, and publish."""
-        opened = {domain: self._domains[domain].index.opened() for domain in decoded}
+        bindings = {domain: self._domains[domain].index.bind() for domain in decoded}
         erased = {domain: self._apply(domain, items, report) for domain, items in decoded.items()}
         for domain, items in decoded.items():
             done = [
@@ -169,7 +169,7 @@ class Resolver:
                     erased[domain],
                 )
             ]
-            self._finish(domain, done, report, opened[domain])
+            self._finish(domain, done, report, bindings[domain])
 
     def tick(self) -> StreamReport:
         """Do what waits without a batch: publish, drain the re-evaluation queues, end overrides whose time has come.
@@ -181,9 +181,9 @@ class Resolver:
         for domain, parts in self._domains.items():
             try:
                 parts.index.refresh()
-                self._finish(domain, [], report, parts.index.opened())
+                self._finish(domain, [], report, parts.index.bind())
                 report.totals.add(parts.engine.drain())
-                self._finish(domain, [], report, parts.index.opened())
+                self._finish(domain, [], report, parts.index.bind())
                 self._expire(domain, report)
             except MdmError as fault:
                 faults.append(fault)
@@ -280,21 +280,21 @@ class Resolver:
             parts.merges.calm()  # and not before: a hold that failed is tried again with the next batch
         return batch.erased
 
-    def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport, opened: str) -> None:
+    def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport, binding: Binding) -> None:
         """Archive what was committed, make sure that it was not in vain, and publish.
 
-        ``opened`` is what was open before the batch was first read: had another epoch gone live, or another server been
-        taken over, between two commits of the batch, only the later ones would be sure to be there.
+        ``binding`` is what the index was bound to before the batch was first read: had another epoch gone live, or
+        another server been taken over, between two commits of the batch, only the later ones would be sure to be there.
+        It is compared before the archive is written, and again after it, right before the question that confirms it.
         """
-        outbox = self._domains[domain].outbox
+        index, outbox = self._domains[domain].index, self._domains[domain].outbox
         if not rows and not outbox.read(1):
             return
         reached = outbox.position()
-        if self._domains[domain].index.opened() != opened:
-            raise EpochChangedError("another epoch or server took over while this batch was committed")
-        witness = Witness(reached.epoch, reached.clock, reached.sequence)
-        report.archived += self._append_once.append(domain, rows, witness)
-        erased = outbox.confirm(opened, sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
+        index.require_unchanged(binding)
+        report.archived += self._append_once.append(domain, rows, reached)
+        index.require_unchanged(binding)
+        erased = outbox.erased_among(sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
         for ref in sorted(erased):
             # Erased since it was committed. Whoever erases looks into the archive after that; we, after writing to it.
             self._archive.erase(domain, ref, rest_without(ref, self._decoder))

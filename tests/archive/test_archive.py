@@ -19,7 +19,6 @@ from mdm_stream.archive import (
     ArchivedRecord,
     DamagedObjectError,
     MissingObjectError,
-    Witness,
     open_archive,
 )
 from mdm_stream.archive import archive as archive_module
@@ -27,6 +26,7 @@ from mdm_stream.archive.names import encode_witness, new_name, parse_object, wit
 from mdm_stream.archive.part import decode_part, decode_part_refs, encode_part
 from mdm_stream.archive.record import ARCHIVE_FORMAT, UnknownFormatError
 from mdm_stream.archive.segment import decode_segment, encode_segment
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.errors import TerminalError
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.objects.store import StoredObject
@@ -43,7 +43,7 @@ ODD = [
 ]
 
 numbers = st.integers(min_value=0, max_value=10**16 - 1)
-witnesses = st.builds(Witness, st.integers(min_value=0, max_value=10**10 - 1), numbers, numbers)
+witnesses = st.builds(EpochPosition, st.integers(min_value=0, max_value=10**10 - 1), numbers, numbers)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 records = st.builds(
     ArchivedRecord,
@@ -59,7 +59,7 @@ records = st.builds(
 
 def test_what_is_appended_is_read(store):
     """Every field of every record comes back, from segments and from parts, in another process's archive too."""
-    Archive(store).append("person", ODD, Witness(1, 2, 3))
+    Archive(store).append("person", ODD, EpochPosition(1, 2, 3))
     assert list(Archive(store).read_new("person", set())) == ODD
     archive = Archive(store)
     done = archive.compact("person")
@@ -93,7 +93,7 @@ def test_names_are_ordered_newest_first(one, other):
 def test_a_witness_out_of_range_is_refused(numbers):
     """A number that would not keep its place in the order of names is a programmer's mistake."""
     with pytest.raises(ValueError, match="digits"):
-        encode_witness(Witness(*numbers))
+        encode_witness(EpochPosition(*numbers))
 
 
 def test_the_greatest_witness_is_found_on_whatever_day_it_lies(store):
@@ -101,11 +101,11 @@ def test_the_greatest_witness_is_found_on_whatever_day_it_lies(store):
     clock_us = [20 * DAY_US]
     archive = Archive(store, now_us=lambda: clock_us[0])
     assert archive.witness("person") is None
-    greatest = Witness(0, 0, 0)
+    greatest = EpochPosition(0, 0, 0)
     for day, numbers in [(20, (1, 9, 4)), (21, (1, 8, 3)), (3, (1, 10, 5)), (99, (1, 7, 2)), (22, (2, 1, 1))]:
         clock_us[0] = day * DAY_US
-        archive.append("person", [record(day)], Witness(*numbers))
-        greatest = max(greatest, Witness(*numbers))
+        archive.append("person", [record(day)], EpochPosition(*numbers))
+        greatest = max(greatest, EpochPosition(*numbers))
         assert archive.witness("person") == greatest
     assert archive.witness("company") is None
 
@@ -113,11 +113,11 @@ def test_the_greatest_witness_is_found_on_whatever_day_it_lies(store):
 def test_a_witness_needs_no_records(store):
     """A bare witness counts, holds no rows, and is not forgotten by compaction."""
     archive = Archive(store)
-    archive.append("person", [], Witness(3, 2, 1))
-    assert archive.witness("person") == Witness(3, 2, 1)
+    archive.append("person", [], EpochPosition(3, 2, 1))
+    assert archive.witness("person") == EpochPosition(3, 2, 1)
     assert list(archive.read_new("person", set())) == []
     archive.compact("person")
-    assert archive.witness("person") == Witness(3, 2, 1)
+    assert archive.witness("person") == EpochPosition(3, 2, 1)
     assert list(archive.read_new("person", set())) == []
 
 
@@ -126,7 +126,7 @@ def test_asking_for_the_witness_reads_few_names(tmp_path, monkeypatch):
     folder = FolderObjects(tmp_path)
     archive = Archive(folder, now_us=lambda: 20 * DAY_US)
     for number in range(30):
-        archive.append("person", [record(number)], Witness(1, number, 0))
+        archive.append("person", [record(number)], EpochPosition(1, number, 0))
     taken = []
 
     def counted(prefix):
@@ -136,7 +136,7 @@ def test_asking_for_the_witness_reads_few_names(tmp_path, monkeypatch):
 
     listed = folder.list
     monkeypatch.setattr(folder, "list", counted)
-    assert archive.witness("person") == Witness(1, 29, 0)
+    assert archive.witness("person") == EpochPosition(1, 29, 0)
     assert len(taken) == 1
 
 
@@ -144,16 +144,16 @@ def test_domains_are_apart(store):
     """What is appended to one domain is seen in that one alone; a record cannot be filed under another."""
     archive = Archive(store)
     company = replace(record(1), domain="company")
-    archive.append("person", [record(1)], Witness(1, 1, 1))
-    archive.append("company", [company], Witness(2, 2, 2))
+    archive.append("person", [record(1)], EpochPosition(1, 1, 1))
+    archive.append("company", [company], EpochPosition(2, 2, 2))
     assert archive.domains() == ["company", "person"]
     assert list(archive.read_new("company", set())) == [company]
-    assert archive.witness("person") == Witness(1, 1, 1)
+    assert archive.witness("person") == EpochPosition(1, 1, 1)
     with pytest.raises(ValueError, match="own domain"):
-        archive.append("person", [company], Witness(1, 1, 1))
+        archive.append("person", [company], EpochPosition(1, 1, 1))
     for name in ("", "../person", "Person", "person/"):
         with pytest.raises(ValueError, match="domain"):
-            archive.append(name, [], Witness(1, 1, 1))
+            archive.append(name, [], EpochPosition(1, 1, 1))
     assert archive.location("person").endswith("/domain=person")
 
 
@@ -162,7 +162,7 @@ def test_a_large_batch_becomes_several_segments(store, monkeypatch):
     monkeypatch.setattr(archive_module, "SEGMENT_CONTENT_BYTES", 100)
     rows = [record(number, raw=b"x" * (500 if number == 3 else 30)) for number in range(10)]
     archive = Archive(store)
-    archive.append("person", rows, Witness(1, 1, 1))
+    archive.append("person", rows, EpochPosition(1, 1, 1))
     assert sorted(archive.read_new("person", set()), key=lambda row: row.position) == rows
     sizes = [found.content_bytes for found in archive.objects("person")]
     assert max(sizes) > 500
@@ -173,9 +173,9 @@ def test_reading_goes_on_where_it_stopped(store):
     """What was seen is not read again; what came since is."""
     archive = Archive(store)
     seen: set[str] = set()
-    archive.append("person", [record(1)], Witness(1, 1, 1))
+    archive.append("person", [record(1)], EpochPosition(1, 1, 1))
     assert list(archive.read_new("person", seen)) == [record(1)]
-    archive.append("person", [record(2)], Witness(1, 2, 1))
+    archive.append("person", [record(2)], EpochPosition(1, 2, 1))
     assert list(archive.read_new("person", seen)) == [record(2)]
     assert list(archive.read_new("person", seen)) == []
 
@@ -183,7 +183,7 @@ def test_reading_goes_on_where_it_stopped(store):
 def test_an_object_that_was_replaced_is_reported(store):
     """Who reads an old listing is told that an object of it is gone."""
     archive = Archive(store)
-    archive.append("person", [record(1)], Witness(1, 1, 1))
+    archive.append("person", [record(1)], EpochPosition(1, 1, 1))
     objects = archive.objects("person")
     archive.compact("person")
     with pytest.raises(MissingObjectError):
@@ -194,7 +194,7 @@ def test_an_object_that_was_replaced_is_reported(store):
 def test_a_newer_releases_form_is_refused_by_name(tmp_path):
     """An object of a format that this release does not know is no damage: it says which release can read it."""
     archive = open_archive(tmp_path.as_uri())
-    archive.append("person", [record(1)], Witness(1, 1, 0))
+    archive.append("person", [record(1)], EpochPosition(1, 1, 0))
     (segment,) = tmp_path.rglob("segment-*")
     line = orjson.loads(gzip.decompress(segment.read_bytes()))
     assert line["format"] == ARCHIVE_FORMAT
@@ -219,7 +219,7 @@ def test_damage_is_told_and_nothing_goes_on_over_it(tmp_path):
     """A cut, changed or foreign object is named; compaction and erasure leave it and its neighbours as they are."""
     archive = open_archive(tmp_path.as_uri())
     for number in range(3):
-        archive.append("person", [record(number), record(number + 10)], Witness(1, number, 0))
+        archive.append("person", [record(number), record(number + 10)], EpochPosition(1, number, 0))
     segments = sorted(tmp_path.rglob("segment-*"))
     whole = segments[1].read_bytes()
     for bad in (
@@ -254,7 +254,7 @@ def test_damage_is_told_and_nothing_goes_on_over_it(tmp_path):
 def test_a_foreign_name_is_not_passed_over(tmp_path):
     """An object that was renamed could hide its records: listing says so instead of leaving it out."""
     archive = open_archive(tmp_path.as_uri())
-    archive.append("person", [record(1)], Witness(1, 1, 1))
+    archive.append("person", [record(1)], EpochPosition(1, 1, 1))
     (segment,) = tmp_path.rglob("segment-*")
     segment.rename(segment.with_name("renamed.ndjson.gz"))
     with pytest.raises(TerminalError, match=r"renamed\.ndjson\.gz"):
@@ -271,12 +271,13 @@ def test_a_record_must_say_what_it_is():
 APPEND_WITHOUT_PYARROW = """
 import sys
 sys.modules["pyarrow"] = None
-from mdm_stream.archive import ArchivedRecord, Witness, open_archive
+from mdm_stream.archive import ArchivedRecord, open_archive
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.errors import ConfigurationError
 archive = open_archive(sys.argv[1])
 row = ArchivedRecord("person", ("crm/1",), "1", 1, "here", b"{}", "record")
-archive.append("person", [row], Witness(1, 1, 1))
-assert archive.witness("person") == Witness(1, 1, 1)
+archive.append("person", [row], EpochPosition(1, 1, 1))
+assert archive.witness("person") == EpochPosition(1, 1, 1)
 assert list(archive.read_new("person", set())) == [row]
 try:
     archive.compact("person")

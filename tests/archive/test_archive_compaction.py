@@ -13,10 +13,11 @@ from archived import DAY_US, InterruptedStore, KilledError, kill, record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdm_stream.archive import Archive, ArchiveObject, Compaction, Witness
+from mdm_stream.archive import Archive, ArchiveObject, Compaction
 from mdm_stream.archive import replace as replace_module
 from mdm_stream.archive.compact import INPUTS_MAX, plan_groups
 from mdm_stream.archive.names import new_name, witness_folder
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.objects.folder import FolderObjects
 
 LIMIT = 300
@@ -41,21 +42,21 @@ def folder(tmp_path, quick_disk):
         archive = Archive(store, now_us=lambda day=day: day * DAY_US)
         for batch in range(3):
             rows = [record(10 * day + batch), record(10 * day + batch + 1), record(5, "crm/5", "erp/5")]
-            archive.append("person", rows, Witness(1, 10 * day + batch, batch))
+            archive.append("person", rows, EpochPosition(1, 10 * day + batch, batch))
     return store
 
 
 def test_compaction_keeps_every_row_once(store):
     """Parts hold each row once, sorted by reference and position, under the day and greatest witness of their rows."""
     archive = Archive(store, now_us=lambda: DAY_US)
-    archive.append("person", [record(3), record(1, "crm/9")], Witness(1, 5, 2))
-    archive.append("person", [record(3), record(2, "crm/9")], Witness(1, 4, 2))
-    archive.append("person", [], Witness(1, 6, 2))
+    archive.append("person", [record(3), record(1, "crm/9")], EpochPosition(1, 5, 2))
+    archive.append("person", [record(3), record(2, "crm/9")], EpochPosition(1, 4, 2))
+    archive.append("person", [], EpochPosition(1, 6, 2))
     assert archive.compact("person") == Compaction(3, 1, 3, 1, 0, 0)
     (part,) = archive.objects("person")
-    assert (part.kind, part.day, part.witness) == ("part", "1970-01-02", Witness(1, 6, 2))
+    assert (part.kind, part.day, part.witness) == ("part", "1970-01-02", EpochPosition(1, 6, 2))
     assert list(archive.read([part])) == [record(3), record(1, "crm/9"), record(2, "crm/9")]
-    assert archive.witness("person") == Witness(1, 6, 2)
+    assert archive.witness("person") == EpochPosition(1, 6, 2)
     assert archive.compact("person") == Compaction()
 
 
@@ -63,7 +64,7 @@ def test_origin_alone_makes_no_other_row(store):
     """A record that was sent again from elsewhere is the same if its bytes, place and time are."""
     archive = Archive(store)
     archive.append(
-        "person", [record(1), replace(record(1), origin="z"), replace(record(1), raw=b"2")], Witness(1, 1, 1)
+        "person", [record(1), replace(record(1), origin="z"), replace(record(1), raw=b"2")], EpochPosition(1, 1, 1)
     )
     archive.compact("person")
     assert sorted(row.raw for row in archive.read_new("person", set())) == sorted([record(1).raw, b"2"])
@@ -82,7 +83,7 @@ def test_small_parts_grow_together(folder):
     archive = Archive(folder, now_us=lambda: 0)
     before = rows_of(folder)
     for number in range(100, 140):
-        archive.append("person", [record(number)], Witness(1, number, 0))
+        archive.append("person", [record(number)], EpochPosition(1, number, 0))
         before[record(number)] += 1
         archive.compact("person", part_content_bytes=LIMIT)
     sizes = [found.content_bytes for found in archive.objects("person") if found.day == "1970-01-01"]
@@ -97,11 +98,11 @@ def test_small_parts_grow_together(folder):
 objects = st.lists(
     st.builds(
         lambda kind, day, content: ArchiveObject(
-            new_name("person", kind, f"2026-01-0{day}", Witness(1, 1, 1), content),
+            new_name("person", kind, f"2026-01-0{day}", EpochPosition(1, 1, 1), content),
             50,
             kind,
             f"2026-01-0{day}",
-            Witness(1, 1, 1),
+            EpochPosition(1, 1, 1),
             content,
         ),
         st.sampled_from(["segment", "part"]),
@@ -128,11 +129,13 @@ def test_groups_are_bounded_and_make_progress(found, limit):
         left = [each for each in found if each not in {each for group in groups for each in group}]
         found = left + [
             ArchiveObject(
-                new_name("person", "part", group[0].day, Witness(1, 1, 1), sum(each.content_bytes for each in group)),
+                new_name(
+                    "person", "part", group[0].day, EpochPosition(1, 1, 1), sum(each.content_bytes for each in group)
+                ),
                 50,
                 "part",
                 group[0].day,
-                Witness(1, 1, 1),
+                EpochPosition(1, 1, 1),
                 sum(each.content_bytes for each in group),
             )
             for group in groups
@@ -144,10 +147,9 @@ def test_groups_are_bounded_and_make_progress(found, limit):
 def test_a_group_has_a_bounded_number_of_objects():
     """Very many empty segments do not make one endless description."""
     found = [
-        ArchiveObject(new_name("person", "segment", "2026-01-01", Witness(1, n, 1), 0), 50, "segment", "2026-01-01",
-                      Witness(1, n, 1), 0)
-        for n in range(INPUTS_MAX + 1)
-    ]  # fmt: skip
+        ArchiveObject(new_name("person", "segment", day, witness, 0), 50, "segment", day, witness, 0)
+        for day, witness in (("2026-01-01", EpochPosition(1, n, 1)) for n in range(INPUTS_MAX + 1))
+    ]
     assert [len(group) for group in plan_groups(found, 100)] == [INPUTS_MAX, 1]
     with pytest.raises(ValueError, match="byte"):
         plan_groups([], 0)
@@ -162,7 +164,7 @@ def test_a_killed_compaction_loses_nothing_and_the_next_one_repairs(tmp_path, qu
         store = FolderObjects(tmp_path / f"store-{after}-{number}")
         archive = Archive(store, now_us=lambda: 0)
         for batch in range(4):
-            archive.append("person", [record(batch), record(batch + 1)], Witness(1, batch, 0))
+            archive.append("person", [record(batch), record(batch + 1)], EpochPosition(1, batch, 0))
         # One part that is full: it will not be compacted again, so duplicates beside it would stay.
         limit = sum(found.content_bytes for found in archive.objects("person"))
         dying = InterruptedStore(store, number, kill, after=after)
@@ -171,10 +173,10 @@ def test_a_killed_compaction_loses_nothing_and_the_next_one_repairs(tmp_path, qu
         except KilledError:
             died += 1
         assert set(rows_of(store)) == {record(batch) for batch in range(5)}
-        assert archive.witness("person") == Witness(1, 3, 0)
+        assert archive.witness("person") == EpochPosition(1, 3, 0)
         archive.compact("person", part_content_bytes=limit)
         assert rows_of(store) == dict.fromkeys(map(record, range(5)), 1)
-        assert archive.witness("person") == Witness(1, 3, 0)
+        assert archive.witness("person") == EpochPosition(1, 3, 0)
         assert archive.verify("person").unfinished == 0
         assert archive.compact("person", part_content_bytes=limit) == Compaction()
         if not dying.happened:
@@ -188,13 +190,13 @@ def test_a_compaction_beside_another(folder):
     overtaken = 0
     while True:
         number += 1
-        Archive(folder).append("person", [record(number + 100)], Witness(2, number, 0))
+        Archive(folder).append("person", [record(number + 100)], EpochPosition(2, number, 0))
         before.add(record(number + 100))
         other = Archive(folder)
         store = InterruptedStore(folder, number, partial(other.compact, "person", part_content_bytes=LIMIT))
         overtaken += Archive(store).compact("person", part_content_bytes=LIMIT).overtaken
         assert set(rows_of(folder)) == before
-        assert other.witness("person") == Witness(2, number, 0)
+        assert other.witness("person") == EpochPosition(2, number, 0)
         other.compact("person", part_content_bytes=LIMIT)
         assert other.verify("person").unfinished == 0
         if not store.happened:
@@ -209,7 +211,7 @@ def test_a_reader_beside_compaction_misses_nothing(folder, after):
     before, number = set(rows_of(folder)), 0
     while True:
         number += 1
-        Archive(folder).append("person", [record(number + 100)], Witness(2, number, 0))
+        Archive(folder).append("person", [record(number + 100)], EpochPosition(2, number, 0))
         before.add(record(number + 100))
         other = Archive(folder)
         store = InterruptedStore(
@@ -225,7 +227,7 @@ def test_a_rare_listing_is_not_torn(folder, monkeypatch):
     """A listing that passes over a part just as it is merged into one that sorts before still finds its rows."""
     archive = Archive(folder, now_us=lambda: 0)
     for number in range(3):
-        archive.append("person", [record(number + 50)], Witness(3, number, 0))
+        archive.append("person", [record(number + 50)], EpochPosition(3, number, 0))
         archive.compact("person", part_content_bytes=(number + 1) * 10)
     before = set(rows_of(folder))
     listed, merged = folder.list, []
@@ -261,7 +263,7 @@ def test_writers_and_readers_beside_compactions(tmp_path, quick_disk):
 
     def append(start):
         for number in range(start, start + 60):
-            Archive(store).append("person", [record(number)], Witness(1, number, 0))
+            Archive(store).append("person", [record(number)], EpochPosition(1, number, 0))
             written.append(record(number))
 
     def compact():
@@ -284,15 +286,15 @@ def test_writers_and_readers_beside_compactions(tmp_path, quick_disk):
     assert failures == []
     read.update(Archive(store).read_new("person", seen))
     assert read == set(written) == set(rows_of(store))
-    assert Archive(store).witness("person") == Witness(1, 1059, 0)
+    assert Archive(store).witness("person") == EpochPosition(1, 1059, 0)
 
 
 def test_kept_witnesses_do_not_pile_up(folder):
     """However often it is compacted, a few witnesses are kept, and the greatest among them."""
     archive = Archive(folder)
     for number in range(20):
-        archive.append("person", [], Witness(2, number % 7, number))
+        archive.append("person", [], EpochPosition(2, number % 7, number))
         archive.compact("person")
-    assert archive.witness("person") == Witness(2, 6, 13)
+    assert archive.witness("person") == EpochPosition(2, 6, 13)
     kept = list(folder.list(witness_folder("person")))
     assert 1 <= len(kept) <= replace_module.WITNESSES_KEPT

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mdm_stream.archive import Archive, Erasure, Witness
+from mdm_stream.archive import Archive, Erasure
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.errors import TransientError
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.objects.store import StoredObject
@@ -43,7 +44,7 @@ def fill(store):
     for day in (1, 2):
         archive = Archive(store, now_us=lambda day=day: day * DAY_US)
         for number in range(2):
-            archive.append("person", [record(100 + number), *ROWS[number::2]], Witness(1, number, day))
+            archive.append("person", [record(100 + number), *ROWS[number::2]], EpochPosition(1, number, day))
         archive.compact("person", before_day="1970-01-03")
     return {*ROWS, *(record(100 + number) for number in range(2))}
 
@@ -80,7 +81,7 @@ def test_no_value_is_left_and_nothing_else_is_lost(store):
 def test_another_record_whose_name_begins_alike_is_not_touched(store):
     """References are compared whole."""
     archive = Archive(store)
-    archive.append("person", [record(1, "crm/70"), record(2, "crm/"), record(3, "xcrm/7")], Witness(1, 1, 1))
+    archive.append("person", [record(1, "crm/70"), record(2, "crm/"), record(3, "xcrm/7")], EpochPosition(1, 1, 1))
     assert archive.erase("person", REF, without(REF)) == Erasure()
     assert archive.holds("person", "crm/70")
 
@@ -98,7 +99,7 @@ def test_another_record_whose_name_begins_alike_is_not_touched(store):
 def test_a_wrong_rest_changes_nothing(tmp_path, rest):
     """What takes a divided row's place must name the others, all of them and nobody else, or all stays as it was."""
     archive = Archive(FolderObjects(tmp_path))
-    archive.append("person", [ROWS[2]], Witness(1, 1, 1))
+    archive.append("person", [ROWS[2]], EpochPosition(1, 1, 1))
     with pytest.raises(ValueError, match="divided row"):
         archive.erase("person", REF, rest)
     assert list(archive.read_new("person", set())) == [ROWS[2]]
@@ -108,8 +109,8 @@ def test_a_wrong_rest_changes_nothing(tmp_path, rest):
 def test_a_search_finds_escaped_texts(store):
     """A value is found in the bytes, in JSON that writes it with escapes, and in the columns beside."""
     archive = Archive(store)
-    archive.append("person", [record(1, raw=b'{"name":"M\\u00fcller","deep":[{"x\\ty":1}]}')], Witness(1, 1, 1))
-    archive.append("person", [record(2, raw=b"no json \\ at all"), record(3, "crm/needle")], Witness(1, 1, 1))
+    archive.append("person", [record(1, raw=b'{"name":"M\\u00fcller","deep":[{"x\\ty":1}]}')], EpochPosition(1, 1, 1))
+    archive.append("person", [record(2, raw=b"no json \\ at all"), record(3, "crm/needle")], EpochPosition(1, 1, 1))
     for needle, found in [("Müller", 1), ("x\ty", 1), ("at all", 1), ("needle", 1), ("changes/", 2), ("Meier", 0)]:
         assert len(archive.search("person", [needle.encode(), b"\x00\x01"])) == found
     archive.compact("person")
@@ -135,7 +136,7 @@ def test_a_killed_erasure_loses_nothing_and_the_next_one_ends_it(tmp_path, quick
         archive.erase("person", REF, without(REF))
         assert rows_of(store) == erased(before, REF)
         assert archive.verify("person").unfinished == 0
-        assert archive.witness("person") == Witness(1, 1, 2)
+        assert archive.witness("person") == EpochPosition(1, 1, 2)
         if not dying.happened:
             break
     assert died > 20
@@ -191,7 +192,7 @@ def test_whatever_runs_in_the_middle_of_whatever(tmp_path, quick_disk, outer, in
         compacting(store)
         assert rows_of(store) == expected
         assert Archive(store).verify("person").unfinished == 0
-        assert Archive(store).witness("person") == Witness(1, 1, 2)
+        assert Archive(store).witness("person") == EpochPosition(1, 1, 2)
         if not interrupted.happened:
             break
     assert number > 12
@@ -223,7 +224,7 @@ class _OneSegment:
     def __init__(self, row):
         """Keep what an archive writes."""
         self._kept = {}
-        Archive(self).append("person", [row], Witness(1, 1, 1))
+        Archive(self).append("person", [row], EpochPosition(1, 1, 1))
 
     def put(self, name, content):
         """Keep an object."""
@@ -262,7 +263,7 @@ class ArchiveMachine(RuleBasedStateMachine):
     batches = st.lists(
         st.tuples(st.integers(0, 9), st.lists(refs, min_size=1, max_size=2, unique=True), kinds), max_size=4
     )
-    small = st.builds(Witness, st.integers(0, 2), st.integers(0, 9), st.integers(0, 9))
+    small = st.builds(EpochPosition, st.integers(0, 2), st.integers(0, 9), st.integers(0, 9))
 
     @rule(batch=batches, witness=small, day=st.integers(0, 2))
     def append(self, batch, witness, day):

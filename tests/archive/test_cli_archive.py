@@ -9,8 +9,9 @@ import orjson
 import pytest
 from archived import DAY_US, record
 
-from mdm_stream.archive import Archive, Witness, open_archive
+from mdm_stream.archive import Archive, open_archive
 from mdm_stream.cli.main import run
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.objects.folder import FolderObjects
 
 
@@ -19,9 +20,9 @@ def url(tmp_path):
     """The address of an archive with two domains."""
     for day in (1, 2):
         archive = Archive(FolderObjects(tmp_path), now_us=lambda day=day: day * DAY_US)
-        archive.append("person", [record(day), record(9)], Witness(1, day, 7))
-        archive.append("person", [record(day), record(8)], Witness(1, day, 8))
-    archive.append("company", [replace(record(1), domain="company")], Witness(2, 1, 1))
+        archive.append("person", [record(day), record(9)], EpochPosition(1, day, 7))
+        archive.append("person", [record(day), record(8)], EpochPosition(1, day, 8))
+    archive.append("company", [replace(record(1), domain="company")], EpochPosition(2, 1, 1))
     return tmp_path.as_uri()
 
 

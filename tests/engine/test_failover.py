@@ -14,7 +14,6 @@ from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder, Received
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
-from mdm_stream.index.port import Position
 from mdm_stream.index.redis.epochs import hold
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.resolve.merge_watch import MergeWatch
@@ -70,12 +69,7 @@ class World:
 
     def open(self, rules) -> RedisIndex:
         """Open an index as a consumer does."""
-
-        def witness() -> Position | None:
-            found = self.archive.witness(rules.domain)
-            return None if found is None else Position(found.epoch, found.clock, found.sequence)
-
-        return RedisIndex(self.client, rules, witness=witness)
+        return RedisIndex(self.client, rules, witness=lambda: self.archive.witness(rules.domain))
 
     def handle(self, *events):
         """Deliver a batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,12 +11,14 @@ from small_world import small_rules
 
 from mdm_stream.core.cluster.edges import scored_edge
 from mdm_stream.core.cluster.golden import Golden
-from mdm_stream.core.fold import EMPTY, fold_record
+from mdm_stream.core.epoch_position import EpochPosition
+from mdm_stream.core.fold import EMPTY, fold, fold_record
 from mdm_stream.core.match.score import PairScore
-from mdm_stream.core.model import RecordEvent
+from mdm_stream.core.model import EraseEvent, RecordEvent
 from mdm_stream.core.plan.commit import Change, Commit, HeldComponent, HeldGolden, HeldItem
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.port import Block, CommitOutcome, Neighbourhood
 from mdm_stream.index.redis.index import RedisIndex
@@ -292,6 +295,36 @@ def test_every_expectation_of_a_large_commit_counts(index, place):
     refs = [f"crm/{n:06}" for n in range(CHUNK + 1)]
     assert commit(index, put_records=[record(refs[place])]) == APPLIED
     assert commit(index, expect_records=dict.fromkeys(refs, "")).conflicts == ("record",)
+
+
+def test_an_index_stays_bound_while_nothing_takes_its_place(index):
+    """Binding twice gives the same; commits leave it as it is; any other epoch or server is not what was bound."""
+    binding = index.bind()
+    assert binding.epoch == index.position().epoch == index.epoch == 1
+    commit(index, put_records=[record("crm/1")], changes=[Change("g", b"1")])
+    assert index.bind() == binding
+    index.require_unchanged(binding)
+    for other in (replace(binding, epoch=2), replace(binding, server=binding.server + "0")):
+        with pytest.raises(EpochChangedError):
+            index.require_unchanged(other)
+
+
+def test_a_position_counts_commits_and_changes(index):
+    """The clock grows with every commit that is applied, the sequence with every change; a conflict moves neither."""
+    assert index.position() == EpochPosition(1, 0, 0)
+    index.commit([Commit(changes=[Change("g", b"1"), Change("g", b"2")]), Commit()])
+    assert index.position() == EpochPosition(1, 2, 2)
+    commit(index, expect_records={"crm/1": "x"}, changes=[Change("g", b"3")])
+    assert index.position() == EpochPosition(1, 2, 2)
+
+
+def test_erased_records_are_told_from_all_others(index):
+    """Of many references: live, deleted and unknown records are not erased."""
+    erased = build_record(RULES, "crm/2", fold(EMPTY, EraseEvent("person", "crm/2", 5), "crm/2").state)
+    commit(index, put_records=[record("crm/1"), erased, record("crm/3", 2, "delete")])
+    assert index.erased_among([]) == set()
+    assert index.erased_among(["crm/1", "crm/2", "crm/3", "crm/4", *ODD_REFS]) == {"crm/2"}
+    assert index.erased_among([*(f"erp/{n}" for n in range(CHUNK)), "crm/2"]) == {"crm/2"}
 
 
 def test_one_slot_holds_all_that_a_script_touches(redis_client):

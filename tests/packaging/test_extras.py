@@ -179,6 +179,17 @@ def test_each_extra_installs_alone(extra, lambda_environment, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_index_in_memory_does_without_redis():
+    """What the engine needs of an index, its errors and the index in memory load no client of a server."""
+    names = ["memory", "port", "errors"]
+    script = f"import sys, mdm_stream.engine.batch, {', '.join(f'mdm_stream.index.{name}' for name in names)}; "
+    script += "print(*sorted({n.partition('.')[0] for n in sys.modules} & {'boto3', 'redis', 'valkey'}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == []
+
+
 def test_importing_the_package_is_cheap():
     """``import mdm_stream`` alone pulls in no library: what costs time is imported by what needs it."""
     script = "import sys, mdm_stream; print(*sorted({n.partition('.')[0] for n in sys.modules} & set(sys.argv[1:])))"

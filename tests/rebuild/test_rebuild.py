@@ -11,9 +11,10 @@ from small_world import small_rules
 from torture.world import World as SmallWorld
 from torture.world import history
 
-from mdm_stream.archive import Archive, ArchivedRecord, Witness, open_archive
+from mdm_stream.archive import Archive, ArchivedRecord, open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.golden import parse_envelope
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import EraseEvent, OverrideEvent, RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
@@ -99,8 +100,7 @@ class World:
             assert engine.process(events[start : start + 9]).failed == []
             reached = self.index.position()
             if archived:
-                witness = Witness(reached.epoch, reached.clock, reached.sequence)
-                self.archive.append("person", rows_of(events[start : start + 9]), witness)
+                self.archive.append("person", rows_of(events[start : start + 9]), reached)
             publish_outbox(self.index, self.feed)
 
     def rebuild(self, rules=None):
@@ -147,7 +147,7 @@ def test_a_rebuild_of_what_is_right_tells_nothing(world, seed):
 def test_an_erasure_that_was_lost_with_the_index_is_told(world):
     """It was archived, and Redis gone before the feed had it: the rebuild tells it, once."""
     world.deliver(events_of(1))
-    world.archive.append("person", rows_of([EraseEvent("person", REFS[7], 3)]), Witness(1, 1, 1))
+    world.archive.append("person", rows_of([EraseEvent("person", REFS[7], 3)]), EpochPosition(1, 1, 1))
     world.client.flushall()
     world.rebuild()
     assert REFS[7] in world.feed.published().erased

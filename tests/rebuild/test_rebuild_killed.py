@@ -10,7 +10,7 @@ import redis
 from test_rebuild import OPTIONS, RULES, Feed, World, events_of
 from torture.keyspace import differences, expected_keys, stored_keys
 
-from mdm_stream.archive import Witness
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.reference import fold_events, resolve_states
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
@@ -155,4 +155,4 @@ def test_what_a_failed_rebuild_published_of_the_old_epoch_is_witnessed(redis_cli
     with pytest.raises(TransientError, match="injected"):
         Rebuild(RULES, redis_url, "main", **options).run()
     assert world.index.read(1) == []
-    assert world.archive.witness("person") == Witness(1, reached.clock, reached.sequence)
+    assert world.archive.witness("person") == EpochPosition(1, reached.clock, reached.sequence)

@@ -6,7 +6,7 @@ import pytest
 from small_world import small_rules
 from storyline import ANN, BOB, Story, clusters, delete, golden_id, members, record, same_in_any_order, verdict
 
-from mdm_stream.archive import ArchivedRecord, Witness, open_archive
+from mdm_stream.archive import ArchivedRecord, open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.reference import resolve
 from mdm_stream.index.redis.index import RedisIndex
@@ -74,7 +74,7 @@ def test_verdicts_outlive_new_versions_of_the_rules(redis_client, redis_url, tmp
         ArchivedRecord("person", event.refs, f"{n:064}", n, "", encode_event(event), "record")
         for n, event in enumerate(story.events)
     ]
-    archive.append("person", rows, Witness(reached.epoch, reached.clock, reached.sequence))
+    archive.append("person", rows, reached)
     other = small_rules(max_block_size=9, max_cluster_size=30)
     assert other.digest != story.rules.digest
     Rebuild(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import Folded, RecordState, fold
 from mdm_stream.core.model import ChangeEvent, RecordEvent
 from mdm_stream.core.plan.commit import Commit
@@ -15,7 +16,7 @@ from mdm_stream.core.record import Record
 from mdm_stream.engine.cache import RecordCache
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.publisher import FeedPublisher
-from mdm_stream.index.port import Block, Position
+from mdm_stream.index.port import Block
 from mdm_stream.index.redis.index import RedisIndex
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -88,7 +89,7 @@ def _remember_blocks(patch: pytest.MonkeyPatch) -> None:
 def _acknowledge_first(patch: pytest.MonkeyPatch) -> None:
     """Take changes out of the outbox before they are on the feed."""
 
-    def publish(outbox: RedisIndex, publisher: FeedPublisher, limit: int, *, through: Position) -> None:
+    def publish(outbox: RedisIndex, publisher: FeedPublisher, limit: int, *, through: EpochPosition) -> None:
         while entries := outbox.read(limit):
             outbox.acknowledge(entries)
             publisher.publish([change_message(entry) for entry in entries])

@@ -18,7 +18,7 @@ since a failover may have, also one to a process that was the master before. Ano
 epoch's clock has come at least as far as was *witnessed*, outside of Redis, for every batch that counts as done. A
 replica and an append-only file both lose only an end of the writes, each commit wholly, so this is exact for what was
 witnessed. What was committed and not witnessed yet may be lost, so the time at which a server came to be trusted is
-kept beside its name: whoever opened the epoch before that is refused, and does its batch again.
+kept beside its name: a writer that was bound to the epoch before that is refused, and does its batch again.
 """
 
 from __future__ import annotations
@@ -28,23 +28,19 @@ from typing import Any
 
 import redis
 
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.f_version import f_identity, mismatch
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.errors import TerminalError, TransientError
-from mdm_stream.index.port import Position
+from mdm_stream.errors import TerminalError
+from mdm_stream.index.errors import IndexInDoubtError
+from mdm_stream.index.port import Binding
 from mdm_stream.index.redis.scripts import Scripts, translated
 
-WitnessSource = Callable[[], Position | None]
+WitnessSource = Callable[[], EpochPosition | None]
 """Returns the greatest position that was ever witnessed of a domain (``None``: nothing was)."""
 
 _NAMES_PER_CALL = 1000
 _DOUBTFUL = ("absent", "doubt")
-
-
-class IndexInDoubtError(TransientError):
-    """The index is gone, lacks what was already done, or is of another rule set or F: it must be rebuilt from the
-    archive, and until then nothing is written to it.
-    """
 
 
 def domain_prefix(namespace: str, domain: str) -> str:
@@ -115,7 +111,7 @@ class Epochs:
         self._scripts = Scripts(client)
         self.root = domain_prefix(namespace, rules.domain) + "root"
 
-    def open(self, *, create: bool, witness: WitnessSource | None) -> tuple[int, str]:
+    def open(self, *, create: bool, witness: WitnessSource | None) -> Binding:
         """Return the live epoch, and the server that is trusted with it; see ``RedisIndex`` for what is raised."""
         trusting = create and witness is None
         status, epoch, clock, server, held = self._find(write=trusting, witnessed=None)
@@ -136,7 +132,7 @@ class Epochs:
             # A consumer that was deployed with new rules, or a new F, waits for the rebuild that puts them to use.
             refusal = TerminalError if witness is None else IndexInDoubtError
             raise refusal(self._other_rules(*held))
-        return epoch, server
+        return Binding(epoch, server)
 
     def obstacle(self, witness: WitnessSource) -> str | None:
         """Return why a consumer with these rules can write nothing to the domain now; ``None`` if it can.
@@ -175,12 +171,12 @@ class Epochs:
             server: Any = self._client.hget(epoch_prefix(self._namespace, self._rules.domain, epoch) + "meta", "server")
             return "" if server is None else str(server, "utf-8")
 
-    def reached(self, epoch: int) -> Position:
+    def reached(self, epoch: int) -> EpochPosition:
         """Return how far an epoch has come, of whatever state."""
         with translated():
             meta = epoch_prefix(self._namespace, self._rules.domain, epoch) + "meta"
             clock, sequence = self._client.hmget(meta, ["clock", "sequence"])
-            return Position(epoch, int(clock or 0), int(sequence or 0))
+            return EpochPosition(epoch, int(clock or 0), int(sequence or 0))
 
     def go_live(self, epoch: int) -> bool:
         """Put an epoch that was being built in the place of the live one, in one step.
@@ -189,7 +185,7 @@ class Epochs:
         """
         return bool(self._scripts.run("switch", [self.root], "live", epoch))
 
-    def has_lost(self, witnessed: Position | None) -> bool:
+    def has_lost(self, witnessed: EpochPosition | None) -> bool:
         """Return whether the live epoch is gone, or does not have all that was witnessed.
 
         An epoch that another server process serves, of whatever rules, has lost nothing if it has come that far: a
@@ -201,7 +197,7 @@ class Epochs:
         behind = witnessed.clock > reached.clock or witnessed.sequence > reached.sequence
         return witnessed.epoch > reached.epoch or (witnessed.epoch == reached.epoch and behind)
 
-    def building(self) -> Position | None:
+    def building(self) -> EpochPosition | None:
         """Return how far the epoch has come that a rebuild fills; ``None`` if none is being built.
 
         A rebuild that was killed leaves one that comes no further.
@@ -228,12 +224,12 @@ class Epochs:
             names = self._client.scan_iter(pattern, count=_NAMES_PER_CALL)
             _unlink(self._client, (name for name in names if _is_before(name.decode().removeprefix(base), epoch)))
 
-    def _find(self, *, write: bool, witnessed: Position | None) -> tuple[str, int, int, str, tuple[str, str]]:
+    def _find(self, *, write: bool, witnessed: EpochPosition | None) -> tuple[str, int, int, str, tuple[str, str]]:
         """Run the script that finds the live epoch. With ``write`` it may make one, or take one over, if nothing that
         was witnessed speaks against it. Whoever only reads may read an epoch in doubt. The last of what is returned
         are digest and F of an epoch of other rules.
         """
-        known = witnessed or Position(0, 0, 0)
+        known = witnessed or EpochPosition(0, 0, 0)
         position = (known.epoch, known.clock, known.sequence)
         arguments = (self._rules.digest, int(write), int(write), *position, f_identity().to_json())
         status, found, reached, server, *held = self._scripts.run("open", [self.root], *arguments)
@@ -251,7 +247,7 @@ class Epochs:
     def _other_rules(self, digest: str, identity: str) -> str:
         return f"the index of domain {self._rules.domain!r} {mismatch(digest, identity, self._rules.digest)}"
 
-    def _doubt(self, status: str, epoch: int, clock: int, witnessed: Position | None) -> str:
+    def _doubt(self, status: str, epoch: int, clock: int, witnessed: EpochPosition | None) -> str:
         known = "nothing" if witnessed is None else f"epoch {witnessed.epoch}, commit {witnessed.clock:,}"
         found = "it is gone" if status == "absent" else f"it has come to epoch {epoch}, commit {clock:,}"
         return (

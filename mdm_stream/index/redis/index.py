@@ -33,19 +33,21 @@ import msgpack
 import orjson
 import redis
 
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import ERASED
 from mdm_stream.core.plan.commit import Change, Commit
 from mdm_stream.core.record import Record, revision_of
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
 from mdm_stream.index.port import (
     OUTBOX_BYTES_MAX,
+    Binding,
     Block,
     CommitOutcome,
     IndexCounters,
     Neighbourhood,
     OutboxEntry,
-    Position,
 )
 from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
@@ -60,8 +62,8 @@ from mdm_stream.index.redis.codec import (
     encode_pair,
     encode_record,
 )
-from mdm_stream.index.redis.epochs import Epochs, IndexInDoubtError, WitnessSource, epoch_prefix
-from mdm_stream.index.redis.scripts import EpochChangedError, Scripts, translated
+from mdm_stream.index.redis.epochs import Epochs, WitnessSource, epoch_prefix
+from mdm_stream.index.redis.scripts import Scripts, translated
 
 _SCAN_COUNT = 1000
 """Entries that one call of a scan looks at, and changes that one call announces."""
@@ -103,8 +105,7 @@ class RedisIndex:
         self._create = create
         self._witness = witness
         self._state = "live" if building is None else "building"
-        self._epoch = building or 0
-        self._server = ""
+        self._binding = Binding(building or 0, "")
         self._is_open = False
         # An index in doubt is refused with every call, until it has been rebuilt: whoever opened it early need not
         # come anew.
@@ -115,17 +116,17 @@ class RedisIndex:
         """Find the live epoch."""
         self.counters.round_trips += 1
         if self._state == "live":
-            self._epoch, self._server = self._epochs.open(create=self._create, witness=self._witness)
+            self._binding = self._epochs.open(create=self._create, witness=self._witness)
         else:
-            self._server = self._epochs.server_of(self._epoch)
-        self._prefix = epoch_prefix(self._namespace, self._rules.domain, self._epoch)
+            self._binding = Binding(self.epoch, self._epochs.server_of(self.epoch))
+        self._prefix = epoch_prefix(self._namespace, self._rules.domain, self.epoch)
         self._meta = self._prefix + "meta"
         self._is_open = True
 
     @property
     def epoch(self) -> int:
         """The epoch that this index reads and writes."""
-        return self._epoch
+        return self._binding.epoch
 
     @property
     def epochs(self) -> Epochs:
@@ -136,32 +137,37 @@ class RedisIndex:
         """Look again which epoch is live: one that is not any more reads as if it were empty. One round trip."""
         self._open()
 
-    def opened(self) -> str:
-        """Return what is read and written: an epoch on a server; opens the index if that has to be done (anew)."""
+    def bind(self) -> Binding:
+        """Return what is read and written; opens the index if that has to be done (anew)."""
         if not self._is_open:
             self._open()
-        return f"{self._epoch} on {self._server}"
+        return self._binding
 
-    def confirm(self, opened: str, refs: Sequence[str]) -> set[str]:
+    def require_unchanged(self, binding: Binding) -> None:
+        """Raise ``EpochChangedError`` unless the index is open, and on ``binding``. No round trip."""
+        if not self._is_open or binding != self._binding:
+            raise EpochChangedError("another epoch is live, or another server is trusted with it")
+
+    def erased_among(self, refs: Sequence[str]) -> set[str]:
         """Return which of ``refs`` are erased by now. One round trip.
 
-        ``EpochChangedError`` unless ``opened`` is what is open, and may still be written.
+        ``EpochChangedError`` unless the index is open, and may still be written.
         """
-        if not self._is_open or opened != self.opened():
-            raise EpochChangedError("another epoch is live, or another server is trusted with it")
+        if not self._is_open:
+            raise EpochChangedError("what is asked for is of an epoch that is not live any more")
         packed = msgpack.packb(list(refs))
-        arguments = (self._rules.digest, self._state, self._server, _ERASED, packed)
-        return {ref.decode() for ref in self._script("confirm", *arguments)}
+        arguments = (self._rules.digest, self._state, self._binding.server, _ERASED, packed)
+        return {ref.decode() for ref in self._script("erased_among", *arguments)}
 
-    def position(self) -> Position:
+    def position(self) -> EpochPosition:
         """Return how far the epoch has come. One round trip.
 
         ``EpochChangedError`` if it may not be written any more: what was committed to it may have to be done again.
         """
         if not self._is_open:
             self._open()
-        clock, sequence = self._script("position", self._rules.digest, self._state, self._server)
-        return Position(self._epoch, clock, sequence)
+        clock, sequence = self._script("position", self._rules.digest, self._state, self._binding.server)
+        return EpochPosition(self.epoch, clock, sequence)
 
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
         """Return the records of ``refs`` that are known (tombstones included). One round trip."""
@@ -292,10 +298,10 @@ class RedisIndex:
                 pipe = self._client.pipeline(transaction=True)
                 seconds, microseconds = self._client.time()
                 at_us = seconds * 1_000_000 + microseconds
-                entries = [OutboxEntry(self._epoch, told + n, each.content, at_us) for n, each in enumerate(batch, 1)]
+                entries = [OutboxEntry(self.epoch, told + n, each.content, at_us) for n, each in enumerate(batch, 1)]
                 for entry in entries:
                     fields: dict[Any, Any] = {"c": entry.content, "t": at_us}
-                    pipe.xadd(self._prefix + "out", fields, id=f"{self._epoch}-{entry.sequence}")
+                    pipe.xadd(self._prefix + "out", fields, id=f"{self.epoch}-{entry.sequence}")
                 told += len(batch)
                 pipe.hset(self._meta, "sequence", told)
                 pipe.hincrby(self._meta, "clock", 1)
@@ -337,8 +343,8 @@ class RedisIndex:
         dumps = orjson.dumps
         return {
             "rules": self._rules.digest,
-            "epoch": str(self._epoch),
-            "server": self._server,
+            "epoch": str(self.epoch),
+            "server": self._binding.server,
             "state": self._state,
             "max_block_size": self._rules.max_block_size,
             "expect_records": _flat(commit.expect_records),

@@ -21,6 +21,7 @@ from redis.exceptions import (
 )
 
 from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.index.errors import DomainHeldError, EpochChangedError
 
 _TRANSIENT = (
     redis.ConnectionError,
@@ -40,14 +41,6 @@ HELD_REPLY = "MDMHELD"
 
 _PRELUDE = "fence"
 """What scripts have in common: Lua scripts of Redis cannot load one another."""
-
-
-class EpochChangedError(TransientError):
-    """The index is not as it was opened: another epoch is live, another server answers, or it is gone."""
-
-
-class DomainHeldError(TransientError):
-    """Writing to the domain is held back until somebody releases it."""
 
 
 class Scripts:

@@ -8,17 +8,17 @@ import pytest
 from small_world import small_rules
 
 from mdm_stream.core import f_version
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.f_version import F_VERSION, bind, f_identity
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.plan import changes
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TerminalError
-from mdm_stream.index.port import Position
+from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
 from mdm_stream.index.redis import epochs as epochs_module
-from mdm_stream.index.redis.epochs import Epochs, IndexInDoubtError, hold, is_fenced, lift_fence, release
+from mdm_stream.index.redis.epochs import Epochs, hold, is_fenced, lift_fence, release
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.index.redis.scripts import EpochChangedError
 from mdm_stream.local.servers.redis import RedisServer
 
 RULES = small_rules()
@@ -50,7 +50,7 @@ def test_the_first_opening_makes_the_first_epoch(redis_client):
 def test_a_position_says_how_far_the_epoch_has_come(redis_client):
     """The clock counts commits, the sequence golden changes."""
     index = RedisIndex(redis_client, RULES)
-    assert index.position() == Position(1, 0, 0)
+    assert index.position() == EpochPosition(1, 0, 0)
     engine_on(index).process([upsert("1"), upsert("2", family_name="Kim")])
     position = index.position()
     assert position.epoch == 1
@@ -60,7 +60,7 @@ def test_a_position_says_how_far_the_epoch_has_come(redis_client):
 
 def test_an_index_that_is_gone_is_not_begun_anew(redis_client):
     """After FLUSHALL nothing is written, by whoever had it open or opens it, until it was rebuilt."""
-    witnessed: list[Position] = []
+    witnessed: list[EpochPosition] = []
     index = RedisIndex(redis_client, RULES, witness=lambda: witnessed[-1] if witnessed else None)
     engine = engine_on(index)
     engine.process([upsert("1")])
@@ -83,11 +83,11 @@ def test_a_restarted_server_is_trusted_only_with_all_that_was_witnessed(tmp_path
     with server:
         with pytest.raises(EpochChangedError, match="another server"):
             RedisIndex(server.client(), RULES, create=False).position()
-        ahead = Position(first.epoch, first.clock + 1, first.sequence + 1)
+        ahead = EpochPosition(first.epoch, first.clock + 1, first.sequence + 1)
         with pytest.raises(IndexInDoubtError, match=f"commit {first.clock + 1}"):
             RedisIndex(server.client(), RULES, witness=lambda: ahead).position()
         with pytest.raises(IndexInDoubtError):
-            RedisIndex(server.client(), RULES, witness=lambda: Position(2, 0, 0)).position()
+            RedisIndex(server.client(), RULES, witness=lambda: EpochPosition(2, 0, 0)).position()
         index = RedisIndex(server.client(), RULES, witness=lambda: first)
         assert engine_on(index).process([upsert("2")]).failed == []
         assert index.position().clock > first.clock
@@ -116,7 +116,7 @@ def test_a_primary_that_was_a_replica_meanwhile_is_another_server():
     """Failed over and back, the same process serves a history without its last writes: it is not trusted by name."""
     with RedisServer() as primary, RedisServer() as replica:
         client, promoted = primary.client(), replica.client()
-        witnessed: list[Position] = []
+        witnessed: list[EpochPosition] = []
         index = RedisIndex(client, RULES, witness=lambda: witnessed[-1] if witnessed else None)
         engine_on(index).process([upsert("1")])
         follow(promoted, client)
@@ -210,7 +210,7 @@ def test_a_fence_that_a_killed_rebuild_left_is_lifted_on_demand(redis_client):
     live = RedisIndex(redis_client, RULES)
     assert not lift_fence(redis_client, "main", "person")
     number = live.epochs.begin()
-    assert live.epochs.building() == Position(number, 0, 0)
+    assert live.epochs.building() == EpochPosition(number, 0, 0)
     assert not lift_fence(redis_client, "main", "person")
     building = RedisIndex(redis_client, RULES, building=number)
     live.epochs.fence()
@@ -236,10 +236,10 @@ def test_an_epoch_has_lost_something_only_if_more_was_witnessed(redis_client):
     redis_client.hset("mdm:{main:person}:1:meta", "server", "0" * 40)
     assert not other.has_lost(None)
     assert not other.has_lost(reached)
-    assert not other.has_lost(Position(0, 9, 9))
-    assert other.has_lost(Position(1, reached.clock + 1, 0))
-    assert other.has_lost(Position(1, 0, reached.sequence + 1))
-    assert other.has_lost(Position(2, 0, 0))
+    assert not other.has_lost(EpochPosition(0, 9, 9))
+    assert other.has_lost(EpochPosition(1, reached.clock + 1, 0))
+    assert other.has_lost(EpochPosition(1, 0, reached.sequence + 1))
+    assert other.has_lost(EpochPosition(2, 0, 0))
     redis_client.delete("mdm:{main:person}:1:meta")
     assert other.has_lost(reached)
     redis_client.flushall()
@@ -254,17 +254,17 @@ def test_an_obstacle_is_what_a_consumer_cannot_get_over_by_itself(redis_client):
     epochs = Epochs(redis_client, rules, "main")
     assert epochs.obstacle(nothing_witnessed) is None
     assert redis_client.keys() == []
-    assert "it is gone" in epochs.obstacle(lambda: Position(1, 1, 1))
+    assert "it is gone" in epochs.obstacle(lambda: EpochPosition(1, 1, 1))
     index = RedisIndex(redis_client, rules)
     engine_on(index).process([upsert("1")])
     redis_client.hset("mdm:{main:person}:1:meta", "server", "0" * 40)
     before = redis_client.hgetall("mdm:{main:person}:1:meta")
-    assert epochs.obstacle(lambda: Position(1, 1, 1)) is None
-    assert "not to be trusted" in epochs.obstacle(lambda: Position(1, 2, 1))
+    assert epochs.obstacle(lambda: EpochPosition(1, 1, 1)) is None
+    assert "not to be trusted" in epochs.obstacle(lambda: EpochPosition(1, 2, 1))
     assert "another rule set" in Epochs(redis_client, other, "main").obstacle(nothing_witnessed)
     assert redis_client.hgetall("mdm:{main:person}:1:meta") == before
     hold(redis_client, "main", "person", "merges past the limit")
-    assert "merges past the limit" in epochs.obstacle(lambda: Position(1, 1, 1))
+    assert "merges past the limit" in epochs.obstacle(lambda: EpochPosition(1, 1, 1))
 
 
 def test_who_fenced_last_decides_whether_the_old_epoch_goes_on(redis_client):
@@ -322,13 +322,13 @@ def test_an_index_of_another_f_is_refused_by_name(redis_client, monkeypatch):
         RedisIndex(redis_client, other)
     waiting = RedisIndex(redis_client, other, witness=nothing_witnessed)
     with pytest.raises(IndexInDoubtError, match=said):
-        waiting.opened()
+        waiting.bind()
     epochs = Epochs(redis_client, other, "main")
     number = epochs.begin()
     assert redis_client.hget(f"mdm:{{main:person}}:{number}:meta", "f").decode() == newer.to_json()
     epochs.fence()
     assert epochs.go_live(number)
-    assert waiting.opened().startswith(f"{number} on ")
+    assert waiting.bind().epoch == number
     assert engine_on(live).process([]).failed == []
     with pytest.raises(TerminalError, match="built by another F"):
         engine_on(live).process([upsert("2")])
@@ -367,15 +367,35 @@ def test_other_domains_are_none_of_its_business(redis_client):
     assert b"mdm:{a*:person}:3:rec" not in names
 
 
+def test_what_was_bound_ends_with_its_epoch(redis_client):
+    """After a switch nothing that needs the binding opens the index by itself: not the comparison, not the question."""
+    index = RedisIndex(redis_client, RULES, witness=nothing_witnessed)
+    binding = index.bind()
+    epochs = Epochs(redis_client, RULES, "main")
+    number = epochs.begin()
+    epochs.fence()
+    index.require_unchanged(binding)
+    assert epochs.go_live(number)
+    for _ in range(2):
+        with pytest.raises(EpochChangedError):
+            index.erased_among(["crm/1"])
+    with pytest.raises(EpochChangedError):
+        index.require_unchanged(binding)
+    assert index.bind().epoch == number
+    assert index.erased_among(["crm/1"]) == set()
+    with pytest.raises(EpochChangedError):
+        index.require_unchanged(binding)
+
+
 def test_a_consumer_with_new_rules_waits_for_the_rebuild(redis_client):
     """It comes up, refuses every batch as one that may pass, and goes on by itself once an epoch has its rules."""
     other = small_rules(max_block_size=9)
     RedisIndex(redis_client, RULES, witness=nothing_witnessed)
     index = RedisIndex(redis_client, other, witness=nothing_witnessed)
     with pytest.raises(IndexInDoubtError, match="another rule set"):
-        index.opened()
+        index.bind()
     epochs = Epochs(redis_client, other, "main")
     number = epochs.begin()
     epochs.fence()
     assert epochs.go_live(number)
-    assert index.opened().startswith(f"{number} on ")
+    assert index.bind().epoch == number

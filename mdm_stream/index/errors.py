@@ -1,0 +1,19 @@
+"""What an index raises besides ``TransientError`` and ``TerminalError`` themselves, whatever it is kept in."""
+
+from __future__ import annotations
+
+from mdm_stream.errors import TransientError
+
+
+class EpochChangedError(TransientError):
+    """The index is not what the caller was bound to: another epoch is live, another server answers, or it is gone."""
+
+
+class DomainHeldError(TransientError):
+    """Writing to the domain is held back until a person releases it."""
+
+
+class IndexInDoubtError(TransientError):
+    """The index is gone, lacks what was already done, or is of another rule set or F: it must be rebuilt from the
+    archive, and until then nothing is written to it.
+    """
