@@ -120,11 +120,13 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     letters = [DeadLetters(store(found.quarantine), "quarantine")]
     if found.on_failure != NONE:
         letters.append(DeadLetters(store(found.on_failure), "on_failure"))
+    index = RedisIndex(client, ruleset, found.namespace, create=False)
     places = Places(
         decoder=Decoder(rulesets),
         client=client,
         namespace=found.namespace,
-        index=RedisIndex(client, ruleset, found.namespace, create=False),
+        index=index,
+        outbox=index,
         changes=StreamReader(kinesis, found.changes_stream),
         golden=StreamReader(kinesis, found.golden_stream),
         archive=Archive(receipts),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import redis
 
     from mdm_stream.core.ruleset import Ruleset
-    from mdm_stream.index.redis.index import RedisIndex
+    from mdm_stream.index.reader import IndexReader
 
 REDIS_TIMEOUT_S = 30.0
 
@@ -41,7 +41,7 @@ def index_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def open_index(
     state: Path, redis_url: str | None, namespace: str, rules: tuple[str, ...], domain: str | None
-) -> tuple[RedisIndex, Ruleset]:
+) -> tuple[IndexReader, Ruleset]:
     """Return the index that the options name, which must exist, and its rule set.
 
     ``ConfigurationError`` for options that name none, ``TerminalError`` if the index is not there or was built with
@@ -58,11 +58,11 @@ def open_index(
     return index_on(redis_url, ruleset, namespace), ruleset
 
 
-def index_on(redis_url: str, ruleset: Ruleset, namespace: str) -> RedisIndex:
+def index_on(redis_url: str, ruleset: Ruleset, namespace: str) -> IndexReader:
     """Return the index of a domain, which must exist; raises what ``open_index`` raises."""
-    from mdm_stream.index.redis.index import RedisIndex  # noqa: PLC0415 - --help does without
+    from mdm_stream.index.redis.reader import open_reader  # noqa: PLC0415 - --help does without
 
-    return RedisIndex(redis_client(redis_url), ruleset, namespace, create=False)
+    return open_reader(redis_client(redis_url), ruleset, namespace)
 
 
 def redis_client(redis_url: str) -> redis.Redis:

@@ -36,7 +36,7 @@ from mdm_stream.erasure.values import Values, values_of_events, values_of_record
 from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError, TerminalError, TransientError
 from mdm_stream.index.port import OutboxEntry
-from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.reader import IndexReader
 
 POLL_INTERVAL_S = 0.25
 
@@ -191,7 +191,7 @@ class Erase:
         reached: list[EpochPosition] = []
 
         def look() -> bool:
-            reached.append(self._places.index.position())
+            reached.append(self._places.outbox.position())
             return True
 
         self._wait("the index does not say how far it has come", look)
@@ -200,7 +200,7 @@ class Erase:
     def _is_published(self, committed: EpochPosition) -> bool:
         """Tell whether all that names the records is on the feed. What waits of others is no matter of theirs."""
         after: OutboxEntry | None = None
-        while entries := self._places.index.read(OUTBOX_ENTRIES, after=after):
+        while entries := self._places.outbox.read(OUTBOX_ENTRIES, after=after):
             for after in entries:
                 if (after.epoch, after.sequence) > (committed.epoch, committed.sequence):
                     return True
@@ -245,7 +245,7 @@ class Erase:
             self._sleep(POLL_INTERVAL_S)
 
 
-def members_of(index: RedisIndex, ref: str) -> list[str]:
+def members_of(index: IndexReader, ref: str) -> list[str]:
     """Return the members of the golden record that a record is in, sorted; the record alone if it is in none."""
     golden_id = index.golden_of([ref]).get(ref)
     golden = None if golden_id is None else index.golden_record(golden_id)

@@ -28,9 +28,10 @@ def look_into_index(places: Places, domain: str, evidence: Evidence) -> None:
     An epoch that is being built, or dropped, may lack a tombstone; the live one may not.
     """
     places.index.refresh()
+    live = places.index.bind().epoch
     missing = set(evidence.refs)
     for item in each_item(places.client, places.namespace, domain):
-        if item.key == "rec" and item.epoch == places.index.epoch:
+        if item.key == "rec" and item.epoch == live:
             missing.discard(item.field)
         judge = _JUDGES.get(item.key[:2] if item.key[:2] in {"e:", "b:"} else item.key)
         if judge is not None:
@@ -84,4 +85,4 @@ _JUDGES: dict[str, Callable[[HeldItem, Evidence], None]] = {
     "review": lambda item, evidence: _note(evidence, "review item", decode_pair(item.field)),
     "exp": lambda item, evidence: _note(evidence, "expiry of an override", [item.field]),
 }
-"""By the name of the key (see ``index.redis_index``). ``meta`` and ``pend`` hold no values: numbers, references."""
+"""By the name of the key (see ``index.redis.index``). ``meta`` and ``pend`` hold no values: numbers, references."""

@@ -13,7 +13,8 @@ from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.decode import Decoder
 from mdm_stream.feed.claims import ClaimStore
-from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.port import Outbox
+from mdm_stream.index.reader import IndexReader
 from mdm_stream.objects.store import ObjectStore
 from mdm_stream.warehouse import Warehouse
 
@@ -42,6 +43,7 @@ class OwnMachine(Protocol):
 class Places:
     """All stores of one domain, and a decoder by all rules in use: the streams carry other domains too.
 
+    ``index`` and ``outbox`` are what can be read of the index, and what in it waits to be published.
     ``open_warehouse`` is called with whether it will be written to; it returns ``None`` where there is none (yet), and
     what it returns is closed after use. ``tell`` puts events on the change stream, and returns once they are there.
     ``claims`` has the data of golden changes that were too large for the feed. ``own_machine`` is ``None`` on AWS.
@@ -51,7 +53,8 @@ class Places:
     decoder: Decoder
     client: redis.Redis
     namespace: str
-    index: RedisIndex
+    index: IndexReader
+    outbox: Outbox
     changes: StreamReader
     golden: StreamReader
     archive: Archive

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Lock
+from typing import Any
 
 import orjson
 
@@ -24,10 +25,11 @@ from mdm_stream.index.port import (
     Neighbourhood,
     OutboxEntry,
 )
+from mdm_stream.index.reader import FIRST_PAGE, PAGE_ITEMS, ReviewPage
 
 
 class MemoryIndex:
-    """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain in memory.
+    """The ``Index`` and ``Outbox`` (:mod:`mdm_stream.index.port`) and the ``IndexReader`` of one domain in memory.
 
     Thread safe: every operation holds one lock.
     """
@@ -133,6 +135,46 @@ class MemoryIndex:
         with self._lock:
             for entry in entries:
                 self._outbox.pop(entry.sequence, None)
+
+    def golden_of(self, refs: Sequence[str]) -> dict[str, str]:
+        """Return the golden ids of the live ones of ``refs``."""
+        with self._lock:
+            return {ref: self._crosswalk[ref] for ref in refs if ref in self._crosswalk}
+
+    def golden_record(self, golden_id: str) -> dict[str, Any] | None:
+        """Return a golden record's content, or ``None`` if the id names no live one."""
+        with self._lock:
+            content = self._golden.get(golden_id)
+        return None if content is None else orjson.loads(content)
+
+    def review_page(self, cursor: str = FIRST_PAGE, size: int = PAGE_ITEMS) -> ReviewPage:
+        """Return ``size`` items of the review queue, in the order of their pairs. The cursor is the last pair."""
+        after = tuple(orjson.loads(cursor)) if cursor else ()
+        with self._lock:
+            pairs = sorted(pair for pair in self._review if pair > after)[: size + 1]
+            items = {pair: orjson.loads(self._review[pair]) for pair in pairs[:size]}
+        return ReviewPage(items, orjson.dumps(pairs[size - 1]).decode() if len(pairs) > size else None)
+
+    def scan_refs(self) -> Iterator[str]:
+        """Yield the reference of every record ever seen, tombstones too."""
+        with self._lock:
+            refs = list(self._records)
+        yield from refs
+
+    def scan_crosswalk(self) -> dict[str, str]:
+        """Return the whole crosswalk."""
+        with self._lock:
+            return dict(self._crosswalk)
+
+    def scan_golden(self) -> Iterator[tuple[str, bytes]]:
+        """Yield id and content of every golden record."""
+        with self._lock:
+            found = list(self._golden.items())
+        yield from found
+
+    def held_because(self) -> str | None:
+        """Return ``None``: writing to it is never held back."""
+        return None
 
     def snapshot(self) -> Resolution:
         """Return the whole state of the domain."""

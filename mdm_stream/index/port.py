@@ -1,6 +1,6 @@
 """The index: what the engine reads and how it commits.
 
-Everything that one domain's state consists of, behind five operations. Two implementations pass the same contract
+Everything that one domain's state consists of, behind a few operations. Two implementations pass the same contract
 tests: :mod:`mdm_stream.index.redis.index` and :mod:`mdm_stream.index.memory`.
 
 *Stamps* say whether something is still as it was read: a block or component carries the number of the commit that
@@ -89,10 +89,13 @@ class IndexCounters:
     record_reads: int = field(default=0)
 
 
-class Index(Protocol):
-    """What the engine needs of an index. Vendor faults come out as ``TransientError`` or ``TerminalError``."""
+class IndexReads(Protocol):
+    """What engines and readers alike read of an index."""
 
-    counters: IndexCounters
+    @property
+    def counters(self) -> IndexCounters:
+        """What has been done since the start."""
+        ...
 
     def refresh(self) -> None:
         """Look again which epoch of the domain is live: reads are not fenced, and a switch shows by this alone."""
@@ -106,14 +109,6 @@ class Index(Protocol):
         """
         ...
 
-    def require_unchanged(self, binding: Binding) -> None:
-        """Raise ``EpochChangedError`` unless the index is open, and on ``binding``. It is not opened by this.
-
-        Asks no server: whether what is open may still be written is what commits, ``position`` and ``erased_among``
-        find out.
-        """
-        ...
-
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
         """Return the records of ``refs`` that are known (tombstones included)."""
         ...
@@ -124,6 +119,18 @@ class Index(Protocol):
 
     def read_neighbourhood(self, refs: Sequence[str]) -> Neighbourhood:
         """Return the components and REVIEW edges around live records."""
+        ...
+
+
+class Index(IndexReads, Protocol):
+    """What the engine needs of an index. Vendor faults come out as ``TransientError`` or ``TerminalError``."""
+
+    def require_unchanged(self, binding: Binding) -> None:
+        """Raise ``EpochChangedError`` unless the index is open, and on ``binding``. It is not opened by this.
+
+        Asks no server: whether what is open may still be written is what commits, ``position`` and ``erased_among``
+        find out.
+        """
         ...
 
     def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:

@@ -15,6 +15,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.evaluate import evaluate
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.redis.reader import open_reader
 from mdm_stream.local.pipeline import RESOLVE, WAREHOUSE_FILE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.simulate import TruthRow, WireEvent, generate, people_for_events
@@ -78,8 +79,7 @@ def run_demo(state: Path, rules_file: Path, rules: Ruleset, events: int, on_prog
         _settle(stack, rules)
         seconds = time.monotonic() - started
         latencies = _latencies(state / "logs" / f"{RESOLVE}.log", live_from_s)
-        index = RedisIndex(stack.redis.client(), rules)
-        resolution = index.snapshot()
+        resolution = open_reader(stack.redis.client(), rules).snapshot()
     merges, quarantined, stored = _warehouse_counts(state)
     if stored != resolution.crosswalk:
         raise TransientError("the warehouse's crosswalk is not that of the index: look into the logs of the demo")

@@ -16,7 +16,7 @@ from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
-from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.reader import IndexReader
 from mdm_stream.steward.describe import describe_golden, describe_record
 from mdm_stream.steward.explain import Surroundings, explain
 
@@ -36,7 +36,7 @@ class _ChangedMeanwhileError(TransientError):
     """Two reads contradict each other."""
 
 
-def show(index: RedisIndex, rules: Ruleset, name: str, *, reveal: bool = False) -> dict[str, Any]:
+def show(index: IndexReader, rules: Ruleset, name: str, *, reveal: bool = False) -> dict[str, Any]:
     """Return what a record (``source/record_id``) or a golden id names, ready for JSON.
 
     ``golden`` is the golden record as the feed carries it, ``None`` where there is none: the record is deleted, or the
@@ -63,7 +63,7 @@ def show(index: RedisIndex, rules: Ruleset, name: str, *, reveal: bool = False) 
 
 
 def explain_names(
-    index: RedisIndex, rules: Ruleset, names: tuple[str, str], *, values: bool = False, reveal: bool = False
+    index: IndexReader, rules: Ruleset, names: tuple[str, str], *, values: bool = False, reveal: bool = False
 ) -> dict[str, Any]:
     """Return why two records, or the anchors of two golden ids, are together or not: see ``explain``.
 
@@ -83,7 +83,7 @@ def explain_names(
     return _consistently(look)
 
 
-def find_record(index: RedisIndex, rules: Ruleset, name: str) -> str:
+def find_record(index: IndexReader, rules: Ruleset, name: str) -> str:
     """Return the reference that a name stands for: itself, or the anchor of a golden id, live or not.
 
     The anchor of a live golden record is one of its members; that of another id is found by a scan of the domain.
@@ -111,14 +111,14 @@ def _shown(
     }
 
 
-def _known(index: RedisIndex, ref: str) -> Record:
+def _known(index: IndexReader, ref: str) -> Record:
     record = index.read_records([ref]).get(ref)
     if record is None:
         raise NotFoundError(f"the index knows no record {ref}")
     return record
 
 
-def _members(index: RedisIndex, components: dict[str, HeldComponent], pair: dict[str, Record]) -> dict[str, Record]:
+def _members(index: IndexReader, components: dict[str, HeldComponent], pair: dict[str, Record]) -> dict[str, Record]:
     """Return every member of the components; the two records must be there just if they are live."""
     if any(record.live != (ref in components) for ref, record in pair.items()):
         raise _ChangedMeanwhileError
@@ -129,7 +129,7 @@ def _members(index: RedisIndex, components: dict[str, HeldComponent], pair: dict
     return records
 
 
-def _block_sizes(index: RedisIndex, keys: list[str]) -> dict[str, int]:
+def _block_sizes(index: IndexReader, keys: list[str]) -> dict[str, int]:
     return {key: block.size for key, block in index.read_blocks(keys, members_max=0).items()}
 
 

@@ -18,7 +18,7 @@ from mdm_stream.core.model import make_ref
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.index.port import Neighbourhood
-from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.reader import IndexReader, review_items
 from mdm_stream.steward.describe import describe_verdict
 from mdm_stream.steward.explain import strongest_path
 
@@ -26,7 +26,7 @@ PAGE_ITEMS = 100
 """Items whose surroundings one script call reads, which keeps others waiting for some milliseconds."""
 
 
-def review_queue(index: RedisIndex, *, limit: int, reasons: Collection[str] = ()) -> dict[str, Any]:
+def review_queue(index: IndexReader, *, limit: int, reasons: Collection[str] = ()) -> dict[str, Any]:
     """Return the first ``limit`` items of the review queue, ready for JSON; with ``reasons``, only those of these.
 
     ``total`` and ``by_reason`` count what a scan of the whole queue met. Each of ``items`` has both records with their
@@ -44,8 +44,8 @@ def review_queue(index: RedisIndex, *, limit: int, reasons: Collection[str] = ()
     return {"total": counts.total(), "by_reason": dict(sorted(counts.items())), "items": items}
 
 
-def _entries(index: RedisIndex, reasons: Collection[str], counts: Counter[str]) -> Iterator[ReviewEntry]:
-    for page in _pages(index.scan_review()):
+def _entries(index: IndexReader, reasons: Collection[str], counts: Counter[str]) -> Iterator[ReviewEntry]:
+    for page in _pages(review_items(index)):
         wanted = {pair: item for pair, item in page if not reasons or item["reason"] in reasons}
         counts.update(item["reason"] for item in wanted.values())
         near = index.read_neighbourhood(sorted({ref for pair in wanted for ref in pair}))
@@ -72,7 +72,7 @@ def _pages(found: Iterable[Any]) -> Iterator[list[Any]]:
         yield page
 
 
-def _described(index: RedisIndex, entries: list[ReviewEntry]) -> list[dict[str, Any]]:
+def _described(index: IndexReader, entries: list[ReviewEntry]) -> list[dict[str, Any]]:
     """Return entries for people, with the verdicts that they hang on: at most two round trips."""
     contradicted = sorted({entry.pair[0] for entry in entries if entry.item["reason"] == CONTRADICTION})
     near = index.read_neighbourhood(contradicted)

@@ -59,7 +59,7 @@ def test_a_stalled_redis_fails_batches_in_time_and_loses_nothing(stalled: Consum
 def test_a_redis_that_stalls_in_the_middle_of_batches_is_no_loss(consumer: Consumer, seed: int) -> None:
     """Stopped at random moments, so that commits are applied whose answer never came: each takes effect once."""
     randomness = random.Random(seed)
-    scripts = consumer.resolver._domains["person"].index._scripts
+    scripts = consumer.resolver._domains["person"].index._epoch.scripts
     real, moments = scripts.attempt, []
 
     def stalling(send):

@@ -160,8 +160,8 @@ def test_what_is_settled_while_the_queue_is_read_is_left_out(redis_client, monke
         person("web/3", given_name="Anne", family_name="Lee", birth_date="1980-01-02"),
     ]
     index = filled(redis_client, events)
-    before = [*index.scan_review()]
-    assert len(before) == 1
+    before = index.review_page()
+    assert len(before.items) == 1
     Engine(RULES, RedisIndex(redis_client, RULES)).process([verdict("crm/1", "web/3", "link")])
-    monkeypatch.setattr(index, "scan_review", lambda: iter(before))
+    monkeypatch.setattr(index, "review_page", lambda _cursor, _size: before)
     assert review_queue(index, limit=5)["items"] == []

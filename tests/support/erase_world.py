@@ -84,11 +84,13 @@ class World:
             now_us=lambda: 0,
             expiries_per_tick_max=10,
         )
+        index = RedisIndex(client, RULES)
         self.places = Places(
             decoder=Decoder(RULESETS),
             client=client,
             namespace="main",
-            index=RedisIndex(client, RULES),
+            index=index,
+            outbox=index,
             changes=StreamReader(kinesis, self.changes),
             golden=StreamReader(kinesis, self.golden),
             archive=self.archive,

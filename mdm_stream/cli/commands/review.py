@@ -50,7 +50,7 @@ def list_(
     from mdm_stream.steward.review import review_queue  # noqa: PLC0415 - --help does without
 
     index, ruleset = open_index(state, redis_url, namespace, rules, domain)
-    held = index.epochs.held_because()
+    held = index.held_because()
     found = {"domain": ruleset.domain, "rules_version": ruleset.version, "held": held}
     found |= review_queue(index, limit=limit, reasons=reasons)
     if as_json:

@@ -26,7 +26,6 @@ key        type    holds
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgpack
@@ -36,44 +35,37 @@ import redis
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import ERASED
 from mdm_stream.core.plan.commit import Change, Commit
-from mdm_stream.core.record import Record, revision_of
-from mdm_stream.core.reference import Resolution
+from mdm_stream.core.record import revision_of
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
 from mdm_stream.index.port import (
     OUTBOX_BYTES_MAX,
     Binding,
-    Block,
     CommitOutcome,
-    IndexCounters,
-    Neighbourhood,
     OutboxEntry,
 )
 from mdm_stream.index.redis.codec import (
-    STAMP_LENGTH,
-    decode_block,
-    decode_component,
-    decode_edge,
-    decode_pair,
-    decode_record,
     encode_block,
     encode_component,
     encode_edge,
     encode_pair,
     encode_record,
 )
-from mdm_stream.index.redis.epochs import Epochs, WitnessSource, epoch_prefix
-from mdm_stream.index.redis.scripts import Scripts, translated
+from mdm_stream.index.redis.epochs import WitnessSource
+from mdm_stream.index.redis.open_epoch import OpenEpoch
+from mdm_stream.index.redis.reader import RedisReader
+from mdm_stream.index.redis.scripts import translated
 
-_SCAN_COUNT = 1000
-"""Entries that one call of a scan looks at, and changes that one call announces."""
+_PER_CALL = 1000
+"""Changes that one call announces."""
 
 _ERASED = revision_of(ERASED)
 """Every erased record has the same state, and so the same revision."""
 
 
-class RedisIndex:
+class RedisIndex(RedisReader):
     """The :class:`~mdm_stream.index.port.Index` and :class:`~mdm_stream.index.port.Outbox` of one domain on Redis.
+
+    It reads as any reader does; what is its own is writing.
 
     ``client`` (of one node, or a ``RedisCluster``) must answer bytes (``decode_responses=False``). Where a domain has
     no epoch yet, opening makes the first one; an epoch of another rule set's or F's is refused with ``TerminalError``.
@@ -96,124 +88,40 @@ class RedisIndex:
         witness: WitnessSource | None = None,
         building: int | None = None,
     ) -> None:
-        self.counters = IndexCounters()
-        self._client = client
+        super().__init__(OpenEpoch(client, rules, namespace, create=create, witness=witness, building=building))
         self._rules = rules
-        self._namespace = namespace
-        self._scripts = Scripts(client)
-        self._epochs = Epochs(client, rules, namespace)
-        self._create = create
-        self._witness = witness
-        self._state = "live" if building is None else "building"
-        self._binding = Binding(building or 0, "")
-        self._is_open = False
-        # An index in doubt is refused with every call, until it has been rebuilt: whoever opened it early need not
-        # come anew.
-        with suppress(IndexInDoubtError):
-            self._open()
-
-    def _open(self) -> None:
-        """Find the live epoch."""
-        self.counters.round_trips += 1
-        if self._state == "live":
-            self._binding = self._epochs.open(create=self._create, witness=self._witness)
-        else:
-            self._binding = Binding(self.epoch, self._epochs.server_of(self.epoch))
-        self._prefix = epoch_prefix(self._namespace, self._rules.domain, self.epoch)
-        self._meta = self._prefix + "meta"
-        self._is_open = True
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that this index reads and writes."""
-        return self._binding.epoch
-
-    @property
-    def epochs(self) -> Epochs:
-        """The life of the domain's epochs."""
-        return self._epochs
-
-    def refresh(self) -> None:
-        """Look again which epoch is live: one that is not any more reads as if it were empty. One round trip."""
-        self._open()
-
-    def bind(self) -> Binding:
-        """Return what is read and written; opens the index if that has to be done (anew)."""
-        if not self._is_open:
-            self._open()
-        return self._binding
 
     def require_unchanged(self, binding: Binding) -> None:
         """Raise ``EpochChangedError`` unless the index is open, and on ``binding``. No round trip."""
-        if not self._is_open or binding != self._binding:
-            raise EpochChangedError("another epoch is live, or another server is trusted with it")
+        self._epoch.require_open(binding)
 
     def erased_among(self, refs: Sequence[str]) -> set[str]:
         """Return which of ``refs`` are erased by now. One round trip.
 
         ``EpochChangedError`` unless the index is open, and may still be written.
         """
-        if not self._is_open:
-            raise EpochChangedError("what is asked for is of an epoch that is not live any more")
-        packed = msgpack.packb(list(refs))
-        arguments = (self._rules.digest, self._state, self._binding.server, _ERASED, packed)
-        return {ref.decode() for ref in self._script("erased_among", *arguments)}
+        self._epoch.require_open()
+        return {ref.decode() for ref in self._epoch.fenced_script("erased_among", _ERASED, msgpack.packb(list(refs)))}
 
     def position(self) -> EpochPosition:
         """Return how far the epoch has come. One round trip.
 
         ``EpochChangedError`` if it may not be written any more: what was committed to it may have to be done again.
         """
-        if not self._is_open:
-            self._open()
-        clock, sequence = self._script("position", self._rules.digest, self._state, self._binding.server)
+        clock, sequence = self._epoch.fenced_script("position")
         return EpochPosition(self.epoch, clock, sequence)
-
-    def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
-        """Return the records of ``refs`` that are known (tombstones included). One round trip."""
-        if not refs:
-            return {}
-        stored = self._call(lambda: self._client.hmget(self._prefix + "rec", list(refs)))
-        self.counters.record_reads += len(refs)
-        self.counters.bytes_read += sum(len(item) for item in stored if item)
-        return {ref: decode_record(ref, item) for ref, item in zip(refs, stored, strict=True) if item is not None}
-
-    def read_blocks(self, keys: Sequence[str], members_max: int) -> dict[str, Block]:
-        """Return the block of every key. One round trip."""
-        if not keys:
-            return {}
-        reply = self._script("read_blocks", members_max, msgpack.packb(list(keys)))
-        return {key: _block(item) for key, item in zip(keys, reply, strict=True)}
-
-    def read_neighbourhood(self, refs: Sequence[str]) -> Neighbourhood:
-        """Return components and REVIEW edges around ``refs``. One round trip."""
-        if not refs:
-            return Neighbourhood({}, {}, {})
-        ids, components, edges = self._script("read_neighbourhood", msgpack.packb(list(refs)))
-        return Neighbourhood(
-            {ref: item.decode() for ref, item in zip(refs, ids, strict=True) if item},
-            {
-                component_id.decode(): decode_component(stored)
-                for component_id, stored in zip(components[::2], components[1::2], strict=True)
-            },
-            {
-                ref.decode(): [decode_edge(item) for item in held]
-                for ref, held in zip(edges[::2], edges[1::2], strict=True)
-            },
-        )
 
     def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
         """Send every commit in one pipeline: one round trip; each is its own atomic script.
 
         A cluster client sends them one by one. A fault may leave some applied: their events are then absorbed.
         """
-        if not self._is_open:
-            raise EpochChangedError("what this commit rests on was read from an epoch that is not live any more")
+        self._epoch.require_open()
         payloads = [msgpack.packb(self._payload(commit), use_bin_type=False) for commit in commits]
         self.counters.bytes_written += sum(map(len, payloads))
 
         def send() -> list[Any]:
-            sha, keys = self._scripts.sha("commit"), (self._meta, self._epochs.root)
+            sha, keys = self._epoch.scripts.sha("commit"), (self._epoch.key("meta"), self.epochs.root)
             if isinstance(self._client, redis.RedisCluster):  # whose pipelines take no scripts
                 return [self._client.evalsha(sha, 2, *keys, payload) for payload in payloads]
             pipe = self._client.pipeline(transaction=False)
@@ -225,17 +133,17 @@ class RedisIndex:
                     raise result
             return results
 
-        reply = self._call(send)
+        reply = self._epoch.call(send)
         return [CommitOutcome(tuple(sorted({item.decode() for item in result}))) for result in reply]
 
     def pending(self, limit: int) -> list[str]:
         """Return up to ``limit`` references that wait for re-evaluation. One round trip."""
-        members = self._call(lambda: self._client.srandmember(self._prefix + "pend", limit))
+        members = self._epoch.call(lambda: self._client.srandmember(self._epoch.key("pend"), limit))
         return sorted(item.decode() for item in members)
 
     def due(self, now_us: int, limit: int) -> list[str]:
         """Return up to ``limit`` records with an override whose time has come, the longest overdue first."""
-        found = self._call(lambda: self._client.zrangebyscore(self._prefix + "exp", "-inf", now_us, 0, limit))
+        found = self._epoch.call(lambda: self._client.zrangebyscore(self._epoch.key("exp"), "-inf", now_us, 0, limit))
         return [item.decode() for item in found]
 
     def read(
@@ -243,9 +151,11 @@ class RedisIndex:
     ) -> list[OutboxEntry]:
         """Return the oldest outbox entries, in sequence order. One round trip."""
         last = "" if after is None else f"{after.epoch}-{after.sequence}"
-        script = self._scripts.text("read_outbox")
+        script = self._epoch.scripts.text("read_outbox")
         found = []
-        for entry_id, fields in self._call(lambda: self._client.eval(script, 1, self._meta, last, limit, bytes_max)):
+        meta = self._epoch.key("meta")
+        reply = self._epoch.call(lambda: self._client.eval(script, 1, meta, last, limit, bytes_max))
+        for entry_id, fields in reply:
             epoch, sequence = entry_id.decode().split("-")
             content = dict(zip(fields[::2], fields[1::2], strict=True))
             found.append(OutboxEntry(int(epoch), int(sequence), content[b"c"], int(content[b"t"])))
@@ -255,33 +165,7 @@ class RedisIndex:
         """Remove published entries. Idempotent. One round trip."""
         if entries:
             ids = [f"{entry.epoch}-{entry.sequence}" for entry in entries]
-            self._call(lambda: self._client.xdel(self._prefix + "out", *ids))
-
-    def snapshot(self) -> Resolution:
-        """Return the whole state of the domain, of the live epoch, by scans: exact only while nobody writes."""
-        self.refresh()
-        crosswalk = self.scan_crosswalk()
-        golden = {golden_id: orjson.loads(content) for golden_id, content in self.scan_golden()}
-        review = dict(self.scan_review())
-        return Resolution(dict(sorted(crosswalk.items())), dict(sorted(golden.items())), dict(sorted(review.items())))
-
-    def scan_crosswalk(self) -> dict[str, str]:
-        """Return the whole crosswalk, read by scans: exact only while nobody writes."""
-        with translated():
-            found = self._client.hscan_iter(self._prefix + "xw", count=_SCAN_COUNT)
-            return {ref.decode(): golden_id.decode() for ref, golden_id in found}
-
-    def scan_golden(self) -> Iterator[tuple[str, bytes]]:
-        """Yield id and content of every golden record, in no order, perhaps some of them twice."""
-        with translated():
-            for golden_id, content in self._client.hscan_iter(self._prefix + "gold", count=_SCAN_COUNT):
-                yield golden_id.decode(), content
-
-    def scan_review(self) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-        """Yield pair and content of every item of the review queue, in no order, perhaps some of them twice."""
-        with translated():
-            for pair, item in self._client.hscan_iter(self._prefix + "review", count=_SCAN_COUNT):
-                yield decode_pair(pair), orjson.loads(item)
+            self._epoch.call(lambda: self._client.xdel(self._epoch.key("out"), *ids))
 
     def announce(self, changes: Iterable[Change], note: Callable[[OutboxEntry], None] = lambda _: None) -> int:
         """Put changes into the outbox of an epoch that is being built, under its next sequence numbers; return how
@@ -301,42 +185,14 @@ class RedisIndex:
                 entries = [OutboxEntry(self.epoch, told + n, each.content, at_us) for n, each in enumerate(batch, 1)]
                 for entry in entries:
                     fields: dict[Any, Any] = {"c": entry.content, "t": at_us}
-                    pipe.xadd(self._prefix + "out", fields, id=f"{self.epoch}-{entry.sequence}")
+                    pipe.xadd(self._epoch.key("out"), fields, id=f"{self.epoch}-{entry.sequence}")
                 told += len(batch)
-                pipe.hset(self._meta, "sequence", told)
-                pipe.hincrby(self._meta, "clock", 1)
+                pipe.hset(self._epoch.key("meta"), "sequence", told)
+                pipe.hincrby(self._epoch.key("meta"), "clock", 1)
                 pipe.execute()
                 for entry in entries:
                     note(entry)
         return told - before
-
-    def scan_refs(self) -> Iterator[str]:
-        """Yield the reference of every record ever seen, tombstones too, in no order, perhaps some of them twice.
-
-        A scan of the whole domain, many round trips: for people's rare questions, never for a service.
-        """
-        with translated():
-            for ref, _ in self._client.hscan_iter(self._prefix + "rec", count=_SCAN_COUNT):
-                yield ref.decode()
-
-    def golden_of(self, refs: Sequence[str]) -> dict[str, str]:
-        """Return the golden ids of the live ones of ``refs``."""
-        if not refs:
-            return {}
-        found = self._call(lambda: self._client.hmget(self._prefix + "xw", list(refs)))
-        return {ref: item.decode() for ref, item in zip(refs, found, strict=True) if item is not None}
-
-    def golden_contents(self, golden_ids: Sequence[str]) -> dict[str, bytes]:
-        """Return the contents of those of some golden records that are live. One round trip."""
-        if not golden_ids:
-            return {}
-        found = self._call(lambda: self._client.hmget(self._prefix + "gold", list(golden_ids)))
-        return {golden_id: item for golden_id, item in zip(golden_ids, found, strict=True) if item is not None}
-
-    def golden_record(self, golden_id: str) -> dict[str, Any] | None:
-        """Return a golden record's content, or ``None`` if the id names no live one."""
-        content = self._call(lambda: self._client.hget(self._prefix + "gold", golden_id))
-        return None if content is None else orjson.loads(content)
 
     def _payload(self, commit: Commit) -> dict[str, object]:
         """Return a commit as the flat lists that ``commit.lua`` reads."""
@@ -344,8 +200,8 @@ class RedisIndex:
         return {
             "rules": self._rules.digest,
             "epoch": str(self.epoch),
-            "server": self._binding.server,
-            "state": self._state,
+            "server": self._epoch.bind().server,
+            "state": self._epoch.state,
             "max_block_size": self._rules.max_block_size,
             "expect_records": _flat(commit.expect_records),
             "expect_components": _flat(commit.expect_components),
@@ -380,37 +236,12 @@ class RedisIndex:
             "changes": [change.content for change in commit.changes],
         }
 
-    def _script(self, name: str, *arguments: Any) -> Any:
-        return self._call(lambda: self._client.evalsha(self._scripts.sha(name), 1, self._meta, *arguments))
-
-    def _call(self, send: Callable[[], Any]) -> Any:
-        if not self._is_open:
-            self._open()
-        self.counters.round_trips += 1
-        try:
-            return self._scripts.attempt(send)
-        except EpochChangedError:
-            self._is_open = False  # and nothing is assumed: whoever called starts afresh, on what is live then
-            raise
-
-
-def _block(item: Any) -> Block:
-    if not item:
-        return Block("", 0, {})
-    if isinstance(item, bytes):
-        stamp, members = decode_block(item)
-        return Block(stamp, len(members), members)
-    stamp, size, held = item
-    texts = [text.decode() for text in held]
-    shown = dict(zip(texts[::2], texts[1::2], strict=True)) if texts else None
-    return Block(stamp.decode()[:STAMP_LENGTH], size, shown)
-
 
 def _portion(changes: Iterator[Change]) -> list[Change]:
     """Return the next changes to announce in one call: a number of them, or fewer that are large."""
     found: list[Change] = []
     content_bytes = 0
-    while len(found) < _SCAN_COUNT and content_bytes < OUTBOX_BYTES_MAX and (change := next(changes, None)) is not None:
+    while len(found) < _PER_CALL and content_bytes < OUTBOX_BYTES_MAX and (change := next(changes, None)) is not None:
         found.append(change)
         content_bytes += len(change.content)
     return found

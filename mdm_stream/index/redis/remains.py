@@ -20,7 +20,7 @@ _COUNT = 1000
 class HeldItem:
     """One item of one key: a hash's field and value, a set's member, a stream's entry.
 
-    ``key`` is the key's name without the prefix of its epoch (see ``redis_index``); of the root key, ``root`` in epoch
+    ``key`` is the key's name without the prefix of its epoch (see ``redis.index``); of the root key, ``root`` in epoch
     0. ``field`` is the field, the member, or the entry's id; ``value`` the bytes that belong to it, if there are any.
     """
 

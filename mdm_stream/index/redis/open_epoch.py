@@ -1,0 +1,101 @@
+"""The epoch that an index on Redis, or a reader of one, has open: found when it is needed, and found anew after a call
+which says that it is not what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import redis
+
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
+from mdm_stream.index.port import Binding, IndexCounters
+from mdm_stream.index.redis.epochs import Epochs, WitnessSource, epoch_prefix
+from mdm_stream.index.redis.scripts import Scripts
+
+
+class OpenEpoch:
+    """One epoch of a domain, and the calls that are made to it.
+
+    The live one; one that is not live yet with ``building``. ``create`` and ``witness`` are as ``RedisIndex`` has them.
+    An index in doubt is refused with every call and not here, so that a process that starts early need not be started
+    again once it has been rebuilt.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis | redis.RedisCluster,
+        rules: Ruleset,
+        namespace: str,
+        *,
+        create: bool,
+        witness: WitnessSource | None = None,
+        building: int | None = None,
+    ) -> None:
+        self.client = client
+        self.rules = rules
+        self.counters = IndexCounters()
+        self.scripts = Scripts(client)
+        self.epochs = Epochs(client, rules, namespace)
+        self.state = "live" if building is None else "building"
+        self._namespace = namespace
+        self._create = create
+        self._witness = witness
+        self._binding = Binding(building or 0, "")
+        self._is_open = False
+        with suppress(IndexInDoubtError):
+            self.open()
+
+    def open(self) -> None:
+        """Find the epoch, as it is now. One round trip."""
+        self.counters.round_trips += 1
+        if self.state == "live":
+            self._binding = self.epochs.open(create=self._create, witness=self._witness)
+        else:
+            self._binding = Binding(self.number, self.epochs.server_of(self.number))
+        self._is_open = True
+
+    @property
+    def number(self) -> int:
+        """The epoch that is open, or was the last time; 0 if none ever was."""
+        return self._binding.epoch
+
+    def bind(self) -> Binding:
+        """Return what is open; opens it if that has to be done (anew)."""
+        if not self._is_open:
+            self.open()
+        return self._binding
+
+    def require_open(self, binding: Binding | None = None) -> Binding:
+        """Return what is open; ``EpochChangedError`` if nothing is, or something else than ``binding``."""
+        if not self._is_open or binding not in (None, self._binding):
+            raise EpochChangedError("another epoch is live than was read, or another server is trusted with it")
+        return self._binding
+
+    def key(self, name: str) -> str:
+        """Return the full name of a key of the epoch; opens it if that has to be done."""
+        return epoch_prefix(self._namespace, self.rules.domain, self.bind().epoch) + name
+
+    def script(self, name: str, *arguments: Any) -> Any:
+        """Run a script on the epoch. One round trip."""
+        return self.call(lambda: self.client.evalsha(self.scripts.sha(name), 1, self.key("meta"), *arguments))
+
+    def fenced_script(self, name: str, *arguments: Any) -> Any:
+        """Run a script that asks the fence first: ``EpochChangedError`` if what is open may not be written any more."""
+        return self.script(name, self.rules.digest, self.state, self.bind().server, *arguments)
+
+    def call(self, send: Callable[[], Any]) -> Any:
+        """Make a call, with faults translated. One that finds another epoch closes this one.
+
+        Nothing is assumed then: the caller starts afresh, on what is live by then.
+        """
+        self.bind()
+        self.counters.round_trips += 1
+        try:
+            return self.scripts.attempt(send)
+        except EpochChangedError:
+            self._is_open = False
+            raise
