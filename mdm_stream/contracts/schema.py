@@ -8,12 +8,16 @@ from pydantic import TypeAdapter
 
 from mdm_stream.contracts.change import RecordChange, StewardChange
 from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope
+from mdm_stream.contracts.steward import Explanation, Lookup, ReviewQueue
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CONTRACTS: dict[str, tuple[str, TypeAdapter[Any]]] = {
     "change": ("Change of a source record", TypeAdapter(RecordChange)),
     "steward": ("Steward's verdict, override, expiry of one, or erasure", TypeAdapter(StewardChange)),
     "golden": ("Message of the golden feed", TypeAdapter(FeedEnvelope | ClaimCheck)),
+    "lookup": ("What a record's name or a golden id leads to", TypeAdapter(Lookup)),
+    "explanation": ("Why two records are together, or are not", TypeAdapter(Explanation)),
+    "review": ("The first items of a review queue", TypeAdapter(ReviewQueue)),
 }
 
 

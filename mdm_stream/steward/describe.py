@@ -1,12 +1,23 @@
-"""Records and golden records as JSON for people: sensitive values masked unless they are asked for."""
+"""Records and golden records as stewards see them: sensitive values masked unless they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
-from mdm_stream.core.cluster.golden import key_of
+from mdm_stream.contracts.golden import GoldenValue, RecordKey
+from mdm_stream.contracts.steward import (
+    AttributeState,
+    BlockingKey,
+    DecisionOnRecord,
+    GoldenContent,
+    HeldDecision,
+    RecordStatus,
+    SourceRecordState,
+    WholeWrite,
+)
 from mdm_stream.core.fold import HeldVerdict
+from mdm_stream.core.model import split_ref
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
@@ -16,14 +27,20 @@ MASK = "***"
 """What stands for a value that is not shown. It has one length, whatever the value's."""
 
 
-def shown_value(attribute: Attribute, value: Any, *, reveal: bool) -> Any:
+def shown_value(attribute: Attribute, value: str | Sequence[str] | None, *, reveal: bool) -> GoldenValue:
     """Return an attribute's value as it may be shown: of a sensitive one only how many values there are."""
     if value is None or reveal or not attribute.sensitive:
-        return list(value) if isinstance(value, tuple) else value
-    return [MASK] * len(value) if isinstance(value, list | tuple) else MASK
+        return value if value is None or isinstance(value, str) else list(value)
+    return MASK if isinstance(value, str) else [MASK] * len(value)
 
 
-def describe_golden(rules: Ruleset, content: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
+def record_key(ref: str) -> RecordKey:
+    """Return a reference as the object that the contracts use."""
+    source, record_id = split_ref(ref)
+    return RecordKey(source=source, record_id=record_id)
+
+
+def describe_golden(rules: Ruleset, content: Mapping[str, Any], *, reveal: bool) -> GoldenContent:
     """Return a golden record's content as the feed carries it, sensitive values masked."""
     values = {
         attribute.name: shown_value(attribute, content["values"][attribute.name], reveal=reveal)
@@ -31,10 +48,12 @@ def describe_golden(rules: Ruleset, content: Mapping[str, Any], *, reveal: bool)
         if attribute.name in content["values"]
     }
     provenance = {name: content["provenance"][name] for name in values}
-    return {**content, "values": values, "provenance": provenance}
+    return GoldenContent.model_validate({**content, "values": values, "provenance": provenance})
 
 
-def describe_record(rules: Ruleset, record: Record, block_sizes: Mapping[str, int], *, reveal: bool) -> dict[str, Any]:
+def describe_record(
+    rules: Ruleset, record: Record, block_sizes: Mapping[str, int], *, reveal: bool
+) -> SourceRecordState:
     """Return a source record's own state: attributes as standardised, each with the write that set it; keys; verdicts.
 
     ``status`` is as ``status_of`` says. ``block_sizes`` has the size of each of its blocking keys.
@@ -45,44 +64,49 @@ def describe_record(rules: Ruleset, record: Record, block_sizes: Mapping[str, in
         if value.value is not None:
             attribute = rules.attributes[position]
             version, time_us = written_at(rules, record, position)
-            attributes[attribute.name] = {
-                "value": shown_value(attribute, value.value, reveal=reveal),
-                "valid": value.valid and not value.invalid,
-                "version": version,
-                "event_time": format_time_us(time_us),
-            }
-    base = state.base
-    return {
-        **key_of(record.ref),
-        "status": status_of(record),
-        "born_at": None if state.born_at_us is None else format_time_us(state.born_at_us),
-        "last_whole_write": base
-        and {
-            "op": "delete" if base.deleted else "upsert",
-            "version": base.version,
-            "event_time": format_time_us(base.event_time_us),
-        },
-        "attributes": attributes,
-        "blocking_keys": describe_keys(rules, record.keys, block_sizes, reveal=reveal),
-        "verdicts": [
-            {"other": key_of(other), **describe_verdict(held)} for other, held in sorted(state.verdicts.items())
+            attributes[attribute.name] = AttributeState(
+                value=shown_value(attribute, value.value, reveal=reveal),
+                valid=value.valid and not value.invalid,
+                version=version,
+                event_time=format_time_us(time_us),
+            )
+    source, record_id = split_ref(record.ref)
+    return SourceRecordState(
+        source=source,
+        record_id=record_id,
+        status=status_of(record),
+        born_at=None if state.born_at_us is None else format_time_us(state.born_at_us),
+        last_whole_write=_whole_write(record),
+        attributes=attributes,
+        blocking_keys=describe_keys(rules, record.keys, block_sizes, reveal=reveal),
+        verdicts=[
+            DecisionOnRecord(other=record_key(other), **describe_verdict(held).model_dump())
+            for other, held in sorted(state.verdicts.items())
         ],
-    }
+    )
 
 
-def describe_verdict(held: HeldVerdict) -> dict[str, Any]:
-    """Return a verdict's JSON form; ``none`` is one that was withdrawn."""
-    return {
-        "verdict": held.verdict,
-        "version": held.version,
-        "event_time": format_time_us(held.event_time_us),
-        "steward": held.steward,
-    }
+def _whole_write(record: Record) -> WholeWrite | None:
+    base = record.state.base
+    if base is None:
+        return None
+    op: Literal["upsert", "delete"] = "delete" if base.deleted else "upsert"
+    return WholeWrite(op=op, version=base.version, event_time=format_time_us(base.event_time_us))
+
+
+def describe_verdict(held: HeldVerdict) -> HeldDecision:
+    """Return a verdict that is held; ``none`` is one that was withdrawn."""
+    return HeldDecision(
+        verdict=held.verdict,
+        version=held.version,
+        event_time=format_time_us(held.event_time_us),
+        steward=held.steward,
+    )
 
 
 def describe_keys(
     rules: Ruleset, keys: Iterable[str], block_sizes: Mapping[str, int], *, reveal: bool, values: bool = True
-) -> list[dict[str, Any]]:
+) -> list[BlockingKey]:
     """Return blocking keys with their expression, size, and whether they are suspended, in the order of the rules.
 
     A key is made of values: it is masked if a sensitive attribute is in it, and left out without ``values``.
@@ -91,16 +115,16 @@ def describe_keys(
     placed = sorted((expressions[key.partition(":")[0]], key) for key in keys)
     found = []
     for position, key in placed:
-        expression = rules.blocking[position]
-        size = block_sizes[key]
-        described: dict[str, Any] = {"expression": expression.text}
+        expression, size = rules.blocking[position], block_sizes[key]
+        described = BlockingKey(expression=expression.text, size=size, suspended=size > rules.max_block_size)
         if values:
-            described["key"] = key.partition(":")[2] if reveal or not _is_sensitive(rules, expression) else MASK
-        found.append({**described, "size": size, "suspended": size > rules.max_block_size})
+            text = key.partition(":")[2] if reveal or not _is_sensitive(rules, expression) else MASK
+            described = described.model_copy(update={"key": text})
+        found.append(described)
     return found
 
 
-def status_of(record: Record) -> str:
+def status_of(record: Record) -> RecordStatus:
     """Return ``live``, ``deleted``, ``erased``, or ``unseen`` for a record that only a steward's decisions name."""
     if record.state.erased:
         return "erased"

@@ -5,16 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
 
-from mdm_stream.core.cluster.clustering import SEPARATED_LISTED_MAX
+from pydantic import TypeAdapter
+
+from mdm_stream.contracts.golden import GoldenValue
+from mdm_stream.contracts.steward import (
+    BlockingKey,
+    Conclusion,
+    DecidedBy,
+    Explanation,
+    LinkRefusal,
+    LinkState,
+    PairSide,
+    ScoreEvidence,
+)
+from mdm_stream.core.cluster.clustering import SEPARATED_LISTED_MAX, RefusalReason
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
-from mdm_stream.core.cluster.golden import key_of, resolve_component, separated_pairs
+from mdm_stream.core.cluster.golden import resolve_component, separated_pairs
+from mdm_stream.core.match.decide import Decision
 from mdm_stream.core.match.score import explain_pair
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.steward.describe import describe_keys, describe_verdict, golden_id_in, shown_value, status_of
+from mdm_stream.steward.describe import (
+    describe_keys,
+    describe_verdict,
+    golden_id_in,
+    record_key,
+    shown_value,
+    status_of,
+)
+
+_SCORE: TypeAdapter[ScoreEvidence] = TypeAdapter(ScoreEvidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +54,8 @@ class Surroundings:
 
 def explain(
     rules: Ruleset, a: Record, b: Record, around: Surroundings, *, values: bool = False, reveal: bool = False
-) -> dict[str, Any]:
-    """Return why two different records are together or not, ready for JSON.
+) -> Explanation:
+    """Return why two different records are together or not.
 
     ``together`` and the golden ids are what the index holds; ``decision`` is F's on this very pair (LINK, REVIEW or
     NO_LINK) and ``decided_by`` what made it: ``verdict``, ``rule``, ``score``, or why the pair is never scored:
@@ -47,34 +69,42 @@ def explain(
     if a.ref == b.ref:
         raise ValueError("a record has no pair with itself")
     shared = describe_keys(rules, set(a.keys) & set(b.keys), around.block_sizes, reveal=reveal, values=values)
-    score = explain_pair(rules, a.match, b.match) if a.live and b.live else None
+    score = _score(rules, a, b) if a.live and b.live else None
     decision, decided_by = _decision(a, b, shared, score)
     golden_ids = {record.ref: golden_id_in(around.components.get(record.ref), record.ref) for record in (a, b)}
     verdict = a.state.verdicts.get(b.ref)
-    document: dict[str, Any] = {
-        "domain": rules.domain,
-        "rules_version": rules.version,
-        "a": _side(a, golden_ids),
-        "b": _side(b, golden_ids),
-        "together": golden_ids[a.ref] is not None and golden_ids[a.ref] == golden_ids[b.ref],
-        "decision": decision,
-        "decided_by": decided_by,
-        "verdict": None if verdict is None else describe_verdict(verdict),
-        "shared_keys": shared,
-        "score": score,
-        "link": None,
-        "path": [],
-    }
     component = around.components.get(a.ref)
+    link: LinkState | None = None
+    path: list[LinkState] = []
     if component is not None and b.ref in component.members:
-        document |= _connection(rules, a, b, component, around.records)
-    document["conclusion"] = _conclusion(document)
-    if values:
-        document["values"] = _values(rules, a, b, reveal=reveal)
-    return document
+        link, path = _connection(rules, a, b, component, around.records)
+    together = golden_ids[a.ref] is not None and golden_ids[a.ref] == golden_ids[b.ref]
+    explanation = Explanation(
+        domain=rules.domain,
+        rules_version=rules.version,
+        a=_side(a, golden_ids),
+        b=_side(b, golden_ids),
+        together=together,
+        decision=decision,
+        decided_by=decided_by,
+        verdict=None if verdict is None else describe_verdict(verdict),
+        shared_keys=shared,
+        score=score,
+        link=link,
+        path=path,
+        conclusion=_conclusion(decision, decided_by, together=together, linked=link is not None, path=bool(path)),
+    )
+    if not values:
+        return explanation
+    return explanation.model_copy(update={"values": _values(rules, a, b, reveal=reveal)})
 
 
-CONCLUSIONS: Mapping[str, str] = {
+def _score(rules: Ruleset, a: Record, b: Record) -> ScoreEvidence:
+    score: ScoreEvidence = _SCORE.validate_python(explain_pair(rules, a.match, b.match))
+    return score
+
+
+CONCLUSIONS: Mapping[Conclusion, str] = {
     "linked": "They are one golden record: this pair is linked.",
     "linked_through_others": "They are one golden record, though this pair alone is not linked: others connect them.",
     "not_live": "They are apart: a record that does not exist now belongs to no golden record.",
@@ -140,8 +170,8 @@ def _shortest_path(links: Sequence[Edge], a: str, b: str) -> list[Edge]:
 
 
 def _decision(
-    a: Record, b: Record, shared: Sequence[Mapping[str, Any]], score: Mapping[str, Any] | None
-) -> tuple[str, str]:
+    a: Record, b: Record, shared: Sequence[BlockingKey], score: ScoreEvidence | None
+) -> tuple[Decision, DecidedBy]:
     if score is None:
         return "NO_LINK", "not_live"
     verdict = verdict_on(a.state, b.ref)
@@ -149,35 +179,34 @@ def _decision(
         return ("LINK" if verdict == "link" else "NO_LINK"), "verdict"
     if not shared:
         return "NO_LINK", "no_shared_key"
-    if all(key["suspended"] for key in shared):
+    if all(key.suspended for key in shared):
         return "NO_LINK", "suspended_keys"
-    return score["decision"], "rule" if score["rule"] else "score"
+    return score.decision, "rule" if score.rule else "score"
 
 
-def _conclusion(document: Mapping[str, Any]) -> str:
-    if document["decided_by"] == "not_live":
+def _conclusion(decision: Decision, decided_by: DecidedBy, *, together: bool, linked: bool, path: bool) -> Conclusion:
+    if decided_by == "not_live":
         return "not_live"
-    if document["together"]:
-        return "linked" if document["link"] else "linked_through_others"
-    return _separation(document)
+    if together:
+        return "linked" if linked else "linked_through_others"
+    return _separation(decision, decided_by, linked=linked, path=path)
 
 
-def _separation(document: Mapping[str, Any]) -> str:
-    decision, decided_by = document["decision"], document["decided_by"]
+def _separation(decision: Decision, decided_by: DecidedBy, *, linked: bool, path: bool) -> Conclusion:
     if decided_by == "verdict" and decision == "NO_LINK":
         return "separated"
-    if document["link"]:
+    if linked:
         return "refused"
     if decision != "NO_LINK":
         return "waiting" if decision == "LINK" else "review"
-    if document["path"]:
+    if path:
         return "refused_elsewhere"
-    return decided_by if decided_by in {"no_shared_key", "suspended_keys"} else "no_link"
+    return decided_by if decided_by in ("no_shared_key", "suspended_keys") else "no_link"
 
 
 def _connection(
     rules: Ruleset, a: Record, b: Record, component: HeldComponent, records: Mapping[str, Record]
-) -> dict[str, Any]:
+) -> tuple[LinkState | None, list[LinkState]]:
     """Return the link and the path between two records of one component."""
     resolved = resolve_component(rules, component.members, component.links, records)
     clustering = resolved.clustering
@@ -186,53 +215,69 @@ def _connection(
     reasons = {refusal.edge.pair: refusal.reason for refusal in clustering.refused}
     clusters = {ref: set(members) for members in clustering.clusters for ref in members}
 
-    def described(link: Edge) -> dict[str, Any]:
+    def described(link: Edge) -> LinkState:
         reason = reasons.get(link.pair)
-        refused: dict[str, Any] | None = None
-        if reason is not None:
-            between = ordered(golden_of[link.a], golden_of[link.b])
-            refused = {"reason": reason, "refused_links": refused_links[between]}
-            refused |= _conflicts(rules, records, clusters[link.a], clusters[link.b])
-        evidence = {"confidence": link.confidence, "weight_bits": link.weight, "decided_by": link.rule or "score"}
-        return {"a": key_of(link.a), "b": key_of(link.b), **evidence, "refused": refused}
+        return LinkState(
+            a=record_key(link.a),
+            b=record_key(link.b),
+            confidence=link.confidence,
+            weight_bits=link.weight,
+            decided_by=link.rule or "score",
+            refused=reason and refusal(link, reason),
+        )
+
+    def refusal(link: Edge, reason: RefusalReason) -> LinkRefusal:
+        between = ordered(golden_of[link.a], golden_of[link.b])
+        return _refusal(rules, records, reason, refused_links[between], (clusters[link.a], clusters[link.b]))
 
     cluster, pair = clusters[a.ref], ordered(a.ref, b.ref)
     together = b.ref in cluster
     links = [link for link in component.links if cluster.issuperset(link.pair)] if together else component.links
-    return {
-        "link": next((described(link) for link in component.links if link.pair == pair), None),
-        "path": [described(link) for link in strongest_path(links, a.ref, b.ref) or []],
-    }
+    own = next((described(link) for link in component.links if link.pair == pair), None)
+    return own, [described(link) for link in strongest_path(links, a.ref, b.ref) or []]
 
 
-def _conflicts(
-    rules: Ruleset, records: Mapping[str, Record], left: AbstractSet[str], right: AbstractSet[str]
-) -> dict[str, Any]:
+def _refusal(
+    rules: Ruleset,
+    records: Mapping[str, Record],
+    reason: RefusalReason,
+    refused_links: int,
+    sides: tuple[AbstractSet[str], AbstractSet[str]],
+) -> LinkRefusal:
     """Return what stands between two clusters: verdicts, exclusive attributes that differ, and their sizes."""
-    across = [[x, y] for x, y in sorted(separated_pairs(records, left | right)) if (x in left) != (y in left)]
+    left, right = sides
+    across = [(x, y) for x, y in sorted(separated_pairs(records, left | right)) if (x in left) != (y in left)]
     differing = []
     for attribute in rules.match.exclusive:
         values = [{records[ref].match[attribute] for ref in side} - {None} for side in (left, right)]
         if values[0] and values[1] and values[0] != values[1]:
             differing.append(rules.attributes[attribute].name)
-    return {
-        "separated": [[key_of(ref) for ref in pair] for pair in across[:SEPARATED_LISTED_MAX]],
-        "separated_count": len(across),
-        "exclusive": differing,
-        "sizes": [len(left), len(right)],
-        "max_cluster_size": rules.max_cluster_size,
-    }
+    return LinkRefusal(
+        reason=reason,
+        refused_links=refused_links,
+        separated=[(record_key(x), record_key(y)) for x, y in across[:SEPARATED_LISTED_MAX]],
+        separated_count=len(across),
+        exclusive=differing,
+        sizes=(len(left), len(right)),
+        max_cluster_size=rules.max_cluster_size,
+    )
 
 
-def _side(record: Record, golden_ids: Mapping[str, str | None]) -> dict[str, Any]:
-    return {**key_of(record.ref), "status": status_of(record), "golden_id": golden_ids[record.ref]}
+def _side(record: Record, golden_ids: Mapping[str, str | None]) -> PairSide:
+    key = record_key(record.ref)
+    return PairSide(
+        source=key.source, record_id=key.record_id, status=status_of(record), golden_id=golden_ids[record.ref]
+    )
 
 
-def _values(rules: Ruleset, a: Record, b: Record, *, reveal: bool) -> dict[str, list[Any]]:
+def _values(rules: Ruleset, a: Record, b: Record, *, reveal: bool) -> dict[str, tuple[GoldenValue, GoldenValue]]:
     """Return both values of every attribute that either record has."""
     shown = {}
     for position, attribute in enumerate(rules.attributes):
-        pair = [record.values[position].value if record.live else None for record in (a, b)]
-        if any(value is not None for value in pair):
-            shown[attribute.name] = [shown_value(attribute, value, reveal=reveal) for value in pair]
+        left, right = (
+            shown_value(attribute, record.values[position].value if record.live else None, reveal=reveal)
+            for record in (a, b)
+        )
+        if left is not None or right is not None:
+            shown[attribute.name] = left, right
     return shown

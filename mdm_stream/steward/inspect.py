@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from mdm_stream.contracts.steward import Explanation, Lookup, SourceRecordState
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.plan.commit import HeldComponent
@@ -36,8 +37,8 @@ class _ChangedMeanwhileError(TransientError):
     """Two reads contradict each other."""
 
 
-def show(index: IndexReader, rules: Ruleset, name: str, *, reveal: bool = False) -> dict[str, Any]:
-    """Return what a record (``source/record_id``) or a golden id names, ready for JSON.
+def show(index: IndexReader, rules: Ruleset, name: str, *, reveal: bool = False) -> Lookup:
+    """Return what a record (``source/record_id``) or a golden id names.
 
     ``golden`` is the golden record as the feed carries it, ``None`` where there is none: the record is deleted, or the
     id's anchor is. ``record`` is the source record that was asked for, or that a golden id which is not live leads
@@ -45,7 +46,7 @@ def show(index: IndexReader, rules: Ruleset, name: str, *, reveal: bool = False)
     live scans the whole domain. ``NotFoundError`` if nothing has that name, ``ConfigurationError`` if it is none.
     """
 
-    def look() -> dict[str, Any]:
+    def look() -> Lookup:
         golden = index.golden_record(name) if _GOLDEN_ID.fullmatch(name) else None
         if golden is not None:
             return _shown(rules, golden, None, None, reveal=reveal)
@@ -64,13 +65,13 @@ def show(index: IndexReader, rules: Ruleset, name: str, *, reveal: bool = False)
 
 def explain_names(
     index: IndexReader, rules: Ruleset, names: tuple[str, str], *, values: bool = False, reveal: bool = False
-) -> dict[str, Any]:
+) -> Explanation:
     """Return why two records, or the anchors of two golden ids, are together or not: see ``explain``.
 
     ``NotFoundError`` if either name is unknown; ``ConfigurationError`` if it is none, or both name one record.
     """
 
-    def look() -> dict[str, Any]:
+    def look() -> Explanation:
         a, b = (_known(index, find_record(index, rules, name)) for name in names)
         if a.ref == b.ref:
             raise ConfigurationError("both names are of one record; name two different ones")
@@ -101,14 +102,14 @@ def find_record(index: IndexReader, rules: Ruleset, name: str) -> str:
 
 
 def _shown(
-    rules: Ruleset, golden: dict[str, Any] | None, record: dict[str, Any] | None, moved: str | None, *, reveal: bool
-) -> dict[str, Any]:
-    return {
-        "domain": rules.domain,
-        "redirected_from": moved,
-        "golden": None if golden is None else describe_golden(rules, golden, reveal=reveal),
-        "record": record,
-    }
+    rules: Ruleset, golden: dict[str, Any] | None, record: SourceRecordState | None, moved: str | None, *, reveal: bool
+) -> Lookup:
+    return Lookup(
+        domain=rules.domain,
+        redirected_from=moved,
+        golden=None if golden is None else describe_golden(rules, golden, reveal=reveal),
+        record=record,
+    )
 
 
 def _known(index: IndexReader, ref: str) -> Record:

@@ -11,23 +11,25 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from mdm_stream.contracts.steward import DecidedPair, HeldDecision, ReviewItem, ReviewQueue, ReviewSide, SeparatedPair
 from mdm_stream.core.cluster.edges import VERDICT_RULE
 from mdm_stream.core.cluster.golden import key_of
 from mdm_stream.core.cluster.review_order import CONTRADICTION, ReviewEntry, first_in_order
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.port import Neighbourhood
-from mdm_stream.index.reader import IndexReader, review_items
-from mdm_stream.steward.describe import describe_verdict
+from mdm_stream.index.reader import IndexReader, Pair, review_items
+from mdm_stream.steward.describe import describe_verdict, record_key
 from mdm_stream.steward.explain import strongest_path
 
 PAGE_ITEMS = 100
 """Items whose surroundings one script call reads, which keeps others waiting for some milliseconds."""
 
 
-def review_queue(index: IndexReader, *, limit: int, reasons: Collection[str] = ()) -> dict[str, Any]:
-    """Return the first ``limit`` items of the review queue, ready for JSON; with ``reasons``, only those of these.
+def review_queue(index: IndexReader, rules: Ruleset, *, limit: int, reasons: Collection[str] = ()) -> ReviewQueue:
+    """Return the first ``limit`` items of the review queue; with ``reasons``, only those of these.
 
     ``total`` and ``by_reason`` count what a scan of the whole queue met. Each of ``items`` has both records with their
     golden record and its number of members, what speaks for the pair, and ``expected_pairs``, which orders them.
@@ -36,12 +38,20 @@ def review_queue(index: IndexReader, *, limit: int, reasons: Collection[str] = (
     contradiction also the ``chain`` of LINK verdicts that connects the two records all the same. What is settled while
     this reads is left out.
     """
+    held = index.held_because()
     counts: Counter[str] = Counter()
     entries = first_in_order(_entries(index, frozenset(reasons), counts), limit)
-    items: list[dict[str, Any]] = []
+    items: list[ReviewItem] = []
     for page in _pages(entries):
         items += _described(index, page)
-    return {"total": counts.total(), "by_reason": dict(sorted(counts.items())), "items": items}
+    return ReviewQueue(
+        domain=rules.domain,
+        rules_version=rules.version,
+        held=held,
+        total=counts.total(),
+        by_reason=dict(sorted(counts.items())),
+        items=items,
+    )
 
 
 def _entries(index: IndexReader, reasons: Collection[str], counts: Counter[str]) -> Iterator[ReviewEntry]:
@@ -72,7 +82,7 @@ def _pages(found: Iterable[Any]) -> Iterator[list[Any]]:
         yield page
 
 
-def _described(index: IndexReader, entries: list[ReviewEntry]) -> list[dict[str, Any]]:
+def _described(index: IndexReader, entries: list[ReviewEntry]) -> list[ReviewItem]:
     """Return entries for people, with the verdicts that they hang on: at most two round trips."""
     contradicted = sorted({entry.pair[0] for entry in entries if entry.item["reason"] == CONTRADICTION})
     near = index.read_neighbourhood(contradicted)
@@ -88,37 +98,43 @@ def _described(index: IndexReader, entries: list[ReviewEntry]) -> list[dict[str,
     return [_item(entry, chains, records) for entry in entries]
 
 
-def _chain(near: Neighbourhood, ref: str, separated: tuple[str, str]) -> list[tuple[str, str]]:
+def _chain(near: Neighbourhood, ref: str, separated: Pair) -> list[Pair]:
     """Return the pairs under LINK verdicts that lead from one of two separated records to the other."""
     component: HeldComponent = near.components[near.component_of[ref]]
     links = [link for link in component.links if link.rule == VERDICT_RULE]
     return [link.pair for link in strongest_path(links, *separated) or []]
 
 
-def _separated(entry: ReviewEntry) -> list[tuple[str, str]]:
+def _separated(entry: ReviewEntry) -> list[Pair]:
     return [(make_ref(**a), make_ref(**b)) for a, b in entry.item["separated"]]
 
 
 def _item(
     entry: ReviewEntry,
-    chains: Mapping[tuple[tuple[str, str], tuple[str, str]], list[tuple[str, str]]],
+    chains: Mapping[tuple[Pair, Pair], list[Pair]],
     records: Mapping[str, Record],
-) -> dict[str, Any]:
-    ends = {
-        name: {**key_of(ref), "golden_id": golden_id, "members": size}
-        for name, ref, golden_id, size in zip("ab", entry.pair, entry.golden_ids, entry.sizes, strict=True)
-    }
+) -> ReviewItem:
+    ends = [
+        ReviewSide(**key_of(ref), golden_id=golden_id, members=size)
+        for ref, golden_id, size in zip(entry.pair, entry.golden_ids, entry.sizes, strict=True)
+    ]
     separated = [
-        {
-            **_verdict_on(pair, records),
-            "chain": [_verdict_on(link, records) for link in chains.get((entry.pair, pair), ())],
-        }
+        SeparatedPair(
+            a=record_key(pair[0]),
+            b=record_key(pair[1]),
+            verdict=_verdict_on(pair, records),
+            chain=[
+                DecidedPair(a=record_key(link[0]), b=record_key(link[1]), verdict=_verdict_on(link, records))
+                for link in chains.get((entry.pair, pair), ())
+            ],
+        )
         for pair in _separated(entry)
     ]
-    return {**entry.item, **ends, "expected_pairs": round(entry.expected_pairs, 6), "separated": separated}
+    described = {"a": ends[0], "b": ends[1], "separated": separated}
+    return ReviewItem.model_validate({**entry.item, **described, "expected_pairs": round(entry.expected_pairs, 6)})
 
 
-def _verdict_on(pair: tuple[str, str], records: Mapping[str, Record]) -> dict[str, Any]:
+def _verdict_on(pair: Pair, records: Mapping[str, Record]) -> HeldDecision | None:
     a, b = pair
     held = records[a].state.verdicts.get(b) if a in records else None
-    return {"a": key_of(a), "b": key_of(b), "verdict": None if held is None else describe_verdict(held)}
+    return None if held is None else describe_verdict(held)

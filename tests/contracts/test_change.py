@@ -145,7 +145,7 @@ def test_verdicts_and_deletes_are_encoded():
 
 def test_every_contract_has_a_schema():
     """Each contract is exported as JSON Schema with closed objects and the limits that the models check."""
-    assert contract_names() == ("change", "steward", "golden")
+    assert contract_names() == ("change", "steward", "golden", "lookup", "explanation", "review")
     for name in contract_names():
         schema = contract_schema(name)
         assert schema["$schema"].endswith("2020-12/schema")

@@ -126,7 +126,7 @@ def test_links_against_a_separate_are_a_contradiction_until_one_is_withdrawn(sto
     """It is told first of all, with every verdict in it; withdrawing any one of the three mends it."""
     found = story.tell(*CHAIN)
     assert [item["reason"] for item in found.review.values()] == ["contradiction"]
-    (item,) = review_queue(story.index, limit=9)["items"]
+    (item,) = review_queue(story.index, story.rules, limit=9).document()["items"]
     (separated,) = item["separated"]
     named = [separated, *separated["chain"]]
     assert sorted(each["verdict"]["version"] for each in named) == [1, 2, 3]

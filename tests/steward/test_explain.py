@@ -96,7 +96,7 @@ def test_every_pair_is_explained_as_the_state_is(history, world):
     }
     refs = [make_ref(source, number) for source in ("crm", "erp", "web") for number in "1234"]
     for a, b in combinations(sorted(index.read_records(refs).values(), key=lambda record: record.ref), 2):
-        document = explain(world, a, b, around(world, index, a, b))
+        document = explain(world, a, b, around(world, index, a, b)).document()
         orjson.dumps(document)
         golden_a, golden_b = (resolution.crosswalk.get(record.ref) for record in (a, b))
         conclusion, item = document["conclusion"], resolution.review.get((a.ref, b.ref))
@@ -159,12 +159,12 @@ def test_values_are_shown_only_when_asked_for(history):
             for record in (a, b)
         ]
         names = {str(value.value) for record in (a, b) for value in record.values[:2] if value.value}
-        silent = orjson.dumps(explain(rules, a, b, around(rules, index, a, b))).decode()
+        silent = orjson.dumps(explain(rules, a, b, around(rules, index, a, b)).document()).decode()
         assert not any(f'"{text}"' in silent for text in names | texts[0] | texts[1])
-        masked = orjson.dumps(explain(rules, a, b, around(rules, index, a, b), values=True)).decode()
+        masked = orjson.dumps(explain(rules, a, b, around(rules, index, a, b), values=True).document()).decode()
         assert not any(text in masked for text in texts[0] | texts[1])
         assert all(name in masked for name in names)
-        revealed = explain(rules, a, b, around(rules, index, a, b), values=True, reveal=True)
+        revealed = explain(rules, a, b, around(rules, index, a, b), values=True, reveal=True).document()
         assert MASK not in orjson.dumps(revealed).decode()
 
 

@@ -56,7 +56,7 @@ def test_a_record_is_shown_with_its_golden_record(redis_client):
     """A record's name leads to its golden record and to its own state, sensitive values masked."""
     verdict = VerdictEvent("person", "crm/1", "web/9", "separate", 4, 50, "steward-1")
     index = opened(redis_client, upsert("crm", "1", 3, 7_000_000), upsert("erp", "2", given_name="Anne"), verdict)
-    found = show(index, RULES, "crm/1")
+    found = show(index, RULES, "crm/1").document()
     golden, record = found["golden"], found["record"]
     assert golden["members"] == [{"source": "crm", "record_id": "1"}, {"source": "erp", "record_id": "2"}]
     assert golden["values"] == {"given_name": "Ann", "family_name": "Lee", "birth_date": MASK, "email": [MASK, MASK]}
@@ -75,9 +75,9 @@ def test_a_record_is_shown_with_its_golden_record(redis_client):
     (shown,) = record["verdicts"]
     assert (shown["other"], shown["verdict"]) == ({"source": "web", "record_id": "9"}, "separate")
     assert "x.org" not in orjson.dumps(found).decode()
-    revealed = show(index, RULES, "crm/1", reveal=True)
+    revealed = show(index, RULES, "crm/1", reveal=True).document()
     assert revealed["golden"]["values"]["birth_date"] == "1980-01-01"
-    assert show(index, RULES, golden["golden_id"]) == {
+    assert show(index, RULES, golden["golden_id"]).document() == {
         "domain": "person",
         "redirected_from": None,
         "golden": golden,
@@ -90,18 +90,18 @@ def test_tombstones_and_records_known_from_verdicts_are_shown(redis_client):
     delete = RecordEvent("person", "crm", "1", "delete", 2, 9)
     verdict = VerdictEvent("person", "crm/1", "web/9", "link", 4, 50, "steward-1")
     index = opened(redis_client, upsert("crm", "1"), delete, verdict)
-    found = show(index, RULES, "crm/1")
+    found = show(index, RULES, "crm/1").document()
     assert (found["golden"], found["record"]["status"]) == (None, "deleted")
     assert found["record"]["last_whole_write"]["op"] == "delete"
-    assert show(index, RULES, "web/9")["record"]["status"] == "unseen"
+    assert show(index, RULES, "web/9").document()["record"]["status"] == "unseen"
     gone = golden_id_of("person", "crm/1")
-    assert show(index, RULES, gone) == {**found, "redirected_from": gone}
+    assert show(index, RULES, gone).document() == {**found, "redirected_from": gone}
 
 
 def test_an_erased_record_is_not_one_that_never_came(redis_client):
     """It says that it is erased, whatever was known of it before and whatever comes after."""
     index = opened(redis_client, upsert("crm", "1"), EraseEvent("person", "crm/1", 5), upsert("crm", "1", version=9))
-    found = show(index, RULES, "crm/1")
+    found = show(index, RULES, "crm/1").document()
     assert (found["golden"], found["record"]["status"], found["record"]["attributes"]) == (None, "erased", {})
 
 
@@ -109,11 +109,11 @@ def test_a_merged_golden_id_leads_to_where_its_record_is(redis_client):
     """The id of a golden record that was merged away leads to the one that holds its anchor now."""
     index = opened(redis_client, upsert("crm", "1", time_us=1), upsert("erp", "2", time_us=2))
     merged_away, live = golden_id_of("person", "erp/2"), golden_id_of("person", "crm/1")
-    found = show(index, RULES, merged_away)
+    found = show(index, RULES, merged_away).document()
     assert found["golden"]["golden_id"] == live
     assert found["redirected_from"] == merged_away
     assert found["record"]["record_id"] == "2"
-    document = explain_names(index, RULES, (live, merged_away))
+    document = explain_names(index, RULES, (live, merged_away)).document()
     assert (document["a"]["record_id"], document["b"]["record_id"], document["conclusion"]) == ("1", "2", "linked")
 
 
@@ -128,9 +128,9 @@ def test_an_unknown_name_is_told_in_a_sentence(redis_client, name, error):
     """A record never heard of and a golden id that never was are not found; what is neither is a wrong call."""
     index = opened(redis_client, upsert("crm", "1"))
     with pytest.raises(error):
-        show(index, RULES, name)
+        show(index, RULES, name).document()
     with pytest.raises(error):
-        explain_names(index, RULES, ("crm/1", name))
+        explain_names(index, RULES, ("crm/1", name)).document()
 
 
 def test_one_record_is_no_pair(redis_client):
@@ -144,7 +144,7 @@ def test_suspended_keys_are_told(redis_client):
     """A pair whose shared keys are all too large is never scored; the explanation names the keys and sizes."""
     others = [upsert("crm", str(n), birth_date=f"19{50 + n}-01-01", email=()) for n in range(6)]
     index = opened(redis_client, *others)
-    document = explain_names(index, RULES, ("crm/0", "crm/1"))
+    document = explain_names(index, RULES, ("crm/0", "crm/1")).document()
     assert document["conclusion"] == "suspended_keys"
     assert document["shared_keys"] == [{"expression": "soundex(family_name)", "size": 6, "suspended": True}]
     assert document["score"]["decision"] in {"LINK", "REVIEW", "NO_LINK"}
@@ -160,7 +160,7 @@ def test_reads_that_contradict_each_other_are_done_again(redis_client, monkeypat
         return {} if len(calls) <= stale_for else RedisIndex.golden_of(index, refs)
 
     monkeypatch.setattr(index, "golden_of", lambda refs: golden_of(refs, stale_for=2))
-    assert show(index, RULES, "crm/1")["golden"] is not None
+    assert show(index, RULES, "crm/1").document()["golden"] is not None
     assert len(calls) == 3
     monkeypatch.setattr(index, "golden_of", lambda refs: golden_of(refs, stale_for=99))
     with pytest.raises(TransientError, match="keeps changing"):

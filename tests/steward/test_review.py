@@ -52,7 +52,7 @@ def test_the_index_gives_the_order_of_the_reference(redis_client, seed, monkeypa
     index = filled(redis_client, events)
     expected = resolve(RULES, events)
     entries = ordered_review(expected.crosswalk, expected.review)
-    found = review_queue(index, limit=len(entries) + 1)
+    found = review_queue(index, RULES, limit=len(entries) + 1).document()
     assert found["total"] == len(entries) == sum(found["by_reason"].values())
     shown = [(item["a"], item["b"], item["expected_pairs"]) for item in found["items"]]
     assert shown == [
@@ -65,17 +65,17 @@ def test_the_index_gives_the_order_of_the_reference(redis_client, seed, monkeypa
         )
         for each in entries
     ]
-    assert review_queue(index, limit=3)["items"] == found["items"][:3]
+    assert review_queue(index, RULES, limit=3).document()["items"] == found["items"][:3]
 
 
 def test_only_the_reasons_that_are_asked_for(redis_client):
     """With a reason the queue has its items alone, and counts them alone; the reasons are those of the results."""
     index = filled(redis_client, history(World(records_per_source=6), random.Random(3), 120))
-    whole = review_queue(index, limit=1_000)
+    whole = review_queue(index, RULES, limit=1_000).document()
     assert set(whole["by_reason"]) <= set(REASONS)
     assert len(whole["by_reason"]) > 1
     for reason, count in whole["by_reason"].items():
-        found = review_queue(index, limit=1_000, reasons=[reason])
+        found = review_queue(index, RULES, limit=1_000, reasons=[reason]).document()
         assert (found["total"], found["by_reason"]) == (count, {reason: count})
         assert {item["reason"] for item in found["items"]} == {reason}
 
@@ -88,7 +88,7 @@ def test_a_contradiction_names_every_verdict_in_it(redis_client):
         verdict("crm/2", "web/3", "link", 6),
         verdict("crm/1", "web/3", "separate", 7),
     ]
-    (item,) = review_queue(filled(redis_client, events), limit=5)["items"]
+    (item,) = review_queue(filled(redis_client, events), RULES, limit=5).document()["items"]
     assert item["reason"] == "contradiction"
     (separated,) = item["separated"]
     assert (separated["a"], separated["b"]) == (key_of("crm/1"), key_of("web/3"))
@@ -105,7 +105,7 @@ def test_refused_links_between_two_golden_records_are_one_line(redis_client, cap
     ann = {"given_name": "Ann", "family_name": "Lee", "birth_date": "1980-01-01"}
     events = [person(f"crm/{n}", **ann) for n in range(1, 10)]
     index = filled(redis_client, events)
-    found = review_queue(index, limit=9)
+    found = review_queue(index, RULES, limit=9).document()
     assert [(item["a"]["record_id"], item["b"]["record_id"], item["refused_links"]) for item in found["items"]] == [
         ("1", "5", 16),
         ("1", "9", 4),
@@ -116,7 +116,7 @@ def test_refused_links_between_two_golden_records_are_one_line(redis_client, cap
     assert "crm/1 crm/5: and 15 more links between the same two golden records" in out
     assert "SEPARATE" not in out
     Engine(RULES, RedisIndex(redis_client, RULES)).process([verdict("crm/1", "crm/5", "separate")])
-    found = review_queue(index, limit=9)
+    found = review_queue(index, RULES, limit=9).document()
     assert [(item["refused_links"], item["answered"]) for item in found["items"]] == [
         (4, False),
         (4, False),
@@ -133,7 +133,7 @@ def test_verdicts_that_are_not_listed_are_counted(redis_client, capsys, monkeypa
     events = [person(ref, given_name=ref) for ref in ("crm/1", "crm/2", "erp/3", "web/4")]
     events += [verdict(a, b, "link") for a, b in (("crm/1", "crm/2"), ("crm/2", "erp/3"), ("erp/3", "web/4"))]
     events += [verdict(ref, "web/4", "separate") for ref in ("crm/1", "crm/2")]
-    found = review_queue(filled(redis_client, events), limit=9)
+    found = review_queue(filled(redis_client, events), RULES, limit=9).document()
     (item,) = found["items"]
     assert [each["a"]["record_id"] for each in item["separated"]] == ["1"]
     assert (item["reason"], item["separated_count"]) == ("contradiction", 2)
@@ -147,7 +147,7 @@ def test_no_value_of_a_record_is_in_it(redis_client):
         person("crm/1", given_name="Wilhelmina", family_name="Lee", birth_date="1980-01-01"),
         person("web/3", given_name="Wilhelmine", family_name="Lee", birth_date="1980-01-02"),
     ]
-    found = review_queue(filled(redis_client, events), limit=5)
+    found = review_queue(filled(redis_client, events), RULES, limit=5).document()
     assert found["total"] == 1
     text = orjson.dumps(found).decode()
     assert not [value for value in ("Wilhelm", "Lee", "1980") if value in text]
@@ -164,4 +164,4 @@ def test_what_is_settled_while_the_queue_is_read_is_left_out(redis_client, monke
     assert len(before.items) == 1
     Engine(RULES, RedisIndex(redis_client, RULES)).process([verdict("crm/1", "web/3", "link")])
     monkeypatch.setattr(index, "review_page", lambda _cursor, _size: before)
-    assert review_queue(index, limit=5)["items"] == []
+    assert review_queue(index, RULES, limit=5).document()["items"] == []

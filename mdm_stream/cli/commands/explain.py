@@ -40,7 +40,7 @@ def explain(
     from mdm_stream.steward.inspect import explain_names  # noqa: PLC0415 - --help does without
 
     index, ruleset = open_index(state, redis_url, namespace, rules, domain)
-    document = explain_names(index, ruleset, (a, b), values=values, reveal=reveal)
+    document = explain_names(index, ruleset, (a, b), values=values, reveal=reveal).document()
     if as_json:
         print_json(document)
     else:

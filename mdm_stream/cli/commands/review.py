@@ -50,14 +50,12 @@ def list_(
     from mdm_stream.steward.review import review_queue  # noqa: PLC0415 - --help does without
 
     index, ruleset = open_index(state, redis_url, namespace, rules, domain)
-    held = index.held_because()
-    found = {"domain": ruleset.domain, "rules_version": ruleset.version, "held": held}
-    found |= review_queue(index, limit=limit, reasons=reasons)
+    found = review_queue(index, ruleset, limit=limit, reasons=reasons).document()
     if as_json:
         print_json(found)
         return
-    if held is not None:
-        click.echo(f"Writing to domain {ruleset.domain} is held back: {held}")
+    if found["held"] is not None:
+        click.echo(f"Writing to domain {ruleset.domain} is held back: {found['held']}")
     print_queue(found)
 
 

@@ -35,7 +35,7 @@ def show(
     from mdm_stream.steward.inspect import show as look_up  # noqa: PLC0415 - --help does without
 
     index, ruleset = open_index(state, redis_url, namespace, rules, domain)
-    found = look_up(index, ruleset, name, reveal=reveal)
+    found = look_up(index, ruleset, name, reveal=reveal).document()
     if as_json:
         print_json(found)
         return
