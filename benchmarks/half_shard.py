@@ -20,7 +20,7 @@ from pathlib import Path
 from mdm_stream.local.aws import local_client
 from mdm_stream.local.consumer import load_handler
 from mdm_stream.local.event_source.checkpoints import Checkpoints
-from mdm_stream.local.event_source.mapping import EventSource, StreamRecord
+from mdm_stream.local.event_source.mapping import EventSource, ShardRecord
 from mdm_stream.local.event_source.poller import Poller, PollerOptions
 from mdm_stream.local.event_source.shard_feed import Fetched, KinesisFeed, ShardFeed, ShardInfo, StartingPosition
 
@@ -58,7 +58,7 @@ class LaneFeed:
         return replace(fetched, records=mine)
 
 
-def lane_of(record: StreamRecord) -> int:
+def lane_of(record: ShardRecord) -> int:
     """Return which lane a record goes to."""
     return zlib.crc32(record.partition_key.encode()) % LANES
 

@@ -15,7 +15,7 @@ from producers.delivery import PublisherSettings
 
 
 @dataclass(slots=True)
-class Entry:
+class BufferedRecord:
     """One event that waits. ``number`` counts up as events are put; ``code`` is the last failure's."""
 
     number: int
@@ -33,8 +33,8 @@ class EventBuffer:
     def __init__(self, settings: PublisherSettings) -> None:
         """Take the limits of a batch, of the buffer, and of the wait for company."""
         self._settings = settings
-        self._waiting: OrderedDict[int, Entry] = OrderedDict()
-        self._by_key: dict[str, deque[Entry]] = {}
+        self._waiting: OrderedDict[int, BufferedRecord] = OrderedDict()
+        self._by_key: dict[str, deque[BufferedRecord]] = {}
         self._ready: deque[str] = deque()
         self._retrying: list[tuple[float, int, str]] = []
         self._bytes = 0
@@ -59,7 +59,7 @@ class EventBuffer:
 
     def add(self, key: str, data: bytes, size_bytes: int, now_s: float) -> bool:
         """Take an event at the end of its key's line; tell whether the sender should look again."""
-        entry = Entry(self.next_number, key, data, size_bytes, now_s)
+        entry = BufferedRecord(self.next_number, key, data, size_bytes, now_s)
         self.next_number += 1
         self._waiting[entry.number] = entry
         self._bytes += size_bytes
@@ -73,7 +73,7 @@ class EventBuffer:
         self._due_at_s = min(self._due_at_s, now_s + self._settings.linger_s)
         return was_idle or self._is_full()
 
-    def take(self, now_s: float, *, at_once: bool) -> tuple[list[Entry], list[Entry]]:
+    def take(self, now_s: float, *, at_once: bool) -> tuple[list[BufferedRecord], list[BufferedRecord]]:
         """Return the next batch, and the events met on the way whose delivery time-out has passed.
 
         Both empty if nothing is due. Each event returned must be settled: by ``finish``, or ``retry``.
@@ -85,8 +85,8 @@ class EventBuffer:
             self._due_at_s = now_s
         if not (self._ready and (at_once or self._due_at_s <= now_s or self._is_full())):
             return [], []
-        batch: list[Entry] = []
-        expired: list[Entry] = []
+        batch: list[BufferedRecord] = []
+        expired: list[BufferedRecord] = []
         size_bytes = 0
         while self._ready and len(batch) < self._settings.batch_records_max:
             entry = self._by_key[self._ready[0]][0]
@@ -108,7 +108,7 @@ class EventBuffer:
         next_at_s = min(self._due_at_s, self._retrying[0][0] if self._retrying else math.inf)
         return None if next_at_s == math.inf else max(0.0, next_at_s - now_s)
 
-    def finish(self, entry: Entry, now_s: float) -> None:
+    def finish(self, entry: BufferedRecord, now_s: float) -> None:
         """Forget an event that was delivered or given up; the next one of its key is ready, and has waited enough."""
         del self._waiting[entry.number]
         self._bytes -= entry.size_bytes
@@ -120,11 +120,11 @@ class EventBuffer:
         self._ready.append(entry.key)
         self._due_at_s = now_s
 
-    def retry(self, entry: Entry, at_s: float) -> None:
+    def retry(self, entry: BufferedRecord, at_s: float) -> None:
         """Keep an event at the head of its key's line, to be sent again at that time."""
         heapq.heappush(self._retrying, (at_s, entry.number, entry.key))
 
-    def drain(self) -> list[Entry]:
+    def drain(self) -> list[BufferedRecord]:
         """Forget every event and return them, oldest first."""
         entries = list(self._waiting.values())
         for container in (self._waiting, self._by_key, self._ready, self._retrying):

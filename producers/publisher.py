@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.errors import TerminalError, TransientError
-from producers.buffer import Entry, EventBuffer
+from producers.buffer import BufferedRecord, EventBuffer
 from producers.delivery import DeliveryFailure, EventTooLargeError, PublisherCounts, PublishError, PublisherSettings
 from producers.partition_key import PARTITION_KEY_CHARS_MAX, partition_key_of
 
@@ -189,7 +189,7 @@ class Publisher:
             with self._changed:
                 self._changed.notify_all()
 
-    def _next(self) -> tuple[list[Entry], list[Entry]] | None:
+    def _next(self) -> tuple[list[BufferedRecord], list[BufferedRecord]] | None:
         """Wait for a batch and return it, with the events that are too old to send; None when it is time to stop."""
         while True:
             if self._abandoned or (self._closing and not self._buffer):
@@ -201,7 +201,7 @@ class Publisher:
                 return batch, expired
             self._changed.wait(self._buffer.wait_s(now_s))
 
-    def _request(self, batch: list[Entry]) -> _Answer:
+    def _request(self, batch: list[BufferedRecord]) -> _Answer:
         """Send a batch; called without the lock. An event that its request is refused for holds back none beside it."""
         codes: dict[int, str | None] = {}
         hopeless: frozenset[str] = frozenset()
@@ -218,7 +218,7 @@ class Publisher:
             codes.update(zip(range(start, end), answer.codes, strict=True))
         return _Answer([codes[place] for place in range(len(batch))], hopeless)
 
-    def _send(self, batch: list[Entry]) -> _Answer:
+    def _send(self, batch: list[BufferedRecord]) -> _Answer:
         """Send one request."""
         records = [{"Data": entry.data, "PartitionKey": entry.key} for entry in batch]
         try:
@@ -233,7 +233,7 @@ class Publisher:
             return _Answer([type(error).__name__] * len(batch))
         return _Answer(codes) if len(codes) == len(batch) else _Answer(["MalformedAnswer"] * len(batch))
 
-    def _settle(self, batch: list[Entry], answer: _Answer, expired: list[Entry]) -> None:
+    def _settle(self, batch: list[BufferedRecord], answer: _Answer, expired: list[BufferedRecord]) -> None:
         """Book what became of each event: delivered, to be retried, or given up."""
         failures = [_failure(entry, entry.code or _TIMED_OUT) for entry in expired]
         finished, again = list(expired), []
@@ -285,7 +285,7 @@ class Publisher:
             self._changed.notify_all()
 
 
-def _failure(entry: Entry, code: str) -> DeliveryFailure:
+def _failure(entry: BufferedRecord, code: str) -> DeliveryFailure:
     return DeliveryFailure(entry.key, entry.data, entry.attempts, code)
 
 

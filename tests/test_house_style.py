@@ -38,6 +38,9 @@ CLOCK_READINGS = {"now", "today", "utcnow"}
 
 VAGUE_WORDS = {"data", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 
+TYPE_NAME = re.compile(r"_?[A-Z]\w*[a-z]\w*")
+"""How a class or a type alias is written, and no constant."""
+
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # Written with one-letter classes, so that this file holds none of what it forbids.
@@ -111,6 +114,22 @@ def test_names_say_what_they_mean(module):
     names += [node.name for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
     vague = [name for name in names if VAGUE_WORDS & set(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_"))]
     assert vague == []
+
+
+def test_a_class_has_its_name_to_itself():
+    """No other class, private or not, and no type alias has its name: who has met it once knows it everywhere."""
+    classes: dict[str, list[str]] = {}
+    aliases: dict[str, list[str]] = {}
+    for module in ALL:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef):
+                classes.setdefault(node.name, []).append(module.name)
+        for node in module.tree.body:
+            for target in node.targets if isinstance(node, ast.Assign) else []:
+                if isinstance(target, ast.Name) and TYPE_NAME.fullmatch(target.id):
+                    aliases.setdefault(target.id, []).append(module.name)
+    assert {name: places for name, places in classes.items() if len(places) > 1} == {}
+    assert {name: (classes[name], places) for name, places in aliases.items() if name in classes} == {}
 
 
 @every([module for module in ALL if module.tree.body])

@@ -2,7 +2,7 @@
 
 from mdm_stream.archive.archive import Archive, Verification, open_archive
 from mdm_stream.archive.compact import Compaction
-from mdm_stream.archive.erase import Erasure
+from mdm_stream.archive.erase import ErasedRows
 from mdm_stream.archive.names import ArchiveObject
 from mdm_stream.archive.once import AppendOnce
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind
@@ -15,7 +15,7 @@ __all__ = [
     "ArchivedRecord",
     "Compaction",
     "DamagedObjectError",
-    "Erasure",
+    "ErasedRows",
     "MissingObjectError",
     "RecordKind",
     "Verification",

@@ -114,7 +114,7 @@ class Archive:
         """Turn segments and small parts into parts; see ``archive.compact``."""
         return compaction.compact(self._store, domain, before_day=before_day, part_content_bytes=part_content_bytes)
 
-    def erase(self, domain: str, ref: str, rest: erasure.Rest) -> erasure.Erasure:
+    def erase(self, domain: str, ref: str, rest: erasure.Rest) -> erasure.ErasedRows:
         """Remove the values of a record; see ``archive.erase``."""
         return erasure.erase(self._store, domain, ref, rest)
 

@@ -33,7 +33,7 @@ Rest = Callable[[ArchivedRecord], Sequence[ArchivedRecord]]
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
+class ErasedRows:
     """What an erasure did: rows removed, how many of these left rows of other references, and objects written again."""
 
     rows_removed: int = 0
@@ -41,7 +41,7 @@ class Erasure:
     objects_rewritten: int = 0
 
 
-def erase(store: ObjectStore, domain: str, ref: str, rest: Rest) -> Erasure:
+def erase(store: ObjectStore, domain: str, ref: str, rest: Rest) -> ErasedRows:
     """Remove the values of a record from every object, and return what was done. Idempotent; may be killed anywhere.
 
     On return no object holds a row that was archived before the call and has values of ``ref``. May run beside
@@ -54,7 +54,7 @@ def erase(store: ObjectStore, domain: str, ref: str, rest: Rest) -> Erasure:
         settle(store, domain)
         holders = [found for found, content in each_object(store, domain, examined) if _holds(found, content, ref)]
         if not holders:
-            return Erasure(removed, divided, rewritten)
+            return ErasedRows(removed, divided, rewritten)
         for holder in holders:
             examined.discard(holder.name)  # Should it not be replaced now, the next pass must meet it again.
             counts = _rewrite(store, domain, ref, rest, holder)

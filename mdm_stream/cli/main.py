@@ -30,7 +30,7 @@ PROGRAM = "mdm-stream"
 
 
 @dataclass(slots=True)
-class Session:
+class CommandSession:
     """What the options before the command say; the context object of every command."""
 
     debug: bool = False
@@ -83,12 +83,12 @@ class LazyGroup(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, *, debug: bool) -> None:
     """Streaming master data management: change events in, golden records out."""
-    ctx.ensure_object(Session).debug = debug
+    ctx.ensure_object(CommandSession).debug = debug
 
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors go to stderr, and never leave this function."""
-    session = Session()
+    session = CommandSession()
     try:
         outcome = cli.main(args=argv, prog_name=PROGRAM, obj=session, standalone_mode=False)
     except click.ClickException as error:

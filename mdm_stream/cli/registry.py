@@ -9,50 +9,50 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Entry(NamedTuple):
+class Listing(NamedTuple):
     """Where a command lives, as ``module:attribute`` of a ``click.Command``, and its line in ``--help``."""
 
     target: str
     summary: str
 
 
-COMMANDS: dict[str, Entry] = {
-    "demo": Entry(
+COMMANDS: dict[str, Listing] = {
+    "demo": Listing(
         "mdm_stream.cli.commands.demo:demo", "Watch invented source systems become golden records, and measure it."
     ),
-    "up": Entry("mdm_stream.cli.commands.up:up", "Run the local stack: Kinesis API, Redis, consumers, DuckDB."),
-    "replay": Entry(
+    "up": Listing("mdm_stream.cli.commands.up:up", "Run the local stack: Kinesis API, Redis, consumers, DuckDB."),
+    "replay": Listing(
         "mdm_stream.cli.commands.replay:replay", "Run event files through the engine on Redis; write the result."
     ),
-    "generate": Entry(
+    "generate": Listing(
         "mdm_stream.cli.commands.generate:generate", "Write an invented population as event files, with its truth."
     ),
-    "evaluate": Entry("mdm_stream.cli.commands.evaluate:evaluate", "Measure a crosswalk against the truth."),
-    "show": Entry(
+    "evaluate": Listing("mdm_stream.cli.commands.evaluate:evaluate", "Measure a crosswalk against the truth."),
+    "show": Listing(
         "mdm_stream.cli.commands.show:show", "Show a golden record, or a source record, with its provenance."
     ),
-    "explain": Entry("mdm_stream.cli.commands.explain:explain", "Say why two records are together or not."),
-    "review": Entry(
+    "explain": Listing("mdm_stream.cli.commands.explain:explain", "Say why two records are together or not."),
+    "review": Listing(
         "mdm_stream.cli.commands.review:review", "The pairs that wait for a steward, and decisions on them."
     ),
-    "override": Entry(
+    "override": Listing(
         "mdm_stream.cli.commands.override:override", "Set single attributes of a record above every rule."
     ),
-    "hold": Entry(
+    "hold": Listing(
         "mdm_stream.cli.commands.hold:hold", "Hold back every write to a domain, and show whether it is held."
     ),
-    "release": Entry("mdm_stream.cli.commands.hold:release", "Let writing to a held domain go on."),
-    "rules": Entry("mdm_stream.cli.commands.rules:rules", "Check rule sets; print their JSON Schema."),
-    "publish": Entry("mdm_stream.cli.commands.publish:publish", "Put the events of a file on the change stream."),
-    "dlq": Entry("mdm_stream.cli.commands.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),
-    "archive": Entry(
+    "release": Listing("mdm_stream.cli.commands.hold:release", "Let writing to a held domain go on."),
+    "rules": Listing("mdm_stream.cli.commands.rules:rules", "Check rule sets; print their JSON Schema."),
+    "publish": Listing("mdm_stream.cli.commands.publish:publish", "Put the events of a file on the change stream."),
+    "dlq": Listing("mdm_stream.cli.commands.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),
+    "archive": Listing(
         "mdm_stream.cli.commands.archive:archive", "Look at the archive of accepted records, compact it, verify it."
     ),
-    "rebuild": Entry(
+    "rebuild": Listing(
         "mdm_stream.cli.commands.rebuild:rebuild", "Make the index anew from the archive, and switch to it."
     ),
-    "erase": Entry(
+    "erase": Listing(
         "mdm_stream.cli.commands.erase:erase", "Erase a record from every store, or prove that nothing is left."
     ),
-    "doctor": Entry("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine can run mdm-stream."),
+    "doctor": Listing("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }

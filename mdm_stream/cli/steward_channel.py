@@ -47,7 +47,7 @@ def steward_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ChannelAddress:
     """What the options said about where to send a decision."""
 
     given_version: str | None
@@ -64,7 +64,7 @@ class Address:
 class StewardChannel:
     """The change stream and the index of one domain."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: ChannelAddress) -> None:
         """Find both; ``ConfigurationError`` or ``click.UsageError`` if the options do not name them."""
         from mdm_stream.rules import load_rulesets  # noqa: PLC0415 - --help does without
 

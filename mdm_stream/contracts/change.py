@@ -160,11 +160,11 @@ StewardName = Annotated[
 AttributeValue = Annotated[Any, PlainValidator(_wire_value), WithJsonSchema(_VALUE_SCHEMA)]
 
 
-class _Wire(BaseModel):
+class _ChangeModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class RecordChangeBase(_Wire):
+class RecordChangeBase(_ChangeModel):
     """What every change of a source record says.
 
     Without ``version`` the position at which the event is archived orders it, without ``event_time`` the time of its
@@ -195,14 +195,14 @@ class RecordDelete(RecordChangeBase):
     attributes: Annotated[dict[AttributeName, AttributeValue] | None, Field(max_length=ATTRIBUTES_MAX)] = None
 
 
-class VerdictRecord(_Wire):
+class VerdictRecord(_ChangeModel):
     """One side of a verdict."""
 
     source: SourceName
     record_id: RecordId
 
 
-class VerdictChange(_Wire):
+class VerdictChange(_ChangeModel):
     """A steward's decision on an unordered pair of two different records. ``none`` takes an earlier one back."""
 
     domain: Domain
@@ -227,7 +227,7 @@ class OverrideChange(RecordChangeBase):
     steward: StewardName
 
 
-class OverrideExpiry(_Wire):
+class OverrideExpiry(_ChangeModel):
     """The end of an override. ``version`` is that of what it ends; a newer override of an attribute stands."""
 
     domain: Domain
@@ -239,7 +239,7 @@ class OverrideExpiry(_Wire):
     attributes: Annotated[list[AttributeName], Field(min_length=1, max_length=ATTRIBUTES_MAX)]
 
 
-class Erasure(_Wire):
+class ErasureChange(_ChangeModel):
     """Forget everything that was or will be sent about one record. It cannot be taken back."""
 
     domain: Domain
@@ -250,14 +250,14 @@ class Erasure(_Wire):
 
 
 RecordChange = Annotated[RecordWrite | RecordDelete, Field(discriminator="op")]
-StewardChange = Annotated[VerdictChange | OverrideChange | OverrideExpiry | Erasure, Field(discriminator="op")]
-Change = RecordWrite | RecordDelete | VerdictChange | OverrideChange | OverrideExpiry | Erasure
-CanonicalChange = Annotated[Change, Field(discriminator="op")]
+StewardChange = Annotated[VerdictChange | OverrideChange | OverrideExpiry | ErasureChange, Field(discriminator="op")]
+AnyChange = RecordWrite | RecordDelete | VerdictChange | OverrideChange | OverrideExpiry | ErasureChange
+CanonicalChange = Annotated[AnyChange, Field(discriminator="op")]
 
-_CHANGE: TypeAdapter[Change] = TypeAdapter(CanonicalChange)
+_CHANGE: TypeAdapter[AnyChange] = TypeAdapter(CanonicalChange)
 
 
-def validate_change(event: Mapping[str, object]) -> Change:
+def validate_change(event: Mapping[str, object]) -> AnyChange:
     """Return the event as a model; pydantic's ``ValidationError`` lists everything that is wrong with it."""
     return _CHANGE.validate_python(event)
 

@@ -43,18 +43,18 @@ _REASONS_MAX = 20
 _Envelope = TypeVar("_Envelope", "FeedEnvelope", "ClaimCheck")
 
 
-class _Wire(BaseModel):
+class _FeedModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RecordKey(_Wire):
+class RecordKey(_FeedModel):
     """The key of one source record."""
 
     source: str
     record_id: str
 
 
-class Provenance(_Wire):
+class Provenance(_FeedModel):
     """Where one golden value comes from: the record, the version and time that set it there, and the strategy."""
 
     source: str
@@ -64,7 +64,7 @@ class Provenance(_Wire):
     strategy: str
 
 
-class GoldenChange(_Wire):
+class GoldenChange(_FeedModel):
     """The data of ``mdm.golden.upserted`` and ``mdm.golden.retired``.
 
     ``members`` are the live records of the golden record, sorted. ``removed`` are records that were members of
@@ -94,7 +94,7 @@ class GoldenChange(_Wire):
     committed_at: str
 
 
-class Erasure(_Wire):
+class RecordErased(_FeedModel):
     """The data of ``mdm.record.erased``: forget every value whose provenance names this source record.
 
     ``golden_id`` is the id that the record has when it is the anchor of a golden record: it is the partition key, and
@@ -111,7 +111,7 @@ class Erasure(_Wire):
     committed_at: str
 
 
-class QuarantineReason(_Wire):
+class QuarantineReason(_FeedModel):
     """One reason: a stable code, where in the event, and a sentence that repeats no value of it."""
 
     code: str
@@ -119,7 +119,7 @@ class QuarantineReason(_Wire):
     message: str
 
 
-class QuarantinedEvent(_Wire):
+class QuarantinedEvent(_FeedModel):
     """A rejected event. ``quarantine_id`` is derived from the raw bytes, so a redelivery reports the same one.
 
     ``location`` says where the raw bytes are kept (a path or an s3:// address with the object's key); on the feed
@@ -145,7 +145,7 @@ def _kind_of_data(data: object) -> str:
     return "erasure" if op == "erase" else "change"
 
 
-class FeedEnvelope(_Wire):
+class FeedEnvelope(_FeedModel):
     """The CloudEvents envelope. ``id`` is ``domain/epoch/sequence`` for sequenced messages: unique, and the same again
     on a redelivery. ``subject`` is the golden id (or the quarantine id), and the Kinesis partition key.
     """
@@ -159,13 +159,13 @@ class FeedEnvelope(_Wire):
     datacontenttype: Literal["application/json"] = "application/json"
     data: Annotated[
         Annotated[GoldenChange, Tag("change")]
-        | Annotated[Erasure, Tag("erasure")]
+        | Annotated[RecordErased, Tag("erasure")]
         | Annotated[QuarantinedEvent, Tag("report")],
         Discriminator(_kind_of_data),
     ]
 
 
-class ClaimCheck(_Wire):
+class ClaimCheck(_FeedModel):
     """The envelope of a golden change whose data is kept elsewhere: ``dataref`` says where, by CloudEvents' extension.
 
     ``datasize`` is the length of the data in bytes, ``datasha256`` its SHA-256 in hex. ``id``, ``type``, ``subject``,

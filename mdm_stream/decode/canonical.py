@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mdm_stream.contracts.change import (
-    Erasure,
+    ErasureChange,
     OverrideChange,
     OverrideExpiry,
     RecordDelete,
@@ -54,7 +54,7 @@ def decode_canonical(
     time_us = parse_time_us(change.event_time) if change.event_time is not None else received.arrival_time_us
     if isinstance(change, VerdictChange):
         return (_verdict(change, time_us, received, catalogue),)
-    if isinstance(change, Erasure):
+    if isinstance(change, ErasureChange):
         if not catalogue.archived:  # once accepted it holds for good, also for a source that the rules have no more
             catalogue.by_name(change.domain, change.source)
         return (EraseEvent(change.domain, make_ref(change.source, change.record_id), time_us),)

@@ -21,7 +21,7 @@ from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
 from mdm_stream.core.match.score import score_pairs
 from mdm_stream.core.plan.commit import ABSENT, BlockView, Revision
 from mdm_stream.core.plan.planning import (
-    Batch,
+    PlanInput,
     block_view,
     candidates,
     members_read_max,
@@ -227,7 +227,7 @@ class Engine:
                 revisions.append(Revision(before, build_record(self._rules, ref, state)))
         return revisions
 
-    def _read(self, revisions: list[Revision], report: BatchReport) -> Batch:
+    def _read(self, revisions: list[Revision], report: BatchReport) -> PlanInput:
         """Read what the batch touches, and score its pairs."""
         by_key = revisions_by_key(revisions)
         members_max = members_read_max(self._rules, revisions)
@@ -245,7 +245,7 @@ class Engine:
         missing = sorted(members - records.keys())
         live.update({ref: record for ref, record in self._index.read_records(missing).items() if record.live})
         _require_consistent(linked, members, near.component_of, live, mine)
-        return Batch(
+        return PlanInput(
             rules=self._rules,
             revisions=revisions,
             blocks=blocks,

@@ -17,7 +17,7 @@ from mdm_stream.erasure.values import Values
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remnant:
     """Something that is left: in which store, what kind of thing, how often, and until when if it goes by itself."""
 
     store: str
@@ -83,7 +83,7 @@ class Evidence:
         """The values that nobody else was seen to have."""
         return self.values.texts - self._shared
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[Remnant]:
         """Return what is left, by store and kind."""
         found = dict(self._theirs)
         for place, sightings in self._unclear.items():
@@ -91,10 +91,10 @@ class Evidence:
                 if texts & self.own:
                     count, latest_us = found.get(place, (0, None))
                     found[place] = count + 1, _later(latest_us, until_us)
-        return [Finding(store, what, *counted) for (store, what), counted in sorted(found.items())]
+        return [Remnant(store, what, *counted) for (store, what), counted in sorted(found.items())]
 
 
-def total(findings: Sequence[Finding], store: str) -> int:
+def total(findings: Sequence[Remnant], store: str) -> int:
     """Return how many things were found in a store."""
     return sum(finding.count for finding in findings if finding.store == store)
 

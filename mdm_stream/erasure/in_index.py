@@ -12,7 +12,7 @@ from mdm_stream.core.record import REVISION_LENGTH, Record
 from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.places import Places
 from mdm_stream.index.redis.codec import decode_block, decode_component, decode_pair, decode_record, encode_record
-from mdm_stream.index.redis.remains import HeldItem, each_item
+from mdm_stream.index.redis.held_items import StoredItem, each_item
 
 INDEX = "index"
 
@@ -40,7 +40,7 @@ def look_into_index(places: Places, domain: str, evidence: Evidence) -> None:
         evidence.theirs(INDEX, NOT_KNOWN)
 
 
-def _record(item: HeldItem, evidence: Evidence) -> None:
+def _record(item: StoredItem, evidence: Evidence) -> None:
     # Only a short one can be a tombstone: the others need not be decoded.
     erased = len(item.value) <= _TOMBSTONE_BYTES and decode_record(item.field, item.value).state == ERASED
     if erased:
@@ -51,17 +51,17 @@ def _record(item: HeldItem, evidence: Evidence) -> None:
         evidence.others(item.value, [item.field])
 
 
-def _golden(item: HeldItem, evidence: Evidence) -> None:
+def _golden(item: StoredItem, evidence: Evidence) -> None:
     content = orjson.loads(item.value)
     evidence.golden(INDEX, "golden record with a value of theirs", content)
     _note(evidence, "membership", (make_ref(key["source"], key["record_id"]) for key in content["members"]))
 
 
-def _change(item: HeldItem, evidence: Evidence) -> None:
+def _change(item: StoredItem, evidence: Evidence) -> None:
     evidence.golden(INDEX, "golden change in the outbox", orjson.loads(item.value))
 
 
-def _block(item: HeldItem, evidence: Evidence) -> None:
+def _block(item: StoredItem, evidence: Evidence) -> None:
     # The members of a suspended key are in a key of its own.
     if not item.value.endswith(b"suspended"):
         _note(evidence, "blocking key", decode_block(item.value)[1])
@@ -72,7 +72,7 @@ def _note(evidence: Evidence, what: str, refs: Iterable[str]) -> None:
         evidence.theirs(INDEX, what)
 
 
-_JUDGES: dict[str, Callable[[HeldItem, Evidence], None]] = {
+_JUDGES: dict[str, Callable[[StoredItem, Evidence], None]] = {
     "rec": _record,
     "gold": _golden,
     "out": _change,

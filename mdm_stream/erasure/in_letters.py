@@ -16,7 +16,7 @@ from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.values import Values
 from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError, TerminalError
-from mdm_stream.warehouse.redaction import RecordKey, redact_change
+from mdm_stream.warehouse.redaction import RecordIdentity, redact_change
 
 
 def look_into_letters(letters: DeadLetters, owners: Owners, evidence: Evidence) -> None:
@@ -70,7 +70,7 @@ def _note(store: str, event: DeadEvent, owners: Owners, evidence: Evidence) -> N
         evidence.unclear(store, "event that does not say whose it is", said.raw)
 
 
-def _redacted(message: FeedEnvelope | ClaimCheck, domain: str, keys: Collection[RecordKey]) -> list[bytes] | None:
+def _redacted(message: FeedEnvelope | ClaimCheck, domain: str, keys: Collection[RecordIdentity]) -> list[bytes] | None:
     """Return a message without the values of some records; ``None`` if it has none. A claim check has none."""
     if isinstance(message, ClaimCheck):
         return None

@@ -18,7 +18,7 @@ from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_message
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Received
-from mdm_stream.erasure.evidence import Evidence, Finding
+from mdm_stream.erasure.evidence import Evidence, Remnant
 from mdm_stream.erasure.in_claims import CLAIMS, look_into_claims
 from mdm_stream.erasure.in_index import INDEX, look_into_index
 from mdm_stream.erasure.in_letters import look_into_letters
@@ -46,7 +46,7 @@ class Searched:
     that are not erased have too; ``too_short`` ones were looked for by key alone.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Remnant, ...]
     own: frozenset[str]
     values: int
     shared: int

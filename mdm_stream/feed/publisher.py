@@ -22,7 +22,7 @@ from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import Outbox, OutboxEntry
 
-Message = tuple[str, bytes]
+KeyedMessage = tuple[str, bytes]
 """A partition key and the bytes of one feed message."""
 
 RECORDS_PER_CALL_MAX = 500
@@ -87,7 +87,7 @@ class LargeGolden:
 
 
 @dataclass(slots=True)
-class Published:
+class PublishReport:
     """What ``publish_outbox`` did.
 
     ``refused`` names the changes (``domain/epoch/sequence: code``) that Kinesis refuses for themselves; they stay in
@@ -128,7 +128,7 @@ class FeedPublisher:
         self._record_bytes_max = record_bytes_max
         self._sleep = sleep
 
-    def publish(self, messages: Sequence[Message]) -> list[Refused]:
+    def publish(self, messages: Sequence[KeyedMessage]) -> list[Refused]:
         """Put all messages; when this returns, Kinesis has accepted every one but those returned.
 
         Those it refuses for themselves, whatever they are sent with; they are no reason to send the others again.
@@ -141,7 +141,7 @@ class FeedPublisher:
         ceiling_ms = min(BACKOFF_MS_MAX, BACKOFF_MS_BASE * 2**attempt)
         self._sleep(random.random() * ceiling_ms / 1000)  # noqa: S311 - jitter, no secret
 
-    def _put(self, messages: Sequence[Message]) -> list[str | None]:
+    def _put(self, messages: Sequence[KeyedMessage]) -> list[str | None]:
         """Send some messages once; return for each the code of its refusal, or None."""
         reply = self._client.put_records(
             StreamName=self._stream, Records=[{"PartitionKey": key, "Data": data} for key, data in messages]
@@ -158,7 +158,7 @@ class _Publishing:
         self,
         claims: ClaimStore | None,
         record_bytes_max: int,
-        put: Callable[[Sequence[Message]], list[str | None]],
+        put: Callable[[Sequence[KeyedMessage]], list[str | None]],
         wait: Callable[[int], None],
         stream: str,
     ) -> None:
@@ -167,7 +167,7 @@ class _Publishing:
         self._put = put
         self._wait = wait
         self._stream = stream
-        self._messages: list[Message] = []
+        self._messages: list[KeyedMessage] = []
         self._checked_in: set[int] = set()
         self._accepted: set[int] = set()
         self._refused: dict[int, str] = {}
@@ -175,7 +175,7 @@ class _Publishing:
         self._fault: MdmError | None = None
         self._stopped = False
 
-    def run(self, messages: Sequence[Message]) -> list[Refused]:
+    def run(self, messages: Sequence[KeyedMessage]) -> list[Refused]:
         self._messages = list(messages)
         too_large = [i for i, message in enumerate(messages) if _weight(message) > self._record_bytes_max]
         kept_back = {i for i in too_large if self._claims is not None and not self._check_in(i)}
@@ -270,13 +270,13 @@ def publish_outbox(
     *,
     through: EpochPosition | None = None,
     large_bytes: int = GOLDEN_BYTES_WARN,
-) -> Published:
+) -> PublishReport:
     """Publish everything in the outbox; return how much that was, and what people should know about it.
 
     With ``through``, nothing that came after that position is published. Several may do so at once: a change may then
     be published twice. What Kinesis refuses for itself stays in the outbox, and what lies behind it is published.
     """
-    published = Published()
+    published = PublishReport()
     after: OutboxEntry | None = None
     while entries := outbox.read(limit, after=after):
         if through is not None:
@@ -312,11 +312,11 @@ def _place_of(entry: OutboxEntry) -> str:
     return f"{orjson.loads(entry.content)['domain']}/{entry.epoch}/{entry.sequence}"
 
 
-def _weight(message: Message) -> int:
+def _weight(message: KeyedMessage) -> int:
     return len(message[1]) + len(message[0].encode())
 
 
-def _chunks(messages: Sequence[Message], kept_back: Collection[int]) -> list[list[int]]:
+def _chunks(messages: Sequence[KeyedMessage], kept_back: Collection[int]) -> list[list[int]]:
     """Cut messages into calls that PutRecords takes; return their positions."""
     chunks: list[list[int]] = []
     size = BYTES_PER_CALL_MAX + 1

@@ -28,7 +28,7 @@ from mdm_stream.local.aws import local_client
 from mdm_stream.local.event_source.checkpoints import Checkpoints, write_atomically
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
-from mdm_stream.local.event_source.poller import Handler, Poller, PollerOptions
+from mdm_stream.local.event_source.poller import LambdaHandler, Poller, PollerOptions
 from mdm_stream.local.event_source.shard_feed import KinesisFeed
 
 EXIT_FAULT = 1
@@ -38,7 +38,7 @@ _STATUS_INTERVAL_S = 0.5
 _LOG = logging.getLogger(__name__)
 
 
-def load_handler(name: str) -> Handler:
+def load_handler(name: str) -> LambdaHandler:
     """Import ``package.module:function``; ``ConfigurationError`` if that is not possible."""
     module_name, _, attribute = name.partition(":")
     if not (module_name and attribute):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from mdm_stream.core.plan import changes
-from mdm_stream.core.plan.commit import Change
+from mdm_stream.core.plan.commit import OutboxChange
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.feed.published import PublishedState
 
-Contents = Callable[[Iterable[str]], Iterator[tuple[str, bytes]]]
+ReadGolden = Callable[[Iterable[str]], Iterator[tuple[str, bytes]]]
 """Yields id and content of golden records, for their ids."""
 
 
@@ -18,9 +18,9 @@ def differences(
     published: PublishedState,
     digests: Mapping[str, str],
     crosswalk: Mapping[str, str],
-    contents: Contents,
+    contents: ReadGolden,
     but: Collection[str] = (),
-) -> Iterator[Change]:
+) -> Iterator[OutboxChange]:
     """Yield the changes that lead a reader from what was published to the golden records that are there.
 
     ``published`` is the last word of the feed on each golden id and each record; ``digests`` are those of the golden

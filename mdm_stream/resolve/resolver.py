@@ -29,7 +29,7 @@ from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
-from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, LargeGolden, Message, publish_outbox
+from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, KeyedMessage, LargeGolden, publish_outbox
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import Binding, Index, Outbox
 from mdm_stream.resolve.merge_watch import MergeWatch
@@ -238,7 +238,7 @@ class Resolver:
         # The event itself is kept; a report that no stream takes is noted here.
         self._send(self._golden, messages, report)
 
-    def _send(self, publisher: FeedPublisher, messages: Sequence[Message], report: StreamReport) -> set[int]:
+    def _send(self, publisher: FeedPublisher, messages: Sequence[KeyedMessage], report: StreamReport) -> set[int]:
         """Publish messages that are not from an outbox; note those refused for themselves, and return their places."""
         refused = publisher.publish(messages) or []
         report.refused += [f"{messages[each.position][0]}: {each.code}" for each in refused]

@@ -55,7 +55,7 @@ Names = Annotated[
 When = Annotated[Any, WithJsonSchema(_WHEN_SCHEMA)]
 """One condition; its grammar is read by :mod:`mdm_stream.rules.conditions`."""
 
-Strategy = Annotated[Any, WithJsonSchema(_STRATEGY_SCHEMA)]
+StrategyEntry = Annotated[Any, WithJsonSchema(_STRATEGY_SCHEMA)]
 Option = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -162,13 +162,13 @@ class SurvivorshipRuleModel(_Part):
     """How the value of an attribute is chosen, or the values of a group that survive together from one record."""
 
     attributes: Annotated[Names | None, Field(description="The group; the rule's name if left out.")] = None
-    strategies: Annotated[tuple[Strategy, ...], Field(min_length=1, description="Each narrows what is left.")]
+    strategies: Annotated[tuple[StrategyEntry, ...], Field(min_length=1, description="Each narrows what is left.")]
 
 
 class SurvivorshipModel(_Part):
     """How golden values are chosen from the members of a cluster."""
 
-    default: Annotated[tuple[Strategy, ...], Field(min_length=1, description="For attributes without a rule.")] = (
+    default: Annotated[tuple[StrategyEntry, ...], Field(min_length=1, description="For attributes without a rule.")] = (
         "most_recent",
     )
     rules: dict[str, Annotated[SurvivorshipRuleModel, BeforeValidator(_as_rule)]] = {}

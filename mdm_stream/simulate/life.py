@@ -63,7 +63,7 @@ _UPDATES = (0, 0, 0, 1, 1, 1, 1, 2, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """One committed change of one row. ``row`` is the whole new row; of a patch, only what it carries.
 
     ``before`` is the whole old row where there was one. ``first`` marks a row's first insert. ``corrected_soon``
@@ -101,10 +101,10 @@ class HouseholdLife:
         self._random = Random(f"{seed}/{number}")  # noqa: S311 - a population, not a secret
         self.people = draw_household(self._random, first_person, people_max)
         self._records: list[_Record] = []
-        self._steps: list[tuple[int, int, Callable[[int], Iterator[Change]]]] = []
+        self._steps: list[tuple[int, int, Callable[[int], Iterator[RowChange]]]] = []
         self._scheduled = 0
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> Iterator[RowChange]:
         """Yield every change of the household's records in time order, none before ``start_us``."""
         for person in self.people:
             self._plan_person(person)
@@ -120,7 +120,7 @@ class HouseholdLife:
             if record.alive:
                 yield record.source, record.record_id, record.person.entity_id
 
-    def _schedule(self, time_us: int, step: Callable[[int], Iterator[Change]]) -> None:
+    def _schedule(self, time_us: int, step: Callable[[int], Iterator[RowChange]]) -> None:
         self._scheduled += 1
         heapq.heappush(self._steps, (time_us, self._scheduled, step))
 
@@ -162,12 +162,12 @@ class HouseholdLife:
 
     def _insert(
         self, record: _Record, time_us: int, *, corrected_soon: bool = False, first: bool = False
-    ) -> Iterator[Change]:
+    ) -> Iterator[RowChange]:
         record.row = render_all(self._random, record.source, record.person, record.habit)
         record.alive = True
         yield self._change(time_us, record, "insert", None, first=first, corrected_soon=corrected_soon)
 
-    def _delete(self, record: _Record, time_us: int) -> Iterator[Change]:
+    def _delete(self, record: _Record, time_us: int) -> Iterator[RowChange]:
         if not record.alive:
             return
         record.alive = False
@@ -176,7 +176,7 @@ class HouseholdLife:
             later_us = time_us + self._random.randrange(MINUTE_US, 10 * DAY_US)
             self._schedule(later_us, partial(self._insert, record))
 
-    def _update(self, record: _Record, time_us: int) -> Iterator[Change]:
+    def _update(self, record: _Record, time_us: int) -> Iterator[RowChange]:
         """Make one everyday change: somebody corrects, retypes, adds or notes something."""
         random, person = self._random, record.person
         kind = random.random()
@@ -195,17 +195,17 @@ class HouseholdLife:
             person.email = draw_email(random, person.given, person.family, person.number)
             yield from self._tell(person, "email", time_us)
 
-    def _move(self, people: list[Person], time_us: int) -> Iterator[Change]:
+    def _move(self, people: list[Person], time_us: int) -> Iterator[RowChange]:
         address = draw_address(self._random)
         for person in people:
             person.address = address
             yield from self._tell(person, "address", time_us)
 
-    def _marry(self, person: Person, time_us: int) -> Iterator[Change]:
+    def _marry(self, person: Person, time_us: int) -> Iterator[RowChange]:
         person.family = draw_spouse_name(self._random, person)
         yield from self._tell(person, "name", time_us)
 
-    def _tell(self, person: Person, aspect: Aspect, time_us: int) -> Iterator[Change]:
+    def _tell(self, person: Person, aspect: Aspect, time_us: int) -> Iterator[RowChange]:
         """Let each system that knows the person hear of a change: one at once, some later, some never."""
         at_once = True
         for record in self._records:
@@ -218,21 +218,21 @@ class HouseholdLife:
                 lag_us = self._random.randrange(MINUTE_US, 10 * DAY_US)
                 self._schedule(time_us + lag_us, partial(self._refresh, record, (aspect,)))
 
-    def _refresh(self, record: _Record, aspects: tuple[Aspect, ...], time_us: int) -> Iterator[Change]:
+    def _refresh(self, record: _Record, aspects: tuple[Aspect, ...], time_us: int) -> Iterator[RowChange]:
         """Write what is true of the person now, with care."""
         columns: Row = {}
         for aspect in aspects:
             columns.update(render(self._random, record.source, aspect, record.person, record.habit, careful=True))
         yield from self._write(time_us, record, columns)
 
-    def _write(self, time_us: int, record: _Record, columns: Row) -> Iterator[Change]:
+    def _write(self, time_us: int, record: _Record, columns: Row) -> Iterator[RowChange]:
         """Yield the change that sets ``columns``; nothing if they hold that already or the row is gone."""
         changed = {name: value for name, value in columns.items() if record.row.get(name) != value}
         if not record.alive or not changed:
             return
         before, record.row = record.row, record.row | changed
         if record.source == "web" and self._random.random() < 0.7:
-            yield Change(time_us, record.source, record.record_id, "patch", changed, before)
+            yield RowChange(time_us, record.source, record.record_id, "patch", changed, before)
         else:
             yield self._change(time_us, record, "update", before)
 
@@ -245,8 +245,8 @@ class HouseholdLife:
         *,
         first: bool = False,
         corrected_soon: bool = False,
-    ) -> Change:
-        return Change(time_us, record.source, record.record_id, op, record.row, before, first, corrected_soon)
+    ) -> RowChange:
+        return RowChange(time_us, record.source, record.record_id, op, record.row, before, first, corrected_soon)
 
 
 def _record_id(source: SourceName, serial: int) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple
 
-from mdm_stream.simulate.life import DAY_US, LIFE_SPAN_US, MINUTE_US, Change, HouseholdLife
+from mdm_stream.simulate.life import DAY_US, LIFE_SPAN_US, MINUTE_US, HouseholdLife, RowChange
 from mdm_stream.simulate.people import HOUSEHOLD_SIZE_MAX, PHONES_PER_PERSON
 from mdm_stream.simulate.places import PHONE_COUNT
 from mdm_stream.simulate.wire import DOMAIN, DmsEncoder, encoders
@@ -134,11 +134,11 @@ def people_for_events(events: int) -> int:
     return max(1, round(events / EVENTS_PER_PERSON))
 
 
-_Pending = list[tuple[int, int, Change, Iterator[Change], HouseholdLife]]
+_Pending = list[tuple[int, int, RowChange, Iterator[RowChange], HouseholdLife]]
 """A heap of lives by the time of their next change, then by household: no two entries are equal."""
 
 
-def _merged(lives: Iterable[HouseholdLife], on_truth: Callable[[TruthRow], None]) -> Iterator[Change]:
+def _merged(lives: Iterable[HouseholdLife], on_truth: Callable[[TruthRow], None]) -> Iterator[RowChange]:
     """Yield the changes of all lives by time, then household; lives come by the time of their beginning."""
     pending: _Pending = []
     for life in lives:
@@ -152,7 +152,7 @@ def _merged(lives: Iterable[HouseholdLife], on_truth: Callable[[TruthRow], None]
         yield _advance(pending, on_truth)
 
 
-def _advance(pending: _Pending, on_truth: Callable[[TruthRow], None]) -> Change:
+def _advance(pending: _Pending, on_truth: Callable[[TruthRow], None]) -> RowChange:
     """Return the next change and put the one after it, of the same life, in its place."""
     _, number, change, changes, life = pending[0]
     following = next(changes, None)

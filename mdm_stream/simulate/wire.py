@@ -12,7 +12,7 @@ from typing import Protocol
 import orjson
 
 from mdm_stream.contracts.times import format_time_us
-from mdm_stream.simulate.life import Change
+from mdm_stream.simulate.life import RowChange
 from mdm_stream.simulate.records import Row, SourceName
 
 DOMAIN = "person"
@@ -25,7 +25,7 @@ _BINLOG_FILE_BYTES = 64 * 1024 * 1024
 class Encoder(Protocol):
     """Turns the changes of one source, in commit order, into wire bytes."""
 
-    def encode(self, change: Change, *, snapshot: bool) -> bytes:
+    def encode(self, change: RowChange, *, snapshot: bool) -> bytes:
         """Return the event. ``snapshot``: the row is read by the initial load, not from the log."""
 
 
@@ -42,7 +42,7 @@ class DebeziumEncoder:
         self._committed_lsn = _FIRST_LSN
         self._transaction = 700
 
-    def encode(self, change: Change, *, snapshot: bool) -> bytes:
+    def encode(self, change: RowChange, *, snapshot: bool) -> bytes:
         """Return the envelope; each change is a transaction of its own."""
         key: Row = {"id": int(change.record_id)}
         before = None if change.before is None else key | change.before
@@ -89,7 +89,7 @@ class DmsEncoder:
         self._offset_bytes = 5120
         self._transaction = 88_100
 
-    def encode(self, change: Change, *, snapshot: bool) -> bytes:
+    def encode(self, change: RowChange, *, snapshot: bool) -> bytes:
         """Return the record; the before image of an update holds the changed columns alone."""
         key: Row = {"client_no": change.record_id}
         operation = "load" if snapshot else change.op
@@ -147,7 +147,7 @@ class CanonicalEncoder:
     def __init__(self) -> None:
         self._version = 0
 
-    def encode(self, change: Change, *, snapshot: bool) -> bytes:
+    def encode(self, change: RowChange, *, snapshot: bool) -> bytes:
         """Return the event; a patch carries what it changes and nothing else."""
         del snapshot  # an API has no initial load
         self._version += 1

@@ -40,7 +40,7 @@ _SCORE: TypeAdapter[ScoreEvidence] = TypeAdapter(ScoreEvidence)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PairContext:
     """What :func:`explain` needs to know beside the two records.
 
     ``components`` has the component of each of the two that is live, by its reference; ``records`` every member of
@@ -53,7 +53,7 @@ class Surroundings:
 
 
 def explain(
-    rules: Ruleset, a: Record, b: Record, around: Surroundings, *, values: bool = False, reveal: bool = False
+    rules: Ruleset, a: Record, b: Record, around: PairContext, *, values: bool = False, reveal: bool = False
 ) -> Explanation:
     """Return why two different records are together or not.
 

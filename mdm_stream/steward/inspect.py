@@ -19,7 +19,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.index.reader import IndexReader
 from mdm_stream.steward.describe import describe_golden, describe_record
-from mdm_stream.steward.explain import Surroundings, explain
+from mdm_stream.steward.explain import PairContext, explain
 
 READ_ATTEMPTS_MAX = 5
 """How often reads that contradict each other are done again: each time somebody changed the same few records."""
@@ -79,7 +79,7 @@ def explain_names(
         components = {ref: near.components[held] for ref, held in near.component_of.items()}
         records = _members(index, components, {a.ref: a, b.ref: b})
         sizes = _block_sizes(index, sorted(set(a.keys) & set(b.keys)))
-        return explain(rules, a, b, Surroundings(components, records, sizes), values=values, reveal=reveal)
+        return explain(rules, a, b, PairContext(components, records, sizes), values=values, reveal=reveal)
 
     return _consistently(look)
 

@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from mdm_stream.contracts.golden import Erasure, FeedEnvelope, GoldenChange, GoldenValue, Provenance
+from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, GoldenValue, Provenance, RecordErased
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import statements
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
-from mdm_stream.warehouse.redaction import ErasedRecords, RecordKey, contributors, redact, redact_change
+from mdm_stream.warehouse.redaction import ErasedRecords, RecordIdentity, contributors, redact, redact_change
 from mdm_stream.warehouse.rows import redacted_change_row, redacted_record_row
 from mdm_stream.warehouse.session import Session
 
@@ -43,7 +43,7 @@ def known_erased(session: Session, envelopes: Iterable[FeedEnvelope]) -> ErasedR
     record_ids: set[str] = set()
     for envelope in envelopes:
         data = envelope.data
-        if isinstance(data, Erasure):
+        if isinstance(data, RecordErased):
             erased.setdefault(data.domain, set()).add((data.source, data.record_id))
         elif isinstance(data, GoldenChange):
             record_ids.update(record_id for _, record_id in contributors(data))
@@ -89,7 +89,7 @@ class _Place:
     session: Session
     domain: str
     record_ids: list[str]
-    keys: set[RecordKey]
+    keys: set[RecordIdentity]
     applied_at: datetime
 
     def page(self, sql: str, rows_max: int, *after: object) -> list[tuple[Any, ...]]:

@@ -12,17 +12,17 @@ from collections.abc import Collection, Mapping, Sequence
 from mdm_stream.contracts.golden import GoldenChange, GoldenValue, Provenance
 from mdm_stream.core.model import STEWARD_SOURCE, split_ref
 
-RecordKey = tuple[str, str]
+RecordIdentity = tuple[str, str]
 """A source and a record id."""
 
-ErasedRecords = dict[str, set[RecordKey]]
+ErasedRecords = dict[str, set[RecordIdentity]]
 """Erased records by domain."""
 
-Values = dict[str, GoldenValue]
+GoldenValues = dict[str, GoldenValue]
 Origins = dict[str, list[Provenance]]
 
 
-def named_records(origin: Provenance) -> tuple[RecordKey, ...]:
+def named_records(origin: Provenance) -> tuple[RecordIdentity, ...]:
     """Return the records that a provenance entry may speak of.
 
     A steward's override names the reference of the record that it is for, and is erased with it.
@@ -32,8 +32,10 @@ def named_records(origin: Provenance) -> tuple[RecordKey, ...]:
 
 
 def redact(
-    values: Mapping[str, GoldenValue], provenance: Mapping[str, Sequence[Provenance]], erased: Collection[RecordKey]
-) -> tuple[Values, Origins] | None:
+    values: Mapping[str, GoldenValue],
+    provenance: Mapping[str, Sequence[Provenance]],
+    erased: Collection[RecordIdentity],
+) -> tuple[GoldenValues, Origins] | None:
     """Return values and provenance without what came from ``erased``; None if nothing did."""
     kept_values, kept_origins = dict(values), {name: list(origins) for name, origins in provenance.items()}
     touched = False
@@ -53,7 +55,7 @@ def redact(
     return (kept_values, kept_origins) if touched else None
 
 
-def redact_change(change: GoldenChange, erased: Collection[RecordKey]) -> GoldenChange | None:
+def redact_change(change: GoldenChange, erased: Collection[RecordIdentity]) -> GoldenChange | None:
     """Return a golden change without what came from ``erased``, records of its domain; None if nothing did."""
     redacted = redact(change.values, change.provenance, erased)
     if redacted is None:
@@ -62,7 +64,7 @@ def redact_change(change: GoldenChange, erased: Collection[RecordKey]) -> Golden
     return change.model_copy(update={"values": values, "provenance": provenance})
 
 
-def contributors(change: GoldenChange) -> set[RecordKey]:
+def contributors(change: GoldenChange) -> set[RecordIdentity]:
     """Return the records that a change's provenance names and that are not among its members."""
     members = {(key.source, key.record_id) for key in change.members} if change.op == "upsert" else set()
     return {key for origins in change.provenance.values() for o in origins for key in named_records(o)} - members

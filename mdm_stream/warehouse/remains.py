@@ -9,14 +9,14 @@ from pydantic import TypeAdapter
 
 from mdm_stream.contracts.golden import Provenance
 from mdm_stream.core.model import STEWARD_SOURCE, make_ref
-from mdm_stream.warehouse.redaction import RecordKey, named_records
+from mdm_stream.warehouse.redaction import RecordIdentity, named_records
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.statements import SELECT_COLUMNS, SELECT_PROVENANCE, select_containing
 
 _PROVENANCE: TypeAdapter[dict[str, list[Provenance]] | None] = TypeAdapter(dict[str, list[Provenance]] | None)
 
 
-def mentions(session: Session, domain: str, record: RecordKey) -> list[str]:
+def mentions(session: Session, domain: str, record: RecordIdentity) -> list[str]:
     """Return the tables with a row whose provenance names the record, or a steward's override for it."""
     source, record_id = record
     named = [record_id] if source == STEWARD_SOURCE else [record_id, make_ref(source, record_id)]
@@ -44,7 +44,7 @@ def search(session: Session, needles: Sequence[str]) -> list[str]:
     return found
 
 
-def _names(provenance: str | None, record: RecordKey) -> bool:
+def _names(provenance: str | None, record: RecordIdentity) -> bool:
     if provenance is None:
         return False
     origins = (_PROVENANCE.validate_json(provenance) or {}).values()

@@ -15,9 +15,9 @@ from typing import Literal
 
 import orjson
 
-from mdm_stream.contracts.golden import Erasure, FeedEnvelope, GoldenChange, QuarantinedEvent, parse_moment
+from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent, RecordErased, parse_moment
 from mdm_stream.core.canonical import digest_of
-from mdm_stream.warehouse.redaction import ErasedRecords, Origins, Values, contributors, redact_change
+from mdm_stream.warehouse.redaction import ErasedRecords, GoldenValues, Origins, contributors, redact_change
 
 ColumnType = Literal["text", "integer", "timestamp", "json"]
 
@@ -78,7 +78,7 @@ def stage_batch(envelopes: Iterable[FeedEnvelope], erased: ErasedRecords | None 
             lines.append(_report_row(data))
             continue
         committed_at = parse_moment(data.committed_at, "data.committed_at")
-        if isinstance(data, Erasure):
+        if isinstance(data, RecordErased):
             erasures += 1
             lines.append(_erasure_row(data, committed_at))
             continue
@@ -100,7 +100,7 @@ def redacted_change_row(change: GoldenChange, held_digest: str) -> bytes:
 
 
 def redacted_record_row(
-    domain: str, golden_id: str, epoch: int, sequence: int, values: Values, origins: Origins, held_digest: str
+    domain: str, golden_id: str, epoch: int, sequence: int, values: GoldenValues, origins: Origins, held_digest: str
 ) -> bytes:
     """Return the staged row that rewrites what ``golden_record`` holds at (epoch, sequence), if it has that digest."""
     provenance = {name: [origin.model_dump() for origin in kept] for name, kept in origins.items()}
@@ -160,7 +160,7 @@ def _contribution_rows(change: GoldenChange) -> Iterator[bytes]:
         yield orjson.dumps(row | {"source": source, "record_id": record_id})
 
 
-def _erasure_row(erasure: Erasure, committed_at: datetime) -> bytes:
+def _erasure_row(erasure: RecordErased, committed_at: datetime) -> bytes:
     row = {
         "kind": "erasure",
         "domain": erasure.domain,

@@ -19,11 +19,11 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from mdm_stream.contracts.golden import (
-    Erasure,
     FeedEnvelope,
     GoldenChange,
     PublishedGolden,
     QuarantinedEvent,
+    RecordErased,
     parse_moment,
     published_golden,
 )
@@ -293,6 +293,6 @@ def _applied(envelopes: Sequence[FeedEnvelope]) -> Applied:
             continue
         committed_at = parse_moment(data.committed_at, "data.committed_at")
         oldest = committed_at if oldest is None or committed_at < oldest else oldest
-        erasures += isinstance(data, Erasure)
+        erasures += isinstance(data, RecordErased)
         changes += isinstance(data, GoldenChange)
     return Applied(changes, erasures, reports, oldest)

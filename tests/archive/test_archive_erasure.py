@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mdm_stream.archive import Archive, Erasure
+from mdm_stream.archive import Archive, ErasedRows
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.errors import TransientError
 from mdm_stream.objects.folder import FolderObjects
@@ -66,13 +66,13 @@ def test_no_value_is_left_and_nothing_else_is_lost(store):
     witness = archive.witness("person")
     assert len(archive.holds("person", REF)) == 3
     done = archive.erase("person", REF, without(REF))
-    assert done == Erasure(rows_removed=6, rows_divided=2, objects_rewritten=3)
+    assert done == ErasedRows(rows_removed=6, rows_divided=2, objects_rewritten=3)
     assert rows_of(store) == erased(before, REF)
     assert {record(4, REF, OTHER, kind="verdict", raw=b"a verdict"), ROWS[5]} <= rows_of(store)
     assert VALUE not in plaintext(store)
     assert archive.holds("person", REF) == archive.search("person", [VALUE]) == []
     assert archive.witness("person") == witness
-    assert archive.erase("person", REF, without(REF)) == Erasure()
+    assert archive.erase("person", REF, without(REF)) == ErasedRows()
     archive.compact("person")
     assert rows_of(store) == erased(before, REF)
     assert archive.witness("person") == witness
@@ -82,7 +82,7 @@ def test_another_record_whose_name_begins_alike_is_not_touched(store):
     """References are compared whole."""
     archive = Archive(store)
     archive.append("person", [record(1, "crm/70"), record(2, "crm/"), record(3, "xcrm/7")], EpochPosition(1, 1, 1))
-    assert archive.erase("person", REF, without(REF)) == Erasure()
+    assert archive.erase("person", REF, without(REF)) == ErasedRows()
     assert archive.holds("person", "crm/70")
 
 

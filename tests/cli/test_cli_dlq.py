@@ -18,7 +18,7 @@ from mdm_stream.decode import Received, claimed_identity
 from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.errors import Reason
 from mdm_stream.local.event_source.lanes import Discard
-from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER
@@ -55,7 +55,7 @@ def reject(quarantine: QuarantineStore, raw, number, code="unknown_source"):
 def give_up(url, stream, raws, first, s3_client=None):
     """Write a batch to an on-failure destination."""
     arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{stream}"
-    records = tuple(StreamRecord(str(n), f"key-{n}", raw, float(n)) for n, raw in enumerate(raws, start=first))
+    records = tuple(ShardRecord(str(n), f"key-{n}", raw, float(n)) for n, raw in enumerate(raws, start=first))
     writer = OnFailure(put_into(url, lambda: s3_client), function_name="resolve", stream_arn=arn)
     writer.write(Discard(records, "RecordAgeExceeded", 1), "shardId-000000000000", datetime.now(UTC).timestamp())
 

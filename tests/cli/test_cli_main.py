@@ -10,7 +10,7 @@ import pytest
 
 from mdm_stream.cli.main import cli, run
 from mdm_stream.cli.output import progress
-from mdm_stream.cli.registry import COMMANDS, Entry
+from mdm_stream.cli.registry import COMMANDS, Listing
 from mdm_stream.errors import ConfigurationError, MdmError, RulesError, TransientError
 
 PROGRAM = [sys.executable, "-m", "mdm_stream.cli.main"]
@@ -42,9 +42,9 @@ def leaving(ctx, code):
 @pytest.fixture(autouse=True)
 def commands(monkeypatch):
     """Two more commands, registered as any other: by one line that names module and attribute."""
-    monkeypatch.setitem(COMMANDS, "failing", Entry(f"{__name__}:failing", "Fail."))
-    monkeypatch.setitem(COMMANDS, "leaving", Entry(f"{__name__}:leaving", "Leave."))
-    monkeypatch.setitem(COMMANDS, "lacking", Entry(f"{__name__}_absent_package:command", "Lack."))
+    monkeypatch.setitem(COMMANDS, "failing", Listing(f"{__name__}:failing", "Fail."))
+    monkeypatch.setitem(COMMANDS, "leaving", Listing(f"{__name__}:leaving", "Leave."))
+    monkeypatch.setitem(COMMANDS, "lacking", Listing(f"{__name__}_absent_package:command", "Lack."))
 
 
 @pytest.mark.parametrize(

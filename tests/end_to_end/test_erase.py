@@ -20,7 +20,7 @@ from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.reference import Resolution
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.event_source.lanes import Discard
-from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.pipeline import (
     ARCHIVE_FOLDER,
@@ -108,7 +108,7 @@ def publish(stack: LocalStack, events: list[dict[str, Any]]) -> None:
 
 def give_up(state: Path, events: list[dict[str, Any]]) -> None:
     """Write a batch into the on-failure folder, as the event source does."""
-    records = tuple(StreamRecord(str(n), "key", orjson.dumps(event), 1.7e9) for n, event in enumerate(events, 1))
+    records = tuple(ShardRecord(str(n), "key", orjson.dumps(event), 1.7e9) for n, event in enumerate(events, 1))
     arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{CHANGES_STREAM}"
     put = put_into(str(state / ON_FAILURE_FOLDER), lambda: None)
     OnFailure(put, function_name="resolve", stream_arn=arn).write(

@@ -16,7 +16,7 @@ from mdm_stream.core.model import EraseEvent, RecordEvent
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.engine.batch import Engine
-from mdm_stream.erasure.evidence import Evidence, Finding
+from mdm_stream.erasure.evidence import Evidence, Remnant
 from mdm_stream.erasure.in_index import look_into_index
 from mdm_stream.erasure.values import Values
 from mdm_stream.index.redis.codec import STAMP_LENGTH, encode_block, encode_component, encode_pair, encode_record
@@ -71,7 +71,7 @@ def test_every_key_of_the_index_is_looked_into(redis_client: redis.Redis, what: 
     other = RecordEvent("person", "erp", "1", "upsert", 1, 0, {"family_name": "Kim", "birth_date": "1950-01-01"})
     Engine(RULES, index).process([EraseEvent("person", REF, 0), other])
 
-    def found() -> list[Finding]:
+    def found() -> list[Remnant]:
         evidence = Evidence([REF], Values([MARKER]))
         look_into_index(SimpleNamespace(index=index, client=redis_client, namespace="main"), "person", evidence)
         return evidence.findings()

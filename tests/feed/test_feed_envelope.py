@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from mdm_stream.contracts.golden import ERASED, RETIRED, UPSERTED, Erasure, GoldenChange, parse_envelope
+from mdm_stream.contracts.golden import ERASED, RETIRED, UPSERTED, GoldenChange, RecordErased, parse_envelope
 from mdm_stream.contracts.schema import contract_schema
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import OutboxEntry
@@ -19,7 +19,7 @@ CHANGE = {**COMMON, "members": [], "removed": [], "rules_version": 1}
     [
         ({**CHANGE, "op": "upsert", "values": {}, "provenance": {}}, UPSERTED, GoldenChange),
         ({**CHANGE, "op": "retire", "merged_into": None}, RETIRED, GoldenChange),
-        ({**COMMON, "op": "erase", "source": "crm", "record_id": "a/b"}, ERASED, Erasure),
+        ({**COMMON, "op": "erase", "source": "crm", "record_id": "a/b"}, ERASED, RecordErased),
     ],
 )
 def test_an_outbox_entry_becomes_its_message(content: dict[str, object], type_: str, model: type) -> None:
@@ -39,7 +39,7 @@ def test_the_schema_knows_every_kind_of_data() -> None:
     schema = contract_schema("golden")
     envelope, claim = (schema["$defs"][name]["properties"] for name in ("FeedEnvelope", "ClaimCheck"))
     kinds = {option["$ref"].rpartition("/")[2] for option in envelope["data"]["oneOf"]}
-    assert kinds == {"GoldenChange", "Erasure", "QuarantinedEvent"}
+    assert kinds == {"GoldenChange", "RecordErased", "QuarantinedEvent"}
     assert ERASED in envelope["type"]["enum"]
     assert {"dataref", "datasize", "datasha256"} <= claim.keys()
     assert [option["$ref"].rpartition("/")[2] for option in schema["anyOf"]] == ["FeedEnvelope", "ClaimCheck"]

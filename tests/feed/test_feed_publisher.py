@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from small_world import small_rules
 
 from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_envelope, parse_message
-from mdm_stream.core.plan.commit import Change, Commit
+from mdm_stream.core.plan.commit import Commit, OutboxChange
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.publisher import FeedPublisher, RefusedMessagesError, UnpublishableError, publish_outbox
@@ -52,7 +52,7 @@ class BrokenObjects(FolderObjects):
         raise self.fault
 
 
-def change(golden_id: str, size: int = 10) -> Change:
+def change(golden_id: str, size: int = 10) -> OutboxChange:
     """A change of a golden record with one value of so many characters."""
     content = {
         "op": "upsert",
@@ -64,10 +64,10 @@ def change(golden_id: str, size: int = 10) -> Change:
         "removed": [],
         "rules_version": 1,
     }
-    return Change(golden_id, orjson.dumps(content))
+    return OutboxChange(golden_id, orjson.dumps(content))
 
 
-def outbox_of(*changes: Change) -> MemoryIndex:
+def outbox_of(*changes: OutboxChange) -> MemoryIndex:
     """An index with so many changes in its outbox."""
     index = MemoryIndex(small_rules())
     index.commit([Commit(changes=list(changes))])

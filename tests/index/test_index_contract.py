@@ -15,7 +15,7 @@ from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import EMPTY, fold, fold_record
 from mdm_stream.core.match.score import PairScore
 from mdm_stream.core.model import EraseEvent, RecordEvent
-from mdm_stream.core.plan.commit import Change, Commit, HeldComponent, HeldGolden, HeldItem
+from mdm_stream.core.plan.commit import Commit, HeldComponent, HeldGolden, HeldItem, OutboxChange
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.errors import EpochChangedError
@@ -110,9 +110,9 @@ def test_a_commit_that_conflicts_writes_nothing_at_all(index):
         put_edges=[review("crm/1", "crm/2")],
         put_review={("crm/1", "crm/2"): {"reason": "score"}},
         enqueue=["crm/2"],
-        changes=[Change("g1", b"{}")],
+        changes=[OutboxChange("g1", b"{}")],
     )
-    winner = Commit(put_records=[record("crm/3")], changes=[Change("g3", b"3")])
+    winner = Commit(put_records=[record("crm/3")], changes=[OutboxChange("g3", b"3")])
     assert index.commit([loser, winner]) == [CommitOutcome(("record",)), APPLIED]
     assert list(index.read_records(["crm/1", "crm/2", "crm/3"])) == ["crm/3"]
     assert index.read_blocks(["k", "s"], LIMIT) == {"k": Block("", 0, {}), "s": Block("", 0, {})}
@@ -221,7 +221,11 @@ def test_the_queue_holds_each_record_once_and_is_read_without_taking(index):
 def test_the_outbox_is_in_order_and_without_a_gap(index):
     """Sequence numbers follow the order of commits; what is acknowledged, twice or in any order, is gone for good."""
     index.commit(
-        [Commit(changes=[Change("g", b"1"), Change("g", b"2")]), Commit(), Commit(changes=[Change("g", b"3")])]
+        [
+            Commit(changes=[OutboxChange("g", b"1"), OutboxChange("g", b"2")]),
+            Commit(),
+            Commit(changes=[OutboxChange("g", b"3")]),
+        ]
     )
     entries = index.read(10)
     assert [(e.epoch, e.sequence, e.content) for e in entries] == [(1, 1, b"1"), (1, 2, b"2"), (1, 3, b"3")]
@@ -232,14 +236,14 @@ def test_the_outbox_is_in_order_and_without_a_gap(index):
     assert index.read(10) == entries[2:]
     index.acknowledge(entries)
     assert index.read(10) == []
-    commit(index, changes=[Change("g", b"4")])
+    commit(index, changes=[OutboxChange("g", b"4")])
     assert [e.sequence for e in index.read(10)] == [4]
 
 
 def test_the_outbox_is_read_by_bytes_too(index):
     """A read returns so many bytes and no more, and one change whatever its size; the next one goes on after it."""
     sizes = [10, 400, 50, 60, 900, 1, 1, 1, 1, 1]
-    index.commit([Commit(changes=[Change("g", b"x" * size) for size in sizes])])
+    index.commit([Commit(changes=[OutboxChange("g", b"x" * size) for size in sizes])])
     portions, last = [], None
     while entries := index.read(100, after=last, bytes_max=400):
         portions.append([len(entry.content) for entry in entries])
@@ -266,7 +270,7 @@ def test_commits_of_any_size_are_taken(index):
         component_of=dict.fromkeys(refs, refs[0]),
         crosswalk=dict.fromkeys(refs, "g1"),
         enqueue=refs,
-        changes=[Change("g1", b"{}")] * count,
+        changes=[OutboxChange("g1", b"{}")] * count,
     )
     assert index.commit([everything]) == [APPLIED]
     assert len(index.read_records(refs)) == count
@@ -301,7 +305,7 @@ def test_an_index_stays_bound_while_nothing_takes_its_place(index):
     """Binding twice gives the same; commits leave it as it is; any other epoch or server is not what was bound."""
     binding = index.bind()
     assert binding.epoch == index.position().epoch == index.epoch == 1
-    commit(index, put_records=[record("crm/1")], changes=[Change("g", b"1")])
+    commit(index, put_records=[record("crm/1")], changes=[OutboxChange("g", b"1")])
     assert index.bind() == binding
     index.require_unchanged(binding)
     for other in (replace(binding, epoch=2), replace(binding, server=binding.server + "0")):
@@ -312,9 +316,9 @@ def test_an_index_stays_bound_while_nothing_takes_its_place(index):
 def test_a_position_counts_commits_and_changes(index):
     """The clock grows with every commit that is applied, the sequence with every change; a conflict moves neither."""
     assert index.position() == EpochPosition(1, 0, 0)
-    index.commit([Commit(changes=[Change("g", b"1"), Change("g", b"2")]), Commit()])
+    index.commit([Commit(changes=[OutboxChange("g", b"1"), OutboxChange("g", b"2")]), Commit()])
     assert index.position() == EpochPosition(1, 2, 2)
-    commit(index, expect_records={"crm/1": "x"}, changes=[Change("g", b"3")])
+    commit(index, expect_records={"crm/1": "x"}, changes=[OutboxChange("g", b"3")])
     assert index.position() == EpochPosition(1, 2, 2)
 
 
@@ -332,7 +336,7 @@ def test_one_slot_holds_all_that_a_script_touches(redis_client):
     index = RedisIndex(redis_client, RULES, "a b-{c}")
     edge = review("crm/1", "crm/{2}")
     commit(index, put_records=[record("crm/{2}")], suspend={"k:{x}": {"crm/{2}": "r"}}, put_edges=[edge])
-    commit(index, enqueue=["crm/1"], changes=[Change("g", b"1")], put_review={edge.pair: {"reason": "score"}})
+    commit(index, enqueue=["crm/1"], changes=[OutboxChange("g", b"1")], put_review={edge.pair: {"reason": "score"}})
     assert len({key_slot(key) for key in redis_client.scan_iter()}) == 1
 
 

@@ -14,7 +14,7 @@ from torture.world import history
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster.golden import digest_of_content
-from mdm_stream.core.plan.commit import Change
+from mdm_stream.core.plan.commit import OutboxChange
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.feed.envelope import change_message
@@ -36,7 +36,7 @@ def told(events) -> list[tuple[str, bytes]]:
     return [change_message(entry) for entry in index.read(10_000)]
 
 
-def differences_to(now: Resolution, state: PublishedState, but: Collection[str] = ()) -> Iterator[Change]:
+def differences_to(now: Resolution, state: PublishedState, but: Collection[str] = ()) -> Iterator[OutboxChange]:
     """Yield what leads from a published state to a resolution."""
     contents = {golden_id: canonical_json(golden) for golden_id, golden in now.golden.items()}
     digests = {golden_id: digest_of_content(content) for golden_id, content in contents.items()}

@@ -20,7 +20,7 @@ from mdm_stream.core.record import build_record
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.steward.describe import MASK
-from mdm_stream.steward.explain import CONCLUSIONS, Surroundings, explain, strongest_path
+from mdm_stream.steward.explain import CONCLUSIONS, PairContext, explain, strongest_path
 
 REFS = [f"s/{letter}" for letter in "abcdef"]
 
@@ -77,7 +77,7 @@ def around(rules, index, a, b):
     components = {ref: near.components[held] for ref, held in near.component_of.items()}
     members = sorted({ref for component in components.values() for ref in component.members})
     blocks = index.read_blocks(sorted(set(a.keys) & set(b.keys)), 0)
-    return Surroundings(components, index.read_records(members), {key: block.size for key, block in blocks.items()})
+    return PairContext(components, index.read_records(members), {key: block.size for key, block in blocks.items()})
 
 
 WORLDS = [small_rules(), small_rules(max_block_size=3, max_cluster_size=2), small_rules(exclusive=(2,))]
@@ -172,4 +172,4 @@ def test_a_record_has_no_pair_with_itself():
     """Explaining a record with itself is a programmer's fault."""
     record = build_record(small_rules(), "crm/1", EMPTY)
     with pytest.raises(ValueError, match="itself"):
-        explain(small_rules(), record, record, Surroundings({}, {}, {}))
+        explain(small_rules(), record, record, PairContext({}, {}, {}))

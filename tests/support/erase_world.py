@@ -27,7 +27,7 @@ from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.event_source.lanes import Discard
-from mdm_stream.local.event_source.mapping import StreamRecord as GivenUp
+from mdm_stream.local.event_source.mapping import ShardRecord as GivenUp
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.resolve.merge_watch import MergeWatch

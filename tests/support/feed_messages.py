@@ -7,12 +7,12 @@ from typing import Any
 
 from mdm_stream.contracts.golden import (
     TYPE_OF_OP,
-    Erasure,
     FeedEnvelope,
     GoldenChange,
     Provenance,
     QuarantinedEvent,
     QuarantineReason,
+    RecordErased,
     RecordKey,
 )
 
@@ -110,7 +110,7 @@ def erase(
     """The erasure of a source record."""
     [key] = keys(ref)
     return _envelope(
-        Erasure(
+        RecordErased(
             domain=domain,
             epoch=epoch,
             sequence=sequence,
@@ -131,7 +131,7 @@ def origins(*refs: str) -> list[Provenance]:
     ]
 
 
-def _envelope(change: GoldenChange | Erasure) -> FeedEnvelope:
+def _envelope(change: GoldenChange | RecordErased) -> FeedEnvelope:
     return FeedEnvelope(
         id=f"{change.domain}/{change.epoch}/{change.sequence}",
         source="mdm-stream",

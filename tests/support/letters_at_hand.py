@@ -11,7 +11,7 @@ from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Received, claimed_identity
 from mdm_stream.errors import Reason
 from mdm_stream.local.event_source.lanes import Discard
-from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure
 from mdm_stream.objects.store import ObjectStore
 
@@ -49,7 +49,7 @@ def reject(objects: ObjectStore, raw: bytes, number: int, code: str = "unknown_s
 
 def give_up(objects: ObjectStore, raws: list[bytes], first: int, stream: str = CHANGES, suffix: str = "") -> str:
     """Write a batch into the on-failure destination, as the event source does; return its id."""
-    records = tuple(StreamRecord(str(n), f"key-{n}", raw, float(n)) for n, raw in enumerate(raws, start=first))
+    records = tuple(ShardRecord(str(n), f"key-{n}", raw, float(n)) for n, raw in enumerate(raws, start=first))
     keys = []
 
     def put(key: str, document: bytes) -> None:

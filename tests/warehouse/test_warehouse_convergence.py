@@ -13,7 +13,7 @@ from feed_messages import clear, contents, erase, origins, rejected, retire, ups
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mdm_stream.contracts.golden import Erasure, FeedEnvelope, GoldenChange, QuarantinedEvent
+from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent, RecordErased
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import DuckDbWarehouse
 from mdm_stream.warehouse.duckdb.session import DuckDbSession
@@ -151,7 +151,7 @@ def fold(feed: list[FeedEnvelope]) -> dict[str, list[tuple[Any, ...]]]:
     claims: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     history: dict[tuple[str, int, int], tuple[Any, ...]] = {}
     reports: dict[str, tuple[Any, ...]] = {}
-    erasures = [m.data for m in feed if isinstance(m.data, Erasure)]
+    erasures = [m.data for m in feed if isinstance(m.data, RecordErased)]
     erased = {(e.domain, f"{e.source}/{e.record_id}") for e in erasures}
     for message in feed:
         change = message.data
@@ -161,7 +161,7 @@ def fold(feed: list[FeedEnvelope]) -> dict[str, list[tuple[Any, ...]]]:
             continue
         at = datetime.fromisoformat(change.committed_at).replace(tzinfo=None)
         version: tuple[int, int] = (change.epoch, change.sequence)
-        if isinstance(change, Erasure):
+        if isinstance(change, RecordErased):
             history[(change.domain, *version)] = (change.golden_id, "erased", None, at, None, None)
             continue
         status = "live" if change.op == "upsert" else "retired"
@@ -186,7 +186,7 @@ def fold(feed: list[FeedEnvelope]) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-def _key(erasure: Erasure) -> tuple[str, str, str]:
+def _key(erasure: RecordErased) -> tuple[str, str, str]:
     return erasure.domain, erasure.source, erasure.record_id
 
 

@@ -23,7 +23,7 @@ RUN_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
+class _LetterStores:
     """Which dead letters a command is about: where they are kept, and which of them."""
 
     stores: list[DeadLetters]
@@ -181,7 +181,7 @@ def _places(
     ids: tuple[str, ...] = (),
     everything: bool = False,
     must_select: bool = False,
-) -> _Places:
+) -> _LetterStores:
     from mdm_stream.cli.clients import aws_client  # noqa: PLC0415 - --help does without all of these
     from mdm_stream.dead_letters import DeadLetters, Selection  # noqa: PLC0415
     from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER  # noqa: PLC0415
@@ -204,7 +204,7 @@ def _places(
             client = aws_client("s3", s3_endpoint, region) if url.startswith("s3:") else None
             address = url if "://" in url else Path(url).absolute().as_uri()
             stores.append(DeadLetters(open_object_store(address, s3_client=client), kind))  # type: ignore[arg-type]
-    return _Places(stores, Selection(frozenset(ids), domain, source, reason))
+    return _LetterStores(stores, Selection(frozenset(ids), domain, source, reason))
 
 
 def _ask(question: str, *, yes: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mdm_stream.cli.steward_channel import Address, StewardChannel, record_reference, steward_options
+from mdm_stream.cli.steward_channel import ChannelAddress, StewardChannel, record_reference, steward_options
 
 if TYPE_CHECKING:
     from mdm_stream.core.model import Value
@@ -45,7 +45,7 @@ def override(
         raise click.UsageError("name what to set, as ATTRIBUTE=VALUE, or what to take back, with --clear ATTRIBUTE")
     ref = record_reference(name)
     expires_at_us = None if expires is None else _time_us(expires)
-    channel = StewardChannel(Address(**address))
+    channel = StewardChannel(ChannelAddress(**address))
     attributes = _attributes(channel.rules, assignments, cleared)
     version = channel.version([ref], lambda state: override_versions(state, attributes))
     event = override_event(

@@ -62,7 +62,7 @@ def rebuild(
     unknown = sorted(set(domains) - rulesets.keys())
     if unknown:
         raise ConfigurationError(f"the rules have no domain {unknown[0]!r}; they have {', '.join(sorted(rulesets))}")
-    places = _Places(settings, open_warehouse)
+    places = _RebuildStores(settings, open_warehouse)
     reports = []
     with phases(quiet=as_json) as advance:
         for domain in domains or sorted(rulesets):
@@ -85,7 +85,7 @@ def rebuild(
         _tell(report)
 
 
-class _Places:
+class _RebuildStores:
     """Archive and golden feed, as the resolve consumer's settings name them."""
 
     def __init__(self, settings: ResolveSettings, open_warehouse: OpenWarehouse) -> None:

@@ -11,7 +11,7 @@ import click
 from mdm_stream.cli.commands.show import ref_of
 from mdm_stream.cli.index_options import index_options, open_index
 from mdm_stream.cli.output import print_json, print_table
-from mdm_stream.cli.steward_channel import Address, StewardChannel, record_reference, steward_options
+from mdm_stream.cli.steward_channel import ChannelAddress, StewardChannel, record_reference, steward_options
 from mdm_stream.core.cluster.review_order import REASONS
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def decide(*, a: str, b: str, verdict: Verdict, steward: str, as_json: bool, **a
     from mdm_stream.steward.decide import verdict_event, verdict_versions  # noqa: PLC0415 - --help does without
 
     refs = record_reference(a), record_reference(b)
-    channel = StewardChannel(Address(**address))
+    channel = StewardChannel(ChannelAddress(**address))
     version = channel.version(refs, lambda state: verdict_versions(state, refs[1]))
     event = verdict_event(channel.rules.domain, refs, verdict, steward=steward, version=version, time_us=channel.now_us)
     channel.send(event, as_json=as_json)

@@ -39,7 +39,7 @@ class _Expression(NamedTuple):
     groups: tuple[slice, ...]
 
 
-class _Plan(NamedTuple):
+class _KeyPlan(NamedTuple):
     """The distinct calls of a rule set's expressions, as (function, argument, attribute), and the expressions."""
 
     calls: tuple[tuple[Callable[[str, int], Texts], int, int], ...]
@@ -62,7 +62,7 @@ def blocking_keys(rules: Ruleset, values: MatchValues) -> Texts:
     return tuple(sorted(keys))
 
 
-def _make_plan(rules: Ruleset) -> _Plan:
+def _make_plan(rules: Ruleset) -> _KeyPlan:
     """Number the distinct calls: expressions have most in common, so each is made once a record."""
     numbers: dict[tuple[str, int, int], int] = {}
     expressions = []
@@ -71,7 +71,7 @@ def _make_plan(rules: Ruleset) -> _Plan:
         places = tuple(numbers.setdefault(call, len(numbers)) for call in wanted)
         expressions.append(_Expression(expression.tag, places, _groups(expression.parts)))
     calls = tuple((KEY_FUNCTIONS[name].apply, argument, attribute) for name, argument, attribute in numbers)
-    return _Plan(calls, tuple(expressions))
+    return _KeyPlan(calls, tuple(expressions))
 
 
 def _groups(parts: tuple[KeyPart, ...]) -> tuple[slice, ...]:

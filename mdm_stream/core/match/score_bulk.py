@@ -58,7 +58,7 @@ def score_many(
     return scored
 
 
-def _score_chunk(plan: _Plan, chunk: PairChunk) -> Scored:
+def _score_chunk(plan: _ScoringPlan, chunk: PairChunk) -> Scored:
     scored = _apply_rules(plan.deterministic, chunk)
     scored += _weigh(plan, chunk) if plan.match.method == "fellegi_sunter" else _average(plan.match, chunk)
     scored.sort(key=lambda item: item[0])
@@ -80,7 +80,7 @@ def _apply_rules(rules: tuple[DeterministicRule, ...], chunk: PairChunk) -> Scor
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _ScoringStep:
     """Some levels of one comparison, evaluated together.
 
     ``lost`` is, by level and at its end for pairs that no level up to ``last`` settles, how many bits the pair's upper
@@ -96,7 +96,7 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _ScoringPlan:
     """What is worked out once from a rule set. Predicates stand with the cheap ones first.
 
     ``most`` is the greatest match weight that a pair can have, ``floor`` the least that can be worth a review, and
@@ -105,20 +105,20 @@ class _Plan:
 
     match: Match
     deterministic: tuple[DeterministicRule, ...]
-    steps: tuple[_Step, ...]
+    steps: tuple[_ScoringStep, ...]
     prior: float
     most: float
     floor: float
     bits: tuple[Floats, ...]
 
 
-def _make_plan(rules: Ruleset) -> _Plan:
+def _make_plan(rules: Ruleset) -> _ScoringPlan:
     match = rules.match
     prior = bits_of(match.prior)
     deterministic = tuple(replace(rule, when=_cheap_first(rule.when)) for rule in match.deterministic)
     if match.method != "fellegi_sunter":
-        return _Plan(match, deterministic, (), prior, math.inf, -math.inf, ())
-    return _Plan(
+        return _ScoringPlan(match, deterministic, (), prior, math.inf, -math.inf, ())
+    return _ScoringPlan(
         match=match,
         deterministic=deterministic,
         steps=tuple(_steps(match.comparisons)),
@@ -136,8 +136,8 @@ def _cheap_first(when: tuple[Predicate, ...]) -> tuple[Predicate, ...]:
     return tuple(sorted(when, key=lambda predicate: predicate.kind in COSTLY_KINDS))
 
 
-def _steps(comparisons: tuple[Comparison, ...]) -> list[_Step]:
-    steps: list[_Step] = []
+def _steps(comparisons: tuple[Comparison, ...]) -> list[_ScoringStep]:
+    steps: list[_ScoringStep] = []
     for index, comparison in enumerate(comparisons):
         levels = tuple(replace(level, when=_cheap_first(level.when)) for level in comparison.levels)
         bits = [level.bits for level in levels]
@@ -148,11 +148,11 @@ def _steps(comparisons: tuple[Comparison, ...]) -> list[_Step]:
             left = 0.0 if cheap == len(levels) else before - rest
             lost = np.array([before - each for each in bits] + [left])
             gain = before - bits[-1] if cheap == len(levels) else left
-            steps.append(_Step(index, 0, levels[:cheap], lost, False, gain))
+            steps.append(_ScoringStep(index, 0, levels[:cheap], lost, False, gain))
         if cheap < len(levels):
             top = rest if cheap else before
             lost = np.array([top - each for each in bits] + [0.0])
-            steps.append(_Step(index, cheap, levels[cheap:], lost, True, top - bits[-1]))
+            steps.append(_ScoringStep(index, cheap, levels[cheap:], lost, True, top - bits[-1]))
     return sorted(steps, key=lambda step: (step.costly, -step.gain))
 
 
@@ -160,7 +160,7 @@ def _is_cheap(level: Level) -> bool:
     return not any(predicate.kind in COSTLY_KINDS for predicate in level.when)
 
 
-def _weigh(plan: _Plan, chunk: PairChunk) -> Scored:
+def _weigh(plan: _ScoringPlan, chunk: PairChunk) -> Scored:
     match = plan.match
     levels = np.full((len(match.comparisons), chunk.size), -1, np.int8)
     bound = np.full(chunk.size, plan.most)
@@ -183,7 +183,7 @@ def _weigh(plan: _Plan, chunk: PairChunk) -> Scored:
     return [(at, score) for at, score in zip(chunk.active.tolist(), scores, strict=True) if score is not None]
 
 
-def _grade(chunk: PairChunk, step: _Step, row: NDArray[np.int8], where: Codes) -> None:
+def _grade(chunk: PairChunk, step: _ScoringStep, row: NDArray[np.int8], where: Codes) -> None:
     """Write the level of each pair of ``where`` that one of the step's levels settles into ``row``."""
     for index, level in enumerate(step.levels, step.first):
         if not len(where):

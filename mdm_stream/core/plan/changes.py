@@ -7,22 +7,22 @@ from collections.abc import Iterable, Mapping
 from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster.golden import anchor_named_by, golden_id_of, key_of
 from mdm_stream.core.model import split_ref
-from mdm_stream.core.plan.commit import Change
+from mdm_stream.core.plan.commit import OutboxChange
 from mdm_stream.core.ruleset import Ruleset
 
 
-def upserted(rules: Ruleset, golden_id: str, content: bytes, removed: Iterable[str]) -> Change:
+def upserted(rules: Ruleset, golden_id: str, content: bytes, removed: Iterable[str]) -> OutboxChange:
     """Return the change to a golden record whose content is ``content``.
 
     ``removed`` are references of records that were its members and are now of none.
     """
     more = canonical_json({"op": "upsert", "removed": _keys(removed), **_made_by(rules)})
-    return Change(golden_id, content[:-1] + b"," + more[1:])
+    return OutboxChange(golden_id, content[:-1] + b"," + more[1:])
 
 
 def retired(
     rules: Ruleset, golden_id: str, members: Iterable[str], removed: Iterable[str], crosswalk: Mapping[str, str]
-) -> Change:
+) -> OutboxChange:
     """Return the end of a golden record that had ``members``; its id leads to wherever its anchor is.
 
     ``crosswalk`` is that of after the change; ``removed`` are the members that are in it no more.
@@ -38,14 +38,14 @@ def retired(
         "anchor": None if anchor is None else key_of(anchor),
         **_made_by(rules),
     }
-    return Change(golden_id, canonical_json(content))
+    return OutboxChange(golden_id, canonical_json(content))
 
 
-def erased(rules: Ruleset, ref: str) -> Change:
+def erased(rules: Ruleset, ref: str) -> OutboxChange:
     """Return the message that a record was erased: whoever keeps values that came from it forgets them."""
     golden_id = golden_id_of(rules.domain, ref)
     content = {"op": "erase", "domain": rules.domain, "golden_id": golden_id, **key_of(ref)}
-    return Change(golden_id, canonical_json(content))
+    return OutboxChange(golden_id, canonical_json(content))
 
 
 def _made_by(rules: Ruleset) -> dict[str, object]:

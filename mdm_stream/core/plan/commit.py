@@ -94,7 +94,7 @@ class BlockView:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class OutboxChange:
     """One change of a golden record: the JSON of a feed message's data without epoch, sequence and commit time."""
 
     golden_id: str
@@ -142,5 +142,5 @@ class Commit:
     dequeue: list[str] = field(default_factory=list)
     put_expiries: dict[str, int] = field(default_factory=dict)
     drop_expiries: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[OutboxChange] = field(default_factory=list)
     merges: int = 0

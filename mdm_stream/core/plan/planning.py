@@ -77,7 +77,7 @@ def candidates(
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PlanInput:
     """All that :func:`plan_commits` needs: what was read and what was scored.
 
     ``edges`` are the new edges (LINK and REVIEW, verdicts included) that touch a record of the batch; ``records``
@@ -111,7 +111,7 @@ def verdict_links(revisions: Sequence[Revision], live: Mapping[str, Record]) -> 
     return [verdict_edge(pair) for pair in sorted(pairs)]
 
 
-def plan_commits(batch: Batch, groups_per_commit_max: int = 1) -> list[Commit]:
+def plan_commits(batch: PlanInput, groups_per_commit_max: int = 1) -> list[Commit]:
     """Return commits that cover the batch, each of whole groups of records that depend on each other.
 
     Up to ``groups_per_commit_max`` groups go into one commit, in the order of their first record. A commit's fixed cost
@@ -122,7 +122,7 @@ def plan_commits(batch: Batch, groups_per_commit_max: int = 1) -> list[Commit]:
     return [_plan_group(batch, [revision for group in several for revision in group]) for several in joined]
 
 
-def _groups(batch: Batch) -> list[list[Revision]]:
+def _groups(batch: PlanInput) -> list[list[Revision]]:
     """Cut the batch where nothing is shared: no open blocking key, no component, no verdict."""
     position = {revision.ref: i for i, revision in enumerate(batch.revisions)}
     parts = Partition(len(position))
@@ -147,7 +147,7 @@ def _groups(batch: Batch) -> list[list[Revision]]:
     return list(groups.values())
 
 
-def _join_by_component(batch: Batch, position: Mapping[str, int], parts: Partition) -> None:
+def _join_by_component(batch: PlanInput, position: Mapping[str, int], parts: Partition) -> None:
     """Join records that are members of one component, or have new links into one."""
     first_at: dict[str, int] = {}
     for ref, i in position.items():
@@ -162,7 +162,7 @@ def _join_by_component(batch: Batch, position: Mapping[str, int], parts: Partiti
                     parts.join(ends[0], first_at.setdefault(batch.component_of[ref], ends[0]))
 
 
-def _plan_group(batch: Batch, revisions: list[Revision]) -> Commit:
+def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     commit = Commit(refs=tuple(revision.ref for revision in revisions))
     in_group = set(commit.refs)
     edges = [edge for edge in batch.edges if edge.a in in_group or edge.b in in_group]
@@ -193,7 +193,7 @@ def _plan_group(batch: Batch, revisions: list[Revision]) -> Commit:
     return commit
 
 
-def _expect_and_place(batch: Batch, revisions: list[Revision], commit: Commit) -> None:
+def _expect_and_place(batch: PlanInput, revisions: list[Revision], commit: Commit) -> None:
     """Set the expectations on records and blocks, and the writes of records and blocks."""
     limit = batch.rules.max_block_size
     in_group = set(commit.refs)
@@ -236,7 +236,7 @@ def _place_suspended(commit: Commit, key: str, sharers: Sequence[Revision]) -> N
     commit.expect_suspended[key] = growth
 
 
-def _expect_partners(batch: Batch, revisions: list[Revision], commit: Commit) -> None:
+def _expect_partners(batch: PlanInput, revisions: list[Revision], commit: Commit) -> None:
     """Expect the other side of every verdict to be as it was read: alive, deleted, or never seen."""
     for revision in revisions:
         for other in revision.after.state.verdicts:
@@ -244,14 +244,14 @@ def _expect_partners(batch: Batch, revisions: list[Revision], commit: Commit) ->
                 commit.expect_records[other] = batch.partners[other]
 
 
-def _expect_members(batch: Batch, members: set[str], commit: Commit) -> None:
+def _expect_members(batch: PlanInput, members: set[str], commit: Commit) -> None:
     """Expect component members that were read before their component, unless an expected block vouches for them."""
     vouched: set[str] = set().union(*(batch.blocks[key].members or () for key in commit.expect_blocks))
     for ref in sorted((members & batch.early.keys()) - vouched):
         commit.expect_records.setdefault(ref, batch.early[ref])
 
 
-def _resolve(batch: Batch, nodes: set[str], links: list[Edge]) -> list[ResolvedComponent]:
+def _resolve(batch: PlanInput, nodes: set[str], links: list[Edge]) -> list[ResolvedComponent]:
     components = connected(nodes, (edge.pair for edge in links))
     component_of = {ref: position for position, members in enumerate(components) for ref in members}
     links_of: dict[int, list[Edge]] = {}
@@ -290,7 +290,7 @@ def _write_components(
 
 
 def _write_reviews(
-    batch: Batch,
+    batch: PlanInput,
     held: Mapping[str, HeldComponent],
     resolved: Sequence[ResolvedComponent],
     commit: Commit,
@@ -336,7 +336,7 @@ def _queued(
 
 
 def _write_golden(
-    batch: Batch, held: Mapping[str, HeldComponent], resolved: Sequence[ResolvedComponent], commit: Commit
+    batch: PlanInput, held: Mapping[str, HeldComponent], resolved: Sequence[ResolvedComponent], commit: Commit
 ) -> None:
     """Diff the golden records of the touched components; retirements come first, then by golden id."""
     rules = batch.rules

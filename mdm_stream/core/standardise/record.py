@@ -29,7 +29,7 @@ _INTEGER_BITS_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _RecordStep:
     """How one attribute is made from a source's columns.
 
     ``standardise`` makes one of a multi-valued attribute's values, ``alone`` the whole attribute from its only text.
@@ -46,11 +46,11 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _RecordPlan:
     """The steps of a rule set's attributes: of each declared source with a mapping, and of all others."""
 
-    by_source: Mapping[str, tuple[_Step, ...]]
-    by_name: tuple[_Step, ...]
+    by_source: Mapping[str, tuple[_RecordStep, ...]]
+    by_name: tuple[_RecordStep, ...]
     filling: tuple[int, ...]
 
 
@@ -82,7 +82,7 @@ def has_own_value(rules: Ruleset, source: str, columns: Mapping[str, Value], att
     return bool(step.columns) and _standardise_attribute(step, columns) is not MISSING
 
 
-def _make_plan(rules: Ruleset) -> _Plan:
+def _make_plan(rules: Ruleset) -> _RecordPlan:
     by_name = {attribute.name: _step(rules, attribute) for attribute in rules.attributes}
     by_source = {
         key: tuple(replace(step, columns=source.columns.get(name, ())) for name, step in by_name.items())
@@ -90,18 +90,18 @@ def _make_plan(rules: Ruleset) -> _Plan:
         if source.columns
     }
     filling = tuple(position for position, attribute in enumerate(rules.attributes) if attribute.fills)
-    return _Plan(by_source, tuple(by_name.values()), filling)
+    return _RecordPlan(by_source, tuple(by_name.values()), filling)
 
 
 _plan = PerRuleset(_make_plan)
 
 
-def _step(rules: Ruleset, attribute: Attribute) -> _Step:
+def _step(rules: Ruleset, attribute: Attribute) -> _RecordStep:
     options = freeze_options(attribute.type, attribute.options)
     standardise = text_standardiser(attribute.type, options)
     if attribute.pattern is not None:
         standardise = remembering(_with_pattern(standardise, re.compile(attribute.pattern)))
-    return _Step(
+    return _RecordStep(
         type_name=attribute.type,
         options=options,
         columns=(attribute.name,),
@@ -124,7 +124,7 @@ def _with_pattern(standardise: TextStandardiser, pattern: re.Pattern[str]) -> Te
     return checked
 
 
-def _standardise_attribute(step: _Step, columns: Mapping[str, Value]) -> Standardised:
+def _standardise_attribute(step: _RecordStep, columns: Mapping[str, Value]) -> Standardised:
     if len(step.columns) == 1:
         value = columns.get(step.columns[0])
         if value is None:
@@ -141,7 +141,7 @@ def _standardise_attribute(step: _Step, columns: Mapping[str, Value]) -> Standar
     return step.standardise(" ".join(present)) if present else MISSING
 
 
-def _first_usable(step: _Step, value: Value) -> str | None:
+def _first_usable(step: _RecordStep, value: Value) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
@@ -176,7 +176,7 @@ def _match_order(item: Standardised) -> tuple[bool, str, str]:
     return item.match is None, str(item.match), str(item.value)
 
 
-def _fill(steps: tuple[_Step, ...], result: list[Standardised], position: int) -> None:
+def _fill(steps: tuple[_RecordStep, ...], result: list[Standardised], position: int) -> None:
     """Give the parts of the attribute at ``position`` to the attributes that it fills and that have no value.
 
     Of several values the first valid one is split; if none is valid, the first.

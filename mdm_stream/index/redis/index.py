@@ -34,7 +34,7 @@ import redis
 
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import ERASED
-from mdm_stream.core.plan.commit import Change, Commit
+from mdm_stream.core.plan.commit import Commit, OutboxChange
 from mdm_stream.core.record import revision_of
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.port import (
@@ -167,7 +167,7 @@ class RedisIndex(RedisReader):
             ids = [f"{entry.epoch}-{entry.sequence}" for entry in entries]
             self._epoch.call(lambda: self._client.xdel(self._epoch.key("out"), *ids))
 
-    def announce(self, changes: Iterable[Change], note: Callable[[OutboxEntry], None] = lambda _: None) -> int:
+    def announce(self, changes: Iterable[OutboxChange], note: Callable[[OutboxEntry], None] = lambda _: None) -> int:
         """Put changes into the outbox of an epoch that is being built, under its next sequence numbers; return how
         many.
 
@@ -237,9 +237,9 @@ class RedisIndex(RedisReader):
         }
 
 
-def _portion(changes: Iterator[Change]) -> list[Change]:
+def _portion(changes: Iterator[OutboxChange]) -> list[OutboxChange]:
     """Return the next changes to announce in one call: a number of them, or fewer that are large."""
-    found: list[Change] = []
+    found: list[OutboxChange] = []
     content_bytes = 0
     while len(found) < _PER_CALL and content_bytes < OUTBOX_BYTES_MAX and (change := next(changes, None)) is not None:
         found.append(change)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mdm_stream.local.event_source.mapping import NO_LIMIT, PAYLOAD_BYTES_MAX, EventSource, StreamRecord
+from mdm_stream.local.event_source.mapping import NO_LIMIT, PAYLOAD_BYTES_MAX, EventSource, ShardRecord
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
@@ -31,7 +31,7 @@ _BACKOFF_DOUBLINGS_MAX = 30
 class Batch:
     """Records for one invocation. ``attempts`` are the failed ones that count; ``invocations`` are all so far."""
 
-    records: tuple[StreamRecord, ...]
+    records: tuple[ShardRecord, ...]
     attempts: int = 0
     invocations: int = 0
 
@@ -40,7 +40,7 @@ class Batch:
 class Discard:
     """Records that are given up, to be written to the on-failure destination, and why."""
 
-    records: tuple[StreamRecord, ...]
+    records: tuple[ShardRecord, ...]
     condition: Condition
     invocations: int
 
@@ -48,7 +48,7 @@ class Discard:
 Work = Batch | Discard
 
 
-def records_done(result: object, records: Sequence[StreamRecord], report_batch_item_failures: bool) -> int:
+def records_done(result: object, records: Sequence[ShardRecord], report_batch_item_failures: bool) -> int:
     """Return how many leading records of a batch an invocation that returned ``result`` has done.
 
     Without reports a returned value means success. With them: nothing, an empty object and an empty or null list are
@@ -79,7 +79,7 @@ class Lane:
 
     def __init__(self, source: EventSource) -> None:
         self._source = source
-        self._fresh: deque[tuple[StreamRecord, float]] = deque()
+        self._fresh: deque[tuple[ShardRecord, float]] = deque()
         self._returned: deque[Work] = deque()  # failed before, so older than anything fresh
         self._failures = 0
         self._not_before_s = float("-inf")
@@ -90,7 +90,7 @@ class Lane:
         """Whether nothing waits and nothing is under way."""
         return not (self.busy or self._fresh or self._returned)
 
-    def offer(self, record: StreamRecord, now_s: float) -> None:
+    def offer(self, record: ShardRecord, now_s: float) -> None:
         """Add the next record of the shard that belongs to this lane."""
         self._fresh.append((record, now_s))
 
@@ -106,7 +106,7 @@ class Lane:
         work = self._returned.popleft()
         return self._without_expired(work, now_s) if isinstance(work, Batch) else work
 
-    def settle(self, batch: Batch, done: int, now_s: float) -> tuple[StreamRecord, ...]:
+    def settle(self, batch: Batch, done: int, now_s: float) -> tuple[ShardRecord, ...]:
         """Take the outcome of an invocation: its first ``done`` records are done. Return those."""
         self.busy = False
         rest = batch.records[done:]
@@ -117,7 +117,7 @@ class Lane:
             self._returned.extendleft(reversed(self._after_failure(batch, rest)))
         return batch.records[:done]
 
-    def given_up(self, discard: Discard) -> tuple[StreamRecord, ...]:
+    def given_up(self, discard: Discard) -> tuple[ShardRecord, ...]:
         """Take that a discard has been written (or there is nowhere to write it). Return its records: they are done."""
         self.busy = False
         self._failures, self._not_before_s = 0, float("-inf")
@@ -129,7 +129,7 @@ class Lane:
         self._back_off(now_s)
         self._returned.appendleft(discard)
 
-    def _after_failure(self, batch: Batch, rest: tuple[StreamRecord, ...]) -> list[Work]:
+    def _after_failure(self, batch: Batch, rest: tuple[ShardRecord, ...]) -> list[Work]:
         """Return what takes the place of a failed batch, first thing first."""
         invocations = batch.invocations + 1
         if len(rest) < len(batch.records):
@@ -184,7 +184,7 @@ class ShardCursor:
         self.position = position
         self.read_to = position
         self._waiting_max = max(WAITING_RECORDS_MIN, 2 * source.batch_size * source.parallelization_factor)
-        self._span: deque[StreamRecord] = deque()
+        self._span: deque[ShardRecord] = deque()
         self._done: set[str] = set()
         self._waiting_bytes = 0
 
@@ -207,7 +207,7 @@ class ShardCursor:
         """When the oldest record that is not done arrived."""
         return self._span[0].arrived_s if self._span else None
 
-    def offer(self, records: Iterable[StreamRecord], now_s: float) -> None:
+    def offer(self, records: Iterable[ShardRecord], now_s: float) -> None:
         """Add the next records of the shard, in its order; equal partition keys go to the same lane."""
         for record in records:
             lane = zlib.crc32(record.partition_key.encode()) % len(self.lanes)
@@ -216,7 +216,7 @@ class ShardCursor:
             self._waiting_bytes += len(record.data)
             self.read_to = record.sequence
 
-    def finish(self, records: Iterable[StreamRecord]) -> None:
+    def finish(self, records: Iterable[ShardRecord]) -> None:
         """Take records as done, and move ``position`` over all that are done without a hole."""
         for record in records:
             self._done.add(record.sequence)

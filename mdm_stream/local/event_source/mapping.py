@@ -27,7 +27,7 @@ NO_LIMIT = -1
 
 
 @dataclass(frozen=True, slots=True)
-class StreamRecord:
+class ShardRecord:
     """One record of a shard. ``sequence`` is compared as an integer; ``arrived_s`` is seconds since 1970."""
 
     sequence: str
@@ -126,7 +126,7 @@ class FunctionContext:
         return max(0, int((self._started_s + self.timeout_s - time.monotonic()) * 1000))
 
 
-def kinesis_event(records: Sequence[StreamRecord], shard_id: str, stream_arn: str) -> dict[str, Any]:
+def kinesis_event(records: Sequence[ShardRecord], shard_id: str, stream_arn: str) -> dict[str, Any]:
     """Return the event of one batch: the shape that Lambda gives a function of a Kinesis event source."""
     return {
         "Records": [

@@ -24,7 +24,7 @@ from mdm_stream.local.event_source.on_failure import OnFailure
 from mdm_stream.local.event_source.shard_feed import ShardFeed
 from mdm_stream.local.event_source.shard_reader import ShardReader, Surroundings
 
-Handler = Callable[[dict[str, Any], Any], Any]
+LambdaHandler = Callable[[dict[str, Any], Any], Any]
 
 _LOG = logging.getLogger(__name__)
 _HOUSEKEEPING_INTERVAL_S = 0.05
@@ -68,7 +68,7 @@ class Poller:
     def __init__(
         self,
         feed: ShardFeed,
-        handler: Handler,
+        handler: LambdaHandler,
         source: EventSource,
         checkpoints: Checkpoints,
         *,

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.errors import error_code
 from mdm_stream.errors import ConfigurationError, TransientError
-from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.mapping import ShardRecord
 
 StartingPosition = Literal["TRIM_HORIZON", "LATEST"]
 
@@ -31,7 +31,7 @@ class ShardInfo:
 class Fetched:
     """The answer to one read. ``more`` says that records are waiting behind these; ``ended`` that none will ever."""
 
-    records: tuple[StreamRecord, ...]
+    records: tuple[ShardRecord, ...]
     more: bool = False
     ended: bool = False
 
@@ -91,7 +91,7 @@ class KinesisFeed:
                 self._iterators.pop(shard_id, None)  # it may have expired; a throttled one is still good
             raise TransientError(f"{shard_id} cannot be read: {error_code(error)}") from error
         records = tuple(
-            StreamRecord(
+            ShardRecord(
                 record["SequenceNumber"],
                 record["PartitionKey"],
                 record["Data"],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mdm_stream.errors import TransientError
 from mdm_stream.local.event_source.checkpoints import SHARD_END, Checkpoints
 from mdm_stream.local.event_source.lanes import Batch, Discard, Lane, ShardCursor, Work
-from mdm_stream.local.event_source.mapping import StreamRecord
+from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.shard_feed import Fetched, ShardFeed, StartingPosition
 
 _READ_BACKOFF_S_MAX = 5.0
@@ -99,7 +99,7 @@ class ShardReader:
         """Make ``read`` look up from its wait."""
         self._settled.set()
 
-    def _finish(self, records: tuple[StreamRecord, ...]) -> None:
+    def _finish(self, records: tuple[ShardRecord, ...]) -> None:
         # Under the lock, so that of two lanes that settle at once the later position is the one that is kept.
         self._cursor.finish(records)
         if self._cursor.position is not None:

@@ -18,7 +18,7 @@ import orjson
 
 from mdm_stream.errors import ConfigurationError
 
-Entry = dict[str, Any]
+JournalEntry = dict[str, Any]
 """One line. ``op`` is ``create`` (stream, shards), ``delete`` (stream), ``put`` (stream, shard, sequence, key, data
 as base64, hash_key, arrived_us) or ``last`` (stream, shard, sequence: numbers up to here were given away)."""
 
@@ -39,7 +39,7 @@ class Journal:
         self._syncer = threading.Thread(target=self._sync_regularly, name="journal-sync", daemon=True)
         self._syncer.start()
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[JournalEntry]:
         """Yield every whole line; cut off a torn one at the end. ``ConfigurationError`` for any other damage."""
         offset = 0
         with self._path.open("rb") as file:
@@ -59,12 +59,12 @@ class Journal:
                 offset += len(line)
         os.ftruncate(self._fd, offset)
 
-    def append(self, entries: Iterable[Entry]) -> None:
+    def append(self, entries: Iterable[JournalEntry]) -> None:
         """Write entries as one block. On return they survive the death of this process. ``OSError`` if they do not."""
         _write_all(self._fd, _lines(entries))
         self._dirty = True
 
-    def rewrite(self, entries: Iterable[Entry]) -> None:
+    def rewrite(self, entries: Iterable[JournalEntry]) -> None:
         """Replace the whole content, atomically: after a crash the file holds either the old or the new."""
         draft = self._path.with_suffix(".new")
         draft.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ class Journal:
                 self.sync()
 
 
-def _lines(entries: Iterable[Entry]) -> bytes:
+def _lines(entries: Iterable[JournalEntry]) -> bytes:
     return b"".join(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE) for entry in entries)
 
 

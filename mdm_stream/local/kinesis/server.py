@@ -151,7 +151,7 @@ def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> No
     from mdm_stream.local.kinesis.api import JournalledApi  # noqa: PLC0415
     from mdm_stream.local.kinesis.store import KinesisStore  # noqa: PLC0415
 
-    class Handler(WSGIRequestHandler):
+    class _QuietHandler(WSGIRequestHandler):
         # Headers and body leave in separate segments; with Nagle's algorithm the second would wait 40 ms for the
         # acknowledgement of the first.
         disable_nagle_algorithm = True
@@ -162,7 +162,7 @@ def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> No
     stop_signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # taken by sigwait below, never in the middle of a request
     store = KinesisStore(journal_folder)
-    server = make_server("127.0.0.1", port, JournalledApi(store), threaded=True, request_handler=Handler)
+    server = make_server("127.0.0.1", port, JournalledApi(store), threaded=True, request_handler=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever, args=(_SHUTDOWN_POLL_S,), name="http", daemon=True)
     thread.start()
     if ready_file is not None:

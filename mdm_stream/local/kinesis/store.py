@@ -15,7 +15,7 @@ from moto.kinesis.utils import compose_shard_iterator, decompose_shard_iterator
 
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.aws import ACCOUNT_ID, REGION
-from mdm_stream.local.kinesis.journal import Entry, Journal
+from mdm_stream.local.kinesis.journal import Journal, JournalEntry
 from mdm_stream.local.kinesis.shard import OrderedShard, install_in_moto
 
 RESTART_GAP = 1_000_000
@@ -105,7 +105,7 @@ class KinesisStore:
                 self._dropped = 0
         return dropped
 
-    def _append(self, entries: list[Entry]) -> None:
+    def _append(self, entries: list[JournalEntry]) -> None:
         if self._journal is not None:
             self._journal.append(entries)
 
@@ -118,7 +118,7 @@ class KinesisStore:
         journal.append([_last_entry(stream.stream_name, shard) for stream, shard in used])
         journal.sync()
 
-    def _replay(self, entry: Entry) -> None:
+    def _replay(self, entry: JournalEntry) -> None:
         match entry:
             case {"op": "create", "stream": name, "shards": count}:
                 self._backend.create_stream(name, count)
@@ -144,7 +144,7 @@ class KinesisStore:
             for shard_id in stream.shards:
                 yield stream, self._shard(stream.stream_name, shard_id)
 
-    def _snapshot(self) -> Iterator[Entry]:
+    def _snapshot(self) -> Iterator[JournalEntry]:
         for stream in self._backend.streams.values():
             yield {"op": "create", "stream": stream.stream_name, "shards": len(stream.shards)}
         for stream, shard in self._shards():
@@ -153,11 +153,11 @@ class KinesisStore:
             yield _last_entry(stream.stream_name, shard)
 
 
-def _last_entry(stream: str, shard: OrderedShard) -> Entry:
+def _last_entry(stream: str, shard: OrderedShard) -> JournalEntry:
     return {"op": "last", "stream": stream, "shard": shard.shard_id, "sequence": shard.get_max_sequence_number()}
 
 
-def _put_entry(stream: str, shard_id: str, record: Record) -> Entry:
+def _put_entry(stream: str, shard_id: str, record: Record) -> JournalEntry:
     return {
         "op": "put",
         "stream": stream,

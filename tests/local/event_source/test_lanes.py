@@ -7,14 +7,14 @@ import pytest
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.event_source import lanes
 from mdm_stream.local.event_source.lanes import Batch, Discard, Lane, ShardCursor, records_done
-from mdm_stream.local.event_source.mapping import EventSource, StreamRecord
+from mdm_stream.local.event_source.mapping import EventSource, ShardRecord
 
 NOW_S = 1_000.0
 
 
 def make_records(count: int, *, size: int = 1, key: str = "k", first: int = 1, arrived_s: float = NOW_S):
     """Return records numbered upwards."""
-    return tuple(StreamRecord(str(n), key, b"x" * size, arrived_s) for n in range(first, first + count))
+    return tuple(ShardRecord(str(n), key, b"x" * size, arrived_s) for n in range(first, first + count))
 
 
 def filled(source: EventSource, count: int, **shape) -> Lane:
@@ -167,7 +167,7 @@ def test_failed_destination_loses_nothing():
 def test_checkpoint_waits_for_the_slowest_lane():
     """The position moves only over records that are done without a hole."""
     cursor = ShardCursor(EventSource(parallelization_factor=10), None)
-    records = [StreamRecord(str(n), f"key-{n}", b"", NOW_S) for n in range(1, 6)]
+    records = [ShardRecord(str(n), f"key-{n}", b"", NOW_S) for n in range(1, 6)]
     cursor.offer(records, NOW_S)
     assert sum(lane.take(NOW_S) is not None for lane in cursor.lanes) > 1
     cursor.finish(records[1:3])

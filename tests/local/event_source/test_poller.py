@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.local.aws import local_client
 from mdm_stream.local.event_source.checkpoints import SHARD_END, Checkpoints, read_positions
-from mdm_stream.local.event_source.mapping import EventSource, StreamRecord
+from mdm_stream.local.event_source.mapping import EventSource, ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.event_source.poller import Poller, PollerOptions
 from mdm_stream.local.event_source.shard_feed import Fetched, KinesisFeed, ShardInfo
@@ -32,7 +32,7 @@ class ListFeed:
 
     stream_arn = ARN
 
-    def __init__(self, shards: dict[str, list[StreamRecord]]) -> None:
+    def __init__(self, shards: dict[str, list[ShardRecord]]) -> None:
         self.records = shards
         self.infos = [ShardInfo(shard_id) for shard_id in shards]
         self.faults = 0
@@ -54,7 +54,7 @@ class ListFeed:
 def numbered(count: int, keys: int = 1, first: int = 1):
     """Return records whose data is their number, spread over keys."""
     now_s = time.time()
-    return [StreamRecord(str(n), f"key-{n % keys}", str(n).encode(), now_s) for n in range(first, first + count)]
+    return [ShardRecord(str(n), f"key-{n % keys}", str(n).encode(), now_s) for n in range(first, first + count)]
 
 
 def poll(feed, handler, source, path: Path, until, *, on_failure=None, options=QUICK, timeout_s=20.0):

@@ -17,7 +17,7 @@ _COUNT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class HeldItem:
+class StoredItem:
     """One item of one key: a hash's field and value, a set's member, a stream's entry.
 
     ``key`` is the key's name without the prefix of its epoch (see ``redis.index``); of the root key, ``root`` in epoch
@@ -30,7 +30,7 @@ class HeldItem:
     value: bytes
 
 
-def each_item(client: redis.Redis | redis.RedisCluster, namespace: str, domain: str) -> Iterator[HeldItem]:
+def each_item(client: redis.Redis | redis.RedisCluster, namespace: str, domain: str) -> Iterator[StoredItem]:
     """Yield every item of every key of a domain, in no order; what is written meanwhile may be left out or come twice.
 
     Scans the whole Redis: for people's rare questions. ``TerminalError`` for a key of a type that no index has.
@@ -42,7 +42,7 @@ def each_item(client: redis.Redis | redis.RedisCluster, namespace: str, domain: 
             epoch, _, key = name.decode().removeprefix(prefix).partition(":")
             place = (int(epoch), key) if epoch.isdecimal() else (0, epoch)
             for field, value in _items(client, name):
-                yield HeldItem(*place, field, value)
+                yield StoredItem(*place, field, value)
 
 
 def _items(client: Any, name: bytes) -> Iterator[tuple[str, bytes]]:
