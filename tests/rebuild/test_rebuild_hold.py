@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from small_world import small_rules
 from test_rebuild import OPTIONS, RULES, Feed, World, events_of, rows_of
 
 from mdm_stream.aws.read_shards import Marks, RecordsGoneError
-from mdm_stream.contracts.golden import GoldenChange, parse_envelope, published_golden
+from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_envelope, published_golden
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import MdmError
@@ -189,8 +189,8 @@ class Messages:
     def __init__(self, messages: list[Any]) -> None:
         self.held, self.dropped, self.calls = messages, 0, []
 
-    def messages(self, marks: Marks) -> Iterator[Any]:
-        """Yield what follows the marks, as ``FeedReader`` does."""
+    def messages(self, marks: Marks, *, on_missing: Callable[[ClaimCheck], None]) -> Iterator[Any]:
+        """Yield what follows the marks, as ``FeedReader`` does; there is no claim check whose data is missing."""
         after = int(marks.get("shard", 0))
         if after and after < self.dropped:
             raise RecordsGoneError("injected")
