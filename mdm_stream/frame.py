@@ -215,7 +215,7 @@ class _Table:
         return RecordEvent(self._rules.domain, name, record_id, "upsert", version, time_us, attributes)
 
     def _source(self, name: str) -> _SourceRows:
-        route = self._catalogue.for_csv(name)
+        route = self._catalogue.by_source("csv", name)
         present = sorted(route.columns & self._columns.keys())
         absent = sorted(route.columns - self._columns.keys())
         if route.source.columns and absent:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mdm_stream.core.wire_formats import FormatName
+
 Method = Literal["fellegi_sunter", "weighted_mean"]
 
 
@@ -43,7 +45,7 @@ class Source:
     """
 
     name: str
-    format: Literal["canonical", "debezium", "dms", "csv"] = "canonical"
+    format: FormatName = "canonical"
     table: str | None = None
     key: tuple[str, ...] = ()
     version: str | None = None

@@ -24,8 +24,9 @@ import orjson
 
 from mdm_stream.contracts.change import DOMAIN_PATTERN
 from mdm_stream.contracts.times import format_time_us, parse_time_us
+from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.decode.received import Received
-from mdm_stream.decode.redrive_envelope import depends_on_receipt, digest_of_bytes
+from mdm_stream.decode.redrive_envelope import digest_of_bytes
 from mdm_stream.errors import Reason, TerminalError
 from mdm_stream.objects.store import ObjectStore, open_object_store
 

@@ -28,17 +28,22 @@ from mdm_stream.core.model import (
     make_ref,
 )
 from mdm_stream.core.ruleset import Source
+from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.decode.reasons import rejection, rejection_of, shown_name
 from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import SourceCatalogue
 
 _VARIANTS = frozenset({"upsert", "patch", "delete", "verdict", "override", "override_expired", "erase"})
-_POSITIONS_ARE_TEXT = frozenset({"debezium", "dms"})
 
 
 def is_canonical(event: Mapping[str, Any]) -> bool:
     """Tell whether an object has a mark of a canonical event (it may still lack everything else)."""
     return not event.keys().isdisjoint(("domain", "record_id", "attributes", "verdict"))
+
+
+def has_own_time(event: Mapping[str, Any]) -> bool:
+    """Tell whether an event brings both its version and its time."""
+    return event.get("version") is not None and event.get("event_time") is not None
 
 
 def decode_canonical(
@@ -68,7 +73,7 @@ def check_version_kind(version: Version, source: Source, path: str) -> None:
 
     The positions of a database log are texts, so that is the kind of a source that such a log feeds.
     """
-    kind = "text" if source.format in _POSITIONS_ARE_TEXT else source.version_kind
+    kind = "text" if WIRE_FORMATS[source.format].text_positions else source.version_kind
     if kind is None or (kind == "text") == isinstance(version, str):
         return
     wanted = "a text" if kind == "text" else "an integer"
@@ -84,7 +89,7 @@ def _record(
     route = catalogue.by_name(change.domain, change.source)
     if change.version is not None:
         check_version_kind(change.version, route.source, "version")
-    elif route.source.version_kind == "integer" or route.source.format in _POSITIONS_ARE_TEXT:
+    elif route.source.version_kind == "integer" or WIRE_FORMATS[route.source.format].text_positions:
         # The archive's position is a text of another order than this source's own versions.
         raise rejection("missing", "version", "is required: this source orders its changes by a version of its own")
     version = received.position if change.version is None else change.version

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from mdm_stream.contracts.change import DOMAIN_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode.canonical import decode_canonical, is_canonical
-from mdm_stream.decode.cdc.debezium import decode_debezium, is_debezium
-from mdm_stream.decode.cdc.dms import decode_dms, is_dms
+from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 from mdm_stream.decode.cdc.rows import checked_record_id
+from mdm_stream.decode.formats import FORMATS
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.received import Received
-from mdm_stream.decode.sources import Format, SourceCatalogue
+from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
-_Decode = Callable[[Mapping[str, Any], Received, SourceCatalogue], tuple[ChangeEvent, ...]]
-_FORMATS: tuple[tuple[Format, Callable[[Mapping[str, Any]], bool], _Decode], ...] = (
-    ("canonical", is_canonical, decode_canonical),
-    ("debezium", is_debezium, decode_debezium),
-    ("dms", is_dms, decode_dms),
-)
+_ON_STREAM = [each.title for each in WIRE_FORMATS.values() if each.on_stream]
+_WITH_TOMBSTONES = {each.name: each.title for each in WIRE_FORMATS.values() if each.tombstones}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class Decoder:
         self,
         rulesets: Mapping[str, Ruleset],
         *,
-        expected: Format | None = None,
+        expected: FormatName | None = None,
         only_source: str | None = None,
         archived: bool = False,
     ) -> None:
@@ -66,21 +60,19 @@ class Decoder:
         same bytes and ``received`` give the same events. ``RejectedEventError`` lists what is wrong.
         """
         if not raw:
-            if self._expected == "debezium" or self._catalogue.reads("debezium"):
+            if self._expected in _WITH_TOMBSTONES or self._catalogue.reads(_WITH_TOMBSTONES):
                 return ()
-            raise rejection("empty", "", "has no bytes, which only a Debezium source sends (a tombstone)")
+            senders = enumerated(list(_WITH_TOMBSTONES.values()), "or")
+            raise rejection("empty", "", f"has no bytes, which only a {senders} source sends (a tombstone)")
         event = parse_object(raw)
-        matching = [(name, decode) for name, matches, decode in _FORMATS if matches(event)]
-        if self._expected is not None:
-            matching = [(name, decode) for name, decode in matching if name == self._expected]
+        matching = [each for each in FORMATS if each.matches(event) and self._expected in (None, each.name)]
         if not matching:
-            wanted = f"of format {self._expected}" if self._expected else "a canonical, Debezium or DMS event"
+            wanted = f"of format {self._expected}" if self._expected else f"a {enumerated(_ON_STREAM, 'or')} event"
             raise rejection("unknown_shape", "", f"is an object, but not {wanted}")
         if len(matching) > 1:
-            raise rejection(
-                "ambiguous_shape", "", f"has the marks of several formats: {', '.join(name for name, _ in matching)}"
-            )
-        return matching[0][1](event, received, self._catalogue)
+            names = sorted(each.name for each in matching)
+            raise rejection("ambiguous_shape", "", f"has the marks of several formats: {', '.join(names)}")
+        return matching[0].decode(event, received, self._catalogue)
 
 
 def claimed_identity(raw: bytes) -> ClaimedIdentity:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +23,6 @@ import orjson
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, VERSION_CHARS_MAX
 from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN
-from mdm_stream.decode.canonical import is_canonical
-from mdm_stream.decode.cdc.debezium import is_debezium
-from mdm_stream.decode.cdc.dms import is_dms
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.received import Received
 from mdm_stream.errors import RejectedEventError, TerminalError
@@ -116,37 +112,9 @@ def unwrap(data: bytes) -> Redriven | None:
     return redriven
 
 
-def depends_on_receipt(raw: bytes) -> bool:
-    """Tell whether the place or the time of arrival is a part of what these bytes say.
-
-    It is if they look like an event that lacks a version or a time of its own: delivered twice they are two events.
-    What no decoder reads at all says the same wherever it came from. Never fails.
-    """
-    try:
-        event = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError:
-        return False
-    if not isinstance(event, dict):
-        return False
-    if is_canonical(event):
-        return event.get("version") is None or event.get("event_time") is None
-    if is_dms(event):
-        return not isinstance(_member(event, "metadata").get("timestamp"), str)
-    if is_debezium(event):
-        change = _member(event, "payload") if "payload" in event else event
-        times_ms = (_member(change, "source").get("ts_ms"), change.get("ts_ms"))
-        return not any(isinstance(time_ms, int) and time_ms > 0 for time_ms in times_ms)
-    return False
-
-
 def digest_of_bytes(raw: bytes) -> str:
     """Return 32 hex digits that depend on the bytes alone (BLAKE2b-128)."""
     return hashlib.blake2b(raw, digest_size=16).hexdigest()
-
-
-def _member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = event.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _framed(event: Redriven, body: bytes, *, compressed: bool) -> bytes:

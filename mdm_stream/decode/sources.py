@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from mdm_stream.contracts.change import SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset, Source
+from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import ConfigurationError
 
 _SOURCE_NAME = re.compile(SOURCE_PATTERN.strip("^$"))
-
-Format = Literal["canonical", "debezium", "dms", "csv"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,9 @@ class SourceCatalogue:
         if only_source is not None:
             self._check_only_source(only_source)
 
-    def reads(self, kind: Format) -> bool:
-        """Return whether any source sends events of a format."""
-        return any(route.source.format == kind for route in self._by_name.values())
+    def reads(self, kinds: Collection[FormatName]) -> bool:
+        """Return whether any source sends events of one of these formats."""
+        return any(route.source.format in kinds for route in self._by_name.values())
 
     def by_name(self, domain: str, source: str) -> Route:
         """Return the route of a named source; ``RejectedEventError`` if the domain or the source is unknown."""
@@ -77,7 +75,7 @@ class SourceCatalogue:
         """Return whether the rules of a domain have an attribute of that name."""
         return name in self._attributes.get(domain, ())
 
-    def by_table(self, kind: Format, names: Iterable[str]) -> Route:
+    def by_table(self, kind: FormatName, names: Iterable[str]) -> Route:
         """Return the route of a table's rows; ``names`` are its names, the most precise one first."""
         if self._only_source is not None:
             return self._named_anywhere(self._only_source, kind)
@@ -91,11 +89,11 @@ class SourceCatalogue:
             f"no source of format {kind} reads it; name it as the table of a source in the rules, or stop sending it",
         )
 
-    def for_csv(self, source: str) -> Route:
-        """Return the route of a CSV row, which names a source and no domain."""
-        return self._named_anywhere(source, "csv")
+    def by_source(self, kind: FormatName, source: str) -> Route:
+        """Return the route of a file's row, which names a source and no domain."""
+        return self._named_anywhere(source, kind)
 
-    def _named_anywhere(self, source: str, kind: Format) -> Route:
+    def _named_anywhere(self, source: str, kind: FormatName) -> Route:
         routes = [route for (_, name), route in self._by_name.items() if name == source]
         if not routes:
             routes = [self.by_name(domain, source) for domain, rules in self._rulesets.items() if not rules.sources]
@@ -111,7 +109,7 @@ class SourceCatalogue:
         mapped = frozenset(column for columns in source.columns.values() for column in columns)
         route = Route(domain, source, mapped or self._attributes[domain])
         self._by_name[domain, source.name] = route
-        if source.format not in {"debezium", "dms"}:
+        if not WIRE_FORMATS[source.format].needs_table:
             return
         if not source.key:
             raise ConfigurationError(

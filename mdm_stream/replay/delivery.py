@@ -11,8 +11,8 @@ from pathlib import Path
 from mdm_stream.core.fold import Foldable
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.wire_formats import FormatName
 from mdm_stream.decode import file_events
-from mdm_stream.decode.sources import Format
 from mdm_stream.errors import RejectedEventError
 
 
@@ -26,7 +26,7 @@ class Rejected:
 
 
 def read_files(
-    paths: Sequence[Path], format_: Format | None, source: str | None, rulesets: Mapping[str, Ruleset]
+    paths: Sequence[Path], format_: FormatName | None, source: str | None, rulesets: Mapping[str, Ruleset]
 ) -> Iterator[ChangeEvent | Rejected]:
     """Yield the events of files, one file after the other, and what was rejected."""
     for path in paths:

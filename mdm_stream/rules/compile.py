@@ -11,6 +11,7 @@ from mdm_stream.core.blocking.keys import parse_key
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import bind
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
+from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_type
 from mdm_stream.rules.compile_match import compile_match
 from mdm_stream.rules.compile_survivorship import compile_survivorship
@@ -27,7 +28,6 @@ KEYS_MAX = 64
 
 TAG_LENGTH_MIN = 3
 
-_ROW_FORMATS = ("debezium", "dms")
 _NOT_MEANING = frozenset({"version", "digest", "label", "text"})
 
 
@@ -127,7 +127,7 @@ def _check_feed(
     name: str, source: SourceModel, node: Node, feeds: dict[tuple[str, str], str], findings: Findings
 ) -> None:
     """Check that a source says where its events come from, as far as its format needs, and that none other does too."""
-    if source.format in _ROW_FORMATS:
+    if WIRE_FORMATS[source.format].needs_table:
         for needed in ("table", "key"):
             if getattr(source, needed) is None:
                 what = "the table that feeds it" if needed == "table" else "the columns that identify a row"
@@ -136,7 +136,7 @@ def _check_feed(
     if source.table is None:
         return
     place = node.at(("table",)).place
-    if source.format not in _ROW_FORMATS:
+    if not WIRE_FORMATS[source.format].needs_table:
         findings.error(place, f"'table' has no meaning with format {source.format}; remove it or correct the format")
     elif not re.fullmatch(TABLE_PATTERN, source.table):
         findings.error(place, "'table' is not a table; expected schema.table or table; correct it")

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
+
 DOMAIN_PATTERN = r"[a-z][a-z0-9_]{0,62}"
 NAME_PATTERN = r"[a-z][a-z0-9_]{0,62}"
 SOURCE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -61,6 +63,9 @@ Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+_TABLE_FORMATS = [each.name for each in WIRE_FORMATS.values() if each.needs_table]
+
+
 class AttributeModel(_Part):
     """One attribute of the domain: how its values are cleaned and checked."""
 
@@ -76,10 +81,10 @@ class AttributeModel(_Part):
 class SourceModel(_Part):
     """One source system: the shape of its events and how its columns become attributes."""
 
-    format: Annotated[Literal["canonical", "debezium", "dms", "csv"], Field(description="Its wire format.")] = (
-        "canonical"
-    )
-    table: Annotated[str | None, Field(description="schema.table or table, for debezium and dms.")] = None
+    format: Annotated[FormatName, Field(description="Its wire format.")] = "canonical"
+    table: Annotated[
+        str | None, Field(description=f"schema.table or table, for {enumerated(_TABLE_FORMATS, 'and')}.")
+    ] = None
     key: Annotated[Names | None, Field(description="The key column or columns of a row.")] = None
     version: Annotated[str | None, Field(description="The column that orders a row's versions.")] = None
     version_kind: Annotated[Literal["integer", "text"] | None, Field(description="What versions are.")] = None

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
 from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.decode.redrive_envelope import (
     ENVELOPE_BYTES_MAX,
     INFLATION_MAX,
@@ -17,7 +18,6 @@ from mdm_stream.decode.redrive_envelope import (
     PARTITION_KEY_BYTES_MAX,
     RAW_BYTES_MAX,
     Redriven,
-    depends_on_receipt,
     digest_of_bytes,
     is_envelope,
     unwrap,

@@ -16,7 +16,7 @@ from end_state import expected_state, files_below, settle, warehouse_rows
 from mdm_stream.cli.main import run
 from mdm_stream.core.reference import Resolution
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, decode_entry, quarantine_id_of
-from mdm_stream.decode.redrive_envelope import depends_on_receipt
+from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,9 +13,9 @@ from mdm_stream.cli.output import Advance, json_option, print_json, progress
 from mdm_stream.cli.stack import running_stack, state_option
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, VerdictEvent, split_ref
+from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode.files.event_files import LINE_BYTES_MAX, file_events, line_events
-from mdm_stream.decode.sources import Format
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
 from mdm_stream.rules import load_rulesets
 from producers.delivery import EventTooLargeError
@@ -23,14 +23,13 @@ from producers.partition_key import partition_key
 from producers.publisher import Publisher
 
 PROGRESS_EVERY_EVENTS = 500
-_FORMATS: Sequence[Format] = ("canonical", "debezium", "dms", "csv")
 
 FoundEvent = tuple[bytes, ChangeEvent | RejectedEventError]
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--format", "format_", type=click.Choice(_FORMATS), required=True, help="What the file holds.")
+@click.option("--format", "format_", type=click.Choice(list(WIRE_FORMATS)), required=True, help="What the file holds.")
 @click.option("--source", help="The source of CSV rows without one, and of CDC rows whatever their table.")
 @click.option("--rules", multiple=True, help="Rule set, a path or a pack; those of the local stack if left out.")
 @click.option("--endpoint", metavar="URL", help="A Kinesis API other than AWS's own or the local stack's.")
@@ -41,7 +40,7 @@ FoundEvent = tuple[bytes, ChangeEvent | RejectedEventError]
 def publish(
     *,
     file: str,
-    format_: Format,
+    format_: FormatName,
     source: str | None,
     rules: tuple[str, ...],
     endpoint: str | None,
@@ -70,7 +69,7 @@ def publish(
         else file_events(file, format_, source, rulesets)
     )
     # Rows of a table that the rules do not name, and CSV rows, mean nothing without what was said here.
-    keep_raw = format_ == "canonical" or (format_ != "csv" and source is None)
+    keep_raw = format_ == "canonical" or (WIRE_FORMATS[format_].on_stream and source is None)
     with progress() as advance, Publisher(aws_client("kinesis", endpoint, region), stream) as publisher:
         counts = _send(publisher, _messages(events, keep_raw=keep_raw), advance)
         publisher.flush()

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mdm_stream.cli.output import json_option, print_json, print_table, progress
+from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.replay.delivery import disturbed, read_files
@@ -22,7 +23,7 @@ WORKERS_MAX = 64
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--rules", "rule_files", required=True, multiple=True, help="A rule set (file or pack); one a domain.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder for results.")
-@click.option("--format", "format_", type=click.Choice(["canonical", "debezium", "dms", "csv"]), default=None,
+@click.option("--format", "format_", type=click.Choice(list(WIRE_FORMATS)), default=None,
               help="Default: CSV by the file's name, the others by the shape of each line.")  # fmt: skip
 @click.option("--source", default=None, help="The source of CSV rows without one, and of CDC rows of any table.")
 @click.option("--batch-size", type=click.IntRange(1, BATCH_SIZE_MAX), default=200, show_default=True)
@@ -36,7 +37,7 @@ def replay(
     files: tuple[Path, ...],
     rule_files: tuple[str, ...],
     out: Path,
-    format_: str | None,
+    format_: FormatName | None,
     source: str | None,
     batch_size: int,
     workers: int,
@@ -53,7 +54,7 @@ def replay(
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise ConfigurationError(f"{missing[0]}: there is no such file")
-    items = disturbed(read_files(files, format_, source, rulesets), shuffle, duplicate)  # type: ignore[arg-type]
+    items = disturbed(read_files(files, format_, source, rulesets), shuffle, duplicate)
     with ExitStack() as stack:
         if redis_url is None:
             redis_url = stack.enter_context(RedisServer()).url

@@ -30,6 +30,13 @@ def is_debezium(event: Mapping[str, Any]) -> bool:
     return _is_transaction(event) or _is_heartbeat(event)
 
 
+def has_own_time(event: Mapping[str, Any]) -> bool:
+    """Tell whether a message brings its time. Its version is a position of the log."""
+    change = _member(event, "payload") if "payload" in event else event
+    times_ms = (_member(change, "source").get("ts_ms"), change.get("ts_ms"))
+    return any(isinstance(time_ms, int) and time_ms > 0 for time_ms in times_ms)
+
+
 def decode_debezium(
     event: Mapping[str, Any],
     received: Received,
@@ -158,6 +165,11 @@ def _date_columns(schema: object) -> frozenset[str]:
 def _fields(schema: object) -> list[dict[str, Any]]:
     fields = schema.get("fields") if isinstance(schema, dict) else None
     return [field for field in fields if isinstance(field, dict)] if isinstance(fields, list) else []
+
+
+def _member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = event.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _is_unavailable(value: object) -> bool:

@@ -24,6 +24,12 @@ def is_dms(event: Mapping[str, Any]) -> bool:
     return "metadata" in event and ("data" in event or (isinstance(metadata, dict) and "record-type" in metadata))
 
 
+def has_own_time(event: Mapping[str, Any]) -> bool:
+    """Tell whether a record brings its time. Its version is a position of the log."""
+    metadata = event.get("metadata")
+    return isinstance(metadata, dict) and isinstance(metadata.get("timestamp"), str)
+
+
 def decode_dms(event: Mapping[str, Any], received: Received, catalogue: SourceCatalogue) -> tuple[ChangeEvent, ...]:
     """Return the changes that a record says: none for a control record, two for an update that changed the key of its
     row (old record deleted, new one written), else one.

@@ -87,7 +87,7 @@ class _CsvTable:
             raise rejection("missing", "source", "is required: add the column, or name the source of the whole file")
         route = self._routes.get(source)
         if route is None:
-            route = self._routes[source] = self._catalogue.for_csv(source)
+            route = self._routes[source] = self._catalogue.by_source("csv", source)
         if route.source.key:
             record_id = record_id_of(route, row, "row")
         elif "record_id" in row:

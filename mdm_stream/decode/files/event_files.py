@@ -1,4 +1,4 @@
-"""Event files: canonical, Debezium or DMS objects one a line, or CSV; plain or gzip."""
+"""Event files: objects of the stream's formats one a line, or a format of whole files; plain or gzip."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import BinaryIO, cast
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.wire_formats import FormatName
 from mdm_stream.decode.decoder import Decoder
-from mdm_stream.decode.files.csv_rows import iter_csv_events
+from mdm_stream.decode.formats import FILE_FORMATS
 from mdm_stream.decode.received import Received
-from mdm_stream.decode.sources import Format
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
 LINE_BYTES_MAX = 64 * 1024 * 1024
@@ -22,7 +22,7 @@ LINE_BYTES_MAX = 64 * 1024 * 1024
 
 def file_events(
     path: Path | str,
-    format: Format | None,  # noqa: A002  (the word that the rules and the command line use)
+    format: FormatName | None,  # noqa: A002  (the word that the rules and the command line use)
     source: str | None,
     rulesets: Mapping[str, Ruleset],
 ) -> Iterator[tuple[bytes, ChangeEvent | RejectedEventError]]:
@@ -36,20 +36,22 @@ def file_events(
     be read, also from in the middle of it (a damaged gzip file).
     """
     path = Path(path)
-    is_csv = format is None and ".csv" in path.suffixes
-    return line_events(file_lines(path), "csv" if is_csv else format, source, rulesets)
+    if format is None:
+        format = next((each.name for each in FILE_FORMATS if each.suffix in path.suffixes), None)  # noqa: A001
+    return line_events(file_lines(path), format, source, rulesets)
 
 
 def line_events(
     lines: Iterable[bytes],
-    format: Format | None,  # noqa: A002  (as above)
+    format: FormatName | None,  # noqa: A002  (as above)
     source: str | None,
     rulesets: Mapping[str, Ruleset],
 ) -> Iterator[tuple[bytes, ChangeEvent | RejectedEventError]]:
     """Yield the events of physical lines, as ``file_events`` does those of a file; CSV must be named as such."""
-    if format == "csv":
-        yield from iter_csv_events(lines, rulesets, source)
-        return
+    for each in FILE_FORMATS:
+        if each.name == format:
+            yield from each.read(lines, rulesets, source)
+            return
     decoder = Decoder(rulesets, expected=format, only_source=source)
     for number, line in enumerate(lines, start=1):
         raw = line.strip(b"\r\n")

@@ -1,0 +1,92 @@
+"""The registry of wire formats: which decoder reads what. A new format is a module, its declaration and a line here.
+
+The declaration (``mdm_stream.core.wire_formats``) is what rules and commands need to know of a format; a test compares
+the two, and one contract suite runs over all formats of the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mdm_stream.core.model import ChangeEvent, RecordEvent
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.wire_formats import WIRE_FORMATS, WireFormat
+from mdm_stream.decode import canonical
+from mdm_stream.decode.cdc import debezium, dms
+from mdm_stream.decode.files import csv_rows
+from mdm_stream.decode.received import Received
+from mdm_stream.decode.sources import SourceCatalogue
+from mdm_stream.errors import RejectedEventError
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of the stream: each event is one JSON object.
+
+    ``matches`` tells whether an object has its marks, which says nothing of the rest. ``decode`` returns the changes
+    that the object says, and raises ``RejectedEventError`` alone. ``own_time`` tells whether it brings all that a
+    decoder would otherwise take from its place on the stream: a version, if its format lets senders leave it out, and
+    a time. ``matches`` and ``own_time`` never fail.
+    """
+
+    declared: WireFormat
+    matches: Callable[[Mapping[str, Any]], bool]
+    decode: Callable[[Mapping[str, Any], Received, SourceCatalogue], tuple[ChangeEvent, ...]]
+    own_time: Callable[[Mapping[str, Any]], bool]
+
+    @property
+    def name(self) -> str:
+        """What rules and commands call it."""
+        return self.declared.name
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A format of whole files, known by a ``suffix``.
+
+    ``read`` takes physical lines, the rule sets and the source of rows that name none; it yields the bytes of each row
+    with its event, or with why it has none.
+    """
+
+    declared: WireFormat
+    suffix: str
+    read: Callable[
+        [Iterable[bytes], Mapping[str, Ruleset], str | None], Iterator[tuple[bytes, RecordEvent | RejectedEventError]]
+    ]
+
+    @property
+    def name(self) -> str:
+        """What rules and commands call it."""
+        return self.declared.name
+
+
+FORMATS = (
+    Format(WIRE_FORMATS["canonical"], canonical.is_canonical, canonical.decode_canonical, canonical.has_own_time),
+    Format(WIRE_FORMATS["dms"], dms.is_dms, dms.decode_dms, dms.has_own_time),
+    Format(WIRE_FORMATS["debezium"], debezium.is_debezium, debezium.decode_debezium, debezium.has_own_time),
+)
+"""An object with the marks of several is rejected, whatever the order. The first of them says whether it has a time of
+its own, on which its name in the quarantine rests: a new format goes to the end."""
+
+FILE_FORMATS = (FileFormat(WIRE_FORMATS["csv"], ".csv", csv_rows.iter_csv_events),)
+
+
+def depends_on_receipt(raw: bytes) -> bool:
+    """Tell whether the place or the time of arrival is a part of what these bytes say.
+
+    It is if they look like an event that lacks a version or a time of its own: delivered twice they are two events.
+    What no decoder reads at all says the same wherever it came from. Never fails.
+    """
+    try:
+        event = orjson.loads(raw.removeprefix(_BYTE_ORDER_MARK))
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(event, dict):
+        return False
+    return next((not each.own_time(event) for each in FORMATS if each.matches(event)), False)

@@ -1,0 +1,63 @@
+"""Samples of every registered wire format, for the contract suite. A new format adds its own here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+_FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def _canonical() -> list[bytes]:
+    event = {"domain": "person", "source": "web", "record_id": "42", "op": "upsert", "attributes": {"city": "Köln"}}
+    sides = {"a": {"source": "web", "record_id": "1"}, "b": {"source": "web", "record_id": "2"}}
+    return [
+        orjson.dumps(each)
+        for each in (
+            event,
+            {**event, "version": 1, "event_time": "2026-01-01T00:00:00Z"},
+            {**event, "version": 2, "event_time": "2026-01-02T00:00:00Z", "op": "patch"},
+            {"domain": "person", "op": "verdict", **sides, "verdict": "link", "steward": "reviewer"},
+        )
+    ]
+
+
+def _debezium() -> list[bytes]:
+    samples = []
+    for lsn, (op, before, after) in enumerate(
+        [
+            ("r", None, {"id": 7, "first": "Ada"}),
+            ("c", None, {"id": 7, "first": "Ada"}),
+            ("u", {"id": 7, "first": "Ada"}, {"id": 8, "first": "Ada"}),
+            ("d", {"id": 8}, None),
+        ],
+        start=100,
+    ):
+        source = {"connector": "postgresql", "db": "shop", "schema": "public", "table": "customer", "lsn": lsn}
+        change = {"op": op, "before": before, "after": after, "source": {**source, "ts_ms": 1_700_000_000_000 + lsn}}
+        samples += [orjson.dumps(change), orjson.dumps({"schema": None, "payload": change})]
+    return [*samples, b'{"ts_ms":1}']
+
+
+def _dms() -> list[bytes]:
+    samples = []
+    for place, operation in enumerate(("load", "insert", "update", "delete"), start=1):
+        metadata = {
+            "timestamp": "2026-03-02T08:14:22.010552Z",
+            "record-type": "data",
+            "operation": operation,
+            "schema-name": "sales",
+            "table-name": "client",
+            "transaction-record-id": place,
+            "stream-position": f"0000000{place}/0A1B2C3D",
+        }
+        samples.append(orjson.dumps({"data": {"company": "A", "client_no": 7, "name1": "Ada"}, "metadata": metadata}))
+    return [*samples, (_FIXTURES / "dms" / "control_minimal.json").read_bytes().strip()]
+
+
+SAMPLES = {"canonical": _canonical(), "debezium": _debezium(), "dms": _dms()}
+"""Events of each format of the stream, those of one record in the order of its log, and one that says no change."""
+
+FILE_SAMPLES = {"csv": b'source,record_id,version,city\nweb,1,1,Bonn\nweb,2,1,"K\xc3\xb6ln\nam Rhein"\n'}
+"""A file of each format of files, of two rows, of a source that the tests' rules have."""
