@@ -36,7 +36,7 @@ from rapidfuzz.distance import JaroWinkler
 
 from mdm_stream.core.model import ChangeEvent, MatchValues
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.files.event_files import file_lines, line_events
 from mdm_stream.engine import batch as engine_batch
 from mdm_stream.engine.batch import BatchReport, Engine
@@ -150,9 +150,9 @@ def population_batches(people: int, events: int, rules: Ruleset, size: int) -> B
     def batches(decode: Spent) -> Iterator[list[ChangeEvent]]:
         decoder = Decoder({rules.domain: rules})
         deliveries = enumerate(islice(generate(people, SEED).events(), events or None), start=1)
-        while raw := [(each.raw, Received.from_row(number)) for number, each in islice(deliveries, size)]:
+        while raw := [Delivery.from_row(each.raw, number) for number, each in islice(deliveries, size)]:
             with decode.timed():
-                batch = [event for item in raw for event in decoder.decode(*item)]
+                batch = [event for item in raw for event in decoder.decode(item)]
             yield batch
 
     return batches

@@ -14,7 +14,7 @@ import orjson
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_ref
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.replay.delivery import Rejected, read_files
 from mdm_stream.simulate import generate
 
@@ -52,7 +52,7 @@ def population(rules: Ruleset, people: int, events_max: int | None = None) -> li
     return [
         event
         for number, delivery in enumerate(deliveries, start=1)
-        for event in decoder.decode(delivery.raw, Received.from_row(number))
+        for event in decoder.decode(Delivery.from_row(delivery.raw, number))
     ]
 
 

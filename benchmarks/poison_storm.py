@@ -42,7 +42,7 @@ import redis
 
 from mdm_stream.core.model import ChangeEvent, RecordEvent, Value
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.index.redis.codec import decode_block, decode_component
@@ -158,7 +158,7 @@ def calm_events(rules: Ruleset) -> Iterator[ChangeEvent]:
     """Yield the events of a population."""
     decoder = Decoder({rules.domain: rules})
     for number, delivery in enumerate(generate(PEOPLE, SEED).events()):
-        yield from decoder.decode(delivery.raw, Received.from_row(number))
+        yield from decoder.decode(Delivery.from_row(delivery.raw, number))
 
 
 def storm_events(rules: Ruleset, poison: str, count: int) -> Iterator[ChangeEvent]:
@@ -167,7 +167,7 @@ def storm_events(rules: Ruleset, poison: str, count: int) -> Iterator[ChangeEven
     found = 0
     groups = max(1, count // rules.max_block_size)
     for number, delivery in enumerate(generate(PEOPLE, STORM_SEED).events()):
-        for event in decoder.decode(delivery.raw, Received.from_row(number)):
+        for event in decoder.decode(Delivery.from_row(delivery.raw, number)):
             if not isinstance(event, RecordEvent) or delivery.op != "insert" or delivery.repeat:
                 continue
             place = found % groups * rules.max_block_size + found // groups

@@ -34,11 +34,11 @@ import redis
 from histories import POPULATION_SEED, RULES_DEFAULT
 
 from mdm_stream.archive import open_archive
-from mdm_stream.archive.rows import rows_of
+from mdm_stream.archive.rows import delivery_of, rows_of
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
@@ -146,10 +146,11 @@ def main() -> int:
     return int(len(digests) > 1)
 
 
-def deliveries(people: int) -> Iterator[tuple[bytes, Received]]:
-    """Yield the raw records of a population with the place that each has on a stream."""
+def deliveries(people: int) -> Iterator[Delivery]:
+    """Yield the events of a population, each with its place on a stream."""
     for number, delivery in enumerate(generate(people, POPULATION_SEED).events(), start=1):
-        yield delivery.raw, Received(f"{number:064d}", ARRIVAL_TIME_US + number)
+        position = f"{number:064d}"
+        yield Delivery(delivery.raw, position, ARRIVAL_TIME_US + number, f"changes/{position}")
 
 
 def _fill_archive(folder: Path, rules: Ruleset, records: int, people: int) -> Archived:
@@ -160,10 +161,10 @@ def _fill_archive(folder: Path, rules: Ruleset, records: int, people: int) -> Ar
     remaining = deliveries(people)
     while len(archived.refs) < records and (batch := list(islice(remaining, SEGMENT_ROWS))):
         rows = []
-        for raw, received in batch:
-            events = decoder.decode(raw, received)
+        for delivery in batch:
+            events = decoder.decode(delivery)
             if events:
-                rows += rows_of(rules.domain, events, raw, received, f"changes/{received.position}")
+                rows += rows_of(rules.domain, events, delivery)
                 archived.refs.update(ref for event in events for ref in event.refs)
                 archived.events += len(events)
         archive.append(rules.domain, rows, EpochPosition(1, archived.events, archived.events))
@@ -246,7 +247,7 @@ def _events(archive: Path, rules: Ruleset) -> Iterator[ChangeEvent]:
     opened = open_archive(archive.as_uri())
     objects = sorted(opened.objects(rules.domain), key=lambda found: found.witness)
     for row in opened.read(objects):
-        yield from decoder.decode(row.raw, Received(row.position, row.arrival_time_us))
+        yield from decoder.decode(delivery_of(row))
 
 
 def _cpu_s() -> float:

@@ -38,7 +38,7 @@ from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
@@ -252,8 +252,8 @@ def _delivered(stack: LocalStack, rules: Ruleset) -> Delivered:
         position = None
         while (fetched := feed.fetch(shard.shard_id, position, "TRIM_HORIZON")).records:
             for record in fetched.records:
-                received = Received.from_kinesis(record.sequence, record.arrived_s)
-                delivered.events += decoder.decode(record.data, received)
+                delivery = Delivery.from_kinesis(record.data, record.sequence, record.arrived_s)
+                delivered.events += decoder.decode(delivery)
                 delivered.last[shard.shard_id, lane_of(record)] = position = record.sequence
     return delivered
 

@@ -20,8 +20,8 @@ from mdm_stream.core.model import RecordEvent, Version, make_ref, split_ref
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode.cdc.rows import attributes_of, checked_time_us, column_time_us, record_id_of
+from mdm_stream.decode.delivery import row_position
 from mdm_stream.decode.reasons import rejection
-from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import Route, SourceCatalogue
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import RejectedEventError, TerminalError
@@ -235,7 +235,7 @@ class _Table:
         source = route.source
         if "version" not in self._columns:
             text = source.version_kind == "text"
-            return Received.from_row(position + 1).position if text else position + 1
+            return row_position(position + 1) if text else position + 1
         version = self._columns["version"][position]
         if isinstance(version, datetime):
             version = column_time_us(version.isoformat(), "version")
@@ -257,7 +257,7 @@ class _Table:
     def _time_us(self, position: int) -> int:
         cell = self._columns["event_time"][position] if "event_time" in self._columns else None
         if cell is None:
-            return Received.from_row(position + 1).arrival_time_us
+            return position + 1
         if isinstance(cell, float) and cell.is_integer():
             cell = int(cell)
         if isinstance(cell, date):  # a datetime is one too

@@ -6,17 +6,19 @@ Fails fast: the response names the first record that must be delivered again (Re
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from consumers.lambda_kinesis import batch_response, report_metrics, stream_records, warn_of_large
+from consumers.lambda_kinesis import serve
+from consumers.resolve.measure import report_metrics, warn_of_large
 from mdm_stream.core.f_version import f_digest
+from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.resolve.build import build_resolver
 
-logger = Logger(service="resolve", f=f_digest())
-tracer = Tracer(service="resolve")
+logger, tracer = Logger(service="resolve", f=f_digest()), Tracer(service="resolve")
 metrics = Metrics(namespace="mdm-stream", service="resolve")
 resolver = build_resolver(os.environ)
 
@@ -25,16 +27,21 @@ resolver = build_resolver(os.environ)
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Resolve one batch; an event without records is a schedule's tick."""
-    if "Records" not in event:
-        report = resolver.tick()
-        warn_of_large(logger, report)
-        logger.info("tick", extra={"published": report.published, "refused": report.refused})
-        return {}
-    records = stream_records(event)
+    """Resolve one batch, or do on a tick what waits without one."""
+    return serve(event, lambda records: _resolve(records, event["Records"][0]["eventID"]), _tick)
+
+
+def _resolve(records: Sequence[KinesisRecord], correlation_id: str) -> int | None:
+    deliveries = [record.delivery for record in records]
     with tracer.provider.in_subsegment("## resolve"):
-        report = resolver.handle([record.stream for record in records])
-    report_metrics(metrics, records, report)
+        report = resolver.handle(deliveries)
+    report_metrics(metrics, deliveries, report)
     warn_of_large(logger, report)
-    logger.info("batch", extra={"correlation_id": event["Records"][0]["eventID"], **report.summary()})
-    return batch_response(records, report)
+    logger.info("batch", extra={"correlation_id": correlation_id, **report.summary()})
+    return report.first_failed
+
+
+def _tick() -> None:
+    report = resolver.tick()
+    warn_of_large(logger, report)
+    logger.info("tick", extra={"published": report.published, "refused": report.refused})

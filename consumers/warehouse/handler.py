@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
+from consumers.lambda_kinesis import serve
+from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
 
@@ -27,16 +30,18 @@ def consumer() -> WarehouseConsumer:
 @logger.inject_lambda_context(correlation_id_path="Records[0].eventID", clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Apply one batch and report where to go on; a schedule event only lets an idle connection close."""
-    if event.get("source") == "mdm.schedule":
-        logger.debug("schedule", closed=consumer().close_when_idle())
-        return {"batchItemFailures": []}
-    outcome = consumer().apply_records(event["Records"])
+    """Apply one batch and report where to go on; a tick only lets an idle connection close."""
+    return serve(event, _apply, lambda: logger.debug("schedule", closed=consumer().close_when_idle()))
+
+
+def _apply(records: Sequence[KinesisRecord]) -> int | None:
+    outcome = consumer().apply_records([record.delivery for record in records])
     metrics.add_metric("RecordsApplied", MetricUnit.Count, outcome.records_applied)
     metrics.add_metric("BatchesFailed", MetricUnit.Count, int(outcome.error is not None))
     if outcome.lag_ms_max is not None:
         metrics.add_metric("LagMsMax", MetricUnit.Milliseconds, outcome.lag_ms_max)
     metrics.flush_metrics()
-    if outcome.error:
-        logger.error("batch stopped", reason=str(outcome.error), sequence_number=outcome.failed_sequence_number)
-    return outcome.response
+    if outcome.first_failed is not None:
+        number = records[outcome.first_failed].sequence_number
+        logger.error("batch stopped", reason=str(outcome.error), sequence_number=number)
+    return outcome.first_failed

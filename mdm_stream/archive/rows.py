@@ -8,21 +8,16 @@ from mdm_stream.archive.erase import Rest
 from mdm_stream.archive.record import ArchivedRecord, RecordKind
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, RecordEvent
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.errors import RejectedEventError, TerminalError
 
 
 def rows_of(
-    domain: str,
-    events: Sequence[ChangeEvent],
-    raw: bytes,
-    received: Received,
-    origin: str,
-    erased: Collection[str] = (),
+    domain: str, events: Sequence[ChangeEvent], delivery: Delivery, erased: Collection[str] = ()
 ) -> list[ArchivedRecord]:
-    """Return the rows of one record of the stream, whose ``events`` are all of ``domain``.
+    """Return the rows of one unpacked delivery, whose ``events`` are all of ``domain``.
 
-    That is the record as it came; or, if one of its events says something of a record in ``erased``, a row for each
+    That is the delivery as it came; or, if one of its events says something of a record in ``erased``, a row for each
     other event, in canonical form, since the bytes hold both.
     """
     kept = kept_events(events, erased)
@@ -30,12 +25,17 @@ def rows_of(
     def row(said: Sequence[ChangeEvent], content: bytes) -> ArchivedRecord:
         refs = tuple(dict.fromkeys(ref for event in said for ref in event.refs))
         return ArchivedRecord(
-            domain, refs, received.position, received.arrival_time_us, origin, content, _kind_of(said[0])
+            domain, refs, delivery.position, delivery.arrival_time_us, delivery.origin, content, _kind_of(said[0])
         )
 
     if len(kept) == len(events):
-        return [row(kept, raw)]
+        return [row(kept, delivery.raw)]
     return [row([event], encode_event(event)) for event in kept]
+
+
+def delivery_of(row: ArchivedRecord) -> Delivery:
+    """Return the delivery of which a row was archived: decoded again it says the same."""
+    return Delivery(row.raw, row.position, row.arrival_time_us, row.origin)
 
 
 def kept_events(events: Sequence[ChangeEvent], erased: Collection[str]) -> list[ChangeEvent]:
@@ -50,16 +50,16 @@ def rest_without(ref: str, decoder: Decoder) -> Rest:
     """
 
     def rest(row: ArchivedRecord) -> list[ArchivedRecord]:
-        received = Received(row.position, row.arrival_time_us)
+        delivery = delivery_of(row)
         try:
-            decoded = decoder.decode(row.raw, received)
+            decoded = decoder.decode(delivery)
         except RejectedEventError as error:
             raise TerminalError(
                 "the archive has a row of the erased record and of others, and these rules do not accept it "
                 f"({error.reasons[0].code}); erase with the rules under which it was accepted"
             ) from error
         events = [event for event in decoded if event.domain == row.domain]
-        return rows_of(row.domain, events, row.raw, received, row.origin, {ref})
+        return rows_of(row.domain, events, delivery, {ref})
 
     return rest
 

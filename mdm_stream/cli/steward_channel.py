@@ -110,12 +110,12 @@ class StewardChannel:
         ``ConfigurationError`` with every reason why the consumer would reject it.
         """
         from mdm_stream.contracts.change import encode_event  # noqa: PLC0415
-        from mdm_stream.decode import Decoder, Received  # noqa: PLC0415
+        from mdm_stream.decode import Decoder, Delivery  # noqa: PLC0415
         from producers.publisher import Publisher  # noqa: PLC0415
 
         raw = encode_event(event)
         try:
-            Decoder({self.rules.domain: self.rules}).decode(raw, Received("", 0))
+            Decoder({self.rules.domain: self.rules}).decode(Delivery.unplaced(raw))
         except RejectedEventError as error:
             said = "; ".join(f"{reason.path or 'the decision'} {reason.message}" for reason in error.reasons)
             raise ConfigurationError(f"the decision was not sent: {said}") from error

@@ -7,9 +7,7 @@ Lambda writes to an S3 destination of a Kinesis event source: a JSON document ab
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,8 +15,8 @@ import orjson
 
 from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.dead_letters.quarantine import decode_entry
-from mdm_stream.decode import ClaimedIdentity, Received, claimed_identity
-from mdm_stream.decode.redrive_envelope import unwrap
+from mdm_stream.decode import ClaimedIdentity, Delivery, claimed_identity, unpack
+from mdm_stream.decode.kinesis_event import kinesis_record
 from mdm_stream.errors import Reason, RejectedEventError, TerminalError
 
 Kind = Literal["quarantine", "on_failure"]
@@ -27,20 +25,17 @@ PARTITION_KEY_CHARS_MAX = 256
 """The limit of Kinesis: a longer one is nothing that it ever delivered."""
 
 # A stream's own ARN, or that of a registered consumer of it, which goes on after the stream's name.
-_STREAM_OF_ARN = re.compile(r":stream/([A-Za-z0-9_.-]+)(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadEvent:
-    """One event, with the bytes that lay on the stream.
+    """One event, as it was delivered: from the quarantine an unpacked one, from a batch the record of the stream.
 
-    ``received`` is None if its place was not kept, ``stream`` if it came by the change stream, as everything in the
-    quarantine. ``partition_key`` is the one that it was sent with, if that is known.
+    ``stream`` is None if it came by the change stream, as everything in the quarantine. ``partition_key`` is the one
+    that it was sent with, if that is known.
     """
 
-    raw: bytes
-    received: Received | None
-    origin: str
+    delivery: Delivery
     claimed: ClaimedIdentity
     stream: str | None = None
     partition_key: str | None = None
@@ -66,10 +61,7 @@ class Contents:
     @property
     def claimed(self) -> ClaimedIdentity:
         """What all of its events claim; None where they differ."""
-        of_all = [event.claimed for event in self.events]
-        return ClaimedIdentity(
-            *(_common([getattr(claimed, name) for claimed in of_all]) for name in ("domain", "source", "record_id"))
-        )
+        return _common_claims([event.claimed for event in self.events])
 
 
 def read_contents(kind: Kind, content: bytes) -> Contents:
@@ -80,8 +72,7 @@ def read_contents(kind: Kind, content: bytes) -> Contents:
 def _quarantined(content: bytes) -> Contents:
     entry = decode_entry(content)
     claimed = ClaimedIdentity(entry.domain, entry.source, entry.record_id)
-    event = DeadEvent(entry.raw, entry.received, entry.received_from, claimed)
-    return Contents((event,), entry.quarantined_at_us, reasons=entry.reasons)
+    return Contents((DeadEvent(entry.delivery, claimed),), entry.quarantined_at_us, reasons=entry.reasons)
 
 
 def _given_up(content: bytes) -> Contents:
@@ -107,36 +98,31 @@ def _given_up(content: bytes) -> Contents:
     return Contents(records, when_us, condition=condition)
 
 
-def _record(record: Mapping[str, Any]) -> DeadEvent:
-    kinesis = record["kinesis"]
-    stream = _STREAM_OF_ARN.search(record["eventSourceARN"])
-    sequence_number, partition_key = kinesis["sequenceNumber"], kinesis["partitionKey"]
-    if stream is None or not (sequence_number.isascii() and sequence_number.isdigit()):
+def _record(item: Mapping[str, Any]) -> DeadEvent:
+    record = kinesis_record(item)
+    number, key = record.sequence_number, record.partition_key
+    if not (number.isascii() and number.isdigit()):
         raise ValueError("no record of a Kinesis stream")
-    received = Received.from_kinesis(sequence_number, float(kinesis["approximateArrivalTimestamp"]))
     if (
-        not TIME_US_MIN <= received.arrival_time_us <= TIME_US_MAX
-        or not 1 <= len(partition_key) <= PARTITION_KEY_CHARS_MAX
+        not TIME_US_MIN <= record.delivery.arrival_time_us <= TIME_US_MAX
+        or not 1 <= len(key) <= PARTITION_KEY_CHARS_MAX
     ):
         raise ValueError("no record that Kinesis would take")
-    raw = base64.b64decode(kinesis["data"], validate=True)
-    return DeadEvent(
-        raw=raw,
-        received=received,
-        origin=f"{stream[1]}/{record['eventID']}",
-        claimed=_claimed(raw),
-        stream=stream[1],
-        partition_key=str(partition_key),
-    )
+    return DeadEvent(record.delivery, _claimed(record.delivery), record.stream, str(key))
 
 
-def _claimed(raw: bytes) -> ClaimedIdentity:
-    """Return what an event claims to be about, also if it lay on the stream in an envelope."""
+def _claimed(delivery: Delivery) -> ClaimedIdentity:
+    """Return what an event claims to be about, also if it lay on the stream wrapped; None where several differ."""
     try:
-        redriven = unwrap(raw)
+        return _common_claims([claimed_identity(held.raw) for held in unpack(delivery)])
     except RejectedEventError:
         return ClaimedIdentity()
-    return claimed_identity(raw if redriven is None else redriven.raw)
+
+
+def _common_claims(of_all: Sequence[ClaimedIdentity]) -> ClaimedIdentity:
+    return ClaimedIdentity(
+        *(_common([getattr(claimed, name) for claimed in of_all]) for name in ("domain", "source", "record_id"))
+    )
 
 
 def _common(values: list[str | None]) -> str | None:

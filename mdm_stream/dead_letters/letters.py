@@ -188,7 +188,7 @@ class DeadLetters:
             held = read_contents(self.kind, content)
         except TerminalError as error:
             return DeadLetter(letter_id, self.kind, names, redriving, problem=str(error))
-        received, claimed = held.events[0].received, held.claimed
+        first, claimed = held.events[0].delivery, held.claimed
         return DeadLetter(
             letter_id=letter_id,
             kind=self.kind,
@@ -200,8 +200,8 @@ class DeadLetters:
             record_id=claimed.record_id,
             causes=held.causes,
             events=len(held.events),
-            raw_bytes=sum(len(event.raw) for event in held.events),
-            order=(received.arrival_time_us, received.position) if received else (held.when_us, ""),
+            raw_bytes=sum(len(event.delivery.raw) for event in held.events),
+            order=(first.arrival_time_us, first.position) if first.placed else (held.when_us, ""),
         )
 
 

@@ -24,8 +24,8 @@ import orjson
 
 from mdm_stream.contracts.change import DOMAIN_PATTERN
 from mdm_stream.contracts.times import format_time_us, parse_time_us
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.formats import depends_on_receipt
-from mdm_stream.decode.received import Received
 from mdm_stream.decode.redrive_envelope import digest_of_bytes
 from mdm_stream.errors import Reason, TerminalError
 from mdm_stream.objects.store import ObjectStore, open_object_store
@@ -37,25 +37,22 @@ _PARALLEL_PUTS = 8
 
 @dataclass(frozen=True, slots=True)
 class QuarantineEntry:
-    """One rejected event. ``received_from`` says where it came from: ``stream/shard:sequence``, or a file's name.
+    """One rejected event, as it was delivered: with its place it is redriven; without one it gets a new place then.
 
-    ``domain``, ``source`` and ``record_id`` are what the event claims, where that can be read. ``received`` is its
-    place on the stream, with which it is redriven; without one it gets a new place then.
+    ``domain``, ``source`` and ``record_id`` are what the event claims, where that can be read.
     """
 
-    raw: bytes
+    delivery: Delivery
     reasons: tuple[Reason, ...]
-    received_from: str
     quarantined_at_us: int
     domain: str | None = None
     source: str | None = None
     record_id: str | None = None
-    received: Received | None = None
 
     @property
     def quarantine_id(self) -> str:
         """The entry's id: the same for every redelivery of the event."""
-        return quarantine_id_of(self.raw, self.received)
+        return quarantine_id_of(self.delivery)
 
 
 class QuarantineStore:
@@ -93,15 +90,15 @@ def open_quarantine(url: str, *, s3_client: Any = None, kms_key_id: str | None =
     return QuarantineStore(open_object_store(url, s3_client=s3_client, kms_key_id=kms_key_id))
 
 
-def quarantine_id_of(raw: bytes, received: Received | None = None) -> str:
+def quarantine_id_of(delivery: Delivery) -> str:
     """Return the id of a rejected event: 32 hex digits (BLAKE2b-128).
 
     They depend on its bytes alone, unless its place is known and a part of what it says (see ``depends_on_receipt``).
     """
-    digest = digest_of_bytes(raw)
-    if received is None or not depends_on_receipt(raw):
+    digest = digest_of_bytes(delivery.raw)
+    if not (delivery.placed and depends_on_receipt(delivery.raw)):
         return digest
-    return digest_of_bytes(f"{digest} {received.position} {received.arrival_time_us}".encode())
+    return digest_of_bytes(f"{digest} {delivery.position} {delivery.arrival_time_us}".encode())
 
 
 def object_name(entry: QuarantineEntry) -> str:
@@ -112,42 +109,50 @@ def object_name(entry: QuarantineEntry) -> str:
 
 def encode_entry(entry: QuarantineEntry) -> bytes:
     """Return the JSON object that is kept of an entry."""
+    delivery = entry.delivery
     return orjson.dumps({
         "quarantine_id": entry.quarantine_id,
         "domain": entry.domain,
         "source": entry.source,
         "record_id": entry.record_id,
         "reasons": [asdict(reason) for reason in entry.reasons],
-        "received_from": entry.received_from,
-        "position": entry.received.position if entry.received else None,
-        "arrival_time": format_time_us(entry.received.arrival_time_us) if entry.received else None,
+        "received_from": delivery.origin,
+        "position": delivery.position if delivery.placed else None,
+        "arrival_time": format_time_us(delivery.arrival_time_us) if delivery.placed else None,
         "quarantined_at": format_time_us(entry.quarantined_at_us),
-        "raw_bytes": len(entry.raw),
-        "raw_base64": base64.b64encode(entry.raw).decode("ascii"),
+        "raw_bytes": len(delivery.raw),
+        "raw_base64": base64.b64encode(delivery.raw).decode("ascii"),
     })  # fmt: skip
 
 
 def decode_entry(content: bytes) -> QuarantineEntry:
     """Return the entry that an object holds; ``TerminalError`` if it holds none.
 
-    Objects of releases that kept no position have no ``received``.
+    Objects of releases that kept no position have an unplaced delivery.
     """
     try:
         kept = orjson.loads(content)
         reasons = tuple(Reason(str(r["code"]), str(r["path"]), str(r["message"])) for r in kept["reasons"])
         position, arrival_time = kept.get("position"), kept.get("arrival_time")
+        raw, origin = base64.b64decode(kept["raw_base64"], validate=True), str(kept["received_from"])
         return QuarantineEntry(
-            raw=base64.b64decode(kept["raw_base64"], validate=True),
+            Delivery.unplaced(raw, origin)
+            if position is None
+            else Delivery(raw, _position_of(position), parse_time_us(arrival_time), origin),
             reasons=reasons,
-            received_from=str(kept["received_from"]),
             quarantined_at_us=parse_time_us(kept["quarantined_at"]),
             domain=_text_or_none(kept["domain"]),
             source=_text_or_none(kept["source"]),
             record_id=_text_or_none(kept["record_id"]),
-            received=None if position is None else Received(str(position), parse_time_us(arrival_time)),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TerminalError("the object holds no quarantined event, or only a part of one") from error
+
+
+def _position_of(value: object) -> str:
+    if value == "":
+        raise ValueError("an empty position, which would say that there is none")
+    return str(value)
 
 
 def _text_or_none(value: object) -> str | None:

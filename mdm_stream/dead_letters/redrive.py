@@ -140,11 +140,11 @@ class Redrive:
         stream = event.stream or self._streams.changes
         if stream not in (self._streams.changes, self._streams.golden):
             raise TerminalError(f"its events belong to stream {stream}, which this redrive does not send to")
-        key = event.partition_key or self._key_of(event.raw) or letter_id
-        data = event.raw
-        if stream == self._streams.changes and event.received is not None and not is_envelope(data):
+        key = event.partition_key or self._key_of(event.delivery.raw) or letter_id
+        data = event.delivery.raw
+        if stream == self._streams.changes and event.delivery.placed and not is_envelope(data):
             try:
-                data = wrap(data, event.received, event.origin)
+                data = wrap(event.delivery)
             except ValueError as error:
                 raise TerminalError(f"what was kept with an event is damaged: {error}") from error
         if len(data) + len(key.encode()) > EVENT_BYTES_MAX:

@@ -1,17 +1,19 @@
 """Wire formats to change events: canonical JSON, Debezium envelopes, DMS records, CSV rows."""
 
 from mdm_stream.decode.decoder import ClaimedIdentity, Decoder, claimed_identity
+from mdm_stream.decode.delivery import POSITION_DIGITS, Delivery
 from mdm_stream.decode.files.csv_rows import iter_csv_events
 from mdm_stream.decode.files.event_files import file_events, line_events
-from mdm_stream.decode.received import POSITION_DIGITS, Received
+from mdm_stream.decode.unpacking import unpack
 
 __all__ = [
     "POSITION_DIGITS",
     "ClaimedIdentity",
     "Decoder",
-    "Received",
+    "Delivery",
     "claimed_identity",
     "file_events",
     "iter_csv_events",
     "line_events",
+    "unpack",
 ]

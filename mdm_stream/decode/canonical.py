@@ -29,8 +29,8 @@ from mdm_stream.core.model import (
 )
 from mdm_stream.core.ruleset import Source
 from mdm_stream.core.wire_formats import WIRE_FORMATS
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection, rejection_of, shown_name
-from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import SourceCatalogue
 
 _VARIANTS = frozenset({"upsert", "patch", "delete", "verdict", "override", "override_expired", "erase"})
@@ -48,7 +48,7 @@ def has_own_time(event: Mapping[str, Any]) -> bool:
 
 def decode_canonical(
     event: Mapping[str, Any],
-    received: Received,
+    delivery: Delivery,
     catalogue: SourceCatalogue,
 ) -> tuple[ChangeEvent, ...]:
     """Return the one change that a canonical event says. What it carries beyond the rules' columns is left behind."""
@@ -56,16 +56,16 @@ def decode_canonical(
         change = validate_change(event)
     except ValidationError as error:
         raise rejection_of(error, _VARIANTS) from None
-    time_us = parse_time_us(change.event_time) if change.event_time is not None else received.arrival_time_us
+    time_us = parse_time_us(change.event_time) if change.event_time is not None else delivery.arrival_time_us
     if isinstance(change, VerdictChange):
-        return (_verdict(change, time_us, received, catalogue),)
+        return (_verdict(change, time_us, delivery, catalogue),)
     if isinstance(change, ErasureChange):
         if not catalogue.archived:  # once accepted it holds for good, also for a source that the rules have no more
             catalogue.by_name(change.domain, change.source)
         return (EraseEvent(change.domain, make_ref(change.source, change.record_id), time_us),)
     if isinstance(change, OverrideChange | OverrideExpiry):
-        return (_override(change, time_us, received, catalogue),)
-    return (_record(change, time_us, received, catalogue),)
+        return (_override(change, time_us, delivery, catalogue),)
+    return (_record(change, time_us, delivery, catalogue),)
 
 
 def check_version_kind(version: Version, source: Source, path: str) -> None:
@@ -83,7 +83,7 @@ def check_version_kind(version: Version, source: Source, path: str) -> None:
 def _record(
     change: RecordWrite | RecordDelete,
     time_us: int,
-    received: Received,
+    delivery: Delivery,
     catalogue: SourceCatalogue,
 ) -> RecordEvent:
     route = catalogue.by_name(change.domain, change.source)
@@ -92,25 +92,25 @@ def _record(
     elif route.source.version_kind == "integer" or WIRE_FORMATS[route.source.format].text_positions:
         # The archive's position is a text of another order than this source's own versions.
         raise rejection("missing", "version", "is required: this source orders its changes by a version of its own")
-    version = received.position if change.version is None else change.version
+    version = delivery.position if change.version is None else change.version
     attributes: dict[str, Value] = {}
     if isinstance(change, RecordWrite):
         attributes = {name: value for name, value in change.attributes.items() if name in route.columns}
     return RecordEvent(change.domain, change.source, change.record_id, change.op, version, time_us, attributes)
 
 
-def _verdict(change: VerdictChange, time_us: int, received: Received, catalogue: SourceCatalogue) -> VerdictEvent:
+def _verdict(change: VerdictChange, time_us: int, delivery: Delivery, catalogue: SourceCatalogue) -> VerdictEvent:
     for side in (change.a, change.b):
         catalogue.by_name(change.domain, side.source)
     a, b = sorted(make_ref(side.source, side.record_id) for side in (change.a, change.b))
     if a == b:
         raise rejection("same_record", "b", "names the same record as a; a verdict is on two different records")
-    version = received.position if change.version is None else change.version
+    version = delivery.position if change.version is None else change.version
     return VerdictEvent(change.domain, a, b, change.verdict, version, time_us, change.steward)
 
 
 def _override(
-    change: OverrideChange | OverrideExpiry, time_us: int, received: Received, catalogue: SourceCatalogue
+    change: OverrideChange | OverrideExpiry, time_us: int, delivery: Delivery, catalogue: SourceCatalogue
 ) -> OverrideEvent:
     """Return an override or the end of one. One of an attribute that the rules lack is refused, not left behind.
 
@@ -127,7 +127,7 @@ def _override(
     if isinstance(change, OverrideExpiry):
         ended: dict[str, Value] = dict.fromkeys(known)
         return OverrideEvent(change.domain, ref, change.version, time_us, "", ended, expired=True)
-    version = received.position if change.version is None else change.version
+    version = delivery.position if change.version is None else change.version
     expires_at_us = None if change.expires_at is None else parse_time_us(change.expires_at)
     values = {name: change.attributes[name] for name in known}
     return OverrideEvent(change.domain, ref, version, time_us, change.steward, values, expires_at_us)

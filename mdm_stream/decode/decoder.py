@@ -13,10 +13,10 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 from mdm_stream.decode.cdc.rows import checked_record_id
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.formats import FORMATS
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.reasons import rejection
-from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
@@ -53,18 +53,18 @@ class Decoder:
         self._catalogue = SourceCatalogue(rulesets, only_source=only_source, archived=archived)
         self._expected = expected
 
-    def decode(self, raw: bytes, received: Received) -> tuple[ChangeEvent, ...]:
-        """Return the changes that one record of the stream says, in the order in which they are to be applied.
+    def decode(self, delivery: Delivery) -> tuple[ChangeEvent, ...]:
+        """Return the changes that an unpacked delivery says, in the order in which they are to be applied.
 
         Empty means that there is nothing to do: a Debezium tombstone (no bytes), a control record, a heartbeat. The
-        same bytes and ``received`` give the same events. ``RejectedEventError`` lists what is wrong.
+        same delivery gives the same events. ``RejectedEventError`` lists what is wrong.
         """
-        if not raw:
+        if not delivery.raw:
             if self._expected in _WITH_TOMBSTONES or self._catalogue.reads(_WITH_TOMBSTONES):
                 return ()
             senders = enumerated(list(_WITH_TOMBSTONES.values()), "or")
             raise rejection("empty", "", f"has no bytes, which only a {senders} source sends (a tombstone)")
-        event = parse_object(raw)
+        event = parse_object(delivery.raw)
         matching = [each for each in FORMATS if each.matches(event) and self._expected in (None, each.name)]
         if not matching:
             wanted = f"of format {self._expected}" if self._expected else f"a {enumerated(_ON_STREAM, 'or')} event"
@@ -72,7 +72,7 @@ class Decoder:
         if len(matching) > 1:
             names = sorted(each.name for each in matching)
             raise rejection("ambiguous_shape", "", f"has the marks of several formats: {', '.join(names)}")
-        return matching[0].decode(event, received, self._catalogue)
+        return matching[0].decode(event, delivery, self._catalogue)
 
 
 def claimed_identity(raw: bytes) -> ClaimedIdentity:

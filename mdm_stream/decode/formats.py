@@ -17,8 +17,8 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, WireFormat
 from mdm_stream.decode import canonical
 from mdm_stream.decode.cdc import debezium, dms
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.files import csv_rows
-from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
@@ -37,7 +37,7 @@ class Format:
 
     declared: WireFormat
     matches: Callable[[Mapping[str, Any]], bool]
-    decode: Callable[[Mapping[str, Any], Received, SourceCatalogue], tuple[ChangeEvent, ...]]
+    decode: Callable[[Mapping[str, Any], Delivery, SourceCatalogue], tuple[ChangeEvent, ...]]
     own_time: Callable[[Mapping[str, Any]], bool]
 
     @property

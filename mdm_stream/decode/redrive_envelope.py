@@ -16,15 +16,14 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, VERSION_CHARS_MAX
 from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
-from mdm_stream.decode.received import Received
 from mdm_stream.errors import RejectedEventError, TerminalError
 
 MARKER = b"\x8fmdm-redrive\x01"
@@ -50,26 +49,20 @@ assert _HEAD_BYTES_MAX < 256**_LENGTH_BYTES
 assert VERSION_CHARS_MAX + 6 * ORIGIN_CHARS_MAX + 256 < _HEAD_BYTES_MAX  # JSON writes a character in six bytes at most
 
 
-@dataclass(frozen=True, slots=True)
-class Redriven:
-    """An event that was sent again, as it was first delivered."""
+def wrap(event: Delivery) -> bytes:
+    """Return the envelope of an event as it was first delivered; the same event always has the same.
 
-    raw: bytes
-    received: Received
-    origin: str
-
-
-def wrap(raw: bytes, received: Received, origin: str) -> bytes:
-    """Return the envelope of an event; the same event always has the same.
-
-    ``TerminalError`` if a stream would not take it. ``ValueError`` if the bytes are an envelope already, or what
-    comes with them has not the form that ``unwrap`` demands.
+    ``TerminalError`` if a stream would not take it. ``ValueError`` if the bytes are an envelope already, if they were
+    one of several that a record held (an envelope keeps no ``subsequence``), or if what comes with them has not the
+    form that ``unwrap`` demands.
     """
+    raw = event.raw
     if is_envelope(raw):
         raise ValueError("an envelope is sent again as it is, never in another one")
-    if (fault := _fault_of(received.position, received.arrival_time_us, origin)) is not None:
+    if event.subsequence:
+        raise ValueError("an envelope of this format keeps no place within a record")
+    if (fault := _fault_of(event.position, event.arrival_time_us, event.origin)) is not None:
         raise ValueError(fault)
-    event = Redriven(raw, received, origin)
     envelope = _framed(event, raw, compressed=False)
     if len(envelope) > ENVELOPE_BYTES_MAX and len(raw) <= RAW_BYTES_MAX:
         body = zlib.compress(raw).ljust(-(-len(raw) // INFLATION_MAX), b"\0")
@@ -87,8 +80,8 @@ def is_envelope(data: bytes) -> bool:
     return data.startswith(MARKER[:-1])
 
 
-def unwrap(data: bytes) -> Redriven | None:
-    """Return what an envelope holds; None if the bytes are none, which costs nothing.
+def unwrap(data: bytes) -> Delivery | None:
+    """Return what an envelope holds, as it was first delivered; None if the bytes are none, which costs nothing.
 
     ``RejectedEventError`` with code ``bad_envelope`` if it is damaged, of another format, larger inside than
     envelopes may be, or holds an envelope. It never takes more memory than ``INFLATION_MAX`` times its own size.
@@ -104,7 +97,7 @@ def unwrap(data: bytes) -> Redriven | None:
     head = _checked_head(data[body_at : body_at + head_bytes])
     body = data[body_at + head_bytes :]
     raw = _inflated(body, min(INFLATION_MAX * len(data), RAW_BYTES_MAX)) if head["compressed"] else body
-    redriven = Redriven(raw, Received(head["position"], head["arrival_time_us"]), head["origin"])
+    redriven = Delivery(raw, head["position"], head["arrival_time_us"], head["origin"])
     if _digest_of(redriven) != head["digest"]:
         raise _rejection("digest", "is not that of what the envelope holds: it is damaged")
     if is_envelope(raw):
@@ -117,10 +110,10 @@ def digest_of_bytes(raw: bytes) -> str:
     return hashlib.blake2b(raw, digest_size=16).hexdigest()
 
 
-def _framed(event: Redriven, body: bytes, *, compressed: bool) -> bytes:
+def _framed(event: Delivery, body: bytes, *, compressed: bool) -> bytes:
     head = orjson.dumps({
-        "position": event.received.position,
-        "arrival_time_us": event.received.arrival_time_us,
+        "position": event.position,
+        "arrival_time_us": event.arrival_time_us,
         "origin": event.origin,
         "digest": _digest_of(event),
         "compressed": compressed,
@@ -128,9 +121,9 @@ def _framed(event: Redriven, body: bytes, *, compressed: bool) -> bytes:
     return b"".join((MARKER, len(head).to_bytes(_LENGTH_BYTES, "big"), head, body))
 
 
-def _digest_of(event: Redriven) -> str:
+def _digest_of(event: Delivery) -> str:
     """Return a digest of everything in an envelope: it notices damage, and proves no sender."""
-    head = f"{event.received.position} {event.received.arrival_time_us} {event.origin}\n"
+    head = f"{event.position} {event.arrival_time_us} {event.origin}\n"
     return digest_of_bytes(head.encode() + event.raw)
 
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 
 import orjson
 
-from mdm_stream.archive.rows import rest_without
+from mdm_stream.archive.rows import delivery_of, rest_without
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent, EraseEvent, make_ref, split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
-from mdm_stream.decode import Received
+from mdm_stream.decode import Delivery
 from mdm_stream.erasure.evidence import records_in_change
 from mdm_stream.erasure.in_claims import erase_in_claims
 from mdm_stream.erasure.in_letters import erase_in_letters
@@ -101,7 +101,7 @@ class Erase:
         self._events = [encode_event(EraseEvent(rules.domain, ref, self._began_us)) for ref in self._refs]
         for event in self._events:
             try:
-                self._decoder.decode(event, Received("0", 0))
+                self._decoder.decode(Delivery.unplaced(event))
             except RejectedEventError as error:
                 raise TerminalError(f"the rules of domain {rules.domain!r} have no such record: {error}") from error
 
@@ -118,13 +118,13 @@ class Erase:
         for row in self._places.archive.read_new(self._rules.domain, set()):
             if not set(row.refs).isdisjoint(self._refs):
                 seen |= set(row.refs) & set(self._refs)
-                found |= self._values_in(row.raw, Received(row.position, row.arrival_time_us))
+                found |= self._values_in(delivery_of(row))
         for letters in self._places.letters:
             for event in _events_in(letters):
-                said = self._owners.of(event.raw, event.received)
-                if said.whose == "theirs":
-                    seen |= set(said.refs) & set(self._refs)
-                    found |= self._values_of(said.events)
+                for said in self._owners.of(event.delivery):
+                    if said.whose == "theirs":
+                        seen |= set(said.refs) & set(self._refs)
+                        found |= self._values_of(said.events)
         return Known(Values(found, self._refs), frozenset(seen))
 
     def run(self, known: Known, reason: str) -> tuple[Receipt, Searched, str]:
@@ -172,9 +172,9 @@ class Erase:
                     notes.add(SNOWFLAKE_NOTE)
         return True
 
-    def _values_in(self, raw: bytes, received: Received) -> set[str]:
+    def _values_in(self, delivery: Delivery) -> set[str]:
         try:
-            return self._values_of(self._decoder.decode(raw, received))
+            return self._values_of(self._decoder.decode(delivery))
         except RejectedEventError:
             return set()  # accepted once, by other rules; its row is found by its references
 

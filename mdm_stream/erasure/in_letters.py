@@ -14,7 +14,7 @@ from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.dead_letters.erase import LettersErased, erase_events
 from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.values import Values
-from mdm_stream.erasure.whose import Owners
+from mdm_stream.erasure.whose import Owners, Said
 from mdm_stream.errors import RejectedEventError, TerminalError
 from mdm_stream.warehouse.redaction import RecordIdentity, redact_change
 
@@ -41,33 +41,39 @@ def erase_in_letters(
     keys, values = [split_ref(ref) for ref in refs], Values(own)
 
     def rest(event: DeadEvent) -> list[bytes] | None:
-        message = _golden_message(event.raw)
+        message = _golden_message(event.delivery.raw)
         if message is not None:
             return _redacted(message, owners.domain, keys)
-        said = owners.of(event.raw, event.received)
-        if said.whose == "theirs":
-            return owners.rest(said)
-        if said.whose == "unclear" and owners.names_one(said.raw, values):
-            return []
-        return None
+        said = owners.of(event.delivery)
+        rests = [_rest_of(each, owners, values) for each in said]
+        if all(each is None for each in rests):
+            return None
+        return [raw for each, rest in zip(said, rests, strict=True) for raw in ([each.raw] if rest is None else rest)]
 
     return erase_events(letters, rest)
 
 
 def _note(store: str, event: DeadEvent, owners: Owners, evidence: Evidence) -> None:
-    message = _golden_message(event.raw)
+    message = _golden_message(event.delivery.raw)
     if message is not None:
         change = None if isinstance(message, ClaimCheck) else message.data
         if isinstance(change, GoldenChange) and change.domain == owners.domain:
             evidence.golden(store, "golden change", change.model_dump())
         return
-    said = owners.of(event.raw, event.received)
+    for said in owners.of(event.delivery):
+        if said.whose == "theirs":
+            evidence.theirs(store, "event")
+        elif said.whose == "others":
+            evidence.others(said.raw, said.refs)
+        else:
+            evidence.unclear(store, "event that does not say whose it is", said.raw)
+
+
+def _rest_of(said: Said, owners: Owners, values: Values) -> list[bytes] | None:
+    """Return what is left of an event; ``None`` if it is not to be touched."""
     if said.whose == "theirs":
-        evidence.theirs(store, "event")
-    elif said.whose == "others":
-        evidence.others(said.raw, said.refs)
-    else:
-        evidence.unclear(store, "event that does not say whose it is", said.raw)
+        return owners.rest(said)
+    return [] if said.whose == "unclear" and owners.names_one(said.raw, values) else None
 
 
 def _redacted(message: FeedEnvelope | ClaimCheck, domain: str, keys: Collection[RecordIdentity]) -> list[bytes] | None:

@@ -17,7 +17,7 @@ from mdm_stream.aws.read_shards import StreamedRecord, StreamReader
 from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_message
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Received
+from mdm_stream.decode import Delivery
 from mdm_stream.erasure.evidence import Evidence, Remnant
 from mdm_stream.erasure.in_claims import CLAIMS, look_into_claims
 from mdm_stream.erasure.in_index import INDEX, look_into_index
@@ -100,13 +100,14 @@ class Search:
         keeps_us = _retention_us(self._places.changes)
         for record in self._places.changes.records():
             until_us = _until_us(record, keeps_us)
-            said = self._owners.of(record.data, Received.from_kinesis(record.sequence_number, record.arrival_time_s))
-            if said.whose == "theirs":
-                self._evidence.theirs(CHANGES, "event", until_us)
-            elif said.whose == "others":
-                self._evidence.others(said.raw, said.refs)
-            else:
-                self._evidence.unclear(CHANGES, "event that does not say whose it is", said.raw, until_us)
+            delivery = Delivery.from_kinesis(record.data, record.sequence_number, record.arrival_time_s)
+            for said in self._owners.of(delivery):
+                if said.whose == "theirs":
+                    self._evidence.theirs(CHANGES, "event", until_us)
+                elif said.whose == "others":
+                    self._evidence.others(said.raw, said.refs)
+                else:
+                    self._evidence.unclear(CHANGES, "event that does not say whose it is", said.raw, until_us)
 
     def _look_into_golden(self) -> None:
         keeps_us = _retention_us(self._places.golden)

@@ -10,8 +10,7 @@ from typing import Literal
 from mdm_stream.archive.rows import kept_events
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, make_ref, split_ref
-from mdm_stream.decode import Decoder, Received, claimed_identity
-from mdm_stream.decode.redrive_envelope import unwrap
+from mdm_stream.decode import Decoder, Delivery, claimed_identity, unpack
 from mdm_stream.erasure.values import Values
 from mdm_stream.errors import RejectedEventError
 
@@ -20,13 +19,10 @@ Whose = Literal["theirs", "others", "unclear"]
 OTHER_DOMAIN = ""
 """Stands for a record of another domain, of which nothing is known here. It is no reference."""
 
-_NO_PLACE = Received("0", 0)
-"""Stands for the place of an event that none was kept of: only what it says of whom matters here."""
-
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Whose an event is, its bytes without an envelope, the records that it names or claims to be of, and the events
+    """Whose an event is, its bytes without any wrapping, the records that it names or claims to be of, and the events
     that it says if the rules accept it.
     """
 
@@ -48,25 +44,16 @@ class Owners:
         # A record id that is a part of a longer word is not meant.
         self._ids = [re.compile(rb"(?<![0-9A-Za-z])" + re.escape(each.encode()) + rb"(?![0-9A-Za-z])") for each in ids]
 
-    def of(self, data: bytes, received: Received | None) -> Said:
-        """Return whose an event is that lay on the change stream as ``data``.
+    def of(self, record: Delivery) -> list[Said]:
+        """Return whose the events are that a record of the change stream holds, most often one.
 
         An event that names one of the records and another one too holds values of both, and is theirs. Verdicts and
         erasures hold no values of anybody, and are others'.
         """
-        raw = data
         try:
-            redriven = unwrap(data)
-            if redriven is not None:
-                raw, received = redriven.raw, redriven.received
-            events = self._decoder.decode(raw, received or _NO_PLACE)
+            return [self._said(delivery) for delivery in unpack(record)]
         except RejectedEventError:
-            return self._claimed(raw)
-        refs = dict.fromkeys(
-            ref if event.domain == self.domain else OTHER_DOMAIN for event in events for ref in event.refs
-        )
-        whose: Whose = "theirs" if len(self._kept(events)) < len(events) else "others"
-        return Said(whose, raw, tuple(refs), events)
+            return [self._claimed(record.raw)]
 
     def rest(self, said: Said) -> list[bytes]:
         """Return what is left of an event that is theirs: what it says of other records, in canonical form."""
@@ -75,6 +62,17 @@ class Owners:
     def names_one(self, raw: bytes, values: Values) -> bool:
         """Tell whether bytes that do not say whose they are hold one of the record ids and one of some values."""
         return any(each.search(raw) for each in self._ids) and bool(values.found_in(raw))
+
+    def _said(self, delivery: Delivery) -> Said:
+        try:
+            events = self._decoder.decode(delivery)
+        except RejectedEventError:
+            return self._claimed(delivery.raw)
+        refs = dict.fromkeys(
+            ref if event.domain == self.domain else OTHER_DOMAIN for event in events for ref in event.refs
+        )
+        whose: Whose = "theirs" if len(self._kept(events)) < len(events) else "others"
+        return Said(whose, delivery.raw, tuple(refs), events)
 
     def _claimed(self, raw: bytes) -> Said:
         claimed = claimed_identity(raw)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mdm_stream.archive import ArchivedRecord
+from mdm_stream.archive.rows import delivery_of
 from mdm_stream.core.fold import EMPTY, Delivered, RecordState, fold
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder
 from mdm_stream.errors import RejectedEventError
 
 
@@ -35,7 +36,7 @@ def states_of(
     for row in rows:
         counters.rows += 1
         try:
-            events = decoder.decode(row.raw, Received(row.position, row.arrival_time_us))
+            events = decoder.decode(delivery_of(row))
         except RejectedEventError as error:
             counters.rejected[error.reasons[0].code] += 1
             continue

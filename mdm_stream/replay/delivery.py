@@ -12,16 +12,15 @@ from mdm_stream.core.fold import Foldable
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import FormatName
-from mdm_stream.decode import file_events
+from mdm_stream.decode import Delivery, file_events
 from mdm_stream.errors import RejectedEventError
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Bytes that hold no event, where they stood, and why."""
+    """Bytes that hold no event, in which file, and why."""
 
-    raw: bytes
-    origin: str
+    delivery: Delivery
     error: RejectedEventError
 
 
@@ -31,7 +30,7 @@ def read_files(
     """Yield the events of files, one file after the other, and what was rejected."""
     for path in paths:
         for raw, item in file_events(path, format_, source, rulesets):
-            yield Rejected(raw, path.name, item) if isinstance(item, RejectedEventError) else item
+            yield Rejected(Delivery.unplaced(raw, path.name), item) if isinstance(item, RejectedEventError) else item
 
 
 def disturbed(

@@ -116,19 +116,20 @@ def _batches(
 
 
 def _quarantine(run: _Run, rejected: Rejected) -> None:
-    claimed = claimed_identity(rejected.raw)
-    quarantine_id = quarantine_id_of(rejected.raw)
+    raw = rejected.delivery.raw
+    claimed = claimed_identity(raw)
+    quarantine_id = quarantine_id_of(rejected.delivery)
     run.quarantine[quarantine_id] = {
         "quarantine_id": quarantine_id,
         "domain": claimed.domain,
         "source": claimed.source,
         "record_id": claimed.record_id,
-        "received_from": rejected.origin,
+        "received_from": rejected.delivery.origin,
         "reasons": [{"code": r.code, "path": r.path, "message": r.message} for r in rejected.error.reasons],
-        "raw_bytes": len(rejected.raw),
+        "raw_bytes": len(raw),
         # The text is for people: what is not UTF-8 cannot be told from an escape in it. The bytes are for redrive.
-        "raw": rejected.raw.decode("utf-8", "backslashreplace"),
-        "raw_base64": base64.b64encode(rejected.raw).decode("ascii"),
+        "raw": raw.decode("utf-8", "backslashreplace"),
+        "raw_base64": base64.b64encode(raw).decode("ascii"),
     }
 
 

@@ -24,8 +24,7 @@ from mdm_stream.contracts.times import format_time_us
 from mdm_stream.core.model import ChangeEvent, Version, make_ref
 from mdm_stream.core.overrides import expiries_due
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
-from mdm_stream.decode import Decoder, Received, claimed_identity
-from mdm_stream.decode.redrive_envelope import unwrap
+from mdm_stream.decode import Decoder, Delivery, claimed_identity, unpack
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
@@ -38,15 +37,6 @@ EXPIRY_RESEND_US = 300_000_000
 """An expiry that was sent is given five minutes to come back on the change stream, before it is sent again. It is
 harmless twice, but a consumer that is held or far behind would be sent one with each tick.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class StreamRecord:
-    """One record of the change stream. ``origin`` tells people where it lies: ``stream/shard:sequence``."""
-
-    data: bytes
-    received: Received
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +60,7 @@ class _Decoded:
     """One accepted record of the stream, as far as it concerns one domain, and where in the batch it stood."""
 
     position: int
-    record: StreamRecord
+    delivery: Delivery
     events: tuple[ChangeEvent, ...]
 
 
@@ -136,7 +126,7 @@ class Resolver:
         self._expiries_per_tick_max = expiries_per_tick_max
         self._sent_us: dict[tuple[str, str, Version, int], int] = {}
 
-    def handle(self, records: Sequence[StreamRecord]) -> StreamReport:
+    def handle(self, records: Sequence[Delivery]) -> StreamReport:
         """Apply a batch. Idempotent. Nothing from ``first_failed`` on is claimed done, though some of it may be."""
         report = StreamReport(records=len(records))
         decoded, rejections = self._decode(records)
@@ -160,14 +150,7 @@ class Resolver:
                 row
                 for item in items
                 if report.first_failed is None or item.position < report.first_failed
-                for row in rows_of(
-                    domain,
-                    item.events,
-                    item.record.data,
-                    item.record.received,
-                    item.record.origin,
-                    erased[domain],
-                )
+                for row in rows_of(domain, item.events, item.delivery, erased[domain])
             ]
             self._finish(domain, done, report, bindings[domain])
 
@@ -191,33 +174,30 @@ class Resolver:
             raise faults[0]
         return report
 
-    def _decode(self, records: Sequence[StreamRecord]) -> tuple[dict[str, list[_Decoded]], list[QuarantineEntry]]:
+    def _decode(self, records: Sequence[Delivery]) -> tuple[dict[str, list[_Decoded]], list[QuarantineEntry]]:
         decoded: dict[str, list[_Decoded]] = {}
         rejections = []
-        for position, delivered in enumerate(records):
-            record = delivered
+        for position, record in enumerate(records):
             try:
-                record = _first_delivery(delivered)
-                by_domain: dict[str, list[ChangeEvent]] = {}
-                for event in self._decoder.decode(record.data, record.received):
-                    by_domain.setdefault(event.domain, []).append(event)
-                for domain, events in by_domain.items():
-                    decoded.setdefault(domain, []).append(_Decoded(position, record, tuple(events)))
+                held = unpack(record)
             except RejectedEventError as error:
                 rejections.append(self._rejection(record, error))
+                continue
+            for delivery in held:
+                try:
+                    by_domain: dict[str, list[ChangeEvent]] = {}
+                    for event in self._decoder.decode(delivery):
+                        by_domain.setdefault(event.domain, []).append(event)
+                    for domain, events in by_domain.items():
+                        decoded.setdefault(domain, []).append(_Decoded(position, delivery, tuple(events)))
+                except RejectedEventError as error:
+                    rejections.append(self._rejection(delivery, error))
         return decoded, rejections
 
-    def _rejection(self, record: StreamRecord, error: RejectedEventError) -> QuarantineEntry:
-        claimed = claimed_identity(record.data)
+    def _rejection(self, delivery: Delivery, error: RejectedEventError) -> QuarantineEntry:
+        claimed = claimed_identity(delivery.raw)
         return QuarantineEntry(
-            record.data,
-            error.reasons,
-            record.origin,
-            self._now_us(),
-            claimed.domain,
-            claimed.source,
-            claimed.record_id,
-            record.received,
+            delivery, error.reasons, self._now_us(), claimed.domain, claimed.source, claimed.record_id
         )
 
     def _reject(self, rejections: Sequence[QuarantineEntry], report: StreamReport) -> None:
@@ -323,12 +303,6 @@ class Resolver:
             report.expired += len(events) - len(refused)
 
 
-def _first_delivery(record: StreamRecord) -> StreamRecord:
-    """Return a record as it was first delivered: one that was sent again comes in an envelope that says so."""
-    redriven = unwrap(record.data)
-    return record if redriven is None else StreamRecord(redriven.raw, redriven.received, redriven.origin)
-
-
 def _quarantine_report(entry: QuarantineEntry, location: str) -> QuarantinedEvent:
     return QuarantinedEvent(
         quarantine_id=entry.quarantine_id,
@@ -336,8 +310,8 @@ def _quarantine_report(entry: QuarantineEntry, location: str) -> QuarantinedEven
         source=entry.source,
         record_id=entry.record_id,
         reasons=[QuarantineReason(code=r.code, path=r.path, message=r.message) for r in entry.reasons],
-        raw_bytes=len(entry.raw),
+        raw_bytes=len(entry.delivery.raw),
         location=location,
-        received_from=entry.received_from,
+        received_from=entry.delivery.origin,
         quarantined_at=format_time_us(entry.quarantined_at_us),
     )

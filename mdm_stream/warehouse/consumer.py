@@ -11,16 +11,14 @@ bytes.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, parse_message, redeem
-from mdm_stream.errors import ConfigurationError, MdmError, Reason, RejectedEventError, TerminalError
+from mdm_stream.decode import Delivery
+from mdm_stream.errors import ConfigurationError, MdmError, TerminalError
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse.warehouse import Warehouse
 
@@ -33,22 +31,15 @@ that in memory. One message is applied whatever its size."""
 class BatchOutcome:
     """What became of a batch.
 
-    ``failed_sequence_number`` is where the event source must go on, with the ``error`` that stopped the batch there;
-    both are None after a success. ``lag_ms_max`` is the time from the oldest applied commit until now, None where
-    no golden change was applied.
+    ``first_failed`` is the place of the record where the event source must go on, with the ``error`` that stopped the
+    batch there; both are None after a success. ``lag_ms_max`` is the time from the oldest applied commit until now,
+    None where no golden change was applied.
     """
 
     records_applied: int
     lag_ms_max: float | None
-    failed_sequence_number: str | None
+    first_failed: int | None
     error: MdmError | None
-
-    @property
-    def response(self) -> dict[str, list[dict[str, str]]]:
-        """The partial batch response of an event source with ReportBatchItemFailures."""
-        if self.failed_sequence_number is None:
-            return {"batchItemFailures": []}
-        return {"batchItemFailures": [{"itemIdentifier": self.failed_sequence_number}]}
 
 
 class WarehouseConsumer:
@@ -74,8 +65,8 @@ class WarehouseConsumer:
         self._clock = clock
         self._last_used_s = monotonic_s()
 
-    def apply_records(self, records: Sequence[Mapping[str, Any]]) -> BatchOutcome:
-        """Apply the ``Records`` of a Kinesis event as one micro-batch. Idempotent; order within does not matter."""
+    def apply_records(self, records: Sequence[Delivery]) -> BatchOutcome:
+        """Apply records of the golden feed as one micro-batch. Idempotent; order within does not matter."""
         portion, first, portion_bytes = list[FeedEnvelope](), 0, 0
         oldest: datetime | None = None
         stopped: tuple[int, MdmError] | None = None
@@ -88,22 +79,21 @@ class WarehouseConsumer:
             if portion and portion_bytes + content_bytes > PORTION_BYTES_MAX:
                 done, oldest, fault = self._apply(portion, oldest)
                 if fault is not None:
-                    return _outcome(records, first + done, self._lag_ms(oldest), (first + done, fault))
+                    return _outcome(first + done, self._lag_ms(oldest), (first + done, fault))
                 portion, first, portion_bytes = [], place, 0
             portion.append(message)
             portion_bytes += content_bytes
         done, oldest, fault = self._apply(portion, oldest)
         if fault is not None:
             stopped = first + done, fault
-        return _outcome(records, first + done, self._lag_ms(oldest), stopped)
+        return _outcome(first + done, self._lag_ms(oldest), stopped)
 
-    def _read(self, record: Mapping[str, Any]) -> tuple[FeedEnvelope, int]:
+    def _read(self, record: Delivery) -> tuple[FeedEnvelope, int]:
         """Return a record's message with its data, and how large that is."""
-        raw = _payload(record)
-        message = parse_message(raw)
+        message = parse_message(record.raw)
         if isinstance(message, ClaimCheck):
             return redeem(message, self._follow), message.datasize
-        return message, len(raw)
+        return message, len(record.raw)
 
     def _apply(
         self, portion: Sequence[FeedEnvelope], oldest: datetime | None
@@ -148,21 +138,10 @@ class WarehouseConsumer:
         return max(0.0, (self._clock() - oldest_committed_at).total_seconds() * 1000)
 
 
-def _outcome(
-    records: Sequence[Mapping[str, Any]], done: int, lag_ms: float | None, stopped: tuple[int, MdmError] | None
-) -> BatchOutcome:
-    if stopped is None:
-        return BatchOutcome(done, lag_ms, None, None)
-    place, fault = stopped
-    return BatchOutcome(done, lag_ms, records[place]["kinesis"]["sequenceNumber"], fault)
+def _outcome(done: int, lag_ms: float | None, stopped: tuple[int, MdmError] | None) -> BatchOutcome:
+    first_failed, fault = (None, None) if stopped is None else stopped
+    return BatchOutcome(done, lag_ms, first_failed, fault)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((each for each in (one, other) if each is not None), default=None)
-
-
-def _payload(record: Mapping[str, Any]) -> bytes:
-    try:
-        return base64.b64decode(record["kinesis"]["data"], validate=True)
-    except (binascii.Error, ValueError):
-        raise RejectedEventError((Reason("feed.base64", "kinesis.data", "the data is not base64"),)) from None

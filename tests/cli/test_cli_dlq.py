@@ -14,7 +14,7 @@ from mdm_stream.cli.redelivery import NOT_SENT, change_key_of, deliver_with
 from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.dead_letters import Message
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, open_quarantine
-from mdm_stream.decode import Received, claimed_identity
+from mdm_stream.decode import Delivery, claimed_identity
 from mdm_stream.decode.redrive_envelope import unwrap
 from mdm_stream.errors import Reason
 from mdm_stream.local.event_source.lanes import Discard
@@ -36,18 +36,16 @@ def change(record_id, source="crm"):
     return orjson.dumps(event | {"attributes": {"given_name": SECRET}})
 
 
-def place(number):
-    """The place of the n-th event."""
-    return Received.from_kinesis(str(number), float(number))
+def delivered(raw, number):
+    """The n-th event of the stream."""
+    return Delivery.from_kinesis(raw, str(number), float(number), f"changes/s:{number}")
 
 
 def reject(quarantine: QuarantineStore, raw, number, code="unknown_source"):
     """Quarantine an event; return its id."""
     claimed = claimed_identity(raw)
     reasons = (Reason(code, "source", "is not known"),)
-    entry = QuarantineEntry(
-        raw, reasons, f"changes/s:{number}", 0, claimed.domain, claimed.source, claimed.record_id, place(number)
-    )
+    entry = QuarantineEntry(delivered(raw, number), reasons, 0, claimed.domain, claimed.source, claimed.record_id)
     quarantine.put([entry])
     return entry.quarantine_id
 
@@ -138,7 +136,7 @@ def test_show_tells_why_and_the_bytes_on_request(state, capsys):
     assert "unknown_source at source: is not known" in capsys.readouterr().out
     assert run(["dlq", "show", batch, "--state", str(state), "--json"]) == 0
     document = orjson.loads(capsys.readouterr().out)
-    assert [each["position"] for each in document["events"]] == [place(3).position, place(4).position]
+    assert [int(each["position"]) for each in document["events"]] == [3, 4]
     assert document["condition"] == "RecordAgeExceeded"
 
 
@@ -147,7 +145,7 @@ def test_redrive_sends_everything_as_what_it_was(server, stream, state, capsys):
     assert run(["dlq", "redrive", "--all", "--yes", "--state", str(state), "--json"]) == 0
     assert orjson.loads(capsys.readouterr().out) == {"stream": stream, "redriven": 3, "events": 4, "left": {}}
     redriven = {key: unwrap(data) for key, data in arrived(server, stream)}
-    assert sorted(each.received.position for each in redriven.values()) == [place(n).position for n in range(1, 5)]
+    assert sorted(int(each.position) for each in redriven.values()) == [1, 2, 3, 4]
     assert redriven[partition_key("person", "crm", "1")].raw == change("1")
     assert redriven["key-3"].raw == change("3")
     assert listed(state, capsys) == []

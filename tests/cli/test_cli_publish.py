@@ -9,9 +9,9 @@ import pytest
 
 from mdm_stream.cli.main import run
 from mdm_stream.cli.stack import RunningStack, read_stack, remove_stack, write_stack
+from mdm_stream.decode import Delivery
 from mdm_stream.decode.decoder import Decoder
 from mdm_stream.decode.files.event_files import file_events
-from mdm_stream.decode.received import Received
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.rules import load_rulesets
@@ -97,7 +97,7 @@ def test_csv_rows_become_canonical_events(server, state, stream, tmp_path, popul
     assert run(argv) == 0
     assert "2 events sent" in capsys.readouterr().out
     decoder = Decoder(load_rulesets([population / "rules.yaml"]))
-    decoded = [decoder.decode(data, Received("", 0))[0] for _, data in records_of(server, stream)]
+    decoded = [decoder.decode(Delivery.unplaced(data))[0] for _, data in records_of(server, stream)]
     assert sorted((event.record_id, event.version, event.attributes["given_name"]) for event in decoded) == [
         ("1", 1, "Ada"),
         ("2", 2, "Bo"),

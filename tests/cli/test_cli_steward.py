@@ -10,7 +10,7 @@ import pytest
 from mdm_stream.cli.main import run
 from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.model import RecordEvent, VerdictEvent
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.kinesis.server import KinesisServer
@@ -61,7 +61,7 @@ class World:
         new = records["Records"][self.read :]
         self.read += len(new)
         return [
-            (r["PartitionKey"], orjson.loads(r["Data"]), self.decoder.decode(r["Data"], Received("0", 0))[0])
+            (r["PartitionKey"], orjson.loads(r["Data"]), self.decoder.decode(Delivery.unplaced(r["Data"]))[0])
             for r in new
         ]
 

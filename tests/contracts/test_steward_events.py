@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from small_world import small_rules
 
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import EraseEvent, OverrideEvent
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.errors import RejectedEventError
 
 DECODER = Decoder({"person": small_rules()})
-RECEIVED = Received.from_row(7)
+RECEIVED = Delivery.from_row(b"", 7)
 OVERRIDE = {
     "domain": "person",
     "source": "crm",
@@ -38,7 +40,7 @@ ERASURE = {"domain": "person", "source": "crm", "record_id": "42", "op": "erase"
 
 def decoded(event):
     """Return what an event says."""
-    return DECODER.decode(orjson.dumps(event), RECEIVED)
+    return DECODER.decode(replace(RECEIVED, raw=orjson.dumps(event)))
 
 
 @pytest.mark.parametrize("event", [OVERRIDE, EXPIRY, ERASURE], ids=lambda event: event["op"])
@@ -47,7 +49,7 @@ def test_an_event_that_is_written_reads_as_it_was(event):
     (change,) = decoded(event)
     assert isinstance(change, EraseEvent if event is ERASURE else OverrideEvent)
     assert change.refs == ("crm/42",)
-    assert DECODER.decode(encode_event(change), Received.from_row(99)) == (change,)
+    assert DECODER.decode(Delivery.from_row(encode_event(change), 99)) == (change,)
 
 
 def test_position_and_arrival_stand_in_for_version_and_time():

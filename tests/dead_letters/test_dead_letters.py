@@ -4,7 +4,7 @@ import base64
 
 import orjson
 import pytest
-from letters_at_hand import CHANGES, GOLDEN, SHARD, both, change, give_up, names, received, reject
+from letters_at_hand import CHANGES, GOLDEN, SHARD, both, change, delivered, give_up, names, reject
 
 from mdm_stream.contracts.times import format_time_us
 from mdm_stream.dead_letters import DeadLetters, Selection
@@ -39,7 +39,7 @@ def test_a_rejected_event_is_a_letter(objects):
         "problem": None,
     }
     (event,) = letters.contents(letter).events
-    assert (event.raw, event.received, event.origin) == (raw, received(7), f"{CHANGES}/{SHARD}:7")
+    assert event.delivery == delivered(raw, 7)
 
 
 @pytest.mark.parametrize("suffix", ["", ".json"], ids=["as Lambda names it", "as the local folder does"])
@@ -52,14 +52,13 @@ def test_a_batch_that_was_given_up_is_a_letter(objects, suffix):
     assert (letter.events, letter.causes, letter.redriving) == (2, ("RetryAttemptsExhausted",), False)
     assert (letter.domain, letter.source, letter.record_id) == ("person", "crm", None)
     first, second = letters.contents(letter).events
-    assert (first.raw, first.received, first.partition_key) == (change("1"), received(40), "key-40")
-    assert (second.raw, second.received, second.stream) == (change("2"), received(41), CHANGES)
-    assert second.origin == f"{CHANGES}/{SHARD}:41"
+    assert (first.delivery, first.partition_key) == (delivered(change("1"), 40), "key-40")
+    assert (second.delivery, second.stream) == (delivered(change("2"), 41), CHANGES)
 
 
 def test_a_redriven_event_still_claims_what_it_claims(objects):
     """An envelope on the stream is looked into for what its event is about; a damaged one claims nothing."""
-    envelope = wrap(change("1"), received(3), "x")
+    envelope = wrap(delivered(change("1"), 3, "x"))
     give_up(objects, [envelope], 1)
     give_up(objects, [envelope[:-1]], 2)
     found = DeadLetters(objects, "on_failure").find(Selection())
@@ -116,7 +115,7 @@ def test_what_is_set_aside_is_the_same_letter(objects):
     assert letters.set_aside(letter, RUN) == (f"{REDRIVING}/{RUN}/person/{letter_id}.json",)
     (aside,) = letters.find(Selection())
     assert (aside.letter_id, aside.redriving, aside.events) == (letter_id, True, 1)
-    assert letters.contents(letters.find(Selection())[0]).events[0].raw == change("1")
+    assert letters.contents(letters.find(Selection())[0]).events[0].delivery.raw == change("1")
     assert letters.set_aside(aside, "f" * 16) == aside.names
     with pytest.raises(MissingObjectError):
         letters.set_aside(letter, RUN)

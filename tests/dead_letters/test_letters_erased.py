@@ -17,7 +17,7 @@ SECRET = b'"secret"'
 
 def without_secrets(event: DeadEvent) -> Sequence[bytes] | None:
     """Return nothing in the place of an event with a secret."""
-    return [] if SECRET in event.raw else None
+    return [] if SECRET in event.delivery.raw else None
 
 
 def secret(record_id: str) -> bytes:
@@ -39,13 +39,13 @@ def test_only_the_events_that_are_meant_go(objects: ObjectStore) -> None:
     give_up(objects, [secret("6"), secret("7")], 6, suffix=".json")
     give_up(objects, [change("8")], 8, stream=GOLDEN)
     quarantine, on_failure = both(objects)
-    before = {event.raw: event for event in events_of(on_failure)}
+    before = {event.delivery.raw: event for event in events_of(on_failure)}
     assert erase_events(quarantine, without_secrets) == LettersErased(events=1, removed=1)
     assert erase_events(on_failure, without_secrets) == LettersErased(events=3, removed=1, rewritten=1)
     assert [letter.letter_id for letter in quarantine.find(Selection())] == [kept_id]
     left = events_of(on_failure)
-    assert sorted(event.raw for event in left) == [change("3"), change("5"), change("8")]
-    assert all(before[event.raw] == event for event in left)
+    assert sorted(event.delivery.raw for event in left) == [change("3"), change("5"), change("8")]
+    assert all(before[event.delivery.raw] == event for event in left)
     assert not any(SECRET in objects.get(name) for name in names(objects))
     for letters in (quarantine, on_failure):
         assert erase_events(letters, without_secrets) == LettersErased()
@@ -55,11 +55,11 @@ def test_an_event_can_be_replaced_by_what_else_it_said(objects: ObjectStore) -> 
     """What takes its place has the place on the stream that it had."""
     give_up(objects, [change("1"), secret("2")], 1)
     _, on_failure = both(objects)
-    erase_events(on_failure, lambda event: [change("a"), change("b")] if SECRET in event.raw else None)
+    erase_events(on_failure, lambda event: [change("a"), change("b")] if SECRET in event.delivery.raw else None)
     first, *rest = events_of(on_failure)
-    assert [event.raw for event in (first, *rest)] == [change("1"), change("a"), change("b")]
-    assert len({event.received for event in rest}) == 1
-    assert first.received != rest[0].received
+    assert [event.delivery.raw for event in (first, *rest)] == [change("1"), change("a"), change("b")]
+    assert len({event.delivery.position for event in rest}) == 1
+    assert first.delivery.position != rest[0].delivery.position
 
 
 def test_what_a_redrive_has_set_aside_is_looked_into_too(objects: ObjectStore) -> None:
@@ -71,7 +71,7 @@ def test_what_a_redrive_has_set_aside_is_looked_into_too(objects: ObjectStore) -
     objects.put("person/" + "0" * 32 + ".json", b'{"raw_base64": "secret')
     for letters in both(objects):
         erase_events(letters, without_secrets)
-    assert [event.raw for event in events_of(both(objects)[1])] == [change("3")]
+    assert [event.delivery.raw for event in events_of(both(objects)[1])] == [change("3")]
     assert len(names(objects)) == 2
 
 
@@ -102,7 +102,7 @@ def test_a_kill_between_the_two_steps_loses_nothing(objects: ObjectStore, monkey
             erase_events(on_failure, without_secrets)
     assert len(names(objects)) == 2
     erase_events(on_failure, without_secrets)
-    assert [event.raw for event in events_of(on_failure)] == [change("2")] * 2
+    assert [event.delivery.raw for event in events_of(on_failure)] == [change("2")] * 2
 
 
 def _killed(_: object) -> None:

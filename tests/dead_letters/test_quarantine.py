@@ -23,15 +23,16 @@ from mdm_stream.dead_letters.quarantine import (
     open_quarantine,
     quarantine_id_of,
 )
-from mdm_stream.decode import Received
+from mdm_stream.decode import Delivery
 from mdm_stream.errors import ConfigurationError, Reason, TerminalError, TransientError
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.objects.store import S3Objects
 
 RAW = b'{"domain":"person"\xff\x00'
 REASONS = (Reason("not_utf8", "", "is not UTF-8"), Reason("missing", "source", "is required"))
-RECEIVED = Received("7".zfill(64), 1_000_001)
-ENTRY = QuarantineEntry(RAW, REASONS, "changes/7", 1_500_000, "person", "crm", None, RECEIVED)
+DELIVERY = Delivery(RAW, "7".zfill(64), 1_000_001, "changes/7")
+ENTRY = QuarantineEntry(DELIVERY, REASONS, 1_500_000, "person", "crm")
+UNPLACED = Delivery.unplaced(RAW, "changes/7")
 UNVERSIONED = b'{"domain":"person","source":"crm","record_id":"1","op":"merge","event_time":"2026-01-01T00:00:00Z"}'
 VERSIONED = UNVERSIONED.replace(b'"op"', b'"version":3,"op"')
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -63,11 +64,11 @@ def test_an_entry_is_kept_whole(store):
     """What is read back has the very bytes, every reason, and where and when the event was met."""
     put, read = store
     (location,) = put.put([ENTRY])
-    assert location.endswith(f"person/{quarantine_id_of(RAW)}.json")
+    assert location.endswith(f"person/{quarantine_id_of(UNPLACED)}.json")
     kept = orjson.loads(read(location))
     assert base64.b64decode(kept.pop("raw_base64")) == RAW
     assert kept == {
-        "quarantine_id": quarantine_id_of(RAW),
+        "quarantine_id": quarantine_id_of(UNPLACED),
         "domain": "person",
         "source": "crm",
         "record_id": None,
@@ -76,7 +77,7 @@ def test_an_entry_is_kept_whole(store):
             {"code": "missing", "path": "source", "message": "is required"},
         ],
         "received_from": "changes/7",
-        "position": RECEIVED.position,
+        "position": DELIVERY.position,
         "arrival_time": "1970-01-01T00:00:01.000001Z",
         "quarantined_at": "1970-01-01T00:00:01.500000Z",
         "raw_bytes": len(RAW),
@@ -86,15 +87,18 @@ def test_an_entry_is_kept_whole(store):
 def test_a_redelivery_overwrites_itself(store):
     """The same bytes have one place, whatever else is said of them; other bytes have another, in order."""
     put, _ = store
-    other = QuarantineEntry(b"", REASONS, "changes/9", 0)
-    again = QuarantineEntry(RAW, REASONS[:1], "changes/8", 2_000_000, "person")
+    other = QuarantineEntry(Delivery.unplaced(b"", "changes/9"), REASONS, 0)
+    again = QuarantineEntry(Delivery.unplaced(RAW, "changes/8"), REASONS[:1], 2_000_000, "person")
     first, second, third = put.put([ENTRY, other, again])
     assert first == third != second
     assert "/unknown/" in second
     assert put.put([]) == []
 
 
-@pytest.mark.parametrize("entry", [ENTRY, replace(ENTRY, received=None, domain=None), replace(ENTRY, raw=b"")])
+@pytest.mark.parametrize(
+    "entry",
+    [ENTRY, replace(ENTRY, delivery=UNPLACED, domain=None), replace(ENTRY, delivery=replace(DELIVERY, raw=b""))],
+)
 def test_an_entry_is_read_back(store, entry):
     """Whoever redrives an entry has everything that was kept of it."""
     put, read = store
@@ -106,7 +110,7 @@ def test_an_entry_of_a_release_that_kept_no_position_is_read():
     """Its event is redriven under a new position, as an event that was never on the stream."""
     kept = orjson.loads(encode_entry(ENTRY))
     del kept["position"], kept["arrival_time"]
-    assert decode_entry(orjson.dumps(kept)) == replace(ENTRY, received=None)
+    assert decode_entry(orjson.dumps(kept)) == replace(ENTRY, delivery=UNPLACED)
 
 
 @pytest.mark.parametrize(
@@ -130,37 +134,37 @@ def test_a_damaged_object_is_told(change):
 def test_what_depends_on_its_place_is_kept_by_place(store):
     """Two deliveries of an event without a version are two events; a redelivery of one is that one."""
     put, _ = store
-    first, second = Received("1".zfill(64), 0), Received("2".zfill(64), 0)
-    entries = [replace(ENTRY, raw=UNVERSIONED, received=received) for received in (first, second, first, None)]
+    first, second = Delivery(UNVERSIONED, "1".zfill(64), 0), Delivery(UNVERSIONED, "2".zfill(64), 0)
+    entries = [replace(ENTRY, delivery=each) for each in (first, second, first, Delivery.unplaced(UNVERSIONED))]
     one, other, again, unplaced = put.put(entries)
     assert one == again
     assert len({one, other, unplaced}) == 3
-    assert unplaced.endswith(f"/{quarantine_id_of(UNVERSIONED)}.json")
+    assert unplaced.endswith(f"/{quarantine_id_of(Delivery.unplaced(UNVERSIONED))}.json")
 
 
 @pytest.mark.parametrize("raw", [RAW, VERSIONED, b"{}", b"ping"])
 def test_a_flood_of_the_same_bytes_is_kept_once(store, raw):
     """Bytes that say the same wherever they arrive have one place, however often they come."""
     put, _ = store
-    flood = [replace(ENTRY, raw=raw, received=Received(str(n).zfill(64), n)) for n in range(50)]
+    flood = [replace(ENTRY, delivery=Delivery(raw, str(n).zfill(64), n)) for n in range(50)]
     assert len(set(put.put(flood))) == 1
-    assert {entry.quarantine_id for entry in flood} == {quarantine_id_of(raw)}
+    assert {entry.quarantine_id for entry in flood} == {quarantine_id_of(Delivery.unplaced(raw))}
 
 
 @pytest.mark.parametrize("domain", ["../../etc", "Person", "a/b", "", "person\n"])
 def test_a_claimed_domain_cannot_choose_its_place(store, domain):
     """What the event says of its domain is part of the place only if it has a domain's form."""
     put, _ = store
-    (location,) = put.put([QuarantineEntry(RAW, REASONS, "changes/7", 0, domain)])
-    assert location.endswith(f"unknown/{quarantine_id_of(RAW)}.json")
+    (location,) = put.put([QuarantineEntry(UNPLACED, REASONS, 0, domain)])
+    assert location.endswith(f"unknown/{quarantine_id_of(UNPLACED)}.json")
 
 
 def test_many_entries_keep_their_order(store):
     """Locations answer to entries one by one, though some are written at the same time."""
     put, _ = store
-    entries = [QuarantineEntry(str(number).encode(), REASONS, "x", 0) for number in range(30)]
+    entries = [QuarantineEntry(Delivery.unplaced(str(number).encode(), "x"), REASONS, 0) for number in range(30)]
     assert [location.split("/")[-1] for location in put.put(entries)] == [
-        f"{quarantine_id_of(entry.raw)}.json" for entry in entries
+        f"{quarantine_id_of(entry.delivery)}.json" for entry in entries
     ]
 
 

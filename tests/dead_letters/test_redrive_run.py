@@ -4,7 +4,7 @@ import contextlib
 import random
 
 import pytest
-from letters_at_hand import CHANGES, GOLDEN, both, change, give_up, names, received, reject
+from letters_at_hand import CHANGES, GOLDEN, both, change, delivered, give_up, names, reject
 
 from mdm_stream.dead_letters import Message, Redrive, Selection, Streams
 from mdm_stream.dead_letters import redrive as module
@@ -40,7 +40,7 @@ class Stream:
 
     def raws(self):
         """The events that were taken, out of their envelopes."""
-        return [(unwrap(message.data) or message).raw for message in self.taken]
+        return [unwrap(message.data).raw for message in self.taken]
 
 
 def key_of(raw):
@@ -67,7 +67,7 @@ def test_an_event_is_sent_as_what_it_was(objects, stream):
     give_up(objects, [change("2"), change("3")], 2)
     report = send(objects, stream)
     assert (report.letters, report.events, report.complete) == (2, 3, True)
-    assert [unwrap(message.data).received for message in stream.taken] == [received(1), received(2), received(3)]
+    assert [int(unwrap(message.data).position) for message in stream.taken] == [1, 2, 3]
     assert stream.raws() == [change("1"), change("2"), change("3")]
     assert [message.stream for message in stream.taken] == [CHANGES] * 3
     assert names(objects) == []
@@ -91,7 +91,7 @@ def test_an_event_without_a_kept_place_is_sent_as_it_is(objects, stream):
 
 def test_an_envelope_is_sent_as_it_is(objects, stream):
     """An event that failed again on its second way keeps the place of its first; a damaged envelope is not hidden."""
-    envelope = wrap(change("1"), received(1), "first")
+    envelope = wrap(delivered(change("1"), 1, "first"))
     give_up(objects, [envelope], 900)
     reject(objects, envelope[:-3], 901)
     assert send(objects, stream).complete
@@ -148,7 +148,7 @@ def test_what_the_stream_does_not_take_is_kept(objects, stream, monkeypatch):
     batch = give_up(objects, [change("1"), change("2")], 1)
     done = reject(objects, change("3"), 3)
     later = reject(objects, change("4"), 4)
-    stream.refused = {wrap(change("2"), received(2), f"{CHANGES}/shardId-000000000000:2")}
+    stream.refused = {wrap(delivered(change("2"), 2))}
     report = send(objects, stream)
     assert (report.letters, report.events) == (1, 2)
     assert report.failed == {batch: "1 events were not taken (Throttled)"}
@@ -198,7 +198,12 @@ def test_killed_at_any_write_of_the_store_loses_nothing(objects, stream, monkeyp
         with contextlib.suppress(Killed):
             send(objects, stream)
     stores = both(objects)
-    held = [event.raw for each in stores for letter in each.find(Selection()) for event in each.contents(letter).events]
+    held = [
+        event.delivery.raw
+        for each in stores
+        for letter in each.find(Selection())
+        for event in each.contents(letter).events
+    ]
     assert set(held) | set(stream.raws()) == set(raws)
     assert send(objects, stream, run="b" * 16).complete
     assert set(stream.raws()) == set(raws)
@@ -212,7 +217,7 @@ def test_an_event_that_is_rejected_again_stays(objects, stream):
     def rejecting(messages):
         for message in messages:
             event = unwrap(message.data)
-            assert event.received == received(1)
+            assert event == delivered(change("1"), 1)
             reject(objects, event.raw, 1)
         return {}
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -12,11 +13,11 @@ from rulesets import PERSON, PERSONS, ruleset
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, encode_event
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.core.ruleset import Source
-from mdm_stream.decode import Decoder, Received, claimed_identity
+from mdm_stream.decode import Decoder, Delivery, claimed_identity
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
 DECODER = Decoder(PERSONS)
-RECEIVED = Received.from_kinesis("49590338271490256608559692538361571095921575989136588898", 1545084650.987)
+RECEIVED = Delivery.from_kinesis(b"", "49590338271490256608559692538361571095921575989136588898", 1545084650.987)
 EVENT = {
     "domain": "person",
     "source": "web",
@@ -40,30 +41,30 @@ def rejected(raw, decoder=DECODER):
     """The (code, path) pairs of a rejection, after checking that decoding again says the same."""
     raw = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
     with pytest.raises(RejectedEventError) as first:
-        decoder.decode(raw, RECEIVED)
+        decoder.decode(replace(RECEIVED, raw=raw))
     with pytest.raises(RejectedEventError) as second:
-        decoder.decode(raw, RECEIVED)
+        decoder.decode(replace(RECEIVED, raw=raw))
     assert first.value.reasons == second.value.reasons
     return [(reason.code, reason.path) for reason in first.value.reasons]
 
 
 def test_an_upsert_keeps_what_the_rules_use():
     """Attributes that the domain does not have are left behind; the rest arrives as it was sent."""
-    (event,) = DECODER.decode(orjson.dumps(EVENT), RECEIVED)
+    (event,) = DECODER.decode(replace(RECEIVED, raw=orjson.dumps(EVENT)))
     assert event == RecordEvent("person", "web", "42", "upsert", 17, 1_767_225_600_000_000, {"given_name": "Ada"})
 
 
 def test_a_mapped_source_sends_its_own_columns():
     """Where the rules map columns, those are kept, under their own names: the core maps them."""
     event = {**EVENT, "source": "crm", "version": "a", "attributes": {"first": "Ada", "given_name": "x"}}
-    (decoded,) = DECODER.decode(orjson.dumps(event), RECEIVED)
+    (decoded,) = DECODER.decode(replace(RECEIVED, raw=orjson.dumps(event)))
     assert decoded.attributes == {"first": "Ada"}
 
 
 def test_position_and_arrival_stand_in():
     """Without a version and a time those of the archive are taken, so a redelivery gives the same event."""
     bare = {name: value for name, value in EVENT.items() if name not in {"version", "event_time"}}
-    (event,) = DECODER.decode(orjson.dumps(bare), RECEIVED)
+    (event,) = DECODER.decode(replace(RECEIVED, raw=orjson.dumps(bare)))
     assert event.version == RECEIVED.position
     assert len(event.version) == 64
     assert event.event_time_us == 1_545_084_650_987_000
@@ -72,20 +73,22 @@ def test_position_and_arrival_stand_in():
 @given(st.integers(0, 10**56), st.integers(0, 10**56))
 def test_positions_order_as_numbers(a, b):
     """Sequence numbers of any length compare as texts as they do as numbers."""
-    first, second = (Received.from_kinesis(str(number), 0.0).position for number in (a, b))
+    first, second = (Delivery.from_kinesis(b"", str(number), 0.0).position for number in (a, b))
     assert (first < second) == (a < b)
 
 
 def test_a_delete_drops_its_last_image():
     """Two deletes are equal whether or not the sender added what it deleted."""
-    (event,) = DECODER.decode(orjson.dumps({**EVENT, "op": "delete"}), RECEIVED)
+    (event,) = DECODER.decode(replace(RECEIVED, raw=orjson.dumps({**EVENT, "op": "delete"})))
     assert event.attributes == {}
 
 
 def test_a_verdict_is_on_an_unordered_pair():
     """Whichever record is named first, the event is the same."""
-    (event,) = DECODER.decode(orjson.dumps({**VERDICT, "version": 3}), RECEIVED)
-    (swapped,) = DECODER.decode(orjson.dumps({**VERDICT, "version": 3, "a": VERDICT["b"], "b": VERDICT["a"]}), RECEIVED)
+    (event,) = DECODER.decode(replace(RECEIVED, raw=orjson.dumps({**VERDICT, "version": 3})))
+    (swapped,) = DECODER.decode(
+        replace(RECEIVED, raw=orjson.dumps({**VERDICT, "version": 3, "a": VERDICT["b"], "b": VERDICT["a"]}))
+    )
     assert event == swapped
     assert isinstance(event, VerdictEvent)
     assert (event.a, event.b) == ("crm/7", "web/42")
@@ -95,7 +98,7 @@ def test_a_verdict_is_on_an_unordered_pair():
 def test_one_kind_of_version_a_source(source):
     """An integer among texts (or the reverse) would never, or always, be the newest: it is refused."""
     right, wrong = (1, "1") if source == "counted" else ("1", 1)
-    assert DECODER.decode(orjson.dumps({**EVENT, "source": source, "version": right}), RECEIVED)
+    assert DECODER.decode(replace(RECEIVED, raw=orjson.dumps({**EVENT, "source": source, "version": right})))
     assert rejected({**EVENT, "source": source, "version": wrong}) == [("wrong_version_kind", "version")]
 
 
@@ -214,14 +217,14 @@ def test_no_reason_repeats_a_value():
         {"attributes": {f"{secret} {secret}": {}}},
     ):
         with pytest.raises(RejectedEventError) as caught:
-            DECODER.decode(orjson.dumps({**EVENT, **change}), RECEIVED)
+            DECODER.decode(replace(RECEIVED, raw=orjson.dumps({**EVENT, **change})))
         assert secret not in str(caught.value)
 
 
 def test_a_rule_set_without_sources_takes_all():
     """A bare pack maps every source's attributes by name."""
     decoder = Decoder({"person": ruleset("person", PERSON)})
-    (event,) = decoder.decode(orjson.dumps({**EVENT, "source": "anything"}), RECEIVED)
+    (event,) = decoder.decode(replace(RECEIVED, raw=orjson.dumps({**EVENT, "source": "anything"})))
     assert event.attributes == {"given_name": "Ada"}
 
 
@@ -241,7 +244,7 @@ def test_contradicting_rules_are_refused_at_once():
 def test_any_bytes_are_decoded_or_rejected(raw):
     """There are no bytes that make the decoder fail in any other way, and what they claim can always be asked."""
     with contextlib.suppress(RejectedEventError):
-        DECODER.decode(raw, RECEIVED)
+        DECODER.decode(replace(RECEIVED, raw=raw))
     claimed_identity(raw)
 
 
@@ -268,8 +271,8 @@ def test_any_object_is_decoded_or_rejected(event):
     """There is no object, however near to an event, that makes the decoder fail in any other way."""
     raw = orjson.dumps(event)
     with contextlib.suppress(RejectedEventError):
-        for decoded in DECODER.decode(raw, RECEIVED):
-            assert DECODER.decode(encode_event(decoded), RECEIVED) == (decoded,)
+        for decoded in DECODER.decode(replace(RECEIVED, raw=raw)):
+            assert DECODER.decode(replace(RECEIVED, raw=encode_event(decoded))) == (decoded,)
 
 
 def test_what_a_rejected_event_claims():

@@ -15,14 +15,14 @@ from rulesets import PERSONS
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import version_order
 from mdm_stream.core.wire_formats import WIRE_FORMATS
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.files.event_files import line_events
 from mdm_stream.decode.formats import FILE_FORMATS, FORMATS, Format, depends_on_receipt
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
-FIRST, SECOND = Received.from_row(1), Received.from_row(2)
+FIRST, SECOND = Delivery.from_row(b"", 1), Delivery.from_row(b"", 2)
 DECODER = Decoder(PERSONS)
 CATALOGUE = SourceCatalogue(PERSONS)
 EACH = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
@@ -44,7 +44,9 @@ def outcome(decode: Callable[[], object]) -> object:
 
 def survives(decoder: Decoder, raw: bytes) -> None:
     """Decode bytes: the answer is events or a rejection with reasons, nothing else, and the same a second time."""
-    assert outcome(lambda: decoder.decode(raw, FIRST)) == outcome(lambda: decoder.decode(raw, FIRST))
+    assert outcome(lambda: decoder.decode(replace(FIRST, raw=raw))) == outcome(
+        lambda: decoder.decode(replace(FIRST, raw=raw))
+    )
 
 
 def places_in(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
@@ -82,12 +84,12 @@ def test_a_sample_is_recognised_by_its_format_alone(form: Format):
 def test_a_sample_is_decoded(form: Format):
     """All samples are accepted, announced or told by their shape; their changes can be sent in canonical form."""
     announced = Decoder(PERSONS, expected=form.name)
-    found = [DECODER.decode(raw, FIRST) for raw in SAMPLES[form.name]]
-    assert found == [announced.decode(raw, FIRST) for raw in SAMPLES[form.name]]
+    found = [DECODER.decode(replace(FIRST, raw=raw)) for raw in SAMPLES[form.name]]
+    assert found == [announced.decode(replace(FIRST, raw=raw)) for raw in SAMPLES[form.name]]
     events = [event for events in found for event in events]
     assert len(events) >= 4
     for event in events:
-        assert DECODER.decode(encode_event(event), SECOND)[0].refs == event.refs
+        assert DECODER.decode(replace(SECOND, raw=encode_event(event)))[0].refs == event.refs
 
 
 @EACH
@@ -96,7 +98,7 @@ def test_a_sample_of_another_format_than_announced_is_refused(form: Format):
     announced = Decoder(PERSONS, expected=form.name)
     for raw in [raw for name, samples in SAMPLES.items() if name != form.name for raw in samples]:
         with pytest.raises(RejectedEventError) as caught:
-            announced.decode(raw, FIRST)
+            announced.decode(replace(FIRST, raw=raw))
         assert [reason.code for reason in caught.value.reasons] == ["unknown_shape"]
 
 
@@ -105,20 +107,20 @@ def test_versions_rise_along_the_log(form: Format):
     """What one record's log says later has the greater version, so the order of delivery decides nothing."""
     versions: dict[str, list[object]] = {}
     for raw in SAMPLES[form.name]:
-        for event in DECODER.decode(raw, FIRST):
+        for event in DECODER.decode(replace(FIRST, raw=raw)):
             versions.setdefault(event.refs[0], []).append(version_order(event.version))
     logged = [found for found in versions.values() if len(found) > 1] if form.declared.text_positions else []
     assert all(found == sorted(found) for found in logged)
     assert bool(logged) == form.declared.text_positions
     for raw in SAMPLES[form.name] if form.declared.text_positions else []:
-        assert all(isinstance(event.version, str) for event in DECODER.decode(raw, FIRST))
+        assert all(isinstance(event.version, str) for event in DECODER.decode(replace(FIRST, raw=raw)))
 
 
 @EACH
 def test_an_event_with_a_time_of_its_own_says_the_same_wherever_it_arrives(form: Format):
     """``own_time`` is the truth: such events are equal from two places, and the others are not."""
     for raw in SAMPLES[form.name]:
-        first, second = DECODER.decode(raw, FIRST), DECODER.decode(raw, SECOND)
+        first, second = DECODER.decode(replace(FIRST, raw=raw)), DECODER.decode(replace(SECOND, raw=raw))
         assert depends_on_receipt(raw) is not form.own_time(orjson.loads(raw))
         if form.own_time(orjson.loads(raw)):
             assert first == second
@@ -133,7 +135,7 @@ def test_a_format_with_tables_needs_them(form: Format):
     refused = []
     for raw in SAMPLES[form.name]:
         try:
-            other.decode(raw, FIRST)
+            other.decode(replace(FIRST, raw=raw))
         except RejectedEventError as rejected:
             refused += [reason.code for reason in rejected.reasons]
     assert set(refused) == ({"unknown_table"} if form.declared.needs_table else set())
@@ -145,7 +147,7 @@ def test_a_cut_sample_is_rejected(form: Format):
     for raw in SAMPLES[form.name]:
         for end in range(1, len(raw)):
             with pytest.raises(RejectedEventError):
-                DECODER.decode(raw[:end], FIRST)
+                DECODER.decode(replace(FIRST, raw=raw[:end]))
 
 
 @EACH
@@ -198,7 +200,7 @@ def test_an_object_without_marks_is_of_no_format(event: dict[str, object]):
     if not any(form.matches(parsed) for form in FORMATS):
         assert depends_on_receipt(raw) is False
         with pytest.raises(RejectedEventError) as caught:
-            DECODER.decode(raw, FIRST)
+            DECODER.decode(replace(FIRST, raw=raw))
         assert caught.value.reasons[0].code == "unknown_shape"
 
 
@@ -207,10 +209,10 @@ def test_only_formats_with_tombstones_accept_no_bytes(form: Format):
     """A record without bytes is accepted where the format announced sends such, and rejected otherwise."""
     announced = Decoder({"person": replace(PERSONS["person"], sources={})}, expected=form.name)
     if form.declared.tombstones:
-        assert announced.decode(b"", FIRST) == ()
+        assert announced.decode(replace(FIRST, raw=b"")) == ()
     else:
         with pytest.raises(RejectedEventError):
-            announced.decode(b"", FIRST)
+            announced.decode(replace(FIRST, raw=b""))
 
 
 def test_an_object_with_the_marks_of_several_formats_is_refused():
@@ -218,7 +220,7 @@ def test_an_object_with_the_marks_of_several_formats_is_refused():
     marks = {"payload": {"source": {"ts_ms": 5}}, "data": {}, "metadata": {"record-type": "data"}}
     raw = orjson.dumps(marks)
     with pytest.raises(RejectedEventError) as caught:
-        DECODER.decode(raw, FIRST)
+        DECODER.decode(replace(FIRST, raw=raw))
     (reason,) = caught.value.reasons
     assert (reason.code, reason.message) == ("ambiguous_shape", "has the marks of several formats: debezium, dms")
     assert depends_on_receipt(raw)
@@ -232,7 +234,7 @@ def test_a_rejection_names_the_formats_that_would_do():
         (b"", "has no bytes, which only a Debezium source sends (a tombstone)"),
     ):
         with pytest.raises(RejectedEventError) as caught:
-            Decoder({"person": replace(PERSONS["person"], sources={})}).decode(raw, FIRST)
+            Decoder({"person": replace(PERSONS["person"], sources={})}).decode(replace(FIRST, raw=raw))
         assert [reason.message for reason in caught.value.reasons] == [sentence]
 
 

@@ -2,6 +2,7 @@
 
 import random
 import zlib
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.decode.redrive_envelope import (
     ENVELOPE_BYTES_MAX,
@@ -17,7 +18,6 @@ from mdm_stream.decode.redrive_envelope import (
     MARKER,
     PARTITION_KEY_BYTES_MAX,
     RAW_BYTES_MAX,
-    Redriven,
     digest_of_bytes,
     is_envelope,
     unwrap,
@@ -26,12 +26,12 @@ from mdm_stream.decode.redrive_envelope import (
 from mdm_stream.errors import RejectedEventError, TerminalError
 from mdm_stream.rules import load_rulesets
 
-RECEIVED = Received("7".zfill(64), 1_700_000_000_123_000)
 ORIGIN = "mdm-changes/shardId-000000000001:7"
 RAW = b'{"domain":"person","source":"crm","record_id":"1","op":"upsert","attributes":{}}'
+POSITION, ARRIVAL_TIME_US = "7".zfill(64), 1_700_000_000_123_000
 HEAD = {
-    "position": RECEIVED.position,
-    "arrival_time_us": RECEIVED.arrival_time_us,
+    "position": POSITION,
+    "arrival_time_us": ARRIVAL_TIME_US,
     "origin": ORIGIN,
     "digest": "",
     "compressed": False,
@@ -53,6 +53,11 @@ def rejected(data):
     return reason
 
 
+def at_seven(raw):
+    """Bytes delivered at the seventh place of a stream."""
+    return Delivery(raw, POSITION, ARRIVAL_TIME_US, ORIGIN)
+
+
 def framed(head, body=b""):
     """An envelope made by hand."""
     text = head if isinstance(head, bytes) else orjson.dumps(head)
@@ -68,18 +73,18 @@ def framed(head, body=b""):
 )
 def test_what_goes_in_comes_out(raw, number, time_us, origin):
     """Bytes, position, arrival time and origin come back as they were, and the same event has one envelope."""
-    received = Received(str(number).zfill(64), time_us)
-    envelope = wrap(raw, received, origin)
-    assert unwrap(envelope) == Redriven(raw, received, origin)
-    assert wrap(raw, received, origin) == envelope
+    delivery = Delivery(raw, str(number).zfill(64), time_us, origin)
+    envelope = wrap(delivery)
+    assert unwrap(envelope) == delivery
+    assert wrap(delivery) == envelope
 
 
 def test_an_event_in_its_envelope_decodes_as_it_did_at_first():
     """Without a version and a time of its own, the event still is the one that was delivered first."""
     decoder = Decoder(load_rulesets(["person"]))
-    redriven = unwrap(wrap(RAW, RECEIVED, ORIGIN))
-    assert decoder.decode(redriven.raw, redriven.received) == decoder.decode(RAW, RECEIVED)
-    assert decoder.decode(RAW, RECEIVED) != decoder.decode(RAW, Received("8".zfill(64), 0))
+    first = at_seven(RAW)
+    assert decoder.decode(unwrap(wrap(first))) == decoder.decode(first)
+    assert decoder.decode(first) != decoder.decode(replace(first, position="8".zfill(64)))
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", RAW, b"\x1f\x8b\x08", b"\xf3\x89\x9a\xc2", b"\x8f", noise(64)])
@@ -93,31 +98,31 @@ def test_what_is_no_envelope_is_left_alone(raw):
 def test_an_envelope_fits_the_stream_that_its_event_came_by(size, filling):
     """An event of the largest size, as text compresses, is smaller in its envelope; so is one from a larger stream."""
     raw = (filling * size)[:size]
-    envelope = wrap(raw, RECEIVED, ORIGIN)
+    envelope = wrap(at_seven(raw))
     assert len(envelope) + PARTITION_KEY_BYTES_MAX <= EVENT_BYTES_MAX
     assert unwrap(envelope).raw == raw
 
 
 def test_what_fits_is_not_compressed():
     """Most envelopes show their event as it is, to whoever looks at the stream."""
-    assert RAW in wrap(RAW, RECEIVED, ORIGIN)
+    assert RAW in wrap(at_seven(RAW))
 
 
 def test_what_cannot_fit_is_told():
     """Bytes that no compressor makes smaller fit up to the stream's limit, and are refused above it, never cut."""
-    overhead = len(wrap(b"", RECEIVED, ORIGIN))
+    overhead = len(wrap(at_seven(b"")))
     largest = noise(ENVELOPE_BYTES_MAX - overhead)
-    assert unwrap(wrap(largest, RECEIVED, ORIGIN)).raw == largest
+    assert unwrap(wrap(at_seven(largest))).raw == largest
     with pytest.raises(TerminalError, match="in its envelope"):
-        wrap(largest + b"!", RECEIVED, ORIGIN)
+        wrap(at_seven(largest + b"!"))
     with pytest.raises(TerminalError, match="in its envelope"):
-        wrap(b"x" * (RAW_BYTES_MAX + 1), RECEIVED, ORIGIN)
+        wrap(at_seven(b"x" * (RAW_BYTES_MAX + 1)))
 
 
 def test_an_envelope_cannot_swell():
     """However well the bytes compress: inside there is at most a fixed multiple of what the stream delivered."""
     raw = b"x" * EVENT_BYTES_MAX
-    envelope = wrap(raw, RECEIVED, ORIGIN)
+    envelope = wrap(at_seven(raw))
     assert len(raw) <= INFLATION_MAX * len(envelope)
     assert unwrap(envelope).raw == raw
     hostile = framed({**HEAD, "compressed": True}, zlib.compress(b"x" * 50_000_000))
@@ -127,22 +132,22 @@ def test_an_envelope_cannot_swell():
 def test_an_envelope_in_an_envelope_is_refused():
     """Nobody can send one, and nobody can make one: it would cost work for every layer."""
     with pytest.raises(ValueError, match="as it is"):
-        wrap(wrap(RAW, RECEIVED, ORIGIN), RECEIVED, ORIGIN)
-    inner = wrap(RAW, RECEIVED, ORIGIN)
-    digest = digest_of_bytes(f"{RECEIVED.position} {RECEIVED.arrival_time_us} {ORIGIN}\n".encode() + inner)
+        wrap(at_seven(wrap(at_seven(RAW))))
+    inner = wrap(at_seven(RAW))
+    digest = digest_of_bytes(f"{POSITION} {ARRIVAL_TIME_US} {ORIGIN}\n".encode() + inner)
     assert "another envelope" in rejected(framed({**HEAD, "digest": digest}, inner)).message
 
 
 def test_every_cut_and_every_flipped_byte_is_noticed():
     """A damaged envelope is rejected, wherever the damage is: it never yields another event."""
-    envelope = wrap(RAW, RECEIVED, ORIGIN)
+    envelope = wrap(at_seven(RAW))
     for end in range(len(MARKER) - 1, len(envelope)):
         rejected(envelope[:end])
     for place in range(len(MARKER) - 1, len(envelope)):
         damaged = bytearray(envelope)
         damaged[place] ^= 0x04
         rejected(bytes(damaged))
-    compressed = wrap(b"x" * EVENT_BYTES_MAX, RECEIVED, ORIGIN)
+    compressed = wrap(at_seven(b"x" * EVENT_BYTES_MAX))
     rejected(compressed[:400])
     rejected(compressed + b"1")
 

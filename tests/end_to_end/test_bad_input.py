@@ -16,6 +16,7 @@ from end_state import expected_state, files_below, settle, warehouse_rows
 from mdm_stream.cli.main import run
 from mdm_stream.core.reference import Resolution
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, decode_entry, quarantine_id_of
+from mdm_stream.decode import Delivery
 from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
@@ -100,21 +101,21 @@ def test_the_stream_goes_on(stream: Stream) -> None:
 def test_each_bad_event_is_kept_with_its_reasons_and_its_bytes(stream: Stream, name: str) -> None:
     """The quarantine holds the very bytes, why they are no event, and where on the stream they were."""
     bad = BAD[name]
-    entries = [entry for entry in kept_entries(stream) if entry.raw == bad.raw]
+    entries = [entry for entry in kept_entries(stream) if entry.delivery.raw == bad.raw]
     assert len(entries) == times_kept(bad)
     for entry in entries:
         assert bad.code in [reason.code for reason in entry.reasons]
         assert all(reason.message for reason in entry.reasons)
-        assert entry.received_from.startswith("mdm-changes/shardId-")
-        assert entry.received_from.endswith(entry.received.position.lstrip("0"))
+        assert entry.delivery.origin.startswith("mdm-changes/shardId-")
+        assert entry.delivery.origin.endswith(entry.delivery.position.lstrip("0"))
 
 
 def test_the_quarantine_holds_nothing_else(stream: Stream) -> None:
     """Bytes that came twice are kept once, unless their place is a part of what they say; no tombstone is bad."""
     kept = kept_entries(stream)
-    assert {entry.raw for entry in kept} == {bad.raw for bad in BAD.values()}
+    assert {entry.delivery.raw for entry in kept} == {bad.raw for bad in BAD.values()}
     assert len(kept) == sum(times_kept(bad) for bad in BAD.values())
-    assert TOMBSTONE not in {entry.raw for entry in kept}
+    assert TOMBSTONE not in {entry.delivery.raw for entry in kept}
     assert {entry.quarantine_id for entry in kept} == {
         path.stem for path in files_below(stream.state / QUARANTINE_FOLDER)
     }
@@ -129,7 +130,7 @@ def test_the_warehouse_reports_each_bad_event(stream: Stream) -> None:
     for entry in kept:
         reasons, raw_bytes, location = rows[entry.quarantine_id]
         assert [reason["code"] for reason in orjson.loads(reasons)] == [reason.code for reason in entry.reasons]
-        assert raw_bytes == len(entry.raw)
+        assert raw_bytes == len(entry.delivery.raw)
         assert decode_entry(Path(location).read_bytes()) == entry
 
 
@@ -160,9 +161,9 @@ def test_replay_keeps_each_bad_line(tmp_path: Path, rules_file: Path, capsys: py
 
 def _check_quarantine_file(path: Path, bad: dict[str, BadEvent]) -> None:
     entries = {entry["quarantine_id"]: entry for entry in map(orjson.loads, path.read_bytes().splitlines())}
-    assert list(entries) == sorted(quarantine_id_of(event.raw) for event in bad.values())
+    assert list(entries) == sorted(quarantine_id_of(Delivery.unplaced(event.raw)) for event in bad.values())
     for event in bad.values():
-        entry = entries[quarantine_id_of(event.raw)]
+        entry = entries[quarantine_id_of(Delivery.unplaced(event.raw))]
         assert event.code in [reason["code"] for reason in entry["reasons"]]
         assert base64.b64decode(entry["raw_base64"]) == event.raw
         assert entry["received_from"].startswith("events.jsonl")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import subprocess
 from collections.abc import Iterator
@@ -18,9 +17,9 @@ from pressure import Consumer, people, resident_bytes, running_consumer
 from mdm_stream.archive import open_archive
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.dead_letters.quarantine import decode_entry
+from mdm_stream.decode import Delivery
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.stack import GOLDEN_STREAM
-from mdm_stream.resolve.resolver import StreamRecord
 from mdm_stream.warehouse.consumer import WarehouseConsumer
 from mdm_stream.warehouse.warehouse import DuckDbWarehouse
 
@@ -154,14 +153,14 @@ def test_a_full_disk_under_the_warehouse_delays_it_and_nothing_else(consumer: Co
     records = list(stream_records(consumer.kinesis.client(), GOLDEN_STREAM))
     golden = [record for record in records if "golden" in parse_envelope(record["Data"]).type]
     half = len(golden) // 2
-    assert sink.apply_records(as_lambda(golden[:half])).error is None
+    assert sink.apply_records(delivered(golden[:half])).error is None
     disk.fill()
     for _ in range(DELIVERIES):
-        outcome = sink.apply_records(as_lambda(golden[half:]))
+        outcome = sink.apply_records(delivered(golden[half:]))
         assert "the disk is full" in str(outcome.error)
-        assert outcome.failed_sequence_number == golden[half]["SequenceNumber"]
+        assert outcome.first_failed == 0
     disk.free()
-    assert sink.apply_records(as_lambda(golden[half:])).error is None
+    assert sink.apply_records(delivered(golden[half:])).error is None
     sink.close_when_idle()
     ids = [parse_envelope(record["Data"]).data.golden_id for record in golden]
     reader = DuckDbWarehouse(path, read_only=True)
@@ -192,24 +191,16 @@ def test_a_kinesis_journal_without_room_stops_the_server_and_loses_no_answered_r
         assert put(server, answered) == 100
 
 
-def deliver_when_redis_has_noticed(consumer: Consumer, batch: list[StreamRecord]) -> None:
+def deliver_when_redis_has_noticed(consumer: Consumer, batch: list[Delivery]) -> None:
     """Deliver a batch once Redis, which looks every second, has written its file again."""
     with consumer.redis.client() as client:
         wait_for(lambda: client.info("persistence")["aof_last_write_status"] == "ok")
     consumer.deliver_until_done(batch)
 
 
-def as_lambda(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return records of GetRecords as the event source hands them over."""
-    return [
-        {
-            "kinesis": {
-                "sequenceNumber": record["SequenceNumber"],
-                "data": base64.b64encode(record["Data"]).decode(),
-            }
-        }
-        for record in records
-    ]
+def delivered(records: list[dict[str, Any]]) -> list[Delivery]:
+    """Return records of GetRecords as the warehouse consumer takes them."""
+    return [Delivery.from_kinesis(record["Data"], record["SequenceNumber"], 0.0) for record in records]
 
 
 def put(server: KinesisServer, first: int) -> int:

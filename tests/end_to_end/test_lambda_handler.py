@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import orjson
 import pytest
 from end_state import files_below, stream_records
 
+from mdm_stream.decode.kinesis_event import kinesis_record
 from mdm_stream.local.aws import local_environment
 from mdm_stream.local.event_source.mapping import FunctionContext, schedule_event
 from mdm_stream.local.kinesis.server import KinesisServer
@@ -194,13 +195,14 @@ def test_a_tick_publishes_what_a_killed_invocation_left(world: World, log: io.St
     """A schedule's event has no records: it sends on what was committed and not yet published."""
     stream = world.kinesis.client()
     (domain,) = world.module.resolver._domains.values()
-    event = world.module.resolver._decoder.decode(
-        person("60", family_name="Left-Behind", email="sixty@example.org"),
-        world.module.stream_records(kinesis_event(b""))[0].stream.received,
-    )
+    left_behind = person("60", family_name="Left-Behind", email="sixty@example.org")
+    place = kinesis_record(kinesis_event(b"")["Records"][0]).delivery
+    event = world.module.resolver._decoder.decode(replace(place, raw=left_behind))
     domain.engine.process(list(event))
     before = len(list(stream_records(stream, GOLDEN_STREAM)))
-    assert call(world, schedule_event("arn:aws:kinesis:us-east-1:123456789012:stream/mdm-changes", time.time())) == {}
+    assert call(world, schedule_event("arn:aws:kinesis:us-east-1:123456789012:stream/mdm-changes", time.time())) == {
+        "batchItemFailures": []
+    }
     (message,) = world.feed()[before:]
     assert {"source": "crm", "record_id": "60"} in message["data"]["members"]
     assert json.loads(log.getvalue().splitlines()[-1])["published"] == 1

@@ -17,7 +17,7 @@ from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadLetters, Selection
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, decode_entry
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.redrive_envelope import is_envelope
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.local import pipeline
@@ -177,7 +177,7 @@ def first_deliveries(stack: LocalStack, rulesets: dict[str, Ruleset]) -> dict[st
             continue
         arrival_s = record["ApproximateArrivalTimestamp"].timestamp()
         try:
-            for event in decoder.decode(record["Data"], Received.from_kinesis(record["SequenceNumber"], arrival_s)):
+            for event in decoder.decode(Delivery.from_kinesis(record["Data"], record["SequenceNumber"], arrival_s)):
                 events[event.domain].append(event)
         except RejectedEventError:
             continue
@@ -215,12 +215,12 @@ def test_a_redriven_event_differs_in_nothing_from_a_first_delivery(world: World)
 
 def test_what_is_still_bad_is_quarantined_again_once(world: World) -> None:
     """However often it is redriven: in the quarantine it is one entry with its own bytes, place and new reasons."""
-    assert sorted(entry.raw for entry in world.kept) == sorted(orjson.dumps(event) for event in STILL_BAD)
+    assert sorted(entry.delivery.raw for entry in world.kept) == sorted(orjson.dumps(event) for event in STILL_BAD)
     assert not any(reason.code == "unknown_domain" for entry in world.kept for reason in entry.reasons)
     assert {entry.quarantine_id for entry in world.kept_after_two_more} == {entry.quarantine_id for entry in world.kept}
     assert len(world.kept_after_two_more) == len(world.kept)
-    places = {entry.quarantine_id: entry.received for entry in world.kept}
-    assert all(entry.received == places[entry.quarantine_id] for entry in world.kept_after_two_more)
+    places = {entry.quarantine_id: entry.delivery.position for entry in world.kept}
+    assert all(entry.delivery.position == places[entry.quarantine_id] for entry in world.kept_after_two_more)
 
 
 def test_nothing_else_is_left(world: World) -> None:

@@ -23,7 +23,7 @@ from end_state import GoldenState, state_of_warehouse, wait_for
 
 from mdm_stream.cli.main import run
 from mdm_stream.core.reference import Resolution, resolve
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.errors import MdmError
 from mdm_stream.index.redis.epochs import hold
 from mdm_stream.index.redis.index import RedisIndex
@@ -118,7 +118,7 @@ def events(people: Iterable[int]) -> list[bytes]:
 def f_of(raws: Iterable[bytes]) -> Resolution:
     """Return what must become of canonical events that carry their version and time."""
     decoder = Decoder(RULES)
-    return resolve(RULES["person"], [event for raw in raws for event in decoder.decode(raw, Received.from_row(1))])
+    return resolve(RULES["person"], [event for raw in raws for event in decoder.decode(Delivery.from_row(raw, 1))])
 
 
 def publish(state: Path, folder: Path, raws: list[bytes]) -> None:

@@ -11,13 +11,13 @@ from small_world import small_rules
 from mdm_stream.archive import open_archive
 from mdm_stream.core.reference import resolve
 from mdm_stream.dead_letters.quarantine import open_quarantine
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.index.redis.epochs import hold
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver, StreamRecord
+from mdm_stream.resolve.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver
 from mdm_stream.settings import EngineSettings
 
 PERSON = small_rules()
@@ -73,13 +73,13 @@ class World:
 
     def handle(self, *events):
         """Deliver a batch."""
-        records = [StreamRecord(orjson.dumps(e), Received.from_row(n), "changes/0") for n, e in enumerate(events, 1)]
+        records = [Delivery.from_row(orjson.dumps(e), n, "changes/0") for n, e in enumerate(events, 1)]
         return self.resolver.handle(records)
 
     def state_of(self, domain, *events) -> bool:
         """Tell whether the state of a domain is F of some events."""
         rules = {"person": PERSON, "pet": PET}[domain]
-        decoded = [event for e in events for event in self.decoder.decode(orjson.dumps(e), Received.from_row(1))]
+        decoded = [event for e in events for event in self.decoder.decode(Delivery.from_row(orjson.dumps(e), 1))]
         return self.indexes[domain].snapshot() == resolve(rules, decoded)
 
     def fail_over(self, kept) -> None:
@@ -159,7 +159,7 @@ def test_a_redelivery_that_changed_nothing_is_applied_if_what_it_repeats_was_los
     kept = world.dump()
     index = world.indexes["person"]
     Engine(PERSON, world.open(PERSON)).process(
-        list(world.decoder.decode(orjson.dumps(upsert("1")), Received.from_row(1)))
+        list(world.decoder.decode(Delivery.from_row(orjson.dumps(upsert("1")), 1)))
     )
     read, failed_over = index.read_records, []
 

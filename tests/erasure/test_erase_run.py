@@ -12,7 +12,7 @@ from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.dead_letters import read_contents
-from mdm_stream.decode import Received
+from mdm_stream.decode import Delivery
 from mdm_stream.decode.redrive_envelope import wrap
 from mdm_stream.erasure.erase import Erase, EraseOptions, members_of
 from mdm_stream.errors import TerminalError, TransientError
@@ -108,7 +108,7 @@ def test_a_batch_that_was_given_up_keeps_its_other_events(world: World) -> None:
     """Plain, in an envelope, or as a golden change: what is theirs goes, what is others' stays as it was."""
     fill(world)
     theirs, others = upsert(version=3, city=MARKER), upsert("erp/2", 4, given_name="Balthasar")
-    world.give_up(theirs, wrap(orjson.dumps(theirs), Received.from_row(1), "a/b:1"), others)
+    world.give_up(theirs, wrap(Delivery.from_row(orjson.dumps(theirs), 1, "a/b:1")), others)
     world.give_up(theirs)
     golden = next(raw for raw in world.golden_messages() if MARKER.encode() in raw)
     world.give_up(golden, stream=world.golden)
@@ -118,7 +118,7 @@ def test_a_batch_that_was_given_up_keeps_its_other_events(world: World) -> None:
     contents = [content for _, content in world.places.letters[1].each_object()]
     events = [event for content in contents for event in read_contents("on_failure", content).events]
     assert sorted(len(read_contents("on_failure", content).events) for content in contents) == [1, 1]
-    kept = [event.raw for event in events]
+    kept = [event.delivery.raw for event in events]
     assert orjson.dumps(others) in kept
     [message] = [parse_envelope(raw).data for raw in kept if raw != orjson.dumps(others)]
     assert "family_name" not in message.values
@@ -135,7 +135,7 @@ def test_a_quarantined_event_that_does_not_say_whose_it_is(world: World) -> None
     _, left = world.erase(values=[MARKER])
     assert places_of(left)["quarantine"] == 1
     contents = [content for _, content in world.places.letters[0].each_object()]
-    kept = [event.raw for content in contents for event in read_contents("quarantine", content).events]
+    kept = [event.delivery.raw for content in contents for event in read_contents("quarantine", content).events]
     assert sorted(kept) == sorted([unnamed, foreign])
 
 

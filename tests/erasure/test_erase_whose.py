@@ -5,14 +5,13 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.redrive_envelope import MARKER, wrap
 from mdm_stream.erasure.values import Values
 from mdm_stream.erasure.whose import OTHER_DOMAIN, Owners
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES
 
-PLACE = Received.from_row(1)
 SOURCE = {"connector": "postgresql", "schema": "public", "table": "customer", "lsn": 7, "sequence": '["6","7"]'}
 
 
@@ -43,8 +42,8 @@ CASES = {
     "row": (row(None, {"id": 1, "first_name": "Ada"}), "theirs"),
     "row of another record": (row(None, {"id": 2, "first_name": "Ada"}), "others"),
     "row that took another key": (row({"id": 1, "first_name": "Ada"}, {"id": 2, "first_name": "Ada"}), "theirs"),
-    "in an envelope": (wrap(web(), PLACE, "a/b:1"), "theirs"),
-    "another's in an envelope": (wrap(web("w 10"), PLACE, "a/b:1"), "others"),
+    "in an envelope": (wrap(Delivery.from_row(web(), 1, "a/b:1")), "theirs"),
+    "another's in an envelope": (wrap(Delivery.from_row(web("w 10"), 1, "a/b:1")), "others"),
     "bad": (web(surprise=1), "theirs"),
     "bad, of another record": (web("w 10", surprise=1), "others"),
     "without a domain": (web(domain=None), "theirs"),
@@ -61,23 +60,25 @@ CASES["erasure"] = (orjson.dumps({"domain": "person", "source": "web", "record_i
 def test_every_event_is_somebodys_or_unclear(owners: Owners, name: str) -> None:
     """By what it says if the rules accept it, by what it claims if not."""
     raw, whose = CASES[name]
-    assert owners.of(raw, PLACE).whose == whose
+    assert [said.whose for said in owners.of(Delivery.from_row(raw, 1))] == [whose]
 
 
 def test_what_an_event_says_of_others_is_kept(owners: Owners) -> None:
     """A row that took another key becomes the insertion of that one, and holds nothing of the old one."""
-    said = owners.of(row({"id": 1, "first_name": "Ada", "last_name": "Marker"}, {"id": 2, "first_name": "Ida"}), PLACE)
+    moved = row({"id": 1, "first_name": "Ada", "last_name": "Marker"}, {"id": 2, "first_name": "Ida"})
+    (said,) = owners.of(Delivery.from_row(moved, 1))
     assert said.refs == ("crm/1", "crm/2")
     [rest] = owners.rest(said)
     assert orjson.loads(rest)["record_id"] == "2"
     assert b"Marker" not in rest
-    assert owners.of(rest, None).whose == "others"
-    assert owners.rest(owners.of(web(), PLACE)) == []
+    assert [each.whose for each in owners.of(Delivery.unplaced(rest))] == ["others"]
+    assert [owners.rest(said) for said in owners.of(Delivery.from_row(web(), 1))] == [[]]
 
 
 def test_a_record_of_another_domain_has_no_reference_here(owners: Owners) -> None:
     """It is never taken for one that is erased in this domain."""
-    assert owners.of(web(domain="planet"), PLACE).refs == (OTHER_DOMAIN,)
+    (said,) = owners.of(Delivery.from_row(web(domain="planet"), 1))
+    assert said.refs == (OTHER_DOMAIN,)
 
 
 def test_a_record_id_is_meant_only_as_a_word(owners: Owners) -> None:

@@ -10,13 +10,13 @@ from small_world import small_rules
 
 from mdm_stream.archive import Archive, open_archive
 from mdm_stream.dead_letters.quarantine import decode_entry, open_quarantine
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import Refused
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver, StreamRecord
+from mdm_stream.resolve.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver
 from mdm_stream.settings import EngineSettings
 
 RULES = small_rules()
@@ -73,7 +73,7 @@ class World:
         records = []
         for event in events:
             self.sent += 1
-            records.append(StreamRecord(orjson.dumps(event), Received.from_row(self.sent), f"changes/{self.sent}"))
+            records.append(Delivery.from_row(orjson.dumps(event), self.sent, f"changes/{self.sent}"))
         return self.resolver.handle(records)
 
     def rows(self):
@@ -236,7 +236,7 @@ def test_only_what_the_witness_covers_is_published(world, monkeypatch):
         append(*arguments)
         other = RedisIndex(world.index._client, RULES)
         Engine(RULES, other).process(
-            Decoder({"person": RULES}).decode(orjson.dumps(upsert("2", family_name="Kim")), Received.from_row(99))
+            Decoder({"person": RULES}).decode(Delivery.from_row(orjson.dumps(upsert("2", family_name="Kim")), 99))
         )
 
     monkeypatch.setattr(world.archive, "append", append_while_another_commits)
@@ -280,7 +280,7 @@ def test_a_batch_that_cannot_be_published_is_archived_once(world, monkeypatch):
     def refuse(_: object) -> None:
         raise TransientError("the feed takes nothing")
 
-    batch = [StreamRecord(orjson.dumps(upsert(str(n))), Received.from_row(n), f"changes/{n}") for n in range(5)]
+    batch = [Delivery.from_row(orjson.dumps(upsert(str(n))), n, f"changes/{n}") for n in range(5)]
     with monkeypatch.context() as patch:
         patch.setattr(world.golden, "publish", refuse)
         reports = [world.resolver.handle(batch) for _ in range(7)]

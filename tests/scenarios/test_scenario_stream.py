@@ -13,20 +13,20 @@ import redis
 from end_state import stream_records
 from storyline import ANN, BOB, DAY_US, RULES, clusters, override, record, values
 
-from consumers.lambda_kinesis import KinesisRecord, report_metrics
+from consumers.resolve.measure import report_metrics
 from mdm_stream.archive import open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.dead_letters.quarantine import open_quarantine
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import Engine
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.epochs import hold, release
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamRecord, StreamReport
+from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamReport
 
 pytestmark = pytest.mark.one_redis
 
@@ -80,9 +80,7 @@ class Stream:
         reports = []
         for start in range(0, len(waiting), BATCH):
             batch = waiting[start : start + BATCH]
-            report = self.resolver.handle(
-                [StreamRecord(r["Data"], Received.from_kinesis(r["SequenceNumber"], 0.0), "") for r in batch]
-            )
+            report = self.resolver.handle([Delivery.from_kinesis(r["Data"], r["SequenceNumber"], 0.0) for r in batch])
             reports.append(report)
             self.read += len(batch) if report.first_failed is None else report.first_failed
             if report.first_failed is not None:
@@ -184,6 +182,5 @@ def metric_of(report: StreamReport, name: str) -> float:
         def add_metric(self, metric: str, _unit: object, value: float) -> None:
             found[metric] = value
 
-    records = [KinesisRecord("1", 0.0, StreamRecord(b"", Received("", 0), ""))] * report.records
-    report_metrics(Metrics(), records, report)  # type: ignore[arg-type]
+    report_metrics(Metrics(), [Delivery.unplaced(b"")] * report.records, report)  # type: ignore[arg-type]
     return found[name]

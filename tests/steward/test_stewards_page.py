@@ -14,7 +14,7 @@ from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.cluster.review_order import REASONS
 from mdm_stream.core.model import OverrideEvent, RecordEvent, VerdictEvent
 from mdm_stream.core.reference import resolve
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.rules import load_ruleset
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "stewards.md").read_text("utf-8")
@@ -25,7 +25,7 @@ COMMANDS = re.findall(r"^mdm-stream ([a-z]+)(?: ([a-z]+) )?(.*?)(?: +#.*)?$", PA
 def decoded():
     """Return the page's events as the consumer decodes them, under rules that have their attributes."""
     decoder = Decoder({"person": load_ruleset("person")})
-    return [decoder.decode(orjson.dumps(example), Received("", 0))[0] for example in EXAMPLES]
+    return [decoder.decode(Delivery.unplaced(orjson.dumps(example)))[0] for example in EXAMPLES]
 
 
 def test_the_wire_examples_are_events():
@@ -37,7 +37,7 @@ def test_the_wire_examples_are_events():
     assert (expiry.expired, expiry.version, expiry.event_time_us) == (True, override.version, override.expires_at_us)
     decoder = Decoder({"person": load_ruleset("person")})
     for event in (verdict, override, expiry):
-        assert decoder.decode(encode_event(event), Received("", 0)) == (event,)
+        assert decoder.decode(Delivery.unplaced(encode_event(event))) == (event,)
 
 
 def test_the_wire_examples_do_what_the_page_says():

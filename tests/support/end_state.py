@@ -17,7 +17,7 @@ from mdm_stream.contracts.golden import QUARANTINED
 from mdm_stream.core.model import ChangeEvent, make_ref
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.pipeline import WAREHOUSE_FILE
@@ -77,7 +77,7 @@ def change_events(client: Any, rules: Ruleset) -> list[ChangeEvent]:
     for record in stream_records(client, CHANGES_STREAM):
         arrival_s = record["ApproximateArrivalTimestamp"].timestamp()
         try:
-            events += decoder.decode(record["Data"], Received.from_kinesis(record["SequenceNumber"], arrival_s))
+            events += decoder.decode(Delivery.from_kinesis(record["Data"], record["SequenceNumber"], arrival_s))
         except RejectedEventError:
             continue
     return events

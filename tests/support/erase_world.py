@@ -16,7 +16,7 @@ from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.dead_letters.quarantine import QuarantineStore
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import Engine
 from mdm_stream.erasure.erase import Erase, EraseOptions
 from mdm_stream.erasure.places import OwnMachine, Places
@@ -27,11 +27,11 @@ from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.event_source.lanes import Discard
-from mdm_stream.local.event_source.mapping import ShardRecord as GivenUp
+from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamRecord, StreamReport
+from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamReport
 from mdm_stream.rules import load_rulesets
 from mdm_stream.warehouse import DuckDbWarehouse
 
@@ -122,9 +122,10 @@ class World:
     def consume(self) -> StreamReport:
         """Do what the consumers do: resolve what is new on the change stream, apply what is new on the golden feed."""
         batch = [
-            StreamRecord(
+            Delivery.from_kinesis(
                 record.data,
-                Received.from_kinesis(record.sequence_number, record.arrival_time_s),
+                record.sequence_number,
+                record.arrival_time_s,
                 f"{self.changes}/{record.shard_id}:{record.sequence_number}",
             )
             for record in self._new(self.changes)
@@ -139,7 +140,7 @@ class World:
     def give_up(self, *events: Mapping[str, Any] | bytes, stream: str | None = None) -> None:
         """Write a batch into the on-failure destination, as the event source does."""
         raws = [event if isinstance(event, bytes) else orjson.dumps(event) for event in events]
-        records = tuple(GivenUp(str(n), "key", raw, 1.7e9) for n, raw in enumerate(raws, 1))
+        records = tuple(ShardRecord(str(n), "key", raw, 1.7e9) for n, raw in enumerate(raws, 1))
         arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{stream or self.changes}"
         put = put_into(str(self.folder / "on-failure"), lambda: None)
         OnFailure(put, function_name="f", stream_arn=arn).write(

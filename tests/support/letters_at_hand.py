@@ -8,7 +8,7 @@ import orjson
 
 from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
-from mdm_stream.decode import Received, claimed_identity
+from mdm_stream.decode import Delivery, claimed_identity
 from mdm_stream.errors import Reason
 from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
@@ -25,23 +25,21 @@ def change(record_id: str, source: str = "crm", domain: str = "person", **member
     return orjson.dumps(event | members)
 
 
-def received(number: int) -> Received:
-    """Return the place of the n-th event of a stream, which arrived in the n-th second of 1970."""
-    return Received.from_kinesis(str(number), float(number))
+def delivered(raw: bytes, number: int, origin: str | None = None) -> Delivery:
+    """Return the n-th event of the change stream, which arrived in the n-th second of 1970."""
+    return Delivery.from_kinesis(raw, str(number), float(number), origin or f"{CHANGES}/{SHARD}:{number}")
 
 
 def reject(objects: ObjectStore, raw: bytes, number: int, code: str = "unknown_source", place: bool = True) -> str:
     """Put an event into the quarantine, as the resolver does; return its id."""
     claimed = claimed_identity(raw)
     entry = QuarantineEntry(
-        raw=raw,
+        delivery=delivered(raw, number) if place else Delivery.unplaced(raw, f"{CHANGES}/{SHARD}:{number}"),
         reasons=(Reason(code, "source", "is not known"),),
-        received_from=f"{CHANGES}/{SHARD}:{number}",
         quarantined_at_us=10**15,
         domain=claimed.domain,
         source=claimed.source,
         record_id=claimed.record_id,
-        received=received(number) if place else None,
     )
     QuarantineStore(objects).put([entry])
     return entry.quarantine_id

@@ -18,7 +18,7 @@ from end_state import GoldenState, feed_changes, state_of_feed
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.aws import local_environment
@@ -26,7 +26,7 @@ from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.local.stack import GOLDEN_STREAM
 from mdm_stream.resolve.build import build_resolver
-from mdm_stream.resolve.resolver import Resolver, StreamRecord, StreamReport
+from mdm_stream.resolve.resolver import Resolver, StreamReport
 from mdm_stream.rules import load_ruleset
 
 RULES = load_ruleset("person")
@@ -44,20 +44,20 @@ class Consumer:
     redis: RedisServer
     kinesis: KinesisServer
     folder: Path
-    delivered: dict[str, StreamRecord] = field(default_factory=dict)
+    delivered: dict[str, Delivery] = field(default_factory=dict)
 
-    def records(self, events: Sequence[Event | bytes]) -> list[StreamRecord]:
+    def records(self, events: Sequence[Event | bytes]) -> list[Delivery]:
         """Give events their places on the change stream."""
         found = []
         for event in events:
             number = len(self.delivered) + 1
             raw = event if isinstance(event, bytes) else orjson.dumps(event)
-            record = StreamRecord(raw, Received(f"{number:06d}", number * 1_000_000), f"changes/{number}")
+            record = Delivery(raw, f"{number:06d}", number * 1_000_000, f"changes/{number}")
             self.delivered[record.origin] = record
             found.append(record)
         return found
 
-    def deliver_until_done(self, batch: list[StreamRecord], attempts_max: int = 50) -> list[StreamReport]:
+    def deliver_until_done(self, batch: list[Delivery], attempts_max: int = 50) -> list[StreamReport]:
         """Deliver a batch, and from the first failed record on again, as Lambda does; return the reports."""
         reports = []
         for _ in range(attempts_max):
@@ -68,12 +68,12 @@ class Consumer:
             batch = batch[report.first_failed :]
         raise AssertionError(f"the batch was never done: {reports[-1].cause}")
 
-    def expected(self, records: Sequence[StreamRecord] | None = None) -> Resolution:
+    def expected(self, records: Sequence[Delivery] | None = None) -> Resolution:
         """Return F of what was delivered, or of a part of it, by the slow reference."""
         decoder = Decoder({"person": RULES})
         events: list[ChangeEvent] = []
         for record in self.delivered.values() if records is None else records:
-            events += decoder.decode(record.data, record.received)
+            events += decoder.decode(record)
         return resolve(RULES, events)
 
     def state(self) -> Resolution:

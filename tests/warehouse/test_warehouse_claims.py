@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from feed_messages import upsert
 
 from mdm_stream.contracts.golden import FeedEnvelope
+from mdm_stream.decode import Delivery
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.claims import ClaimStore, MissingClaimError
 from mdm_stream.objects.folder import FolderObjects
@@ -42,12 +42,9 @@ def checked(claims: ClaimStore, envelope: FeedEnvelope) -> bytes:
     return claim
 
 
-def records(messages: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Kinesis records as Lambda has them; sequence numbers from 100 on."""
-    return [
-        {"kinesis": {"sequenceNumber": str(number), "data": base64.b64encode(message).decode()}}
-        for number, message in enumerate(messages, 100)
-    ]
+def records(messages: Sequence[bytes]) -> list[Delivery]:
+    """Messages as the feed delivers them; sequence numbers from 100 on."""
+    return [Delivery.from_kinesis(message, str(number), 1.5) for number, message in enumerate(messages, 100)]
 
 
 def stored(consumer: WarehouseConsumer) -> list[int]:
@@ -97,7 +94,7 @@ def test_a_portion_that_fails_is_where_the_batch_goes_on(
     monkeypatch.setattr(consumer._warehouse, "apply", fail_late)
     messages = [checked(claims, upsert(n, f"g{n}", [], values={"note": "x" * 10_000})) for n in range(1, 8)]
     outcome = consumer.apply_records(records(messages))
-    assert (outcome.records_applied, outcome.failed_sequence_number) == (2, "102")
+    assert (outcome.records_applied, outcome.first_failed) == (2, 2)
     assert stored(consumer) == [1, 2]
 
 
@@ -115,11 +112,11 @@ def test_a_message_that_the_database_refuses_holds_back_none_before_it(
 
     monkeypatch.setattr(consumer._warehouse, "apply", refuse_seven)
     outcome = consumer.apply_records(records([raw(upsert(n, f"g{n}", [])) for n in range(1, 101)]))
-    assert (outcome.records_applied, outcome.failed_sequence_number) == (6, "106")
+    assert (outcome.records_applied, outcome.first_failed) == (6, 6)
     assert stored(consumer) == list(range(1, 7))
     assert len(calls) < 16
     outcome = consumer.apply_records(records([raw(upsert(7, "g7", []))]))
-    assert (outcome.records_applied, outcome.failed_sequence_number) == (0, "100")
+    assert (outcome.records_applied, outcome.first_failed) == (0, 0)
     assert consumer.apply_records(records([raw(upsert(n, f"g{n}", [])) for n in (8, 9)])).error is None
 
 
@@ -132,7 +129,7 @@ def test_a_batch_stops_at_a_claim_whose_data_is_not_there(
     folder.rename(away)
     batch = records([raw(upsert(1, "g1", [])), message, raw(upsert(3, "g3", []))])
     outcome = consumer.apply_records(batch)
-    assert (outcome.records_applied, outcome.failed_sequence_number) == (1, "101")
+    assert (outcome.records_applied, outcome.first_failed) == (1, 1)
     assert isinstance(outcome.error, MissingClaimError)
     assert stored(consumer) == [1]
     away.rename(folder)

@@ -240,17 +240,17 @@ def _document(letter: DeadLetter, contents: Contents, *, raw: bool) -> dict[str,
 
 
 def _event_document(event: DeadEvent, *, raw: bool) -> dict[str, Any]:
-    received, claimed = event.received, event.claimed
+    delivery, claimed = event.delivery, event.claimed
     document: dict[str, Any] = {
-        "origin": event.origin,
-        "position": received.position if received else None,
-        "arrival_time": format_time_us(received.arrival_time_us) if received else None,
+        "origin": delivery.origin,
+        "position": delivery.position if delivery.placed else None,
+        "arrival_time": format_time_us(delivery.arrival_time_us) if delivery.placed else None,
         "domain": claimed.domain,
         "source": claimed.source,
         "record_id": claimed.record_id,
-        "bytes": len(event.raw),
+        "bytes": len(delivery.raw),
     }
-    return {**document, **dict([_shown(event.raw)])} if raw else document
+    return {**document, **dict([_shown(delivery.raw)])} if raw else document
 
 
 def _shown(raw: bytes) -> tuple[str, str]:
@@ -269,13 +269,14 @@ def _print_letter(letter: DeadLetter, contents: Contents, *, raw: bool) -> None:
     for reason in contents.reasons:
         click.echo(f"  {reason.code} at {reason.path or 'event'}: {reason.message}")
     for event in contents.events:
-        arrived = f", arrived {format_time_us(event.received.arrival_time_us)}" if event.received else ""
+        delivery = event.delivery
+        arrived = f", arrived {format_time_us(delivery.arrival_time_us)}" if delivery.placed else ""
         claimed = "/".join(
             name or "?" for name in (event.claimed.domain, event.claimed.source, event.claimed.record_id)
         )
-        click.echo(f"Event {event.origin}{arrived}: {len(event.raw):,} bytes, claims {claimed}")
+        click.echo(f"Event {delivery.origin}{arrived}: {len(delivery.raw):,} bytes, claims {claimed}")
         if raw:
-            kind, shown = _shown(event.raw)
+            kind, shown = _shown(delivery.raw)
             click.echo(f"  {kind}: {shown}")
 
 

@@ -15,6 +15,7 @@ from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, VerdictEvent, split_ref
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
+from mdm_stream.decode import Delivery
 from mdm_stream.decode.files.event_files import LINE_BYTES_MAX, file_events, line_events
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
 from mdm_stream.rules import load_rulesets
@@ -104,7 +105,7 @@ def _messages(events: Iterator[FoundEvent], *, keep_raw: bool) -> Iterator[tuple
     before: bytes | None = None
     for raw, event in events:
         if isinstance(event, RejectedEventError):
-            yield quarantine_id_of(raw), raw, False
+            yield quarantine_id_of(Delivery.unplaced(raw)), raw, False
         elif not keep_raw:
             yield _key_of(event), encode_event(event), True
         elif raw is not before:

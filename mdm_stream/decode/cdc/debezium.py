@@ -9,8 +9,8 @@ from typing import Any
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, debezium_position
 from mdm_stream.decode.cdc.rows import checked_time_us, delete_events, write_events
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
-from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
 UNAVAILABLE = "__debezium_unavailable_value"
@@ -39,7 +39,7 @@ def has_own_time(event: Mapping[str, Any]) -> bool:
 
 def decode_debezium(
     event: Mapping[str, Any],
-    received: Received,
+    delivery: Delivery,
     catalogue: SourceCatalogue,
 ) -> tuple[ChangeEvent, ...]:
     """Return the changes that a message says: none for a heartbeat, transaction mark, schema change, logical message
@@ -60,9 +60,9 @@ def decode_debezium(
         raise rejection("missing" if source is None else "wrong_type", "source", "must be an object")
     route = catalogue.by_table("debezium", _table_names(source))
     if op in ("c", "u", "r"):
-        return _written(route, payload, source, schema, received)
+        return _written(route, payload, source, schema, delivery)
     if op == "d":
-        return _deleted(route, payload, source, received)
+        return _deleted(route, payload, source, delivery)
     if op == "t":
         raise rejection("truncate", "op", "says that the table was emptied but not of which rows; reload the source")
     raise rejection("missing" if op is None else "unknown_value", "op", "must be one of c, u, d, r, t, m")
@@ -73,7 +73,7 @@ def _written(
     payload: Mapping[str, Any],
     source: Mapping[str, Any],
     schema: object,
-    received: Received,
+    delivery: Delivery,
 ) -> tuple[ChangeEvent, ...]:
     row, before = _image(payload, "after"), payload.get("before")
     if before is not None and not isinstance(before, dict):
@@ -84,7 +84,7 @@ def _written(
         _with_dates(row, schema, route.columns),
         before if payload["op"] == "u" else None,
         position=debezium_position(source, SNAPSHOT if snapshot else WRITE) if route.source.version is None else "",
-        event_time_us=_time_us(payload, source, received),
+        event_time_us=_time_us(payload, source, delivery),
         unavailable=frozenset(column for column, value in row.items() if _is_unavailable(value)),
         path="after",
     )
@@ -94,13 +94,13 @@ def _deleted(
     route: Route,
     payload: Mapping[str, Any],
     source: Mapping[str, Any],
-    received: Received,
+    delivery: Delivery,
 ) -> tuple[ChangeEvent, ...]:
     return delete_events(
         route,
         _image(payload, "before"),
         position=debezium_position(source, DELETE) if route.source.version is None else "",
-        event_time_us=_time_us(payload, source, received),
+        event_time_us=_time_us(payload, source, delivery),
         path="before",
     )
 
@@ -124,7 +124,7 @@ def _table_names(source: Mapping[str, Any]) -> list[str]:
     return [".".join((*spaces[start:], table)) for start in range(len(spaces) + 1)]
 
 
-def _time_us(payload: Mapping[str, Any], source: Mapping[str, Any], received: Received) -> int:
+def _time_us(payload: Mapping[str, Any], source: Mapping[str, Any], delivery: Delivery) -> int:
     """Return when the database made the change; if it did not say (0 in old MySQL snapshots), when it was captured."""
     for block, path in ((source, "source.ts_ms"), (payload, "ts_ms")):
         time_ms = block.get("ts_ms")
@@ -134,7 +134,7 @@ def _time_us(payload: Mapping[str, Any], source: Mapping[str, Any], received: Re
             raise rejection("wrong_type", path, "must be an integer: milliseconds since 1970")
         if time_ms > 0:
             return checked_time_us(time_ms * 1_000, path)
-    return received.arrival_time_us
+    return delivery.arrival_time_us
 
 
 def _with_dates(row: dict[str, Any], schema: object, columns: frozenset[str]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from mdm_stream.contracts.times import parse_time_us
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.decode.cdc.positions import DELETE, WRITE, dms_load_position, dms_position
 from mdm_stream.decode.cdc.rows import delete_events, write_events
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
-from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
 _BEFORE_IMAGE = "before-image"
@@ -30,7 +30,7 @@ def has_own_time(event: Mapping[str, Any]) -> bool:
     return isinstance(metadata, dict) and isinstance(metadata.get("timestamp"), str)
 
 
-def decode_dms(event: Mapping[str, Any], received: Received, catalogue: SourceCatalogue) -> tuple[ChangeEvent, ...]:
+def decode_dms(event: Mapping[str, Any], delivery: Delivery, catalogue: SourceCatalogue) -> tuple[ChangeEvent, ...]:
     """Return the changes that a record says: none for a control record, two for an update that changed the key of its
     row (old record deleted, new one written), else one.
     """
@@ -55,7 +55,7 @@ def decode_dms(event: Mapping[str, Any], received: Received, catalogue: SourceCa
     row = event.get("data")
     if not isinstance(row, dict):
         raise rejection("missing" if row is None else "wrong_type", "data", "must be an object: the row")
-    return _changes(route, event, row, metadata, received)
+    return _changes(route, event, row, metadata, delivery)
 
 
 def _changes(
@@ -63,12 +63,12 @@ def _changes(
     event: Mapping[str, Any],
     row: dict[str, Any],
     metadata: Mapping[str, Any],
-    received: Received,
+    delivery: Delivery,
 ) -> tuple[ChangeEvent, ...]:
     operation = metadata.get("operation")
-    time_us = _time_us(metadata, received, "commit-timestamp", "timestamp")
+    time_us = _time_us(metadata, delivery, "commit-timestamp", "timestamp")
     if operation == "load":
-        loaded_us = _time_us(metadata, received, "timestamp")
+        loaded_us = _time_us(metadata, delivery, "timestamp")
         return write_events(route, row, None, position=dms_load_position(loaded_us), event_time_us=time_us, path="data")
     if operation in ("insert", "update"):
         before = _before_image(event) if operation == "update" else None
@@ -107,7 +107,7 @@ def _deleted_row(route: Route, event: Mapping[str, Any], row: dict[str, Any]) ->
     return {**row, **(_before_image(event) or {})}
 
 
-def _time_us(metadata: Mapping[str, Any], received: Received, *names: str) -> int:
+def _time_us(metadata: Mapping[str, Any], delivery: Delivery, *names: str) -> int:
     for name in names:
         text = metadata.get(name)
         if text is None:
@@ -119,4 +119,4 @@ def _time_us(metadata: Mapping[str, Any], received: Received, *names: str) -> in
             return parse_time_us(text)
         except ValueError as error:
             raise rejection("wrong_format", path, f"is {error}") from None
-    return received.arrival_time_us
+    return delivery.arrival_time_us

@@ -22,8 +22,8 @@ from mdm_stream.decode.cdc.rows import (
     column_time_us,
     record_id_of,
 )
+from mdm_stream.decode.delivery import row_position
 from mdm_stream.decode.reasons import Code, rejection
-from mdm_stream.decode.received import Received
 from mdm_stream.decode.sources import Route, SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
@@ -103,7 +103,7 @@ class _CsvTable:
         column = source.version or "version"
         if column not in self._header:
             if source.version_kind == "text":
-                return Received.from_row(number).position
+                return row_position(number)
             return number
         text = row[column]
         if text is None:
@@ -123,7 +123,7 @@ class _CsvTable:
     def _time_us(self, source: Source, row: Mapping[str, str | None], number: int) -> int:
         text = row.get(source.event_time or "event_time")
         if text is None:
-            return Received.from_row(number).arrival_time_us
+            return number
         return checked_time_us(column_time_us(text, "event_time"), "event_time")
 
 

@@ -12,8 +12,8 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import FormatName
 from mdm_stream.decode.decoder import Decoder
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.formats import FILE_FORMATS
-from mdm_stream.decode.received import Received
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
 LINE_BYTES_MAX = 64 * 1024 * 1024
@@ -58,7 +58,7 @@ def line_events(
         if not raw.strip():
             continue
         try:
-            for event in decoder.decode(raw, Received.from_row(number)):
+            for event in decoder.decode(Delivery.from_row(raw, number)):
                 yield raw, event
         except RejectedEventError as rejected:
             yield raw, rejected

@@ -25,7 +25,7 @@ from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.reference import fold_events, resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise.registry import STANDARDISERS, freeze_options, split_text
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.rules import load_ruleset
 
 FOLDER = Path(__file__).parent
@@ -111,7 +111,7 @@ def golden(section: str, given: Any) -> Any:
     domain = section.partition(" ")[0]
     rules = rules_of(domain)
     decoder = Decoder({domain: rules})
-    events = [each for event in given for each in decoder.decode(orjson.dumps(event), Received("", 0))]
+    events = [each for event in given for each in decoder.decode(Delivery.unplaced(orjson.dumps(event)))]
     found = resolve(rules, events)
     revisions = {ref: build_record(rules, ref, state).revision for ref, state in fold_events(events).items()}
     review = [[*pair, item] for pair, item in found.review.items()]

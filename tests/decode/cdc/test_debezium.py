@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -10,7 +11,7 @@ from rulesets import PERSON, PERSONS, ruleset
 
 from mdm_stream.core.model import version_order
 from mdm_stream.core.ruleset import Source
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.errors import RejectedEventError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "debezium"
@@ -23,14 +24,14 @@ PRODUCTS = {
 }
 WEIGHTS = {101: 3.14, 102: 8.1, 103: 0.8, 104: 0.75, 105: 0.875, 106: 1.0, 107: 5.1, 108: 0.1, 109: 22.2, 110: 0.5}
 DECODER = Decoder(PERSONS)
-RECEIVED = Received.from_row(1)
+RECEIVED = Delivery.from_row(b"", 1)
 SOURCE = {"connector": "postgresql", "schema": "public", "table": "customer", "ts_ms": 1_600_000_000_000, "lsn": 100}
 
 
 def change(op="u", *, before=None, after=None, source=None, **members):
     """The events of one change of the customer table."""
     event = {"op": op, "before": before, "after": after, "source": {**SOURCE, **(source or {})}, "ts_ms": 1, **members}
-    return DECODER.decode(orjson.dumps(event), RECEIVED)
+    return DECODER.decode(replace(RECEIVED, raw=orjson.dumps(event)))
 
 
 def refused(*arguments, **members):
@@ -54,7 +55,9 @@ def last_state(events):
 def test_captured_streams_end_as_documented(name):
     """The MySQL and the Postgres sample end in their documented state, in whatever order their events arrive."""
     decoder = Decoder(PRODUCTS)
-    events = [e for line in (FIXTURES / name).read_bytes().splitlines() for e in decoder.decode(line, RECEIVED)]
+    events = [
+        e for line in (FIXTURES / name).read_bytes().splitlines() for e in decoder.decode(replace(RECEIVED, raw=line))
+    ]
     assert len(events) == 16
     for seed in range(5):
         random.Random(seed).shuffle(events)
@@ -68,7 +71,10 @@ def test_captured_times_are_the_databases():
     """The time of a change is the database's; where an old snapshot says 0, it is the capture's."""
     decoder = Decoder(PRODUCTS)
     lines = (FIXTURES / "debezium-data-schema-include.txt").read_bytes().splitlines()
-    (snapshot,), (update,) = decoder.decode(lines[0], RECEIVED), decoder.decode(lines[9], RECEIVED)
+    (snapshot,), (update,) = (
+        decoder.decode(replace(RECEIVED, raw=lines[0])),
+        decoder.decode(replace(RECEIVED, raw=lines[9])),
+    )
     assert snapshot.event_time_us == 1_589_355_606_100_000
     assert update.event_time_us == 1_589_361_987_000_000
 
@@ -130,8 +136,8 @@ def test_a_create_wins_over_the_delete_at_its_position():
 )
 def test_messages_between_changes_do_nothing(event):
     """Heartbeats, transaction marks, schema changes, logical messages and tombstones are no changes of a record."""
-    assert DECODER.decode(orjson.dumps(event), RECEIVED) == ()
-    assert DECODER.decode(b"", RECEIVED) == ()
+    assert DECODER.decode(replace(RECEIVED, raw=orjson.dumps(event))) == ()
+    assert DECODER.decode(replace(RECEIVED, raw=b"")) == ()
 
 
 def test_what_is_refused():
@@ -157,7 +163,7 @@ def test_dates_of_wrapped_events_become_text():
     columns = [{"field": "first", "type": "int32", "name": "io.debezium.time.Date"}, {"field": "town", "type": "int32"}]
     schema = {"type": "struct", "fields": [{"field": "after", "type": "struct", "fields": columns}]}
     payload = {"op": "c", "before": None, "after": {"id": 1, "first": 5_283, "town": 5}, "source": SOURCE}
-    (event,) = DECODER.decode(orjson.dumps({"schema": schema, "payload": payload}), RECEIVED)
+    (event,) = DECODER.decode(replace(RECEIVED, raw=orjson.dumps({"schema": schema, "payload": payload})))
     assert event.attributes == {"first": "1984-06-19", "town": 5}
 
 
@@ -172,7 +178,7 @@ def test_tables_are_found_by_their_most_precise_name():
         ({"db": "x"}, "a"),
     ):
         event = {"op": "c", "after": {"id": 1}, "source": {"table": "t", "lsn": 1, **block}}
-        assert decoder.decode(orjson.dumps(event), RECEIVED)[0].source == name
+        assert decoder.decode(replace(RECEIVED, raw=orjson.dumps(event)))[0].source == name
 
 
 POSTGRES = [
@@ -215,7 +221,7 @@ def test_versions_follow_the_log(positions):
     versions = []
     for position in positions:
         event = {"op": "c", "after": {"id": 1}, "source": {"schema": "public", "table": "customer", **position}}
-        versions.append(DECODER.decode(orjson.dumps(event), RECEIVED)[0].version)
+        versions.append(DECODER.decode(replace(RECEIVED, raw=orjson.dumps(event)))[0].version)
     assert all(a < b for a, b in itertools.pairwise(versions)), versions
 
 
@@ -246,7 +252,7 @@ def test_a_version_column_orders_instead_of_the_log():
 
     def version(op, row):
         image = {"before" if op == "d" else "after": {"id": 1, **row}}
-        (event,) = decoder.decode(orjson.dumps({"op": op, "source": {"table": "t"}, **image}), RECEIVED)
+        (event,) = decoder.decode(replace(RECEIVED, raw=orjson.dumps({"op": op, "source": {"table": "t"}, **image})))
         return event.version, event.event_time_us
 
     order = [version("c", {"rev": -5}), version("u", {"rev": 9}), version("d", {"rev": 9}), version("c", {"rev": 10})]

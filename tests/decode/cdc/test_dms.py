@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -12,14 +13,14 @@ from rulesets import PERSONS, ruleset
 
 from mdm_stream.core.model import version_order
 from mdm_stream.core.ruleset import Source
-from mdm_stream.decode import Decoder, Received
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.errors import RejectedEventError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "dms"
 COLUMNS = ("contact_id", "given_name", "family_name", "email", "city", "born_on", "credit_limit", "opted_in")
 CONTACTS = {"contact": ruleset("contact", COLUMNS, Source("crm", "dms", "crm.contact", ("contact_id",)))}
 DECODER = Decoder(PERSONS)
-RECEIVED = Received.from_row(1)
+RECEIVED = Delivery.from_row(b"", 1)
 METADATA = {
     "timestamp": "2026-03-02T08:14:22.010552Z",
     "record-type": "data",
@@ -36,7 +37,7 @@ def record(row=None, *, image=None, **metadata):
     """The events of one record of the client table."""
     merged = {**METADATA, **{name.replace("_", "-"): value for name, value in metadata.items()}}
     event = {"data": ROW if row is None else row, "metadata": {n: v for n, v in merged.items() if v is not None}}
-    return DECODER.decode(orjson.dumps({**event, **(image or {})}), RECEIVED)
+    return DECODER.decode(replace(RECEIVED, raw=orjson.dumps({**event, **(image or {})})))
 
 
 def refused(*arguments, **members):
@@ -51,7 +52,7 @@ def test_the_sample_stream_ends_as_documented():
     """Whatever the order of arrival, the sample ends in its documented rows; the old key leaves no record behind."""
     decoder = Decoder(CONTACTS)
     lines = (FIXTURES / "stream.ndjson").read_bytes().splitlines()
-    events = [event for line in lines for event in decoder.decode(line, RECEIVED)]
+    events = [event for line in lines for event in decoder.decode(replace(RECEIVED, raw=line))]
     assert len(events) == 7
     wanted = orjson.loads((FIXTURES / "final_state.json").read_bytes())
     for seed in range(10):
@@ -66,7 +67,7 @@ def test_the_sample_stream_ends_as_documented():
 
 def test_control_records_do_nothing():
     """Control records, and whatever DMS writes of its own tables, are no changes."""
-    assert DECODER.decode((FIXTURES / "control_minimal.json").read_bytes(), RECEIVED) == ()
+    assert DECODER.decode(replace(RECEIVED, raw=(FIXTURES / "control_minimal.json").read_bytes())) == ()
     assert record(schema_name="", table_name="awsdms_status") == ()
 
 

@@ -13,7 +13,7 @@ from rulesets import PERSON, PERSONS, ruleset
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.ruleset import Source
-from mdm_stream.decode import Received, file_events, iter_csv_events, line_events
+from mdm_stream.decode import Delivery, file_events, iter_csv_events, line_events
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
 ANY = {"person": ruleset("person", PERSON)}
@@ -161,7 +161,7 @@ def test_lines_of_a_file(tmp_path, opener):
     found = list(file_events(path, "canonical", None, PERSONS))
     assert [raw for raw, _ in found][1:] == [unversioned, b"{broken", b"[]"]
     assert found[0][1] == CANONICAL
-    assert (found[1][1].version, found[1][1].event_time_us) == (Received.from_row(3).position, 3)
+    assert (found[1][1].version, found[1][1].event_time_us) == (Delivery.from_row(b"", 3).position, 3)
     assert [event.reasons[0].code for _, event in found[2:]] == ["invalid_json", "not_an_object"]
 
 

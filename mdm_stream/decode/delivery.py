@@ -1,0 +1,51 @@
+"""An event as it was delivered: its bytes, where they lay, when they arrived. A replay sees the same as a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+POSITION_DIGITS = 64
+"""Kinesis sequence numbers have up to 56 digits; padded to this width their text order is their number order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Bytes, and their place. ``position`` orders the deliveries of one shard or file, as text.
+
+    ``subsequence`` orders those that one record of the stream holds; it is 0 where the record is one event. ``origin``
+    tells people where the bytes lay: ``stream/shard:sequence``, or a file's name.
+    """
+
+    raw: bytes
+    position: str
+    arrival_time_us: int
+    origin: str = ""
+    subsequence: int = 0
+
+    @classmethod
+    def from_kinesis(cls, raw: bytes, sequence_number: str, arrival_time_s: float, origin: str = "") -> Delivery:
+        """Return that of a Kinesis record; ``arrival_time_s`` is its approximateArrivalTimestamp.
+
+        Kinesis keeps that time in milliseconds, and so do we: the float's own noise below them is dropped.
+        """
+        return cls(raw, sequence_number.zfill(POSITION_DIGITS), round(arrival_time_s * 1_000) * 1_000, origin)
+
+    @classmethod
+    def from_row(cls, raw: bytes, row: int, origin: str = "") -> Delivery:
+        """Return that of a file's row (1 is the first). It has no arrival time: microsecond ``row`` of 1970 is it."""
+        return cls(raw, row_position(row), row, origin)
+
+    @classmethod
+    def unplaced(cls, raw: bytes, origin: str = "") -> Delivery:
+        """Return that of bytes whose place is not known, or does not matter."""
+        return cls(raw, "", 0, origin)
+
+    @property
+    def placed(self) -> bool:
+        """Whether its place is known."""
+        return self.position != ""
+
+
+def row_position(row: int) -> str:
+    """Return the position of a file's row, 1 for the first."""
+    return str(row).zfill(POSITION_DIGITS)
