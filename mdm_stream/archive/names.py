@@ -24,9 +24,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from mdm_stream.contracts.change import DOMAIN_PATTERN
-from mdm_stream.contracts.times import format_time_us
 from mdm_stream.core.epoch_position import EpochPosition
+from mdm_stream.core.name_patterns import DOMAIN_PATTERN
+from mdm_stream.core.times import format_time_us
 from mdm_stream.errors import TerminalError
 from mdm_stream.objects.store import StoredObject
 
@@ -60,7 +60,7 @@ class ArchiveObject:
 
 def domain_folder(domain: str) -> str:
     """Return the prefix of a domain's objects; ``ValueError`` if that is no domain's name."""
-    if not re.fullmatch(DOMAIN_PATTERN.strip("^$"), domain):
+    if not re.fullmatch(DOMAIN_PATTERN, domain):
         raise ValueError("a domain's name is made of lower-case letters, digits and underscores, a letter first")
     return f"domain={domain}/"
 
@@ -68,7 +68,7 @@ def domain_folder(domain: str) -> str:
 def domain_of(folder: str) -> str | None:
     """Return the domain whose folder that is, ``None`` if it is no domain's."""
     name = folder.removesuffix("/").removeprefix("domain=")
-    return name if folder == f"domain={name}/" and re.fullmatch(DOMAIN_PATTERN.strip("^$"), name) else None
+    return name if folder == f"domain={name}/" and re.fullmatch(DOMAIN_PATTERN, name) else None
 
 
 def folder_of(domain: str, kind: ObjectKind) -> str:

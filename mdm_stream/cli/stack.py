@@ -11,6 +11,7 @@ import click
 import orjson
 
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.files import write_atomically
 
 DEFAULT_STATE = Path(".mdm-stream")
 STACK_FILE = "stack.json"
@@ -72,11 +73,7 @@ def running_stack(state: Path) -> RunningStack:
 
 def write_stack(state: Path, stack: RunningStack) -> None:
     """Record the addresses of the stack that runs in ``state``, readable by its owner alone, as one atomic step."""
-    path = state / STACK_FILE
-    partial = path.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_bytes(orjson.dumps(asdict(stack), option=orjson.OPT_INDENT_2))
-    partial.replace(path)
+    write_atomically(state / STACK_FILE, orjson.dumps(asdict(stack), option=orjson.OPT_INDENT_2), mode=0o600)
 
 
 def remove_stack(state: Path) -> None:

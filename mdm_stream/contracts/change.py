@@ -16,8 +16,9 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mdm_stream.contracts.times import format_time_us, parse_time_us
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, Value, VerdictEvent, split_ref
+from mdm_stream.core.name_patterns import DOMAIN_PATTERN, SOURCE_PATTERN
+from mdm_stream.core.times import format_time_us, parse_time_us
 
 EVENT_BYTES_MAX = 1_048_576
 """The record size that every Kinesis stream takes unasked; larger payloads belong in a store of their own."""
@@ -35,10 +36,6 @@ TEXT_CHARS_MAX = 65_536
 LIST_ITEMS_MAX = 1_000
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
-SOURCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
-"""No slash: a record's reference is ``source/record_id``, split at the first one."""
-DOMAIN_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
-"""A name that is legal in a Redis hash tag, an S3 key and an SQL identifier alike."""
 
 _CONTROL_IN_ID = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Tabs and line breaks are ordinary in multi-line addresses. The other control characters mean that the field holds
@@ -133,8 +130,8 @@ _VALUE_SCHEMA: dict[str, Any] = {
 }
 _PRINTABLE: dict[str, Any] = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
 
-Domain = Annotated[str, Field(pattern=DOMAIN_PATTERN)]
-SourceName = Annotated[str, Field(pattern=SOURCE_PATTERN)]
+Domain = Annotated[str, Field(pattern=f"^{DOMAIN_PATTERN}$")]
+SourceName = Annotated[str, Field(pattern=f"^{SOURCE_PATTERN}$")]
 RecordId = Annotated[
     str,
     Field(min_length=1, max_length=RECORD_ID_CHARS_MAX, json_schema_extra=_PRINTABLE),

@@ -15,7 +15,6 @@ CloudEvents' ``dataref`` in its place (a claim check), under the same id.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from typing import Annotated, Literal, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from mdm_stream.core.canonical import canonical_json
+from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.model import make_ref
 from mdm_stream.errors import Reason, RejectedEventError
 
@@ -240,7 +239,7 @@ def published_golden(change: GoldenChange) -> PublishedGolden:
 def content_digest(change: GoldenChange) -> str:
     """Return the digest of the golden record in an upsert: ``core.golden.Golden.digest`` of the same content."""
     content = change.model_dump(include={"domain", "golden_id", "members", "values", "provenance"})
-    return hashlib.blake2b(canonical_json(content), digest_size=16).hexdigest()
+    return digest_of(content)
 
 
 def parse_message(raw: bytes) -> FeedEnvelope | ClaimCheck:

@@ -12,6 +12,11 @@ def canonical_json(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def digest_of(value: object) -> str:
-    """Return 32 hex digits that identify a JSON value (BLAKE2b-128 of its canonical form)."""
-    return hashlib.blake2b(canonical_json(value), digest_size=16).hexdigest()
+def digest_of(value: object, size_bytes: int = 16) -> str:
+    """Return hex digits that identify a JSON value: the digest of its canonical form."""
+    return digest_of_bytes(canonical_json(value), size_bytes)
+
+
+def digest_of_bytes(content: bytes, size_bytes: int = 16) -> str:
+    """Return hex digits, two a byte, that depend on the content alone (BLAKE2b of that size, so BLAKE2b-128)."""
+    return hashlib.blake2b(content, digest_size=size_bytes).hexdigest()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
-from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
+from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.dead_letters.quarantine import decode_entry
 from mdm_stream.decode import ClaimedIdentity, Delivery, claimed_identity, unpack
 from mdm_stream.decode.kinesis_event import kinesis_record

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mdm_stream.contracts.times import format_time_us
+from mdm_stream.core.name_patterns import DOMAIN_PATTERN
+from mdm_stream.core.times import format_time_us
 from mdm_stream.dead_letters.contents import Contents, Kind, read_contents
 from mdm_stream.errors import TerminalError
 from mdm_stream.objects.store import MissingObjectError, ObjectStore, fetch_ahead
@@ -26,7 +27,7 @@ _SET_ASIDE = rf"(?P<aside>{REDRIVING}/{_RUN.pattern}/)?"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _UUID_AT_END = re.compile(rf"{_UUID}(?=(?:\.json)?$)")
 _NAMES = {
-    "quarantine": re.compile(_SET_ASIDE + r"[a-z][a-z0-9_]{0,62}/(?P<id>[0-9a-f]{32})\.json"),
+    "quarantine": re.compile(rf"{_SET_ASIDE}{DOMAIN_PATTERN}/(?P<id>[0-9a-f]{{32}})\.json"),
     # Lambda's keys are aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID; the local folder's end in .json. Under "async" is
     # what Lambda writes for invocations that no event source made: it was on no stream.
     "on_failure": re.compile(

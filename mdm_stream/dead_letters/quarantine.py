@@ -22,11 +22,11 @@ from typing import Any
 
 import orjson
 
-from mdm_stream.contracts.change import DOMAIN_PATTERN
-from mdm_stream.contracts.times import format_time_us, parse_time_us
+from mdm_stream.core.canonical import digest_of_bytes
+from mdm_stream.core.name_patterns import DOMAIN_PATTERN
+from mdm_stream.core.times import format_time_us, parse_time_us
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.formats import depends_on_receipt
-from mdm_stream.decode.redrive_envelope import digest_of_bytes
 from mdm_stream.errors import Reason, TerminalError
 from mdm_stream.objects.store import ObjectStore, open_object_store
 
@@ -103,7 +103,7 @@ def quarantine_id_of(delivery: Delivery) -> str:
 
 def object_name(entry: QuarantineEntry) -> str:
     """Return the name of an entry's object in the store: ``domain/id.json``, or ``unknown/id.json``."""
-    known = entry.domain is not None and re.fullmatch(DOMAIN_PATTERN.strip("^$"), entry.domain)
+    known = entry.domain is not None and re.fullmatch(DOMAIN_PATTERN, entry.domain)
     return f"{entry.domain if known else UNKNOWN_DOMAIN}/{entry.quarantine_id}.json"
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
+from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.dead_letters.contents import DeadEvent
 from mdm_stream.dead_letters.letters import DeadLetter, DeadLetters
-from mdm_stream.decode.redrive_envelope import digest_of_bytes, is_envelope, wrap
+from mdm_stream.decode.redrive_envelope import is_envelope, wrap
 from mdm_stream.errors import TerminalError
 from mdm_stream.objects.store import MissingObjectError
 

@@ -16,7 +16,6 @@ from mdm_stream.contracts.change import (
     VerdictChange,
     validate_change,
 )
-from mdm_stream.contracts.times import parse_time_us
 from mdm_stream.core.model import (
     ChangeEvent,
     EraseEvent,
@@ -28,6 +27,7 @@ from mdm_stream.core.model import (
     make_ref,
 )
 from mdm_stream.core.ruleset import Source
+from mdm_stream.core.times import parse_time_us
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection, rejection_of, shown_name

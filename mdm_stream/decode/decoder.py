@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from mdm_stream.contracts.change import DOMAIN_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.name_patterns import DOMAIN_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 from mdm_stream.decode.cdc.rows import checked_record_id
@@ -91,8 +91,7 @@ def claimed_identity(raw: bytes) -> ClaimedIdentity:
 
 
 def _matching(name: object, pattern: str) -> str | None:
-    # "$" of Python's expressions also matches before a final line break; the contract's does not.
-    return name if isinstance(name, str) and not name.endswith("\n") and re.match(pattern, name) else None
+    return name if isinstance(name, str) and re.fullmatch(pattern, name) else None
 
 
 def _record_id(value: object) -> str | None:

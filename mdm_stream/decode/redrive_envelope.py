@@ -13,7 +13,6 @@ of the head: ``position``, ``arrival_time_us``, ``origin``, ``digest`` (of these
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zlib
 from typing import Any
@@ -21,7 +20,8 @@ from typing import Any
 import orjson
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, VERSION_CHARS_MAX
-from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN
+from mdm_stream.core.canonical import digest_of_bytes
+from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import RejectedEventError, TerminalError
@@ -103,11 +103,6 @@ def unwrap(data: bytes) -> Delivery | None:
     if is_envelope(raw):
         raise _rejection("", "holds another envelope, and an event has one at most")
     return redriven
-
-
-def digest_of_bytes(raw: bytes) -> str:
-    """Return 32 hex digits that depend on the bytes alone (BLAKE2b-128)."""
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()
 
 
 def _framed(event: Delivery, body: bytes, *, compressed: bool) -> bytes:

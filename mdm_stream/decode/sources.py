@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from mdm_stream.contracts.change import SOURCE_PATTERN
+from mdm_stream.core.name_patterns import SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import ConfigurationError
 
-_SOURCE_NAME = re.compile(SOURCE_PATTERN.strip("^$"))
+_SOURCE_NAME = re.compile(SOURCE_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from mdm_stream.contracts.times import format_time_us
 from mdm_stream.core.cluster.golden import golden_id_of
+from mdm_stream.core.times import format_time_us
 from mdm_stream.erasure.evidence import total
 from mdm_stream.erasure.search import STORES, Searched
 from mdm_stream.objects.store import ObjectStore

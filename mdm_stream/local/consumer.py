@@ -24,8 +24,9 @@ from types import FrameType
 import orjson
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
+from mdm_stream.files import write_atomically
 from mdm_stream.local.aws import local_client
-from mdm_stream.local.event_source.checkpoints import Checkpoints, write_atomically
+from mdm_stream.local.event_source.checkpoints import Checkpoints
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.event_source.poller import LambdaHandler, Poller, PollerOptions

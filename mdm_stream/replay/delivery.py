@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
+from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.fold import Foldable
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
@@ -57,4 +57,4 @@ def disturbed(
 
 def lane_of(event: Foldable, lanes: int) -> int:
     """Return the worker that an event goes to: all events of one record go to one, as on a stream's shards."""
-    return int.from_bytes(blake2b(event.refs[0].encode(), digest_size=4).digest()) % lanes
+    return int(digest_of_bytes(event.refs[0].encode(), 4), 16) % lanes

@@ -20,9 +20,9 @@ from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
-from mdm_stream.contracts.times import format_time_us
 from mdm_stream.core.model import ChangeEvent, Version, make_ref
 from mdm_stream.core.overrides import expiries_due
+from mdm_stream.core.times import format_time_us
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Decoder, Delivery, claimed_identity, unpack
 from mdm_stream.engine.batch import BatchReport, Engine

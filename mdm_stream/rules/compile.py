@@ -10,6 +10,7 @@ from typing import Any
 from mdm_stream.core.blocking.keys import parse_key
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import bind
+from mdm_stream.core.name_patterns import ATTRIBUTE_PATTERN, SOURCE_PATTERN, TABLE_PATTERN
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_type
@@ -17,7 +18,7 @@ from mdm_stream.rules.compile_match import compile_match
 from mdm_stream.rules.compile_survivorship import compile_survivorship
 from mdm_stream.rules.conditions import unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of
-from mdm_stream.rules.model import NAME_PATTERN, SOURCE_PATTERN, TABLE_PATTERN, RulesetModel, SourceModel
+from mdm_stream.rules.model import RulesetModel, SourceModel
 from mdm_stream.rules.tree import Node
 
 ATTRIBUTES_MAX = 500
@@ -78,7 +79,7 @@ def _attributes(model: RulesetModel, node: Node, findings: Findings) -> tuple[At
     compiled = []
     for name, attribute in model.attributes.items():
         own = node.at((name,))
-        if not re.fullmatch(NAME_PATTERN, name):
+        if not re.fullmatch(ATTRIBUTE_PATTERN, name):
             expected = "lower-case letters, digits and _ after a letter, at most 63 characters"
             findings.error(own.place, f"{name!r} is not a valid attribute name; expected {expected}; rename it")
         check_type(attribute, own, findings)

@@ -10,12 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from mdm_stream.core.name_patterns import DOMAIN_PATTERN
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
-
-DOMAIN_PATTERN = r"[a-z][a-z0-9_]{0,62}"
-NAME_PATTERN = r"[a-z][a-z0-9_]{0,62}"
-SOURCE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
-TABLE_PATTERN = r"[^.\s]{1,128}(\.[^.\s]{1,128})?"
 
 BITS_MAX = 60.0
 """Evidence of more than 60 bits (1 in 10^18) says nothing more, and keeps sums well inside a float's precision."""

@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from mdm_stream.contracts.times import format_time_us
+from mdm_stream.core.times import format_time_us
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.files import write_atomically
 from mdm_stream.simulate.demo_rules import DEMO_RULES
 from mdm_stream.simulate.records import SOURCES
 from mdm_stream.simulate.stream import EVENTS_PER_PERSON, Population, TruthRow, WireEvent, generate
@@ -46,7 +47,7 @@ def write_population(
         summary = _write_files(out, population, on_progress or _silent)
         (out / RULES_FILE).write_text(DEMO_RULES, encoding="utf-8")
         manifest = _manifest(out, population, summary)
-        _replace(out / MANIFEST_FILE, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+        write_atomically(out / MANIFEST_FILE, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise ConfigurationError(
             f"cannot write the population to {out}: {error.strerror}; choose a folder that can be written"
@@ -130,11 +131,6 @@ def _silent(_what: str, _done: int, _expected: int) -> None:
 
 def _partial(path: Path) -> Path:
     return path.with_name(path.name + ".partial")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    _partial(path).write_bytes(content)
-    _partial(path).replace(path)
 
 
 def _sha256(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import orjson
 
-from mdm_stream.contracts.times import format_time_us
+from mdm_stream.core.times import format_time_us
 from mdm_stream.simulate.life import RowChange
 from mdm_stream.simulate.records import Row, SourceName
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from letters_at_hand import CHANGES, GOLDEN, SHARD, both, change, delivered, give_up, names, reject
 
-from mdm_stream.contracts.times import format_time_us
+from mdm_stream.core.times import format_time_us
 from mdm_stream.dead_letters import DeadLetters, Selection
 from mdm_stream.dead_letters.contents import read_contents
 from mdm_stream.dead_letters.letters import REDRIVING, find_all

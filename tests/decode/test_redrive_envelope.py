@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
+from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.decode.redrive_envelope import (
@@ -18,7 +19,6 @@ from mdm_stream.decode.redrive_envelope import (
     MARKER,
     PARTITION_KEY_BYTES_MAX,
     RAW_BYTES_MAX,
-    digest_of_bytes,
     is_envelope,
     unwrap,
     wrap,

@@ -12,7 +12,7 @@ import click
 
 from mdm_stream.cli.output import json_option, print_json, print_table
 from mdm_stream.cli.stack import running_stack, state_option
-from mdm_stream.contracts.times import format_time_us
+from mdm_stream.core.times import format_time_us
 from mdm_stream.errors import ConfigurationError, TerminalError
 
 if TYPE_CHECKING:

@@ -163,7 +163,7 @@ def _findings(left: Searched) -> list[dict[str, Any]]:
 
 
 def _time(time_us: int | None) -> str | None:
-    from mdm_stream.contracts.times import format_time_us  # noqa: PLC0415
+    from mdm_stream.core.times import format_time_us  # noqa: PLC0415
 
     return None if time_us is None else format_time_us(time_us)
 

@@ -93,7 +93,7 @@ def _from_stdin(attribute: str) -> str:
 
 
 def _time_us(text: str) -> int:
-    from mdm_stream.contracts.times import parse_time_us  # noqa: PLC0415
+    from mdm_stream.core.times import parse_time_us  # noqa: PLC0415
 
     try:
         return parse_time_us(text)

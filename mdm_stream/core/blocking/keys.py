@@ -6,11 +6,11 @@ A key is ``tag:part|part|...``. Keys are printable, at most ``KEY_CHARACTERS_MAX
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from hashlib import blake2b
 from typing import NamedTuple
 
 from mdm_stream.core.blocking.functions import KEY_FUNCTIONS, Texts
 from mdm_stream.core.blocking.syntax import parse_key
+from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import KeyPart, Ruleset
@@ -133,4 +133,4 @@ def _key(tag: str, combination: Sequence[str]) -> str:
 
 
 def _digest(text: str) -> str:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
+    return digest_of_bytes(text.encode("utf-8", "surrogatepass"), _DIGEST_BYTES)

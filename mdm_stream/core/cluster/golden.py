@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mdm_stream.core.canonical import canonical_json
+from mdm_stream.core.canonical import canonical_json, digest_of, digest_of_bytes
 from mdm_stream.core.cluster.clustering import Clustering, Refusal, cluster
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
 from mdm_stream.core.cluster.survive import Origin, survive
@@ -22,7 +21,7 @@ def golden_id_of(domain: str, anchor: str) -> str:
 
     96 bits: among a billion records two ids meet with a probability of 10^-11.
     """
-    return "g" + hashlib.blake2b(canonical_json([domain, *split_ref(anchor)]), digest_size=12).hexdigest()
+    return "g" + digest_of([domain, *split_ref(anchor)], 12)
 
 
 def anchor_named_by(domain: str, golden_id: str, members: Iterable[str]) -> str | None:
@@ -140,8 +139,8 @@ def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:
 
 
 def digest_of_content(content: bytes) -> str:
-    """Return the digest of a golden record's canonical JSON (BLAKE2b-128)."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    """Return the digest of a golden record's canonical JSON."""
+    return digest_of_bytes(content)
 
 
 def key_of(ref: str) -> dict[str, str]:
@@ -196,7 +195,7 @@ def review_item(rules: Ruleset, asked: Edge | KeptApart) -> dict[str, object]:
 
 def digest_of_item(item: Mapping[str, object]) -> str:
     """Return the digest of a review item's canonical JSON (BLAKE2b-64)."""
-    return hashlib.blake2b(canonical_json(item), digest_size=8).hexdigest()
+    return digest_of(item, 8)
 
 
 def level_label(levels: Sequence[object], mark: str) -> str:

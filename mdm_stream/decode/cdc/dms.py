@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mdm_stream.contracts.times import parse_time_us
 from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.times import parse_time_us
 from mdm_stream.decode.cdc.positions import DELETE, WRITE, dms_load_position, dms_position
 from mdm_stream.decode.cdc.rows import delete_events, write_events
 from mdm_stream.decode.delivery import Delivery

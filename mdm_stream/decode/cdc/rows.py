@@ -12,8 +12,8 @@ from mdm_stream.contracts.change import (
     check_value,
     has_control_character,
 )
-from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.core.model import RecordEvent, Value
+from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.decode.cdc.positions import column_position
 from mdm_stream.decode.reasons import REASONS_MAX, rejection, shown_name
 from mdm_stream.decode.sources import Route

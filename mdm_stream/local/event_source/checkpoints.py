@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.files import write_atomically
 
 SHARD_END = "SHARD_END"
 """The position in a closed shard whose last record is done (KCL's word)."""
@@ -74,14 +74,3 @@ def read_positions(path: Path, stream: str) -> dict[str, str]:
         raise ConfigurationError(
             f"{path} is not a checkpoint file: delete it to read the stream from its start again, which is harmless"
         ) from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by new content; a reader or a crash sees the old or the new, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

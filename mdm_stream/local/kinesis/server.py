@@ -23,8 +23,8 @@ from typing import Any, Self
 import orjson
 
 from mdm_stream.errors import ConfigurationError, TransientError
+from mdm_stream.files import write_atomically
 from mdm_stream.local.aws import local_client
-from mdm_stream.local.event_source.checkpoints import write_atomically
 from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 
 TRIM_PATH = "/mdm-local/trim"

@@ -10,13 +10,13 @@ version guards make a crash between two statements harmless.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.warehouse.dialect import SNOWFLAKE
 from mdm_stream.warehouse.faults import translate_snowflake
@@ -49,7 +49,7 @@ class SnowflakeSession:
 
     def stage(self, ndjson: bytes, applied_at: datetime) -> None:
         """Replace the content of ``staged_row``."""
-        name = f"{hashlib.blake2b(ndjson, digest_size=16).hexdigest()}.ndjson"
+        name = f"{digest_of_bytes(ndjson)}.ndjson"
         self.clear_staging()
         put = f"PUT file://{name} @%staged_line AUTO_COMPRESS = TRUE OVERWRITE = TRUE"
         self._run("upload the staged file", put, file_stream=io.BytesIO(ndjson))

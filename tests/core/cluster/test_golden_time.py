@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
-from mdm_stream.core.times import format_time_us
+from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, format_time_us, parse_time_us
 
 
 @pytest.mark.parametrize(

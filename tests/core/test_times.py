@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdm_stream.contracts.times import TIME_US_MAX, TIME_US_MIN, format_time_us, parse_time_us
+from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, format_time_us, parse_time_us
 
 
 @given(st.integers(TIME_US_MIN, TIME_US_MAX))

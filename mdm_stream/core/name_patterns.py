@@ -1,0 +1,11 @@
+"""What names look like: one pattern each, for ``re.fullmatch``; wire models and rules anchor them themselves."""
+
+from __future__ import annotations
+
+DOMAIN_PATTERN = r"[a-z][a-z0-9_]{0,62}"
+"""A name that is legal in a Redis hash tag, an S3 key and an SQL identifier alike."""
+SOURCE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+"""No slash: a record's reference is ``source/record_id``, split at the first one."""
+ATTRIBUTE_PATTERN = r"[a-z][a-z0-9_]{0,62}"
+TABLE_PATTERN = r"[^.\s]{1,128}(\.[^.\s]{1,128})?"
+"""``table`` or ``schema.table``."""
