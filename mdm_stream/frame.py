@@ -19,7 +19,7 @@ from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_
 from mdm_stream.core.model import RecordEvent, Version, make_ref, split_ref
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode.cdc.rows import attributes_of, checked_time_us, column_time_us, record_id_of
+from mdm_stream.decode.cdc.table_row import attributes_of, checked_time_us, column_time_us, record_id_of
 from mdm_stream.decode.delivery import row_position
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue

@@ -2,7 +2,7 @@
 
 from mdm_stream.dead_letters.contents import Contents, DeadEvent, Kind, read_contents
 from mdm_stream.dead_letters.letters import DeadLetter, DeadLetters, Selection
-from mdm_stream.dead_letters.redrive import Message, Redrive, RedriveReport, Streams
+from mdm_stream.dead_letters.redrive import Message, RedriveReport, RedriveRun, Streams
 
 __all__ = [
     "Contents",
@@ -11,8 +11,8 @@ __all__ = [
     "DeadLetters",
     "Kind",
     "Message",
-    "Redrive",
     "RedriveReport",
+    "RedriveRun",
     "Selection",
     "Streams",
     "read_contents",

@@ -79,7 +79,7 @@ class _Parcel:
     digests: list[str]
 
 
-class Redrive:
+class RedriveRun:
     """One run of sending dead letters again."""
 
     def __init__(self, stores: Sequence[DeadLetters], streams: Streams, key_of: KeyOf, deliver: Deliver) -> None:

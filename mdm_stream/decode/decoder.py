@@ -12,7 +12,7 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
-from mdm_stream.decode.cdc.rows import checked_record_id
+from mdm_stream.decode.cdc.table_row import checked_record_id
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.formats import FORMATS
 from mdm_stream.decode.json_object import parse_object

@@ -6,7 +6,7 @@ import random
 import pytest
 from letters_at_hand import CHANGES, GOLDEN, both, change, delivered, give_up, names, reject
 
-from mdm_stream.dead_letters import Message, Redrive, Selection, Streams
+from mdm_stream.dead_letters import Message, RedriveRun, Selection, Streams
 from mdm_stream.dead_letters import redrive as module
 from mdm_stream.dead_letters.letters import REDRIVING, find_all
 from mdm_stream.decode.redrive_envelope import unwrap, wrap
@@ -58,7 +58,7 @@ def send(objects, stream, selection=None, run=RUN, golden=GOLDEN):
     """One run of redrive over both kinds."""
     stores = both(objects)
     letters = find_all(stores, selection or Selection())
-    return Redrive(stores, Streams(CHANGES, golden), key_of, stream.deliver).send(letters, run)
+    return RedriveRun(stores, Streams(CHANGES, golden), key_of, stream.deliver).send(letters, run)
 
 
 def test_an_event_is_sent_as_what_it_was(objects, stream):

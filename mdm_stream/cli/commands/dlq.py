@@ -134,7 +134,7 @@ def redrive(
     """
     from mdm_stream.cli.clients import aws_client  # noqa: PLC0415 - --help does without all of these
     from mdm_stream.cli.redelivery import change_key_of, deliver_with  # noqa: PLC0415
-    from mdm_stream.dead_letters import Redrive, RedriveReport, Streams  # noqa: PLC0415
+    from mdm_stream.dead_letters import RedriveReport, RedriveRun, Streams  # noqa: PLC0415
 
     places = _places(**where, everything=everything, must_select=True)
     if stream is None:
@@ -147,8 +147,8 @@ def redrive(
     if letters:
         _ask(f"Send {_counted(letters)} to {stream} again?", yes=yes)
         deliver = deliver_with(aws_client("kinesis", endpoint, where["region"]))
-        redriving = Redrive(places.stores, Streams(stream, golden_stream), change_key_of, deliver)
-        report = redriving.send(letters, secrets.token_hex(RUN_BYTES))
+        redrive_run = RedriveRun(places.stores, Streams(stream, golden_stream), change_key_of, deliver)
+        report = redrive_run.send(letters, secrets.token_hex(RUN_BYTES))
     _tell(report, stream, as_json=as_json)
 
 

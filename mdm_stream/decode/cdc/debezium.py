@@ -8,7 +8,7 @@ from typing import Any
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, debezium_position
-from mdm_stream.decode.cdc.rows import checked_time_us, delete_events, write_events
+from mdm_stream.decode.cdc.table_row import checked_time_us, delete_events, write_events
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue

@@ -15,7 +15,7 @@ from typing import Literal
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, INTEGER_MAX, INTEGER_MIN, TEXT_CHARS_MAX, VERSION_CHARS_MAX
 from mdm_stream.core.model import RecordEvent, Version
 from mdm_stream.core.ruleset import Ruleset, Source
-from mdm_stream.decode.cdc.rows import (
+from mdm_stream.decode.cdc.table_row import (
     attributes_of,
     checked_record_id,
     checked_time_us,
