@@ -30,11 +30,11 @@ from mdm_stream.archive import open_archive
 from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.cli.commands.erase import erase
 from mdm_stream.cli.commands.rebuild import rebuild
-from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_message, redeem
+from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, RunningStack, write_stack
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.pipeline import ARCHIVE_FOLDER, RESOLVE, WAREHOUSE, WAREHOUSE_FILE, start_consumers
+from mdm_stream.local.pipeline import RESOLVE, WAREHOUSE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from mdm_stream.warehouse import DuckDbWarehouse

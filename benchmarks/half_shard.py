@@ -17,7 +17,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-from mdm_stream.local.aws import local_client
+from mdm_stream.aws.loopback import loopback_client
 from mdm_stream.local.consumer import load_handler
 from mdm_stream.local.event_source.checkpoints import Checkpoints
 from mdm_stream.local.event_source.mapping import EventSource, ShardRecord
@@ -74,7 +74,7 @@ def main() -> None:
     options = parser.parse_args()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    feed = KinesisFeed(local_client("kinesis", options.endpoint), options.stream)
+    feed = KinesisFeed(loopback_client("kinesis", options.endpoint), options.stream)
     poller = Poller(
         LaneFeed(feed, options.shard, options.lane),
         load_handler(HANDLER),

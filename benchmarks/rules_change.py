@@ -28,7 +28,7 @@ from typing import Any
 import boto3
 import orjson
 
-from mdm_stream.local.aws import local_environment
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
 
@@ -117,7 +117,7 @@ def _up(tree: Path, state: Path, rules: Path) -> Iterator[dict[str, Any]]:
 
 def _publish(said: dict[str, Any], people: int) -> int:
     endpoint = said["kinesis_endpoint_url"]
-    os.environ |= local_environment(endpoint, os.environ)
+    os.environ |= loopback_environment(endpoint, os.environ)
     sent = 0
     with Publisher(boto3.client("kinesis", endpoint_url=endpoint), said["changes_stream"]) as publisher:
         for event in generate(people, POPULATION_SEED).events():

@@ -19,13 +19,13 @@ from typing import Any
 import orjson
 import redis
 
+from mdm_stream.aws.loopback import loopback_client
 from mdm_stream.contracts.golden import QUARANTINED
 from mdm_stream.core.model import make_ref
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import OutboxEntry
 from mdm_stream.index.redis.codec import decode_record
 from mdm_stream.index.redis.epochs import epoch_prefix
-from mdm_stream.local.aws import local_client
 from mdm_stream.local.event_source.shard_feed import KinesisFeed
 
 CONTENT = ("domain", "golden_id", "members", "values", "provenance")
@@ -214,7 +214,7 @@ def watch(
 ) -> None:
     """Watch until told to stop, once more after that, and put what was seen into ``outcome``."""
     reader = IndexReader(redis.Redis.from_url(redis_url), "main", domain)
-    feed = KinesisFeed(local_client("kinesis", endpoint_url), stream)
+    feed = KinesisFeed(loopback_client("kinesis", endpoint_url), stream)
     positions: dict[str, str | None] = {shard.shard_id: None for shard in feed.shards()}
     subscriber = Subscriber()
     watched = Watched()

@@ -34,18 +34,19 @@ from histories import RULES_DEFAULT, digest_of, eventful, history
 from watcher import Watched, watch
 
 from mdm_stream.archive import open_archive
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.deployment import ARCHIVE_FOLDER
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.aws import local_environment
 from mdm_stream.local.event_source.checkpoints import read_positions
 from mdm_stream.local.event_source.shard_feed import KinesisFeed
-from mdm_stream.local.pipeline import ARCHIVE_FOLDER, resolve_settings
+from mdm_stream.local.pipeline import resolve_settings
 from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack, StackOptions
 from mdm_stream.rules import load_ruleset
@@ -198,7 +199,7 @@ def _start_workers(stack: LocalStack, rules: Path) -> list[Worker]:
 
 def _start(worker: Worker, stack: LocalStack, rules: Path) -> None:
     settings = resolve_settings(stack.state_dir, stack.redis.url, stack.kinesis.endpoint_url, [str(rules)])
-    environment = local_environment(stack.kinesis.endpoint_url, os.environ)
+    environment = loopback_environment(stack.kinesis.endpoint_url, os.environ)
     worker.start(stack.kinesis.endpoint_url, environment | settings.to_environment())
 
 

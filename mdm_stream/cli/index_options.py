@@ -8,35 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import json_option
-from mdm_stream.cli.stack import running_stack, state_option
+from mdm_stream.deployment import redis_client, running_stack
 from mdm_stream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import redis
-
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.index.reader import IndexReader
-
-REDIS_TIMEOUT_S = 30.0
-
-_OPTIONS = (
-    state_option,
-    click.option("--redis", "redis_url", metavar="URL", help="A Redis other than the local stack's; needs --rules."),
-    click.option("--namespace", default="main", show_default=True, help="The namespace of the index in that Redis."),
-    click.option("--rules", multiple=True, help="Rule set, a path or a pack; those of the local stack if left out."),
-    click.option("--domain", help="Which domain, if the rules are of several."),
-    json_option,
-)
 
 reveal_option = click.option("--reveal", is_flag=True, help="Show the values of sensitive attributes too.")
 
 
 def index_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``state``, ``redis_url``, ``namespace``, ``rules``, ``domain`` and ``as_json``."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    named = deployment_options(
+        "state",
+        "redis_url",
+        "namespace",
+        "rules",
+        "domain",
+        redis_url="A Redis other than the local stack's; needs --rules.",
+    )
+    return named(json_option(command))
 
 
 def open_index(
@@ -63,16 +57,6 @@ def index_on(redis_url: str, ruleset: Ruleset, namespace: str) -> IndexReader:
     from mdm_stream.index.redis.reader import open_reader  # noqa: PLC0415 - --help does without
 
     return open_reader(redis_client(redis_url), ruleset, namespace)
-
-
-def redis_client(redis_url: str) -> redis.Redis:
-    """Return a client that answers in bytes; ``ConfigurationError`` for what is no address of a Redis."""
-    import redis  # noqa: PLC0415 - --help does without
-
-    try:
-        return redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S)
-    except ValueError as error:
-        raise ConfigurationError("--redis is no address such as redis://127.0.0.1:6379/0") from error
 
 
 def chosen_ruleset(rulesets: dict[str, Ruleset], domain: str | None) -> Ruleset:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from mdm_stream.cli.clients import aws_client
+from mdm_stream.aws.clients import aws_client
 from mdm_stream.cli.index_options import chosen_ruleset, index_on
+from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import json_option, print_json
-from mdm_stream.cli.stack import running_stack, state_option
+from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
 if TYPE_CHECKING:
@@ -22,28 +23,20 @@ if TYPE_CHECKING:
     from mdm_stream.core.model import OverrideEvent, VerdictEvent, Version
     from mdm_stream.core.ruleset import Ruleset
 
-_OPTIONS = (
-    click.option("--steward", required=True, metavar="NAME", help="Who decides; it is kept with the decision."),
-    click.option(
-        "--version", "given_version", metavar="VERSION", help="A version of your own; the index is not asked."
-    ),
-    state_option,
-    click.option("--stream", help="The change stream; that of the local stack if left out."),
-    click.option("--endpoint", metavar="URL", help="A Kinesis API other than AWS's own or the local stack's."),
-    click.option("--region", help="The AWS region of the stream; that of the environment if left out."),
-    click.option("--redis", "redis_url", metavar="URL", help="The index; that of the local stack if left out."),
-    click.option("--namespace", default="main", show_default=True, help="The namespace of the index in that Redis."),
-    click.option("--rules", multiple=True, help="Rule set, a path or a pack; those of the local stack if left out."),
-    click.option("--domain", help="Which domain, if the rules are of several."),
-    json_option,
-)
-
 
 def steward_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``steward``, ``as_json`` and all that :class:`Address` has."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    """Give a command ``steward``, ``as_json`` and all that :class:`ChannelAddress` has."""
+    named = deployment_options(
+        "state", "stream", "endpoint", "region", "redis_url", "namespace", "rules", "domain",
+        region="The AWS region of the stream; that of the environment if left out.",
+    )  # fmt: skip
+    steward = click.option(
+        "--steward", required=True, metavar="NAME", help="Who decides; it is kept with the decision."
+    )
+    version = click.option(
+        "--version", "given_version", metavar="VERSION", help="A version of your own; the index is not asked."
+    )
+    return steward(version(named(json_option(command))))
 
 
 @dataclass(frozen=True, slots=True)

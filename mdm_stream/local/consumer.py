@@ -23,9 +23,9 @@ from types import FrameType
 
 import orjson
 
+from mdm_stream.aws.loopback import loopback_client
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.files import write_atomically
-from mdm_stream.local.aws import local_client
 from mdm_stream.local.event_source.checkpoints import Checkpoints
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
@@ -57,10 +57,10 @@ def build_poller(options: argparse.Namespace) -> Poller:
     """Connect everything that a poller needs. ``ConfigurationError`` or ``TransientError`` if that fails."""
     source = EventSource.from_json(options.event_source)
     handler = load_handler(options.handler)
-    feed = KinesisFeed(local_client("kinesis", options.endpoint), options.stream)
+    feed = KinesisFeed(loopback_client("kinesis", options.endpoint), options.stream)
     on_failure = None
     if source.on_failure is not None:
-        put = put_into(source.on_failure, lambda: local_client("s3", options.endpoint))
+        put = put_into(source.on_failure, lambda: loopback_client("s3", options.endpoint))
         on_failure = OnFailure(put, function_name=options.function_name, stream_arn=feed.stream_arn)
     return Poller(
         feed,

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mdm_stream.deployment import ARCHIVE_FOLDER, ON_FAILURE_FOLDER, QUARANTINE_FOLDER, WAREHOUSE_FILE
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, ConsumerSpec, LocalStack
 from mdm_stream.settings import ResolveSettings
 
 RESOLVE = "resolve"
 WAREHOUSE = "warehouse"
-WAREHOUSE_FILE = "warehouse.duckdb"
-QUARANTINE_FOLDER = "quarantine"
-ARCHIVE_FOLDER = "archive"
-ON_FAILURE_FOLDER = "on-failure"
 
 RESOLVE_BATCH_SIZE = 500
 RETRY_ATTEMPTS_MAX = 100

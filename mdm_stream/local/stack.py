@@ -21,8 +21,8 @@ from typing import Any, Self
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.errors import ConfigurationError, MdmError, TransientError
-from mdm_stream.local.aws import local_environment
 from mdm_stream.local.event_source.checkpoints import SHARD_END, read_positions
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.kinesis.server import KinesisServer
@@ -123,7 +123,7 @@ class LocalStack:
         """Start a consumer process; it is started again whenever it crashes."""
         if spec.stream not in self.options.streams:
             raise ConfigurationError(f"there is no stream {spec.stream!r} for the consumer {spec.name!r}")
-        inherited = local_environment(self.kinesis.endpoint_url, os.environ)
+        inherited = loopback_environment(self.kinesis.endpoint_url, os.environ)
         environment = inherited | {"AWS_LAMBDA_FUNCTION_NAME": spec.name} | dict(spec.environment)
         command = [
             sys.executable, "-m", "mdm_stream.local.consumer",

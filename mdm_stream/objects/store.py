@@ -16,9 +16,9 @@ from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mdm_stream.aws.clients import aws_client
 from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.errors import ConfigurationError, TerminalError
 
@@ -211,7 +211,7 @@ def open_object_store(url: str, *, s3_client: Any = None, kms_key_id: str | None
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
         return FolderObjects(unquote(parts.path))
     if parts.scheme == "s3" and parts.netloc:
-        client = s3_client if s3_client is not None else boto3.client("s3")
+        client = s3_client if s3_client is not None else aws_client("s3")
         return S3Objects(client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)
     raise ConfigurationError("a store's address must be file:///folder or s3://bucket/prefix")
 

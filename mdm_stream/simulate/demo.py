@@ -12,11 +12,12 @@ import orjson
 
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.deployment import WAREHOUSE_FILE
 from mdm_stream.errors import TransientError
 from mdm_stream.evaluate import evaluate
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.reader import open_reader
-from mdm_stream.local.pipeline import RESOLVE, WAREHOUSE_FILE, start_consumers
+from mdm_stream.local.pipeline import RESOLVE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.simulate import TruthRow, WireEvent, generate, people_for_events
 from mdm_stream.warehouse import DuckDbWarehouse

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from mdm_stream.aws.clients import aws_client
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.settings import Settings
 from mdm_stream.warehouse.snowflake.session import SnowflakeSession
@@ -114,12 +115,11 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
 
 
 def _read_secret(arn: str) -> str:
-    import boto3  # noqa: PLC0415 - only a key that is kept in Secrets Manager needs it
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only a key in Secrets Manager needs it
 
     try:
         # An ARN is arn:partition:secretsmanager:region:account:secret:name; the secret may be of another region.
-        client = boto3.client("secretsmanager", region_name=arn.split(":")[3])
+        client = aws_client("secretsmanager", region=arn.split(":")[3])
         return str(client.get_secret_value(SecretId=arn)["SecretString"])
     except IndexError as error:
         raise ConfigurationError(f"{PREFIX}SNOWFLAKE_PRIVATE_KEY_SECRET_ARN is not an ARN") from error

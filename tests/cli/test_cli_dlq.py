@@ -11,17 +11,16 @@ from click.testing import CliRunner
 
 from mdm_stream.cli.main import cli, run
 from mdm_stream.cli.redelivery import NOT_SENT, change_key_of, deliver_with
-from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.dead_letters import Message
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, open_quarantine
 from mdm_stream.decode import Delivery, claimed_identity
 from mdm_stream.decode.redrive_envelope import unwrap
+from mdm_stream.deployment import ON_FAILURE_FOLDER, QUARANTINE_FOLDER, RunningStack, write_stack
 from mdm_stream.errors import Reason
 from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.kinesis.server import KinesisServer
-from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER
 from mdm_stream.objects.store import open_object_store
 from producers.delivery import PublisherSettings
 from producers.partition_key import partition_key

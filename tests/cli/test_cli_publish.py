@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from mdm_stream.cli.main import run
-from mdm_stream.cli.stack import RunningStack, read_stack, remove_stack, write_stack
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.decoder import Decoder
 from mdm_stream.decode.files.event_files import file_events
+from mdm_stream.deployment import RunningStack, read_stack, remove_stack, write_stack
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.rules import load_rulesets

@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from mdm_stream.cli.main import run
-from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import RecordEvent, VerdictEvent
+from mdm_stream.deployment import RunningStack, write_stack
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rules import load_ruleset

@@ -18,7 +18,8 @@ from mdm_stream.core.reference import Resolution
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, decode_entry, quarantine_id_of
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.formats import depends_on_receipt
-from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE, start_consumers
+from mdm_stream.deployment import QUARANTINE_FOLDER
+from mdm_stream.local.pipeline import RESOLVE, WAREHOUSE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from producers.publisher import Publisher

@@ -15,20 +15,21 @@ from end_state import settle, wait_for
 
 from mdm_stream.cli.commands.erase import erase
 from mdm_stream.cli.commands.rebuild import rebuild
-from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.reference import Resolution
-from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.event_source.lanes import Discard
-from mdm_stream.local.event_source.mapping import ShardRecord
-from mdm_stream.local.event_source.on_failure import OnFailure, put_into
-from mdm_stream.local.pipeline import (
+from mdm_stream.deployment import (
     ARCHIVE_FOLDER,
     ON_FAILURE_FOLDER,
     QUARANTINE_FOLDER,
     WAREHOUSE_FILE,
-    start_consumers,
+    RunningStack,
+    write_stack,
 )
+from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.local.event_source.lanes import Discard
+from mdm_stream.local.event_source.mapping import ShardRecord
+from mdm_stream.local.event_source.on_failure import OnFailure, put_into
+from mdm_stream.local.pipeline import start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from producers.partition_key import partition_key_of

@@ -26,8 +26,9 @@ from end_state import (
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
+from mdm_stream.deployment import QUARANTINE_FOLDER, WAREHOUSE_FILE
 from mdm_stream.index.redis.epochs import epoch_prefix
-from mdm_stream.local.pipeline import QUARANTINE_FOLDER, RESOLVE, WAREHOUSE, WAREHOUSE_FILE, start_consumers
+from mdm_stream.local.pipeline import RESOLVE, WAREHOUSE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, WireEvent, generate

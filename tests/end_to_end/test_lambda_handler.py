@@ -18,8 +18,8 @@ import orjson
 import pytest
 from end_state import files_below, stream_records
 
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.decode.kinesis_event import kinesis_record
-from mdm_stream.local.aws import local_environment
 from mdm_stream.local.event_source.mapping import FunctionContext, schedule_event
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers.redis import RedisServer
@@ -68,7 +68,7 @@ def world() -> Iterator[World]:
             "MDM_GOLDEN_BYTES_WARN": "16384",
             "MDM_QUARANTINE_URL": f"file://{short}/quarantine",
         }
-        for name, value in (local_environment(kinesis.endpoint_url, {}) | settings).items():
+        for name, value in (loopback_environment(kinesis.endpoint_url, {}) | settings).items():
             patch.setenv(name, value)
         sys.modules.pop(MODULE, None)
         module = importlib.import_module(MODULE)

@@ -25,10 +25,10 @@ from end_state import (
 
 from mdm_stream.archive import open_archive
 from mdm_stream.cli.commands.rebuild import rebuild
-from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.reference import Resolution, resolve
+from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, RunningStack, write_stack
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.pipeline import ARCHIVE_FOLDER, RESOLVE, WAREHOUSE_FILE, start_consumers
+from mdm_stream.local.pipeline import RESOLVE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate

@@ -11,7 +11,6 @@ import pytest
 from end_state import files_below, settle, stream_records, wait_for
 
 from mdm_stream.cli.main import run
-from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import Ruleset
@@ -19,9 +18,10 @@ from mdm_stream.dead_letters import DeadLetters, Selection
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, decode_entry
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.redrive_envelope import is_envelope
+from mdm_stream.deployment import ON_FAILURE_FOLDER, QUARANTINE_FOLDER, RunningStack, write_stack
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.local import pipeline
-from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER, start_consumers
+from mdm_stream.local.pipeline import start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.rules import load_rulesets

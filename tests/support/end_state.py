@@ -18,9 +18,9 @@ from mdm_stream.core.model import ChangeEvent, make_ref
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.deployment import WAREHOUSE_FILE
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.pipeline import WAREHOUSE_FILE
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.warehouse import DuckDbWarehouse
 

@@ -11,16 +11,16 @@ import orjson
 from end_state import change_events
 
 import mdm_stream
+from mdm_stream.aws.loopback import loopback_client
 from mdm_stream.core.f_version import f_identity
 from mdm_stream.core.reference import resolve
-from mdm_stream.local.aws import local_client
 from mdm_stream.rules import load_ruleset
 
 
 def main(endpoint_url: str, rules_file: str) -> None:
     """Write the digests, where the code lies, and the state by the slow reference."""
     rules = load_ruleset(rules_file)
-    events = change_events(local_client("kinesis", endpoint_url), rules)
+    events = change_events(loopback_client("kinesis", endpoint_url), rules)
     state = resolve(rules, events)
     document = {
         "code": mdm_stream.__file__,

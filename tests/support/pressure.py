@@ -16,12 +16,12 @@ import pytest
 from botocore.exceptions import ClientError
 from end_state import GoldenState, feed_changes, state_of_feed
 
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.aws import local_environment
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.local.stack import GOLDEN_STREAM
@@ -127,7 +127,7 @@ def running_consumer(folder: Path | None = None, **settings: str) -> Iterator[Co
             "ARCHIVE_URL": (home / "archive").as_uri(),
             **settings,
         }
-        for name, value in local_environment(kinesis.endpoint_url, {}).items():
+        for name, value in loopback_environment(kinesis.endpoint_url, {}).items():
             patch.setenv(name, value)
         resolver = build_resolver({f"MDM_{name}": value for name, value in environment.items()})
         yield Consumer(resolver, redis_server, kinesis, home)

@@ -25,10 +25,10 @@ import orjson
 from end_state import GoldenState, feed_changes, files_below, settle, state_of_feed, state_of_warehouse, wait_for
 
 from mdm_stream.archive import open_archive
-from mdm_stream.cli.stack import RunningStack, write_stack
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.local.pipeline import ARCHIVE_FOLDER, ON_FAILURE_FOLDER, RESOLVE, WAREHOUSE_FILE, start_consumers
+from mdm_stream.deployment import ARCHIVE_FOLDER, ON_FAILURE_FOLDER, WAREHOUSE_FILE, RunningStack, write_stack
+from mdm_stream.local.pipeline import RESOLVE, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate

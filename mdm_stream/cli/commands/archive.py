@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mdm_stream.cli.options import state_option
 from mdm_stream.cli.output import json_option, print_json, print_table
-from mdm_stream.cli.stack import state_option
+from mdm_stream.deployment import ARCHIVE_FOLDER, Deployment
 from mdm_stream.errors import ConfigurationError, TerminalError
 
 if TYPE_CHECKING:
@@ -113,9 +114,6 @@ def verify(*, state: Path, url: str | None, domain: str | None, as_json: bool) -
 
 def _open(state: Path, url: str | None, domain: str | None) -> tuple[Archive, list[str]]:
     """Return the archive and the domains that are meant; ``ConfigurationError`` if there are none such."""
-    from mdm_stream.archive import open_archive  # noqa: PLC0415 - --help does without
-    from mdm_stream.local.pipeline import ARCHIVE_FOLDER  # noqa: PLC0415
-
     if url is None:
         if not state.is_dir():
             raise ConfigurationError(
@@ -124,7 +122,7 @@ def _open(state: Path, url: str | None, domain: str | None) -> tuple[Archive, li
         url = str(state / ARCHIVE_FOLDER)
     elif "://" not in url and not Path(url).is_dir():
         raise ConfigurationError(f"there is no folder {url}; --archive takes a folder or s3://bucket/prefix")
-    opened = open_archive(url if "://" in url else Path(url).absolute().as_uri())
+    opened = Deployment(archive_url=url).archive()
     domains = opened.domains()
     if domain is not None and domain not in domains:
         known = ", ".join(domains) or "none"

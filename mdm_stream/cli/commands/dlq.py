@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mdm_stream.cli.options import deployment_options, state_option
 from mdm_stream.cli.output import json_option, print_json, print_table
-from mdm_stream.cli.stack import running_stack, state_option
 from mdm_stream.core.times import format_time_us
+from mdm_stream.deployment import ON_FAILURE_FOLDER, QUARANTINE_FOLDER, Deployment, running_stack
 from mdm_stream.errors import ConfigurationError, TerminalError
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ _PLACE_OPTIONS = (
     state_option,
     click.option("--quarantine", metavar="URL", help="A quarantine other than the local stack's: folder or s3://."),
     click.option("--on-failure", metavar="URL", help="An on-failure destination: a folder, or s3://bucket."),
-    click.option("--s3-endpoint", metavar="URL", help="An S3 API other than AWS's own."),
-    click.option("--region", help="The AWS region; that of the environment if left out."),
+    deployment_options("s3_endpoint", "region"),
     click.option("--domain", help="Only events that claim this domain."),
     click.option("--source", help="Only events that claim this source."),
     click.option("--reason", metavar="CODE", help="Only those with this code of a reason, or of Lambda's."),
@@ -113,9 +113,7 @@ def show(*, letter_id: str, raw: bool, as_json: bool, **where: Any) -> None:
 
 @dlq.command()
 @_options(_CHANGE_OPTIONS, _PLACE_OPTIONS)
-@click.option("--stream", help="The change stream; that of the local stack if left out.")
-@click.option("--golden-stream", help="The golden feed, for what the warehouse consumer gave up.")
-@click.option("--endpoint", metavar="URL", help="A Kinesis API other than AWS's own or the local stack's.")
+@deployment_options("stream", "golden_stream", "endpoint", golden_stream="The golden feed, for its letters.")
 def redrive(
     *,
     stream: str | None,
@@ -132,7 +130,7 @@ def redrive(
     stream has taken all of its events; an event that is rejected again is in quarantine again. Exit code 1 if some
     could not be sent: these are still there.
     """
-    from mdm_stream.cli.clients import aws_client  # noqa: PLC0415 - --help does without all of these
+    from mdm_stream.aws.clients import aws_client  # noqa: PLC0415 - --help does without all of these
     from mdm_stream.cli.redelivery import change_key_of, deliver_with  # noqa: PLC0415
     from mdm_stream.dead_letters import RedriveReport, RedriveRun, Streams  # noqa: PLC0415
 
@@ -182,10 +180,7 @@ def _places(
     everything: bool = False,
     must_select: bool = False,
 ) -> _LetterStores:
-    from mdm_stream.cli.clients import aws_client  # noqa: PLC0415 - --help does without all of these
-    from mdm_stream.dead_letters import DeadLetters, Selection  # noqa: PLC0415
-    from mdm_stream.local.pipeline import ON_FAILURE_FOLDER, QUARANTINE_FOLDER  # noqa: PLC0415
-    from mdm_stream.objects.store import open_object_store  # noqa: PLC0415
+    from mdm_stream.dead_letters import DeadLetters, Selection  # noqa: PLC0415 - --help does without
 
     some = bool(ids or domain or source or reason)
     if must_select and some == everything:
@@ -198,12 +193,12 @@ def _places(
         each for each in (quarantine, on_failure) if each and "://" not in each and not Path(each).is_dir()
     ]:
         raise ConfigurationError(f"there is no folder {absent[0]}")
+    named = Deployment(s3_endpoint_url=s3_endpoint or "", region=region or "")
     stores = []
-    for kind, url in (("quarantine", quarantine), ("on_failure", on_failure)):
-        if url is not None:
-            client = aws_client("s3", s3_endpoint, region) if url.startswith("s3:") else None
-            address = url if "://" in url else Path(url).absolute().as_uri()
-            stores.append(DeadLetters(open_object_store(address, s3_client=client), kind))  # type: ignore[arg-type]
+    if quarantine is not None:
+        stores.append(DeadLetters(named.store(quarantine), "quarantine"))
+    if on_failure is not None:
+        stores.append(DeadLetters(named.store(on_failure), "on_failure"))
     return _LetterStores(stores, Selection(frozenset(ids), domain, source, reason))
 
 

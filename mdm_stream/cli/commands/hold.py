@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mdm_stream.cli.index_options import redis_client
+from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import json_option, print_json
-from mdm_stream.cli.stack import running_stack, state_option
+from mdm_stream.deployment import redis_client, running_stack
 from mdm_stream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,18 +18,10 @@ if TYPE_CHECKING:
 
 REASON_CHARS_MAX = 256
 
-_OPTIONS = (
-    state_option,
-    click.option("--redis", "redis_url", metavar="URL", help="A Redis other than the local stack's."),
-    click.option("--namespace", default="main", show_default=True, help="The namespace of the index in that Redis."),
-    json_option,
-)
-
 
 def _redis_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    named = deployment_options("state", "redis_url", "namespace", redis_url="A Redis other than the local stack's.")
+    return named(json_option(command))
 
 
 @click.command()

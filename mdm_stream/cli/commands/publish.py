@@ -8,15 +8,16 @@ from pathlib import Path
 
 import click
 
-from mdm_stream.cli.clients import aws_client
+from mdm_stream.aws.clients import aws_client
+from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import Advance, json_option, print_json, progress
-from mdm_stream.cli.stack import running_stack, state_option
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, VerdictEvent, split_ref
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.files.event_files import LINE_BYTES_MAX, file_events, line_events
+from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
 from mdm_stream.rules import load_rulesets
 from producers.delivery import EventTooLargeError
@@ -32,11 +33,7 @@ FoundEvent = tuple[bytes, ChangeEvent | RejectedEventError]
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--format", "format_", type=click.Choice(list(WIRE_FORMATS)), required=True, help="What the file holds.")
 @click.option("--source", help="The source of CSV rows without one, and of CDC rows whatever their table.")
-@click.option("--rules", multiple=True, help="Rule set, a path or a pack; those of the local stack if left out.")
-@click.option("--endpoint", metavar="URL", help="A Kinesis API other than AWS's own or the local stack's.")
-@click.option("--stream", help="The stream; that of the local stack if left out.")
-@click.option("--region", help="The AWS region of the stream; that of the environment if left out.")
-@state_option
+@deployment_options("rules", "endpoint", "stream", "region", "state")
 @json_option
 def publish(
     *,

@@ -12,10 +12,11 @@ import redis
 
 from mdm_stream.archive import open_archive
 from mdm_stream.cli.obstacles import Obstacles
+from mdm_stream.cli.options import state_option
 from mdm_stream.cli.output import json_option, print_json
-from mdm_stream.cli.stack import RunningStack, remove_stack, state_option, write_stack
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.local.pipeline import ARCHIVE_FOLDER, WAREHOUSE_FILE, start_consumers
+from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, RunningStack, remove_stack, write_stack
+from mdm_stream.local.pipeline import start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_rulesets, pack_names
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mdm_stream.core.fold import RecordState
-from mdm_stream.core.match.score import PairScore
 from mdm_stream.core.model import Verdict
+
+if TYPE_CHECKING:
+    from mdm_stream.core.match.score import PairScore  # numpy, which those who only read do without
 
 VERDICT_RULE = "verdict"
 """The name that a steward's LINK carries in place of a rule's; no deterministic rule may have it."""

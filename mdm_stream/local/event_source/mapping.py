@@ -14,8 +14,8 @@ from typing import Any, Literal, Self
 
 import orjson
 
+from mdm_stream.aws.loopback import ACCOUNT_ID, REGION
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.local.aws import ACCOUNT_ID, REGION
 
 PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
 """A synchronous invocation carries at most 6 MB, with the records in base64."""

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mdm_stream.aws.loopback import ACCOUNT_ID, REGION
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.files import write_atomically
-from mdm_stream.local.aws import ACCOUNT_ID, REGION
 from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import kinesis_event
 

@@ -13,7 +13,7 @@ import orjson
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from mdm_stream.local.aws import REGION
+from mdm_stream.aws.loopback import REGION
 from mdm_stream.local.kinesis.server import TRIM_PATH
 from mdm_stream.local.kinesis.store import KinesisStore
 

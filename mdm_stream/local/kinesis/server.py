@@ -22,9 +22,9 @@ from typing import Any, Self
 
 import orjson
 
+from mdm_stream.aws.loopback import loopback_client
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.files import write_atomically
-from mdm_stream.local.aws import local_client
 from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 
 TRIM_PATH = "/mdm-local/trim"
@@ -83,7 +83,7 @@ class KinesisServer:
         """
         key = (service, self.endpoint_url)
         if key not in self._clients:
-            self._clients[key] = local_client(service, self.endpoint_url)
+            self._clients[key] = loopback_client(service, self.endpoint_url)
         return self._clients[key]
 
     def start(self) -> Self:

@@ -13,8 +13,8 @@ from typing import Any
 from moto.kinesis.models import KinesisBackend, Record, Stream, kinesis_backends
 from moto.kinesis.utils import compose_shard_iterator, decompose_shard_iterator
 
+from mdm_stream.aws.loopback import ACCOUNT_ID, REGION
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.local.aws import ACCOUNT_ID, REGION
 from mdm_stream.local.kinesis.journal import Journal, JournalEntry
 from mdm_stream.local.kinesis.shard import OrderedShard, install_in_moto
 

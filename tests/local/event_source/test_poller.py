@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
+from mdm_stream.aws.loopback import loopback_client
 from mdm_stream.errors import ConfigurationError, TransientError
-from mdm_stream.local.aws import local_client
 from mdm_stream.local.event_source.checkpoints import SHARD_END, Checkpoints, read_positions
 from mdm_stream.local.event_source.mapping import EventSource, ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
@@ -345,7 +345,7 @@ def moto_url():
 
 def test_real_stream_is_read_to_its_end(tmp_path, moto_url):
     """Every record of every shard of a Kinesis stream arrives once, with its key, data and arrival time."""
-    client = local_client("kinesis", moto_url)
+    client = loopback_client("kinesis", moto_url)
     client.create_stream(StreamName="s", ShardCount=3)
     for start in range(0, 600, 300):
         records = [{"Data": str(n).encode(), "PartitionKey": f"k{n}"} for n in range(start, start + 300)]
@@ -359,7 +359,7 @@ def test_real_stream_is_read_to_its_end(tmp_path, moto_url):
 
 def test_latest_begins_at_the_tip(tmp_path, moto_url):
     """LATEST delivers nothing that was there before, everything after, and holds its place while the shard is idle."""
-    client = local_client("kinesis", moto_url)
+    client = loopback_client("kinesis", moto_url)
     client.create_stream(StreamName="tip", ShardCount=1)
     client.put_record(StreamName="tip", Data=b"1", PartitionKey="k")
     feed, seen = KinesisFeed(client, "tip"), []
@@ -378,7 +378,7 @@ def test_latest_begins_at_the_tip(tmp_path, moto_url):
 
 def test_split_of_a_real_stream_is_followed(tmp_path, moto_url):
     """After UpdateShardCount all records arrive, and the closed shard comes to its end although moto never says so."""
-    client = local_client("kinesis", moto_url)
+    client = loopback_client("kinesis", moto_url)
     client.create_stream(StreamName="split", ShardCount=1)
     feed, seen = KinesisFeed(client, "split"), []
     client.update_shard_count(StreamName="split", TargetShardCount=2, ScalingType="UNIFORM_SCALING")
@@ -395,12 +395,12 @@ def test_split_of_a_real_stream_is_followed(tmp_path, moto_url):
 def test_missing_stream_is_a_configuration_error(moto_url):
     """A wrong stream name is said so, at once."""
     with pytest.raises(ConfigurationError, match="no stream 'nowhere'"):
-        KinesisFeed(local_client("kinesis", moto_url), "nowhere")
+        KinesisFeed(loopback_client("kinesis", moto_url), "nowhere")
 
 
 def test_discards_can_go_to_s3(moto_url):
     """An s3:// destination gets the same document under Lambda's kind of key."""
-    s3 = local_client("s3", moto_url)
+    s3 = loopback_client("s3", moto_url)
     s3.create_bucket(Bucket="failures")
     put_into("s3://failures/resolve", lambda: s3)("aws/lambda/x", b"{}")
     assert s3.get_object(Bucket="failures", Key="resolve/aws/lambda/x")["Body"].read() == b"{}"

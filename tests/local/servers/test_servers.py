@@ -16,8 +16,8 @@ import pytest
 import redis
 from botocore.exceptions import ClientError
 
+from mdm_stream.aws.loopback import loopback_client, loopback_environment
 from mdm_stream.errors import ConfigurationError, TransientError
-from mdm_stream.local.aws import local_client, local_environment
 from mdm_stream.local.kinesis.journal import Journal
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers import redis as redis_server
@@ -278,9 +278,9 @@ def test_clients_ignore_the_machines_aws_settings(monkeypatch, shared):
     monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    assert "HasMoreStreams" in local_client("kinesis", shared.endpoint_url).list_streams()
+    assert "HasMoreStreams" in loopback_client("kinesis", shared.endpoint_url).list_streams()
     inherited = {"AWS_PROFILE": "p", "AWS_SESSION_TOKEN": "t", "PATH": "/bin"}
-    environment = local_environment("http://127.0.0.1:9", inherited)
+    environment = loopback_environment("http://127.0.0.1:9", inherited)
     assert environment["PATH"] == "/bin"
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & environment.keys()

@@ -24,7 +24,14 @@ _READ_TIMEOUT_S = 60
 _ATTEMPTS_MAX = 3
 
 
-def local_client(service: str, endpoint_url: str, *, connections_max: int = 16) -> Any:
+def loopback_client(
+    service: str,
+    endpoint_url: str,
+    *,
+    connections_max: int = 16,
+    timeout_s: float | None = None,
+    attempts: int | None = None,
+) -> Any:
     """Return a boto3 client of ``service`` (``kinesis`` or ``s3``) at a loopback endpoint. Thread-safe."""
     session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     session.set_config_variable("config_file", os.devnull)
@@ -38,9 +45,9 @@ def local_client(service: str, endpoint_url: str, *, connections_max: int = 16) 
         service,  # type: ignore[call-overload]  # the stubs know each service by its literal
         endpoint_url=endpoint_url,
         config=Config(
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S,
-            retries={"total_max_attempts": _ATTEMPTS_MAX, "mode": "standard"},
+            connect_timeout=timeout_s or _CONNECT_TIMEOUT_S,
+            read_timeout=timeout_s or _READ_TIMEOUT_S,
+            retries={"total_max_attempts": attempts or _ATTEMPTS_MAX, "mode": "standard"},
             max_pool_connections=connections_max,
             proxies={},
             s3={"addressing_style": "path"},
@@ -48,7 +55,7 @@ def local_client(service: str, endpoint_url: str, *, connections_max: int = 16) 
     )
 
 
-def local_environment(endpoint_url: str, inherited: Mapping[str, str]) -> dict[str, str]:
+def loopback_environment(endpoint_url: str, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return ``inherited`` with everything about AWS replaced, so that an unchanged handler meets the local stack."""
     kept = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
     return kept | {
