@@ -49,7 +49,7 @@ _CONNECT_TIMEOUT_S = 2.0
 class Deployment:
     """The addresses of one deployment; what is empty was not named. Nothing is connected before it is opened.
 
-    Stores are ``file:///folder``, ``s3://bucket/prefix`` or a path. Without ``claims_url`` claims are beside the archive.
+    Stores are ``file:///folder``, ``s3://bucket/prefix`` or a path; ``claims_url`` is beside the archive if empty.
     ``warehouse`` is ``None`` if none was named. ``timeout_s`` bounds each call of AWS. ``state`` is the folder of the
     local stack, if it is one.
     """

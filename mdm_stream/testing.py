@@ -13,11 +13,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-SHARD_ID = "shardId-000000000000"
-RECORDS_PER_CALL_MAX = 500
-RECORD_BYTES_MAX = 1024 * 1024
-"""What PutRecords takes at most: records a call, and bytes of a record with its partition key."""
+from mdm_stream.aws.put_records import RECORD_BYTES_MAX, RECORDS_PER_CALL_MAX
 
+SHARD_ID = "shardId-000000000000"
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _SEQUENCE_DIGITS = 56
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mdm_stream.aws.put_records import BYTES_PER_CALL_MAX, RECORD_BYTES_MAX, RECORDS_PER_CALL_MAX
 from mdm_stream.errors import TerminalError
-
-BATCH_RECORDS_MAX = 500
-"""PutRecords takes no more."""
-BATCH_BYTES_MAX = 5 * 1024 * 1024
-"""PutRecords takes no more, partition keys included."""
-RECORD_BYTES_MAX = 1024 * 1024
-"""A record with its partition key, on a stream whose limit was not raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +18,8 @@ class PublisherSettings:
     to ``backoff_base_s`` * 2^(n-1), at most ``backoff_max_s`` ("full jitter").
     """
 
-    batch_records_max: int = BATCH_RECORDS_MAX
-    batch_bytes_max: int = BATCH_BYTES_MAX
+    batch_records_max: int = RECORDS_PER_CALL_MAX
+    batch_bytes_max: int = BYTES_PER_CALL_MAX
     record_bytes_max: int = RECORD_BYTES_MAX
     linger_s: float = 0.05
     buffer_records_max: int = 10_000
@@ -40,8 +34,8 @@ class PublisherSettings:
     def __post_init__(self) -> None:
         """Check the limits and the relations between them."""
         holds = (
-            1 <= self.batch_records_max <= BATCH_RECORDS_MAX,
-            1 <= self.record_bytes_max <= self.batch_bytes_max <= BATCH_BYTES_MAX,
+            1 <= self.batch_records_max <= RECORDS_PER_CALL_MAX,
+            1 <= self.record_bytes_max <= self.batch_bytes_max <= BYTES_PER_CALL_MAX,
             self.record_bytes_max <= self.buffer_bytes_max,
             self.buffer_records_max >= 1,
             self.attempts_max >= 1,

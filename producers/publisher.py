@@ -23,6 +23,7 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.errors import error_code, translated
+from mdm_stream.aws.retry import full_jitter
 from mdm_stream.errors import TerminalError, TransientError
 from producers.buffer import BufferedRecord, EventBuffer
 from producers.delivery import DeliveryFailure, EventTooLargeError, PublisherCounts, PublishError, PublisherSettings
@@ -265,9 +266,8 @@ class Publisher:
             self._changed.notify_all()
 
     def _backoff_s(self, attempts: int) -> float:
-        # The exponent is bounded only so that the power stays a float.
-        longest_s = min(self._settings.backoff_max_s, self._settings.backoff_base_s * 2 ** min(attempts - 1, 30))
-        return self._jitter.uniform(0.0, longest_s)
+        settings = self._settings
+        return full_jitter(attempts - 1, settings.backoff_base_s, settings.backoff_max_s, self._jitter.random)
 
     def _give_up(self, failures: list[DeliveryFailure]) -> None:
         """Tell the callback, then keep the failures for the next report."""

@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from mdm_stream.aws.put_records import RECORD_BYTES_MAX
 from mdm_stream.feed.reader import FeedReader
-from mdm_stream.testing import RECORD_BYTES_MAX, MemoryStream, feed_message
+from mdm_stream.testing import MemoryStream, feed_message
 from producers.publisher import Publisher
 
 RETIRED = {

@@ -6,11 +6,13 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.errors import error_code, translated
+from mdm_stream.aws.retry import full_jitter
 from mdm_stream.errors import TransientError
 
 RECORDS_PER_READ_MAX = 1_000
@@ -154,8 +156,9 @@ class StreamReader:
                 fault = translated(error, f"{action} of stream {self._stream}")
                 if not isinstance(fault, TransientError) or attempt == ATTEMPTS_MAX - 1:
                     raise fault from error
-            ceiling_ms = min(BACKOFF_MS_MAX, BACKOFF_MS_BASE * 2**attempt)
-            self._sleep(random.uniform(ceiling_ms / 2, ceiling_ms) / 1000)  # noqa: S311 - jitter, no secret
+            # At least half the ceiling: a reader that is throttled must outlast the others of its shard.
+            half_or_more = partial(random.uniform, 0.5, 1.0)
+            self._sleep(full_jitter(attempt, BACKOFF_MS_BASE, BACKOFF_MS_MAX, half_or_more) / 1000)
         raise AssertionError("the loop returns or raises")
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from mdm_stream.aws.retry import full_jitter
 from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_on
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
 from mdm_stream.core.match.score import score_pairs
@@ -302,8 +303,8 @@ class Engine:
 
     def _back_off(self, attempt: int) -> None:
         """Sleep with full jitter: a random time up to an exponentially growing, bounded ceiling."""
-        ceiling_ms = min(self._settings.backoff_ms_max, self._settings.backoff_ms_base * 2 ** (attempt - 1))
-        self._sleep(self._jitter() * ceiling_ms / 1000)
+        settings = self._settings
+        self._sleep(full_jitter(attempt - 1, settings.backoff_ms_base, settings.backoff_ms_max, self._jitter) / 1000)
 
 
 def _views(blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]]) -> dict[str, BlockView]:

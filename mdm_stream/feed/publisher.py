@@ -6,32 +6,29 @@ itself is singled out, so that it holds back none of its neighbours.
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mdm_stream.aws.errors import error_code
+from mdm_stream.aws.errors import error_code, translated
+from mdm_stream.aws.put_records import (
+    RECORD_BYTES_MAX,
+    RECORDS_PER_CALL_MAX,
+    KeyedMessage,
+    put_records,
+    requests_of,
+    weight_of,
+)
+from mdm_stream.aws.retry import full_jitter
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.errors import MdmError, TerminalError, TransientError
 from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import Outbox, OutboxEntry
-
-KeyedMessage = tuple[str, bytes]
-"""A partition key and the bytes of one feed message."""
-
-RECORDS_PER_CALL_MAX = 500
-BYTES_PER_CALL_MAX = 5 * 1024 * 1024
-"""PutRecords takes 500 records and 5 MiB, partition keys included; on a stream whose records may be larger than that,
-one of these alone."""
-
-RECORD_BYTES_MAX = 1024 * 1024
-"""A record with its partition key, on a stream whose limit was not raised."""
 
 ISOLATING_CALLS_MAX = 128
 """Calls that are spent on finding the records for which Kinesis refuses a call: enough for a handful among 500. More
@@ -48,7 +45,6 @@ hanging Kinesis must end before the function's own time is up."""
 
 BACKOFF_MS_BASE = 25
 BACKOFF_MS_MAX = 2_000
-_TERMINAL_CODES = frozenset({"ResourceNotFoundException", "AccessDeniedException"})
 _REFUSING_CODES = frozenset({"InvalidArgumentException", "ValidationException"})
 """What Kinesis answers to a whole call for the sake of one record in it."""
 
@@ -138,17 +134,10 @@ class FeedPublisher:
         return _Publishing(self._claims, self._record_bytes_max, self._put, self._wait, self._stream).run(messages)
 
     def _wait(self, attempt: int) -> None:
-        ceiling_ms = min(BACKOFF_MS_MAX, BACKOFF_MS_BASE * 2**attempt)
-        self._sleep(random.random() * ceiling_ms / 1000)  # noqa: S311 - jitter, no secret
+        self._sleep(full_jitter(attempt, BACKOFF_MS_BASE, BACKOFF_MS_MAX) / 1000)
 
     def _put(self, messages: Sequence[KeyedMessage]) -> list[str | None]:
-        """Send some messages once; return for each the code of its refusal, or None."""
-        reply = self._client.put_records(
-            StreamName=self._stream, Records=[{"PartitionKey": key, "Data": data} for key, data in messages]
-        )
-        if not reply["FailedRecordCount"]:
-            return [None] * len(messages)
-        return [result.get("ErrorCode") for result in reply["Records"]]
+        return put_records(self._client, self._stream, messages)
 
 
 class _Publishing:
@@ -177,9 +166,9 @@ class _Publishing:
 
     def run(self, messages: Sequence[KeyedMessage]) -> list[Refused]:
         self._messages = list(messages)
-        too_large = [i for i, message in enumerate(messages) if _weight(message) > self._record_bytes_max]
+        too_large = [i for i, message in enumerate(messages) if weight_of(message) > self._record_bytes_max]
         kept_back = {i for i in too_large if self._claims is not None and not self._check_in(i)}
-        for chunk in _chunks(self._messages, kept_back):
+        for chunk in requests_of(self._messages, kept_back):
             self._send(chunk)
             if self._stopped:
                 break
@@ -235,7 +224,7 @@ class _Publishing:
             code = error_code(error)
             if code in _REFUSING_CODES:
                 return self._isolate(positions, code)
-            if code in _TERMINAL_CODES:
+            if isinstance(translated(error, "write to the stream"), TerminalError):
                 self._stop(UnpublishableError(f"Kinesis stream {self._stream} cannot be written: {code}", ()))
             return positions, code
         again = [(position, code) for position, code in zip(positions, codes, strict=True) if code]
@@ -310,23 +299,3 @@ def _large(entries: Sequence[OutboxEntry], large_bytes: int, count_max: int) -> 
 
 def _place_of(entry: OutboxEntry) -> str:
     return f"{orjson.loads(entry.content)['domain']}/{entry.epoch}/{entry.sequence}"
-
-
-def _weight(message: KeyedMessage) -> int:
-    return len(message[1]) + len(message[0].encode())
-
-
-def _chunks(messages: Sequence[KeyedMessage], kept_back: Collection[int]) -> list[list[int]]:
-    """Cut messages into calls that PutRecords takes; return their positions."""
-    chunks: list[list[int]] = []
-    size = BYTES_PER_CALL_MAX + 1
-    for position, message in enumerate(messages):
-        if position in kept_back:
-            continue
-        weight = _weight(message)
-        if size + weight > BYTES_PER_CALL_MAX or len(chunks[-1]) >= RECORDS_PER_CALL_MAX:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(position)
-        size += weight
-    return chunks

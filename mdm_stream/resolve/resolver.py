@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
+from mdm_stream.aws.put_records import KeyedMessage
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
 from mdm_stream.core.model import ChangeEvent, Version, make_ref
@@ -28,7 +29,7 @@ from mdm_stream.decode import Decoder, Delivery, claimed_identity, unpack
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import MdmError, RejectedEventError, TransientError
 from mdm_stream.feed.envelope import quarantine_message
-from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, KeyedMessage, LargeGolden, publish_outbox
+from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, LargeGolden, publish_outbox
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import Binding, Index, Outbox
 from mdm_stream.resolve.merge_watch import MergeWatch
