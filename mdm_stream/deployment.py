@@ -145,7 +145,7 @@ class Deployment:
 
     def store(self, url: str) -> ObjectStore:
         """Return the store at an address."""
-        from mdm_stream.objects.store import open_object_store  # noqa: PLC0415
+        from mdm_stream.objects.opening import open_object_store  # noqa: PLC0415
 
         return open_object_store(as_url(url), s3_client=self._s3(url))
 

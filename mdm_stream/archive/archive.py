@@ -24,7 +24,8 @@ from mdm_stream.archive.read import decode_object, each_object, list_objects, re
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError
 from mdm_stream.archive.segment import encode_segment
 from mdm_stream.core.epoch_position import EpochPosition
-from mdm_stream.objects.store import ObjectStore, open_object_store
+from mdm_stream.objects.opening import open_object_store
+from mdm_stream.objects.store import ObjectStore
 
 SEGMENT_CONTENT_BYTES = 8 * 1024**2
 """A batch with more becomes several segments, so that one is always small beside a part. Lambda's batches have 6 MB."""

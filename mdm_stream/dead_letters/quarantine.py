@@ -28,7 +28,8 @@ from mdm_stream.core.times import format_time_us, parse_time_us
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.errors import Reason, TerminalError
-from mdm_stream.objects.store import ObjectStore, open_object_store
+from mdm_stream.objects.opening import open_object_store
+from mdm_stream.objects.store import ObjectStore
 
 UNKNOWN_DOMAIN = "unknown"
 _PARALLEL_PUTS = 8

@@ -22,7 +22,8 @@ import orjson
 
 from mdm_stream.contracts.golden import RETIRED, UPSERTED, ClaimCheck
 from mdm_stream.errors import TerminalError, TransientError
-from mdm_stream.objects.store import MissingObjectError, ObjectStore, open_object_store
+from mdm_stream.objects.opening import open_object_store
+from mdm_stream.objects.store import MissingObjectError, ObjectStore
 
 FOLDER = "claims"
 """Where claim objects lie in the archive's store, unless a setting names another place."""

@@ -21,7 +21,7 @@ from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.kinesis.server import KinesisServer
-from mdm_stream.objects.store import open_object_store
+from mdm_stream.objects.opening import open_object_store
 from producers.delivery import PublisherSettings
 from producers.partition_key import partition_key
 

@@ -26,7 +26,7 @@ from mdm_stream.dead_letters.quarantine import (
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import ConfigurationError, Reason, TerminalError, TransientError
 from mdm_stream.objects.folder import FolderObjects
-from mdm_stream.objects.store import S3Objects
+from mdm_stream.objects.s3 import S3Objects
 
 RAW = b'{"domain":"person"\xff\x00'
 REASONS = (Reason("not_utf8", "", "is not UTF-8"), Reason("missing", "source", "is required"))

@@ -16,7 +16,8 @@ from mdm_stream.feed.published import PublishedState
 from mdm_stream.index.port import OutboxEntry
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.objects.folder import FolderObjects
-from mdm_stream.objects.store import ObjectStore, S3Objects
+from mdm_stream.objects.s3 import S3Objects
+from mdm_stream.objects.store import ObjectStore
 
 BUCKET = "claims"
 

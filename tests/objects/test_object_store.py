@@ -20,15 +20,9 @@ from hypothesis import strategies as st
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.objects.folder import PARTIAL_FOLDER, FolderObjects
-from mdm_stream.objects.store import (
-    FETCH_AHEAD,
-    MissingObjectError,
-    S3Objects,
-    StoredObject,
-    checked_name,
-    fetch_ahead,
-    open_object_store,
-)
+from mdm_stream.objects.opening import open_object_store
+from mdm_stream.objects.s3 import S3Objects
+from mdm_stream.objects.store import FETCH_AHEAD, MissingObjectError, StoredObject, checked_name, fetch_ahead
 
 NAMES = ["a/b-1", "a/b-2", "a/b/c", "a/b0", "a0", "d=1/e"]
 
@@ -117,7 +111,7 @@ def test_folders_are_those_that_hold_objects(store):
 def test_a_listing_has_no_end_of_page(store, monkeypatch):
     """More objects than a page of S3 has, or one request to it may remove, are listed and removed all."""
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "7")
-    monkeypatch.setattr("mdm_stream.objects.store._S3_DELETE_MAX", 7)
+    monkeypatch.setattr("mdm_stream.objects.s3._S3_DELETE_MAX", 7)
     names = [f"many/{number:04}" for number in range(30)]
     for name in names:
         store.put(name, b"")

@@ -11,7 +11,8 @@ from botocore.config import Config
 from moto import mock_aws
 
 from mdm_stream.objects.folder import FolderObjects
-from mdm_stream.objects.store import ObjectStore, S3Objects
+from mdm_stream.objects.s3 import S3Objects
+from mdm_stream.objects.store import ObjectStore
 
 BUCKET = "kept"
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}

@@ -14,14 +14,14 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.wrappers import Response
 
 from mdm_stream.aws.loopback import REGION
-from mdm_stream.local.kinesis.server import TRIM_PATH
+from mdm_stream.aws.put_records import RECORD_BYTES_MAX
+from mdm_stream.local.kinesis.journal import TRIM_PATH
 from mdm_stream.local.kinesis.store import KinesisStore
 
 _TARGET_PREFIX = "Kinesis_20131202."
 _JOURNALLED = frozenset({"CreateStream", "DeleteStream", "PutRecord", "PutRecords"})
 _REFUSED = frozenset({"SplitShard", "MergeShards", "UpdateShardCount"})
 _CONTENT_TYPE = "application/x-amz-json-1.1"
-RECORD_BYTES_MAX = 1024 * 1024
 _EXIT_JOURNAL_LOST = 74
 """EX_IOERR of sysexits.h."""
 

@@ -18,6 +18,9 @@ import orjson
 
 from mdm_stream.errors import ConfigurationError
 
+TRIM_PATH = "/mdm-local/trim"
+"""Where the local API takes orders to forget records: no call of Kinesis has this path."""
+
 JournalEntry = dict[str, Any]
 """One line. ``op`` is ``create`` (stream, shards), ``delete`` (stream), ``put`` (stream, shard, sequence, key, data
 as base64, hash_key, arrived_us) or ``last`` (stream, shard, sequence: numbers up to here were given away)."""

@@ -25,9 +25,9 @@ import orjson
 from mdm_stream.aws.loopback import loopback_client
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.files import write_atomically
+from mdm_stream.local.kinesis.journal import TRIM_PATH
 from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 
-TRIM_PATH = "/mdm-local/trim"
 """POST {"stream", "through": {shard id: sequence number}, "keep_records", "on_disk"} forgets old records; answers
 {"dropped"}."""
 
