@@ -138,7 +138,7 @@ class Standardised:
     though it failed its type's check (a phone number that no plan knows): survivorship can filter on it, and ``match``
     is then usually ``None``.
 
-    A multi-valued attribute has tuples without duplicates. Its values that have a match form come first, sorted by it:
+    A multi-valued attribute has tuples without duplicates. Its values that have a match value come first, sorted by it:
     ``match[i]`` belongs to ``value[i]``, and values past the end of ``match`` have none. It is valid if any value is;
     ``invalid`` has the positions of those that are not, unless none is valid.
     """

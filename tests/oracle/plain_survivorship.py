@@ -93,7 +93,7 @@ def _compared(candidate):
 
 
 def _union(name, candidates):
-    """Keep one value for each match form, from the first record that has it; one without a form stands for itself."""
+    """Keep one value for each match value, from the first record that has it; one without stands for itself."""
     kept = {}
     for candidate in candidates:
         record = candidate["record"]

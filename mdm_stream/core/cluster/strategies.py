@@ -48,7 +48,7 @@ Narrow = Callable[[Ruleset, Sequence[Candidate], Mapping[str, object]], list[Can
 
 
 def _identity(value: Standardised) -> object:
-    """Return what two equal values have in common: the match forms, and the values that have none."""
+    """Return what two equal values have in common: the match values, and the values that have none."""
     if isinstance(value.value, tuple):
         return value.match, value.value[len(value.match or ()) :]
     return value.match, None if value.match else value.value

@@ -224,7 +224,7 @@ def _compared(plan: _Plan, values: tuple[Standardised, ...]) -> tuple[Standardis
 
 
 def _union(rules: Ruleset, plan: _Plan, candidates: Sequence[Candidate], survivors: dict[str, Survivor]) -> None:
-    """Keep every distinct value: by match form, then those without one; each from the first record that has it."""
+    """Keep every distinct value: by match value, then those without one; each from the first record that has it."""
     for place, (name, attribute) in enumerate(zip(plan.names, plan.attributes, strict=True)):
         kept: dict[tuple[bool, str], tuple[str, Origin]] = {}
         for candidate in candidates:
@@ -240,7 +240,7 @@ def _union(rules: Ruleset, plan: _Plan, candidates: Sequence[Candidate], survivo
 
 
 def _items(value: Standardised) -> Iterator[tuple[tuple[bool, str], str]]:
-    """Yield each single value with what it is told apart by: whether it lacks a match form, and that form or itself."""
+    """Yield each single value with what it is told apart by: whether it lacks a match value, and that one or itself."""
     texts = value.value if isinstance(value.value, tuple) else (value.value or "",)
     matches = value.match if isinstance(value.match, tuple) else (value.match,) if value.match else ()
     for place, text in enumerate(texts):

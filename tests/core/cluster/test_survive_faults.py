@@ -65,7 +65,7 @@ def test_which_values_are_invalid_is_stored():
 
 
 def test_an_unmatchable_value_does_not_change_how_others_are_told_apart():
-    """Two spellings of one email are one value of a union, also where a record has something without a match form."""
+    """Two spellings of one email are one value of a union, also where a record has something without a match value."""
     rules = rules_of(EMAIL, by=strategies("union"))
     members = {
         "crm/1": (0, {"email": ("Ann+news@x.org", "call her")}),
@@ -75,7 +75,7 @@ def test_an_unmatchable_value_does_not_change_how_others_are_told_apart():
 
 
 def test_a_value_without_a_match_form_is_not_taken_for_anothers_match_form():
-    """It stands for itself: it is told apart from every match form, and comes after all values that have one."""
+    """It stands for itself: it is told apart from every match value, and comes after all values that have one."""
     rules = rules_of(EMAIL, by=strategies("union"))
     plain = replace(record(rules, "crm/1", {}), values=(Standardised(("A", "b"), ("a",)),))
     other = replace(record(rules, "erp/1", {}), values=(Standardised(("B",), ("b",)),))
@@ -83,7 +83,7 @@ def test_a_value_without_a_match_form_is_not_taken_for_anothers_match_form():
 
 
 def test_the_most_frequent_set_counts_unmatchable_values():
-    """Two sets of values are equal only if what has no match form is equal too."""
+    """Two sets of values are equal only if what has no match value is equal too."""
     rules = rules_of(EMAIL, by=strategies("most_frequent"))
     members = {
         "crm/1": (0, {"email": ("a@x.org", "one")}),

@@ -311,7 +311,7 @@ def unions(strategies, *members):
     ],
 )  # fmt: skip
 def test_union(strategies, members, expected):
-    """One value for each match form, from the first record in key order; one without a form stands for itself."""
+    """One value for each match value, from the first record in key order; one without stands for itself."""
     assert unions(strategies, *members) == expected
 
 
