@@ -26,9 +26,10 @@ CLOCK_MIN_S = 1_767_225_600
 assert DISK_BYTES_MIN < DISK_BYTES_WANTED
 
 _JAVA_TIMEOUT_S = 10
-_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*)(?:;(.*))?$")
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[([^\]]*)\])?\s*([^;]*)(?:;(.*))?$")
 _CLAUSE = re.compile(r"(>=|<=|==|<|>)\s*([0-9.]+)")
-_INSTALL = f"pip install '{DISTRIBUTION}[local]'"
+_EXTRA = "local"
+_INSTALL = f"pip install '{DISTRIBUTION}[{_EXTRA}]'"
 
 Status = Literal["ok", "absent", "warning", "failed"]
 
@@ -56,7 +57,6 @@ def examine(state: Path | None = None) -> list[Check]:
         _clock(),
         _java(),
         _optional("snowflake connector", "snowflake.connector", "snowflake-connector-python", "snowflake"),
-        _optional("spark", "pyspark", "pyspark", "spark"),
     ]
 
 
@@ -68,18 +68,39 @@ def _python() -> Check:
 
 
 def _packages() -> Iterator[Check]:
-    """Yield a finding for each package that the base and the ``local`` extra require."""
+    """Yield a finding for each package that the base and the ``local`` extra require, included extras too."""
     try:
         requirements = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
         yield Check(DISTRIBUTION, "failed", "not installed", f"install it: {_INSTALL}")
         return
     yield Check(DISTRIBUTION, "ok", importlib.metadata.version(DISTRIBUTION))
-    for requirement in requirements:
-        parts = _REQUIREMENT.match(requirement)
-        if parts is None or ("extra" in (parts[3] or "") and not re.search(r"""["']local["']""", parts[3])):
-            continue
-        yield _package(parts[1], parts[2])
+    wanted = _wanted([parts for each in requirements if (parts := _REQUIREMENT.match(each))])
+    yield from (_package(name, versions) for name, versions in wanted.items())
+
+
+def _wanted(requirements: list[re.Match[str]]) -> dict[str, str]:
+    """Return the versions wanted of each package: those of the base, of ``local``, and of the extras it includes."""
+    wanted: dict[str, str] = {}
+    done: set[str] = set()
+    extras = {"", _EXTRA}
+    while extras - done:
+        extra = (extras - done).pop()
+        done.add(extra)
+        for parts in requirements:
+            if _extra_of(parts) != extra:
+                continue
+            if parts[1] == DISTRIBUTION:
+                extras.update(name.strip() for name in (parts[2] or "").split(","))
+            else:
+                wanted.setdefault(parts[1], parts[3])
+    return wanted
+
+
+def _extra_of(requirement: re.Match[str]) -> str:
+    """Return the extra that a requirement belongs to; nothing for one of the base."""
+    named = re.search(r"""extra\s*==\s*["']([^"']+)["']""", requirement[4] or "")
+    return named[1] if named else ""
 
 
 def _package(name: str, wanted: str) -> Check:
@@ -185,7 +206,7 @@ def _clock() -> Check:
 def _java() -> Check:
     program = shutil.which("java")
     if program is None:
-        return Check("java", "absent", "not on PATH", "needed by the KCL consumer and Spark alone: Java 17")
+        return Check("java", "absent", "not on PATH", "needed by a KCL consumer of your own alone")
     try:
         done = subprocess.run(  # noqa: S603 - the program that PATH names, with a fixed argument
             [program, "-version"], capture_output=True, text=True, timeout=_JAVA_TIMEOUT_S, check=True

@@ -1,5 +1,7 @@
 """The commands generate, evaluate, rules and doctor."""
 
+import importlib.metadata
+import re
 import subprocess
 import sys
 
@@ -115,8 +117,18 @@ def test_doctor_finds_this_machine_fit(capsys):
     assert run(["doctor", "--json"]) == 0
     document = orjson.loads(capsys.readouterr().out)
     assert document["ok"] is True
-    names = {check["name"] for check in document["checks"]}
-    assert names >= {"python", "click", "redis server", "ports on loopback", "disk", "memory", "clock", "java"}
+    names = [check["name"] for check in document["checks"]]
+    assert set(names) >= {"python", "click", "redis server", "ports on loopback", "disk", "memory", "clock", "java"}
+    assert {"redis", "rapidfuzz", "pyarrow", "boto3"} <= set(names), "extras that an extra includes count"
+    assert len(names) == len(set(names))
+
+
+def test_doctor_advises_extras_that_exist(monkeypatch):
+    """What it says to install can be installed: every extra that it names is one of the distribution."""
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda _name: None)
+    advised = {extra for check in machine.examine() for extra in re.findall(r"mdm-stream\[(\w+)\]", check.advice)}
+    assert "snowflake" in advised
+    assert advised <= set(importlib.metadata.metadata("mdm-stream").get_all("Provides-Extra") or ())
 
 
 def test_doctor_fails_where_something_needed_is_missing(monkeypatch, capsys):
