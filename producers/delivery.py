@@ -75,7 +75,7 @@ class PublisherCounts:
 
 
 class PublishError(TerminalError):
-    """Events were given up. ``failures`` has them all, in the order in which they were, for the caller to keep."""
+    """Events were not delivered. ``failures`` has them all, in the order in which they were, for the caller to keep."""
 
     def __init__(self, failures: tuple[DeliveryFailure, ...]) -> None:
         """Take at least one failure."""

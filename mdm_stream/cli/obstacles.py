@@ -56,17 +56,22 @@ class Obstacles:
         if found == self._said.get(domain):
             return
         if found is None:
-            self._say(f"domain {domain!r} is written again, in epoch {epochs.live()}; what waited is delivered now")
+            live = epochs.live()
+            self._say(f"domain {domain!r} is written again, in epoch {live}; the events held back are delivered now")
             del self._said[domain]
         else:
-            self._say(f"warning: {found}; events wait until then")
+            self._say(f"warning: {found}; until then its events stay on the stream")
             self._said[domain] = found
 
     def _look_at_building(self, domain: str, epochs: Epochs) -> None:
         reached = epochs.building()
         before, self._building[domain] = self._building.get(domain), reached
         # An epoch that a killed rebuild has left comes no further, and is not worth a line.
-        if reached is None or reached == before or reached.clock == 0:
+        if reached is None:
+            if self._building_said_s.pop(domain, None) is not None:
+                self._say(f"domain {domain!r}: the rebuild is over; epoch {epochs.live()} is live")
+            return
+        if reached == before or reached.clock == 0:
             return
         now_s = self._clock_s()
         if domain not in self._building_said_s or now_s - self._building_said_s[domain] >= BUILDING_LINE_S:

@@ -33,7 +33,7 @@ COMMANDS: dict[str, Listing] = {
     ),
     "explain": Listing("mdm_stream.cli.commands.explain:explain", "Say why two records are together or not."),
     "review": Listing(
-        "mdm_stream.cli.commands.review:review", "The pairs that wait for a steward, and decisions on them."
+        "mdm_stream.cli.commands.review:review", "The review queue, most worth looking at first; decide on it."
     ),
     "override": Listing(
         "mdm_stream.cli.commands.override:override", "Set single attributes of a record above every rule."

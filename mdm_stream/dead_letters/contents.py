@@ -1,7 +1,7 @@
 """What a dead letter's object holds: events as they were first delivered, and why they did not get through. Pure.
 
 A quarantined event is one event with reasons (see ``mdm_stream.dead_letters.quarantine``). An on-failure object is what
-Lambda writes to an S3 destination of a Kinesis event source: a JSON document about the batch that it gave up
+Lambda writes to an S3 destination of a Kinesis event source: a JSON document about the batch that failed
 (``timestamp``, ``requestContext.condition``), in whose ``payload`` is the event of the invocation, as JSON text.
 """
 
@@ -82,7 +82,7 @@ def _given_up(content: bytes) -> Contents:
         when_us = parse_time_us(document["timestamp"])
         payload = document.get("payload")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TerminalError("the object is no document that Lambda writes for a batch that it gave up") from error
+        raise TerminalError("the object is no document that Lambda writes for a failed batch") from error
     if payload is None:
         raise TerminalError(
             "the document has no payload: read the records from the stream while it still holds them, and let an S3 "

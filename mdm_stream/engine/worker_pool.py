@@ -97,7 +97,7 @@ class WorkerPool:
             self._on_progress(self._finished)
             return
         if item.failure:
-            raise TerminalError(f"a worker gave up: {item.failure}")
+            raise TerminalError(f"a worker failed: {item.failure}")
         self._reports.append(item)
 
     def _require_alive(self) -> None:

@@ -105,7 +105,7 @@ def test_review_list_shows_the_queue(world, capsys, monkeypatch):
     assert (found["total"], found["held"], len(found["items"])) == (1, None, 1)
     assert found["items"][0]["separated"][0]["verdict"]["version"] == 4
     assert "Okonkwo" not in out + shown
-    assert called(capsys, "review", "list", "--reason", "score", *world.state)[1] == "Nothing waits for review."
+    assert called(capsys, "review", "list", "--reason", "score", *world.state)[1] == "The review queue is empty."
 
 
 def test_review_decide_is_a_verdict_that_counts(world, capsys):

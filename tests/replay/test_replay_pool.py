@@ -51,4 +51,4 @@ def test_a_process_whose_worker_gave_up_ends(redis_client, redis_url, tmp_path):
         check=False,
     )
     assert done.returncode == 3, done.stderr
-    assert "a worker gave up" in done.stdout
+    assert "a worker failed" in done.stdout

@@ -73,7 +73,7 @@ def _options(*groups: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., A
 def dlq() -> None:
     """Events that did not get through: list and show them, send them again, drop them.
 
-    Dead letters are events that were rejected (the quarantine) and batches that Lambda gave up (the on-failure
+    Dead letters are events that were rejected (the quarantine) and batches whose last attempt failed (the on-failure
     destination). Without addresses they are those of the local stack in --state, which need not run except for redrive.
     """
 
@@ -113,7 +113,9 @@ def show(*, letter_id: str, raw: bool, as_json: bool, **where: Any) -> None:
 
 @dlq.command()
 @_options(_CHANGE_OPTIONS, _PLACE_OPTIONS)
-@deployment_options("stream", "golden_stream", "endpoint", golden_stream="The golden feed, for its letters.")
+@deployment_options(
+    "stream", "golden_stream", "endpoint", golden_stream="The golden feed, for batches of the warehouse consumer."
+)
 def redrive(
     *,
     stream: str | None,
@@ -258,7 +260,7 @@ def _shown(raw: bytes) -> tuple[str, str]:
 
 
 def _print_letter(letter: DeadLetter, contents: Contents, *, raw: bool) -> None:
-    what = "was rejected" if letter.kind == "quarantine" else f"was given up: {contents.condition}"
+    what = "was rejected" if letter.kind == "quarantine" else f"failed its last attempt: {contents.condition}"
     aside = "; a redrive has set it aside" if letter.redriving else ""
     click.echo(f"Dead letter {letter.letter_id} {what}, {format_time_us(contents.when_us)}{aside}")
     for reason in contents.reasons:

@@ -26,7 +26,7 @@ def _redis_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @click.argument("domain")
-@click.option("--reason", help="Why; consumers log it, and whoever wonders is told.")
+@click.option("--reason", help="Why; consumers log it, and --show shows it.")
 @click.option("--show", is_flag=True, help="Only show whether the domain is held back, and why.")
 @_redis_options
 def hold(
@@ -62,7 +62,7 @@ def hold(
 def release(
     *, domain: str, abandon_rebuild: bool, state: Path, redis_url: str | None, namespace: str, as_json: bool
 ) -> None:
-    """Let writing to DOMAIN go on. What waited is delivered again by itself."""
+    """Let writing to DOMAIN go on. The event source redelivers the batches that failed."""
     from mdm_stream.index.redis.epochs import is_fenced, lift_fence  # noqa: PLC0415 - --help does without
     from mdm_stream.index.redis.epochs import release as let_go  # noqa: PLC0415
 

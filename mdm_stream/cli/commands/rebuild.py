@@ -51,8 +51,8 @@ def rebuild(
     """Make a new epoch of the index from the archive, and switch to it. Consumers keep running.
 
     For an index that is lost or not to be trusted, for new rules, and for a release with another F. Ids stay what they
-    were; the golden feed is told the differences to what was published before, and nothing else. Consumers with other
-    rules or another F than the new epoch's write nothing until they are started again with the new ones.
+    were; only differences to what was published before go to the golden feed. Consumers with other rules or another F
+    than the new epoch's write nothing until they are started again with the new ones.
     """
     from mdm_stream.rebuild.run import Rebuild, RebuildOptions  # noqa: PLC0415 - --help does without all of these
 
@@ -112,6 +112,6 @@ def _tell(report: RebuildReport) -> None:
     click.echo(f"  {report.rows:,} archived records, {report.states:,} record states, {report.golden:,} golden records")
     waited = f", waited {report.waited_s:.1f} s for consumers of the lost index" if report.waited_s else ""
     click.echo(f"  filled in {report.fill_s:.1f} s{waited}; held writers for {report.held_s:.1f} s")
-    click.echo(f"  {report.told:,} changes told to the golden feed")
+    click.echo(f"  {report.told:,} changes for the golden feed")
     for code, count in sorted(report.rejected.items()):
         click.echo(f"  {count:,} archived records are not accepted by these rules: {code}")

@@ -1,4 +1,4 @@
-"""``mdm-stream review``: the queue of pairs that wait for a steward, and what stewards decide on them."""
+"""``mdm-stream review``: the review queue, and what stewards decide on it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIMIT_MAX = 10_000
 
 @click.group()
 def review() -> None:
-    """The pairs that wait for a steward, and decisions on them."""
+    """The review queue, most worth looking at first; decide on it."""
 
 
 @review.command("list")
@@ -62,7 +62,7 @@ def list_(
 def print_queue(found: Mapping[str, Any]) -> None:
     """Write the queue for people: a line an item, and below what a refused link hangs on."""
     if not found["total"]:
-        click.echo("Nothing waits for review.")
+        click.echo("The review queue is empty.")
         return
     counts = ", ".join(f"{count:,} {_worded(reason)}" for reason, count in found["by_reason"].items())
     headings = ("pair", "reason", "confidence", "members", "worth (pairs)", "evidence")

@@ -86,7 +86,7 @@ def translated() -> Iterator[None]:
     except OutOfMemoryError as error:
         raise TransientError(
             "Redis is full: it has come to its maxmemory and refused the write as a whole; raise maxmemory "
-            "(see docs/reference/limits.md), and what waits goes through by itself"
+            "(see docs/reference/limits.md), and the next attempt goes through by itself"
         ) from error
     except redis.TimeoutError as error:
         raise TransientError(

@@ -231,9 +231,9 @@ class Poller:
             try:
                 self._on_failure.write(discard, shard_id, self._clock())
             except TransientError as error:
-                _LOG.error("%s; %d records of %s wait", error, count, shard_id)
+                _LOG.error("%s; %d records of %s are not checkpointed", error, count, shard_id)
                 return False
-        _LOG.warning("gave up %d records of %s: %s", count, shard_id, discard.condition)
+        _LOG.warning("discarded %d records of %s: %s", count, shard_id, discard.condition)
         with self._state:
             self._counters.discarded_records += count
         return True
