@@ -118,11 +118,11 @@ def test_a_full_quarantine_stops_the_batch_and_keeps_no_torn_entry(consumer: Con
         assert (report.first_failed, report.quarantined) == (0, 0)
         assert "disk is full" in report.cause
     kept = [path for path in files_below(consumer.folder / "quarantine") if path.suffix == ".json"]
-    assert all(decode_entry(path.read_bytes()).raw in bad for path in kept)
+    assert all(decode_entry(path.read_bytes()).delivery.raw in bad for path in kept)
     disk.free()
     deliver_when_redis_has_noticed(consumer, batch)
     kept = files_below(consumer.folder / "quarantine")
-    assert sorted(decode_entry(path.read_bytes()).raw for path in kept) == sorted(bad)
+    assert sorted(decode_entry(path.read_bytes()).delivery.raw for path in kept) == sorted(bad)
     for record in batch:
         consumer.delivered.pop(record.origin)
     consumer.assert_exact()
