@@ -29,9 +29,9 @@ readers: under a greater epoch than all that the old epoch may still say, which 
 golden ids. The comparison after the fence is between all of that and the finished epoch.
 
 Killed anywhere, it leaves an epoch that nobody reads; the next rebuild begins another one and deletes what was left.
-Killed between fence and switch, it leaves the fence too, which the next rebuild takes over, and
-``mdm-stream release DOMAIN --abandon-rebuild`` lifts. Redis holds both epochs meanwhile, so it needs room for twice the
-domain.
+Killed between fence and switch, it leaves the fence too, which the next rebuild lifts as it begins, and so does
+``mdm-stream release DOMAIN --abandon-rebuild``. One that a newer rebuild has overtaken holds nobody: it cannot go live
+any more, and ends at the fence. Redis holds both epochs meanwhile, so it needs room for twice the domain.
 """
 
 from __future__ import annotations
@@ -194,7 +194,10 @@ class Rebuild:
         self._published.read(self._said)
         self._on_progress("holding writers", 0, 0)
         held_since_s = time.monotonic()
-        report.replaced = self._epochs.fence()
+        fenced = self._epochs.fence(report.epoch)
+        if fenced is None:
+            raise TransientError(_cannot_go_live(report.epoch))
+        report.replaced = fenced
         self._let_the_old_one_publish(report.replaced)
         self._fill(engine)
         engine.drain()
@@ -226,10 +229,7 @@ class Rebuild:
 
     def _switch(self, epoch: int) -> None:
         if not self._epochs.go_live(epoch):
-            raise TransientError(
-                f"a newer rebuild was begun while epoch {epoch} was built, Redis failed over, or "
-                "`mdm-stream release --abandon-rebuild` was run; let the newer one finish, or rebuild again"
-            )
+            raise TransientError(_cannot_go_live(epoch))
 
     def _keep_witness(self, reached: EpochPosition) -> None:
         self._archive.append(self._rules.domain, [], reached)
@@ -297,3 +297,10 @@ def _require_done(engine: Engine, states: Sequence[Delivered]) -> None:
     outcome = engine.process(states)
     if outcome.failed:
         raise TransientError(f"the new epoch could not be filled: {outcome.cause}")
+
+
+def _cannot_go_live(epoch: int) -> str:
+    return (
+        f"a newer rebuild was begun while epoch {epoch} was built, Redis failed over, or "
+        "`mdm-stream release --abandon-rebuild` was run; let the newer one finish, or rebuild again"
+    )

@@ -262,8 +262,7 @@ def test_new_rules_wait_for_a_rebuild(kept: tuple[Path, list[bytes]], tmp_path: 
             held = window.wait_for("is held (somebody looks at it)", warned)
             assert run(["release", "person", "--state", str(state)]) == 0
             released = window.wait_for("is written again", held)
-            index.epochs.begin()
-            index.epochs.fence()
+            index.epochs.fence(index.epochs.begin())
             fenced = window.wait_for("release person --abandon-rebuild", released)
             assert run(["release", "person", "--state", str(state)]) == 0
             assert "release with --abandon-rebuild" in capsys.readouterr().err

@@ -148,7 +148,7 @@ def test_a_reader_follows_a_switch_when_it_looks_again(redis_client):
     epochs = live.epochs
     number = epochs.begin()
     Engine(RULES, RedisIndex(redis_client, RULES, building=number)).process([person(1), person(2)])
-    epochs.fence()
+    epochs.fence(number)
     assert epochs.go_live(number)
     epochs.drop_before(number)
     assert (reader.epoch, reader.golden_of(["crm/1"])) == (1, {})

@@ -14,8 +14,9 @@ from mdm_stream.aws.read_shards import Marks, RecordsGoneError
 from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_envelope, published_golden
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
-from mdm_stream.errors import MdmError
+from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.published import PublishedState
+from mdm_stream.index.redis.epochs import is_fenced
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.published import PublishedReader
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions
@@ -93,7 +94,7 @@ def test_nobody_is_waited_for_where_nothing_was_lost(world, rules, restarted):
     before = len(world.feed.messages)
     rebuild, sleeps = rebuild_of(world, steps, rules, steps.note)
     fence = rebuild._epochs.fence
-    rebuild._epochs.fence = lambda: (steps.note("fence"), fence())[1]
+    rebuild._epochs.fence = lambda epoch: (steps.note("fence"), fence(epoch))[1]
     report = rebuild.run()
     assert (sleeps, report.waited_s, report.replaced) == ([], 0.0, 1)
     held = steps.steps.index("fence")
@@ -306,3 +307,19 @@ def test_new_rules_are_told_once_and_mostly_before_writers_are_held(world):
     assert announced == [("before", report.told), ("held", 0)]
     assert report.told > 0
     assert OPTIONS.publish_grace_s == 0
+
+
+@pytest.mark.one_redis
+def test_a_rebuild_that_a_newer_one_overtook_holds_nobody(world):
+    """The newer one may fill for hours: the older one ends without having held a writer, and leaves no fence."""
+    world.deliver(events_of(3))
+    steps = Steps(world.feed)
+    rebuild, _ = rebuild_of(world, steps, on_progress=steps.note)
+    begin_newer = iter([rebuild._epochs.begin])
+    rebuild._catch_up = lambda _: next(begin_newer, int)()
+    with pytest.raises(TransientError, match="a newer rebuild was begun while epoch 2 was built"):
+        rebuild.run()
+    assert not any(step.startswith("finish") for step in steps.steps)
+    assert world.index.epochs.building() is not None
+    assert not is_fenced(world.client, "main", "person")
+    world.deliver(events_of(4, 5))

@@ -179,7 +179,7 @@ def test_a_batch_whose_epoch_ended_meanwhile_is_done_again_in_the_next_one(world
         monkeypatch.undo()
         epochs = world.index.epochs
         number = epochs.begin()
-        epochs.fence()
+        epochs.fence(number)
         assert epochs.go_live(number)
         append(*arguments)
 
@@ -199,7 +199,7 @@ def test_a_batch_that_straddles_a_switch_is_done_again_as_a_whole(redis_client, 
         outcome = commit(commits)
         if not switched:
             switched.append(world.index.epochs.begin())
-            world.index.epochs.fence()
+            world.index.epochs.fence(switched[0])
             assert world.index.epochs.go_live(switched[0])
         return outcome
 

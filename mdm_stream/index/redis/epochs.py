@@ -151,12 +151,20 @@ class Epochs:
         return None if reason is None else f"domain {domain!r} is held ({reason}) until: mdm-stream release {domain}"
 
     def begin(self, above: int = 0) -> int:
-        """Make a new epoch, which is being built, above ``above`` and every epoch known here; return it."""
+        """Make a new epoch, which is being built, above ``above`` and every epoch known here; return it.
+
+        No epoch begun before it can go live any more, so a fence that was put up for one is lifted.
+        """
         return int(self._scripts.run("switch", [self.root], "begin", above, self._rules.digest, f_identity().to_json()))
 
-    def fence(self) -> int:
-        """Let nobody write to the live epoch any more; return it, 0 if there is none. Idempotent."""
-        return int(self._scripts.run("switch", [self.root], "fence", 0))
+    def fence(self, epoch: int) -> int | None:
+        """Let nobody write to the live epoch any more, in whose place ``epoch`` is put; return it, 0 if there is none.
+
+        ``None``, and nothing is fenced, if ``epoch`` can go live no more: a newer one was begun, or it was abandoned.
+        Idempotent.
+        """
+        fenced = int(self._scripts.run("switch", [self.root], "fence", epoch))
+        return None if fenced < 0 else fenced
 
     def abandon(self, epoch: int) -> bool:
         """Give up an epoch that was being built, and let a fenced one be written again; return whether one may be.

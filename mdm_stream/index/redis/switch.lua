@@ -1,7 +1,8 @@
 -- Steps in the life of an epoch. KEYS[1]: the domain's root key. ARGV[1]: the step; ARGV[2]: an epoch.
 --   begin    make a new epoch, building, above ARGV[2] and every epoch known here. ARGV[3]: digest of its rules; ARGV[4]: the identity
---            of F as people read it. Returns it.
---   fence    nobody writes to the live epoch any more, for ARGV[2] is about to take its place. Returns the fenced one (0: none).
+--            of F as people read it. A fence that is there is lifted: it was for an epoch that can go live no more. Returns it.
+--   fence    nobody writes to the live epoch any more, for ARGV[2] is about to take its place. Returns the fenced one (0: none),
+--            or -1, and fences nothing, where ARGV[2] can go live no more.
 --   abandon  ARGV[2] will not go live: a fenced epoch is written again, unless a newer one than ARGV[2] is being built, which
 --            has the fence now. Returns 1 if the live epoch may be written, else 0.
 --   lift     as abandon, of whatever is being built, where the live epoch is fenced. Returns 1 if it was, else 0.
@@ -18,9 +19,15 @@ if step == 'begin' then
   local new = string.format('%.0f', math.max(tonumber(last or '0'), tonumber(epoch)) + 1)
   redis.call('HSET', root, 'last', new)
   redis.call('HSET', prefix .. new .. ':meta', 'rules', ARGV[3], 'f', ARGV[4], 'state', 'building', 'server', trusted_now(), 'clock', 0, 'sequence', 0)
+  if state_of(live) == 'retired' then
+    redis.call('HSET', prefix .. live .. ':meta', 'state', 'live')
+  end
   return tonumber(new)
 end
 if step == 'fence' then
+  if last ~= epoch or state_of(epoch) ~= 'building' then
+    return -1
+  end
   if state_of(live) then
     redis.call('HSET', prefix .. live .. ':meta', 'state', 'retired')
     return tonumber(live)

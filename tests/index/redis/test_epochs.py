@@ -174,7 +174,7 @@ def test_an_epoch_is_built_beside_the_live_one_and_takes_its_place_in_one_step(r
     assert (number, building.read(10), building.position().sequence) == (7, [], 0)
     assert RedisIndex(redis_client, RULES).epoch == 1
     engine.process([upsert("3", family_name="Roth")])
-    assert live.epochs.fence() == 1
+    assert live.epochs.fence(number) == 1
     assert engine.process([upsert("4")]).failed == [0]
     with pytest.raises(IndexInDoubtError):
         live.position()
@@ -193,13 +193,13 @@ def test_a_switch_that_was_given_up_lets_the_old_epoch_go_on(redis_client):
     """A fenced epoch can be let free again as long as no other has taken its place."""
     live = RedisIndex(redis_client, RULES)
     number = live.epochs.begin()
-    assert live.epochs.fence() == 1
+    assert live.epochs.fence(number) == 1
     assert engine_on(live).process([upsert("1")]).failed == [0]
     assert live.epochs.abandon(number)
     assert engine_on(live).process([upsert("1")]).failed == []
     assert not live.epochs.go_live(number)
     number = live.epochs.begin()
-    live.epochs.fence()
+    live.epochs.fence(number)
     assert live.epochs.go_live(number)
     assert live.epochs.abandon(number)
     assert (live.epochs.live(), engine_on(live).process([upsert("1")]).failed) == (number, [])
@@ -213,7 +213,7 @@ def test_a_fence_that_a_killed_rebuild_left_is_lifted_on_demand(redis_client):
     assert live.epochs.building() == EpochPosition(number, 0, 0)
     assert not lift_fence(redis_client, "main", "person")
     building = RedisIndex(redis_client, RULES, building=number)
-    live.epochs.fence()
+    live.epochs.fence(number)
     assert is_fenced(redis_client, "main", "person")
     assert "release person --abandon-rebuild" in live.epochs.obstacle(nothing_witnessed)
     assert lift_fence(redis_client, "main", "person")
@@ -267,18 +267,38 @@ def test_an_obstacle_is_what_a_consumer_cannot_get_over_by_itself(redis_client):
     assert "merges past the limit" in epochs.obstacle(lambda: EpochPosition(1, 1, 1))
 
 
-def test_who_fenced_last_decides_whether_the_old_epoch_goes_on(redis_client):
-    """A rebuild that gives up leaves the fence to a newer one; if that gives up too, it lifts the fence."""
+def test_a_fence_is_lifted_when_what_it_was_for_can_go_live_no_more(redis_client):
+    """A newer rebuild begins: writers are not held while it fills. The older one that gives up leaves its fence."""
     live = RedisIndex(redis_client, RULES, witness=nothing_witnessed)
     first = live.epochs.begin()
-    live.epochs.fence()
-    second = live.epochs.begin()
-    assert not live.epochs.abandon(first)
+    live.epochs.fence(first)
     with pytest.raises(IndexInDoubtError, match=r"holds writers back.*run it again"):
         RedisIndex(redis_client, RULES, witness=nothing_witnessed).position()
+    second = live.epochs.begin()
+    assert not is_fenced(redis_client, "main", "person")
+    assert engine_on(live).process([upsert("1")]).failed == []
+    assert live.epochs.fence(second) == 1
+    assert not live.epochs.abandon(first)
+    assert is_fenced(redis_client, "main", "person")
     assert RedisIndex(redis_client, RULES, create=False).epoch == 1
     assert live.epochs.abandon(second)
     assert engine_on(live).process([upsert("1")]).failed == []
+
+
+def test_a_rebuild_that_was_overtaken_fences_nothing(redis_client):
+    """Neither the old epoch while a newer one is filled, nor that one when it is live, nor after it was abandoned."""
+    live = RedisIndex(redis_client, RULES)
+    first, second = live.epochs.begin(), live.epochs.begin()
+    assert live.epochs.fence(first) is None
+    assert engine_on(live).process([upsert("1")]).failed == []
+    assert live.epochs.go_live(second)
+    assert live.epochs.fence(first) is None
+    assert live.epochs.fence(second) is None
+    assert not is_fenced(redis_client, "main", "person")
+    abandoned = live.epochs.begin()
+    live.epochs.abandon(abandoned)
+    assert live.epochs.fence(abandoned) is None
+    assert engine_on(live).process([upsert("1", birth_date="1980-01-01")]).failed == []
 
 
 def test_of_two_rebuilds_the_later_one_wins(redis_client):
@@ -298,7 +318,7 @@ def test_new_rules_need_a_new_epoch(redis_client):
     other = small_rules(max_block_size=9)
     epochs = Epochs(redis_client, other, "main")
     number = epochs.begin()
-    epochs.fence()
+    epochs.fence(number)
     assert epochs.go_live(number)
     assert RedisIndex(redis_client, other).epoch == 2
     assert engine_on(live).process([]).failed == []
@@ -326,7 +346,7 @@ def test_an_index_of_another_f_is_refused_by_name(redis_client, monkeypatch):
     epochs = Epochs(redis_client, other, "main")
     number = epochs.begin()
     assert redis_client.hget(f"mdm:{{main:person}}:{number}:meta", "f").decode() == newer.to_json()
-    epochs.fence()
+    epochs.fence(number)
     assert epochs.go_live(number)
     assert waiting.bind().epoch == number
     assert engine_on(live).process([]).failed == []
@@ -373,7 +393,7 @@ def test_what_was_bound_ends_with_its_epoch(redis_client):
     binding = index.bind()
     epochs = Epochs(redis_client, RULES, "main")
     number = epochs.begin()
-    epochs.fence()
+    epochs.fence(number)
     index.require_unchanged(binding)
     assert epochs.go_live(number)
     for _ in range(2):
@@ -396,6 +416,6 @@ def test_a_consumer_with_new_rules_waits_for_the_rebuild(redis_client):
         index.bind()
     epochs = Epochs(redis_client, other, "main")
     number = epochs.begin()
-    epochs.fence()
+    epochs.fence(number)
     assert epochs.go_live(number)
     assert index.bind().epoch == number
