@@ -93,8 +93,9 @@ class EngineSettings(Settings):
     failed; each conflict means that another writer got through. ``transient_attempts_max``: how often a call that met
     a passing fault is tried. ``backoff_ms_base`` and ``backoff_ms_max`` bound the full jitter between attempts.
     ``reevaluations_max``: records worked off the re-evaluation queue with each batch. ``record_cache_size``: records
-    kept in the process between batches, by reference and revision (some 3 KB each). ``groups_per_commit_max``:
-    independent groups of records that share one commit script, and so its fixed cost, when a batch is first tried.
+    kept in the process between batches, by reference and revision (some 3 KB each; fewer if they are large).
+    ``groups_per_commit_max``: independent groups of records that share one commit script, and so its fixed cost, when a
+    batch is first tried.
     ``events_per_plan_max``: a larger batch is worked off in parts of this size, because records that depend on each
     other are committed by one script, and Redis serves nobody else while it runs (some 0.1 ms a record).
     """
