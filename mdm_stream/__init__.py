@@ -19,7 +19,11 @@ __all__ = ["FrameError", "ResolvedFrame", "__version__", "resolve_frame"]
 def __getattr__(name: str) -> Any:
     """Import what belongs to frames at its first use."""
     if name in {"FrameError", "ResolvedFrame", "resolve_frame"}:
-        from mdm_stream import frame  # noqa: PLC0415 - it pulls in the core and numpy
+        try:
+            from mdm_stream import frame  # noqa: PLC0415 - it pulls in the core and numpy
+        except ModuleNotFoundError as error:
+            lacking = f"{name} needs more packages ({error.name} is missing): pip install 'mdm-stream[local]'"
+            raise ModuleNotFoundError(lacking, name=error.name) from error
 
         return getattr(frame, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

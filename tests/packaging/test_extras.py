@@ -203,3 +203,12 @@ def test_the_project_can_be_found():
     import mdm_stream  # noqa: PLC0415
 
     assert Path(mdm_stream.__file__).is_relative_to(ROOT)
+
+
+def test_a_frame_without_its_extra_says_what_to_install():
+    """Where numpy is absent, asking for ``resolve_frame`` names the extra, and importing the package still works."""
+    script = "import sys; sys.modules['numpy'] = None; import mdm_stream; mdm_stream.resolve_frame"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "resolve_frame needs more packages (numpy is missing): pip install 'mdm-stream[local]'" in done.stderr
