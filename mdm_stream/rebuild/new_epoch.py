@@ -14,16 +14,17 @@ from mdm_stream.core.plan.commit import Commit
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.port import CommitOutcome
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 
 _PER_CALL = 1_000
-"""Golden records or references that are looked up together."""
+"""Golden records or references that are looked up together; of large golden records fewer."""
 
 
 class NewEpoch(RedisIndex):
     """An epoch that is being built, for the one process that writes to it from the first ``look`` on.
 
     ``digests`` (by golden id) and ``crosswalk`` are what the epoch held at the last ``look``, some 300 bytes a golden
-    record and 200 a record. The first look scans the epoch, every later one reads only what was written in between.
+    record and 200 a record. The first look reads the whole epoch, every later one only what was written in between.
     """
 
     def __init__(self, client: redis.Redis, rules: Ruleset, namespace: str, epoch: int) -> None:
@@ -47,14 +48,12 @@ class NewEpoch(RedisIndex):
         refs, self._refs = self._refs, set()
         if not self._is_known:
             self.crosswalk = self.scan_crosswalk()
-            self.digests = {golden_id: digest_of_content(content) for golden_id, content in self.scan_golden()}
+            self.digests = self._digests_of(set(self.crosswalk.values()))
             self._is_known = True
             return golden_ids
-        for portion in _portions(golden_ids):
-            found = self.golden_contents(portion)
-            for golden_id in portion:
-                self.digests.pop(golden_id, None)
-            self.digests |= {golden_id: digest_of_content(content) for golden_id, content in found.items()}
+        for golden_id in golden_ids:
+            self.digests.pop(golden_id, None)
+        self.digests |= self._digests_of(golden_ids)
         for portion in _portions(refs):
             for ref in portion:
                 self.crosswalk.pop(ref, None)
@@ -62,9 +61,17 @@ class NewEpoch(RedisIndex):
         return golden_ids
 
     def contents(self, golden_ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield id and content of those of some golden records that are live, reading them in portions."""
-        for portion in _portions(golden_ids):
-            yield from self.golden_contents(portion).items()
+        """Yield id and content of those of some golden records that are live, reading them in portions of a bounded
+        number, and of some megabytes whatever their sizes.
+        """
+        remaining, size = iter(golden_ids), FIRST_PAGE_ROWS
+        while portion := list(islice(remaining, size)):
+            found = self.golden_contents(portion)
+            yield from found.items()
+            size = next_page_rows(len(portion), sum(map(len, found.values())), _PER_CALL)
+
+    def _digests_of(self, golden_ids: Iterable[str]) -> dict[str, str]:
+        return {golden_id: digest_of_content(content) for golden_id, content in self.contents(golden_ids)}
 
 
 def _portions(names: Iterable[str]) -> Iterator[list[str]]:

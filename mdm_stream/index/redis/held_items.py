@@ -13,7 +13,13 @@ from mdm_stream.index.redis.epochs import domain_prefix
 from mdm_stream.index.redis.scripts import translated
 
 _COUNT = 1000
-"""Items that one call of a scan looks at."""
+"""Keys that one call of a scan looks at."""
+
+_ITEMS = 100
+"""Items of a key that are read at once: a record may have a million bytes."""
+
+_ENTRIES = 10
+"""Entries of an outbox that are read at once: the golden change in one may have many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +54,13 @@ def each_item(client: redis.Redis | redis.RedisCluster, namespace: str, domain: 
 def _items(client: Any, name: bytes) -> Iterator[tuple[str, bytes]]:
     kind = client.type(name).decode()
     if kind == "hash":
-        for field, value in client.hscan_iter(name, count=_COUNT):
+        for field, value in client.hscan_iter(name, count=_ITEMS):
             yield field.decode(), value
     elif kind == "set":
-        for member in client.sscan_iter(name, count=_COUNT):
+        for member in client.sscan_iter(name, count=_ITEMS):
             yield member.decode(), b""
     elif kind == "zset":
-        for member, score in client.zscan_iter(name, count=_COUNT):
+        for member, score in client.zscan_iter(name, count=_ITEMS):
             yield member.decode(), str(score).encode()
     elif kind == "stream":
         yield from _entries(client, name)
@@ -64,7 +70,7 @@ def _items(client: Any, name: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _entries(client: Any, name: bytes) -> Iterator[tuple[str, bytes]]:
     after = b"-"
-    while entries := client.xrange(name, min=after, count=_COUNT):
+    while entries := client.xrange(name, min=after, count=_ENTRIES):
         for entry_id, fields in entries:
             yield entry_id.decode(), fields.get(b"c", b"")
         after = b"(" + entries[-1][0]

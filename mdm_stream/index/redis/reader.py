@@ -29,6 +29,9 @@ from mdm_stream.index.redis.scripts import translated
 SCAN_COUNT = 1000
 """Entries that one call of a scan looks at."""
 
+LARGE_SCAN_COUNT = 100
+"""The same where an entry may have a million bytes: a thousand of these at once are a gigabyte, here and in Redis."""
+
 
 class RedisReader:
     """The :class:`~mdm_stream.index.reader.IndexReader` of one domain on Redis."""
@@ -125,7 +128,7 @@ class RedisReader:
         A scan of the whole domain, many round trips: for people's rare questions, never for a service.
         """
         with translated():
-            for ref, _ in self._client.hscan_iter(self._epoch.key("rec"), count=SCAN_COUNT):
+            for ref, _ in self._client.hscan_iter(self._epoch.key("rec"), count=LARGE_SCAN_COUNT):
                 yield ref.decode()
 
     def scan_crosswalk(self) -> dict[str, str]:
@@ -137,7 +140,7 @@ class RedisReader:
     def scan_golden(self) -> Iterator[tuple[str, bytes]]:
         """Yield id and content of every golden record, in no order, perhaps some of them twice."""
         with translated():
-            for golden_id, content in self._client.hscan_iter(self._epoch.key("gold"), count=SCAN_COUNT):
+            for golden_id, content in self._client.hscan_iter(self._epoch.key("gold"), count=LARGE_SCAN_COUNT):
                 yield golden_id.decode(), content
 
     def snapshot(self) -> Resolution:
