@@ -158,6 +158,7 @@ def test_the_base_has_nothing_of_the_engine():
 
 
 @pytest.mark.one_redis
+@pytest.mark.timeout(900)  # it downloads
 @pytest.mark.parametrize("extra", [extra for extra in RUNS if extra != "local"], ids=lambda extra: extra or "base")
 def test_each_extra_installs_alone(extra, lambda_environment, tmp_path):
     """A fresh environment with one extra alone, its versions pinned, imports all that the extra is for."""
@@ -167,7 +168,7 @@ def test_each_extra_installs_alone(extra, lambda_environment, tmp_path):
     wanted = f"{ROOT}[{extra}]" if extra else str(ROOT)
     command = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
     command += ["-c", str(ROOT / "constraints.txt"), "-e", wanted]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=700, check=False)
     if done.returncode and UNREACHABLE.search(done.stderr):
         pytest.skip("no package index can be reached")
     assert done.returncode == 0, done.stderr
