@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.decode import Delivery
-from mdm_stream.resolve.resolver import StreamReport
+from mdm_stream.resolve.report import StreamReport
 
 
 def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: StreamReport) -> None:

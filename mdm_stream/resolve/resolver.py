@@ -13,31 +13,23 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
-from mdm_stream.aws.put_records import KeyedMessage
-from mdm_stream.contracts.change import encode_event
-from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
-from mdm_stream.core.model import ChangeEvent, Version, make_ref
-from mdm_stream.core.overrides import expiries_due
-from mdm_stream.core.times import format_time_us
+from mdm_stream.core.model import ChangeEvent
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
-from mdm_stream.decode import Decoder, Delivery, claimed_identity, unpack
+from mdm_stream.decode import Decoder, Delivery, unpack
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.errors import MdmError, RejectedEventError, TransientError
-from mdm_stream.feed.envelope import quarantine_message
-from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, LargeGolden, publish_outbox
+from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, publish_outbox
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import Binding, Index, Outbox
+from mdm_stream.resolve.expiries import Expiries
 from mdm_stream.resolve.merge_watch import MergeWatch
-
-EXPIRY_RESEND_US = 300_000_000
-"""An expiry that was sent is given five minutes to come back on the change stream, before it is sent again. It is
-harmless twice, but a consumer that is held or far behind would be sent one with each tick.
-"""
+from mdm_stream.resolve.rejections import Rejections
+from mdm_stream.resolve.report import StreamReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +57,6 @@ class _Decoded:
     events: tuple[ChangeEvent, ...]
 
 
-@dataclass(slots=True)
-class StreamReport:
-    """What became of a batch.
-
-    ``first_failed`` is the position of the first record that must be delivered again (``None``: all are done).
-    ``archived`` counts the rows that were not in the archive already, as far as this process knows. ``dropped`` counts
-    rejected events that claim to be of an erased record: nothing is kept of these. ``storms`` names the domains whose
-    merges went past the limit. ``refused`` names messages that a stream refuses for themselves, whatever is sent with
-    them, and ``large`` golden records that have grown large; neither holds anything back.
-    """
-
-    records: int = 0
-    quarantined: int = 0
-    archived: int = 0
-    published: int = 0
-    expired: int = 0
-    first_failed: int | None = None
-    cause: str = ""
-    dropped: int = 0
-    storms: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    large: list[LargeGolden] = field(default_factory=list)
-    totals: BatchReport = field(default_factory=BatchReport)
-
-    def summary(self) -> dict[str, object]:
-        """Return the counts for a log line; no value of a record is in it."""
-        names = ["records", "quarantined", "dropped", "archived", "published", "expired"]
-        names += ["first_failed", "cause", "storms", "refused"]
-        counts: dict[str, object] = {name: getattr(self, name) for name in names}
-        for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
-            counts[name] = getattr(self.totals, name)
-        counts["golden_large"] = [asdict(golden) for golden in self.large]
-        return counts
-
-
 class Resolver:
     """Handles batches of the change stream for all domains."""
 
@@ -120,19 +77,17 @@ class Resolver:
         self._domains = domains
         self._archive = archive
         self._append_once = AppendOnce(archive)
-        self._quarantine = quarantine
         self._golden = golden
-        self._changes = changes
-        self._now_us = now_us
-        self._expiries_per_tick_max = expiries_per_tick_max
-        self._sent_us: dict[tuple[str, str, Version, int], int] = {}
+        indexes = {domain: parts.index for domain, parts in domains.items()}
+        self._rejections = Rejections(quarantine, golden, indexes, now_us)
+        self._expiries = Expiries(changes, now_us, expiries_per_tick_max)
 
     def handle(self, records: Sequence[Delivery]) -> StreamReport:
         """Apply a batch. Idempotent. Nothing from ``first_failed`` on is claimed done, though some of it may be."""
         report = StreamReport(records=len(records))
         decoded, rejections = self._decode(records)
         try:
-            self._reject(rejections, report)
+            self._rejections.keep(rejections, report)
             try:
                 self._resolve(decoded, report)
             except EpochChangedError:  # what was committed may have gone to what is not there any more
@@ -168,7 +123,7 @@ class Resolver:
                 self._finish(domain, [], report, parts.index.bind())
                 report.totals.add(parts.engine.drain())
                 self._finish(domain, [], report, parts.index.bind())
-                self._expire(domain, report)
+                self._expiries.send_due(domain, parts.index, report)
             except MdmError as fault:
                 faults.append(fault)
         if faults:
@@ -182,7 +137,7 @@ class Resolver:
             try:
                 held = unpack(record)
             except RejectedEventError as error:
-                rejections.append(self._rejection(record, error))
+                rejections.append(self._rejections.entry(record, error))
                 continue
             for delivery in held:
                 try:
@@ -192,54 +147,8 @@ class Resolver:
                     for domain, events in by_domain.items():
                         decoded.setdefault(domain, []).append(_Decoded(position, delivery, tuple(events)))
                 except RejectedEventError as error:
-                    rejections.append(self._rejection(delivery, error))
+                    rejections.append(self._rejections.entry(delivery, error))
         return decoded, rejections
-
-    def _rejection(self, delivery: Delivery, error: RejectedEventError) -> QuarantineEntry:
-        claimed = claimed_identity(delivery.raw)
-        return QuarantineEntry(
-            delivery, error.reasons, self._now_us(), claimed.domain, claimed.source, claimed.record_id
-        )
-
-    def _reject(self, rejections: Sequence[QuarantineEntry], report: StreamReport) -> None:
-        """Keep rejected events first, then report them on the feed; keep nothing of a record that is erased.
-
-        Whoever erases first writes the erasure and then looks for values, in the quarantine too. Here a value is
-        written first, and then it is asked for the erasure: one of the two sees the other.
-        """
-        if not rejections:
-            return
-        kept = list(zip(rejections, self._quarantine.put(rejections), strict=True))
-        erased = self._of_erased_records(rejections)
-        if erased:
-            self._quarantine.remove([entry for entry in rejections if entry.quarantine_id in erased])
-            kept = [(entry, location) for entry, location in kept if entry.quarantine_id not in erased]
-        report.quarantined, report.dropped = len(kept), len(rejections) - len(kept)
-        messages = [quarantine_message(_quarantine_report(*each)) for each in kept]
-        # The event itself is kept; a report that no stream takes is noted here.
-        self._send(self._golden, messages, report)
-
-    def _send(self, publisher: FeedPublisher, messages: Sequence[KeyedMessage], report: StreamReport) -> set[int]:
-        """Publish messages that are not from an outbox; note those refused for themselves, and return their places."""
-        refused = publisher.publish(messages) or []
-        report.refused += [f"{messages[each.position][0]}: {each.code}" for each in refused]
-        return {each.position for each in refused}
-
-    def _of_erased_records(self, entries: Sequence[QuarantineEntry]) -> set[str]:
-        """Return the ids of those that claim to be of an erased record; without a domain, of one in any of them."""
-        found = set()
-        for domain, parts in self._domains.items():
-            claims = {
-                entry.quarantine_id: make_ref(entry.source, entry.record_id)
-                for entry in entries
-                if entry.source is not None and entry.record_id is not None and entry.domain in (None, domain)
-            }
-            if claims:
-                parts.index.refresh()
-                records = parts.index.read_records(sorted(set(claims.values())))
-                erased = {ref for ref, record in records.items() if record.state.erased}
-                found |= {each for each, ref in claims.items() if ref in erased}
-        return found
 
     def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport) -> set[str]:
         """Commit the events of one domain; return the records among them that are erased."""
@@ -284,35 +193,3 @@ class Resolver:
         report.published += published.changes
         report.refused += published.refused
         report.large += published.large
-
-    def _expire(self, domain: str, report: StreamReport) -> None:
-        """Put the events on the change stream that end overrides whose time has come."""
-        now_us = self._now_us()
-        index = self._domains[domain].index
-        records = index.read_records(index.due(now_us, self._expiries_per_tick_max))
-        due = {
-            (domain, event.ref, event.version, event.event_time_us): event
-            for ref, record in records.items()
-            for event in expiries_due(domain, ref, record.state, now_us)
-        }
-        self._sent_us = {key: at_us for key, at_us in self._sent_us.items() if at_us > now_us - EXPIRY_RESEND_US}
-        events = [event for key, event in due.items() if key not in self._sent_us]
-        if events:
-            messages = [(f"{domain}/{event.ref}"[:256], encode_event(event)) for event in events]
-            refused = self._send(self._changes, messages, report)
-            self._sent_us |= {key: now_us for key in due if key not in self._sent_us}
-            report.expired += len(events) - len(refused)
-
-
-def _quarantine_report(entry: QuarantineEntry, location: str) -> QuarantinedEvent:
-    return QuarantinedEvent(
-        quarantine_id=entry.quarantine_id,
-        domain=entry.domain,
-        source=entry.source,
-        record_id=entry.record_id,
-        reasons=[QuarantineReason(code=r.code, path=r.path, message=r.message) for r in entry.reasons],
-        raw_bytes=len(entry.delivery.raw),
-        location=location,
-        received_from=entry.delivery.origin,
-        quarantined_at=format_time_us(entry.quarantined_at_us),
-    )

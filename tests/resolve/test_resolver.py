@@ -15,8 +15,9 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import Refused
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.resolve.expiries import EXPIRY_RESEND_US
 from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.resolver import EXPIRY_RESEND_US, DomainResolver, Resolver
+from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.settings import EngineSettings
 
 RULES = small_rules()

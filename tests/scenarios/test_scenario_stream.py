@@ -26,7 +26,8 @@ from mdm_stream.index.redis.epochs import hold, release
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamReport
+from mdm_stream.resolve.report import StreamReport
+from mdm_stream.resolve.resolver import DomainResolver, Resolver
 
 pytestmark = pytest.mark.one_redis
 

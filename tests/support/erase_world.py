@@ -31,7 +31,8 @@ from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.resolver import DomainResolver, Resolver, StreamReport
+from mdm_stream.resolve.report import StreamReport
+from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
 from mdm_stream.warehouse import DuckDbWarehouse
 

@@ -26,7 +26,8 @@ from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.local.stack import GOLDEN_STREAM
 from mdm_stream.resolve.build import build_resolver
-from mdm_stream.resolve.resolver import Resolver, StreamReport
+from mdm_stream.resolve.report import StreamReport
+from mdm_stream.resolve.resolver import Resolver
 from mdm_stream.rules import load_ruleset
 
 RULES = load_ruleset("person")

@@ -1,0 +1,51 @@
+"""What became of a batch of the change stream, for the response to Lambda, log lines and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from mdm_stream.aws.put_records import KeyedMessage
+from mdm_stream.engine.batch import BatchReport
+from mdm_stream.feed.publisher import FeedPublisher, LargeGolden
+
+
+@dataclass(slots=True)
+class StreamReport:
+    """What became of a batch.
+
+    ``first_failed`` is the position of the first record that must be delivered again (``None``: all are done).
+    ``archived`` counts the rows that were not in the archive already, as far as this process knows. ``dropped`` counts
+    rejected events that claim to be of an erased record: nothing is kept of these. ``storms`` names the domains whose
+    merges went past the limit. ``refused`` names messages that a stream refuses for themselves, whatever is sent with
+    them, and ``large`` golden records that have grown large; neither holds anything back.
+    """
+
+    records: int = 0
+    quarantined: int = 0
+    archived: int = 0
+    published: int = 0
+    expired: int = 0
+    first_failed: int | None = None
+    cause: str = ""
+    dropped: int = 0
+    storms: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    large: list[LargeGolden] = field(default_factory=list)
+    totals: BatchReport = field(default_factory=BatchReport)
+
+    def summary(self) -> dict[str, object]:
+        """Return the counts for a log line; no value of a record is in it."""
+        names = ["records", "quarantined", "dropped", "archived", "published", "expired"]
+        names += ["first_failed", "cause", "storms", "refused"]
+        counts: dict[str, object] = {name: getattr(self, name) for name in names}
+        for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
+            counts[name] = getattr(self.totals, name)
+        counts["golden_large"] = [asdict(golden) for golden in self.large]
+        return counts
+
+    def send(self, publisher: FeedPublisher, messages: Sequence[KeyedMessage]) -> set[int]:
+        """Publish messages that are not from an outbox; note those refused for themselves, and return their places."""
+        refused = publisher.publish(messages) or []
+        self.refused += [f"{messages[each.position][0]}: {each.code}" for each in refused]
+        return {each.position for each in refused}
