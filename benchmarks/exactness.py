@@ -18,9 +18,9 @@ from pathlib import Path
 
 from mdm_stream.core.reference import resolve
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.replay.delivery import Rejected, disturbed, read_files
 from mdm_stream.replay.outputs import CROSSWALK_FILE, GOLDEN_FILE, REVIEW_FILE, write_state
 from mdm_stream.replay.run import replay
+from mdm_stream.replay.schedule import Rejected, disturbed, read_files
 from mdm_stream.rules import load_rulesets
 
 DUPLICATE_FRACTION = 0.2

@@ -15,7 +15,7 @@ from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Delivery
-from mdm_stream.replay.delivery import Rejected, read_files
+from mdm_stream.replay.schedule import Rejected, read_files
 from mdm_stream.simulate import generate
 
 ROOT = Path(__file__).resolve().parent.parent

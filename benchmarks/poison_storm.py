@@ -51,7 +51,7 @@ from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import generate
-from mdm_stream.simulate.names import CULTURES
+from mdm_stream.simulate.person_names import CULTURES
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20260102

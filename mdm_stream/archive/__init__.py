@@ -3,7 +3,7 @@
 from mdm_stream.archive.archive import Archive, Verification, open_archive
 from mdm_stream.archive.compact import Compaction
 from mdm_stream.archive.erase import ErasedRows
-from mdm_stream.archive.names import ArchiveObject
+from mdm_stream.archive.object_names import ArchiveObject
 from mdm_stream.archive.once import AppendOnce
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind
 from mdm_stream.objects.store import MissingObjectError

@@ -9,7 +9,7 @@ from typing import Any
 
 from mdm_stream.archive import compact as compaction
 from mdm_stream.archive import erase as erasure
-from mdm_stream.archive.names import (
+from mdm_stream.archive.object_names import (
     ArchiveObject,
     day_of,
     domain_folder,

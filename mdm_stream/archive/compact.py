@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from mdm_stream.archive.names import ArchiveObject, new_name
+from mdm_stream.archive.object_names import ArchiveObject, new_name
 from mdm_stream.archive.part import compacted, encode_part
 from mdm_stream.archive.read import list_objects, read_objects
 from mdm_stream.archive.replace import replace, settle

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from mdm_stream.archive.names import ArchiveObject, new_name
+from mdm_stream.archive.object_names import ArchiveObject, new_name
 from mdm_stream.archive.part import compacted, encode_part
 from mdm_stream.archive.read import decode_object, decode_refs, each_object, read_objects
 from mdm_stream.archive.record import VALUE_KINDS, ArchivedRecord

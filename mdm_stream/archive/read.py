@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mdm_stream.archive.names import ArchiveObject, ObjectKind, folder_of, is_mark, parse_object
+from mdm_stream.archive.object_names import ArchiveObject, ObjectKind, folder_of, is_mark, parse_object
 from mdm_stream.archive.part import decode_part, decode_part_refs
 from mdm_stream.archive.record import ArchivedRecord, RecordKind
 from mdm_stream.archive.segment import decode_segment

@@ -22,7 +22,7 @@ from itertools import islice
 
 import orjson
 
-from mdm_stream.archive.names import (
+from mdm_stream.archive.object_names import (
     ABANDONED,
     ArchiveObject,
     greatest_in,

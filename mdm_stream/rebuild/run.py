@@ -62,8 +62,8 @@ from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.difference import differences
 from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.rebuild.new_epoch import NewEpoch
-from mdm_stream.rebuild.published import Published
-from mdm_stream.replay.delivery import lane_of
+from mdm_stream.rebuild.read_published import Published
+from mdm_stream.replay.schedule import lane_of
 
 Progress = Callable[[str, int, int], None]
 """Called with the step that a rebuild is at, how much of it is done, and how much there is to do (0: unknown)."""

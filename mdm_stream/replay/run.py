@@ -26,8 +26,8 @@ from mdm_stream.errors import ConfigurationError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.redis.epochs import drop_namespace
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.replay.delivery import Rejected, lane_of
 from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats
+from mdm_stream.replay.schedule import Rejected, lane_of
 
 OUTBOX_READ_MAX = 1_000
 OUTBOX_IDLE_S = 0.02

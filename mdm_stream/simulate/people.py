@@ -12,8 +12,7 @@ from datetime import date, timedelta
 from itertools import accumulate
 from random import Random
 
-from mdm_stream.simulate.names import CULTURES, SHORT_FORMS, Culture, zipf_weights
-from mdm_stream.simulate.places import (
+from mdm_stream.simulate.cities import (
     CITIES,
     CITY_WEIGHTS,
     DIRECTIONS,
@@ -22,6 +21,7 @@ from mdm_stream.simulate.places import (
     SUFFIX_WEIGHTS,
     phone_number,
 )
+from mdm_stream.simulate.person_names import CULTURES, SHORT_FORMS, Culture, zipf_weights
 
 HOUSEHOLD_SIZE_MAX = 6
 PHONES_PER_PERSON = 3

@@ -13,9 +13,9 @@ from random import Random
 from typing import Literal
 
 from mdm_stream.core.model import Scalar
+from mdm_stream.simulate.cities import DIRECTIONS, STREET_SUFFIXES
 from mdm_stream.simulate.noise import PLACEHOLDERS, misspell, mistype_digit
 from mdm_stream.simulate.people import Person, to_ascii
-from mdm_stream.simulate.places import DIRECTIONS, STREET_SUFFIXES
 
 SourceName = Literal["crm", "erp", "web"]
 Aspect = Literal["name", "birth", "email", "phone", "address"]

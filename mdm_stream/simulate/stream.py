@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple
 
+from mdm_stream.simulate.cities import PHONE_COUNT
 from mdm_stream.simulate.life import DAY_US, LIFE_SPAN_US, MINUTE_US, HouseholdLife, RowChange
 from mdm_stream.simulate.people import HOUSEHOLD_SIZE_MAX, PHONES_PER_PERSON
-from mdm_stream.simulate.places import PHONE_COUNT
 from mdm_stream.simulate.wire import DOMAIN, DmsEncoder, encoders
 
 PEOPLE_MAX = 900_000

@@ -22,7 +22,7 @@ from mdm_stream.archive import (
     open_archive,
 )
 from mdm_stream.archive import archive as archive_module
-from mdm_stream.archive.names import encode_witness, new_name, parse_object, witness_in
+from mdm_stream.archive.object_names import encode_witness, new_name, parse_object, witness_in
 from mdm_stream.archive.part import decode_part, decode_part_refs, encode_part
 from mdm_stream.archive.record import ARCHIVE_FORMAT, UnknownFormatError
 from mdm_stream.archive.segment import decode_segment, encode_segment

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mdm_stream.archive import Archive, ArchiveObject, Compaction
 from mdm_stream.archive import replace as replace_module
 from mdm_stream.archive.compact import INPUTS_MAX, plan_groups
-from mdm_stream.archive.names import new_name, witness_folder
+from mdm_stream.archive.object_names import new_name, witness_folder
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.objects.folder import FolderObjects
 

@@ -18,7 +18,7 @@ from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.index.redis.epochs import is_fenced
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.rebuild.published import PublishedReader
+from mdm_stream.rebuild.read_published import PublishedReader
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 from mdm_stream.warehouse.faults import WarehouseBusyError
 

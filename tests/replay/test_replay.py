@@ -12,8 +12,8 @@ from mdm_stream.core.cluster.golden import key_of
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.reference import resolve
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.replay.delivery import Rejected, disturbed, read_files
 from mdm_stream.replay.run import replay
+from mdm_stream.replay.schedule import Rejected, disturbed, read_files
 from mdm_stream.rules import load_rulesets
 
 FIRST = ["anna", "maria", "jonas", "peter", "ines", "omar"]

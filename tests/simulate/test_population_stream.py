@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.simulate import generate, people_for_events
-from mdm_stream.simulate.places import AREA_CODES, LINES_PER_AREA, PHONE_COUNT, phone_number
+from mdm_stream.simulate.cities import AREA_CODES, LINES_PER_AREA, PHONE_COUNT, phone_number
 from mdm_stream.simulate.stream import END_US, PEOPLE_MAX
 
 PEOPLE, SEED = 600, 11

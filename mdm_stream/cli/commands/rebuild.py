@@ -15,7 +15,7 @@ from mdm_stream.deployment import Deployment
 from mdm_stream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from mdm_stream.rebuild.published import Published
+    from mdm_stream.rebuild.read_published import Published
     from mdm_stream.rebuild.run import RebuildReport
     from mdm_stream.warehouse import Warehouse
 
@@ -87,7 +87,7 @@ def rebuild(
 
 def _published(deployment: Deployment, domain: str, advance: Advance) -> Published:
     """Return how to read what was published of a domain."""
-    from mdm_stream.rebuild.published import PublishedReader  # noqa: PLC0415 - --help does without
+    from mdm_stream.rebuild.read_published import PublishedReader  # noqa: PLC0415 - --help does without
 
     def open_warehouse(is_worth_waiting: bool) -> Warehouse | None:
         lock_wait_ms = LOCK_WAIT_MS if is_worth_waiting else LOCK_WAIT_BEFORE_MS

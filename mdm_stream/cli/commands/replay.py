@@ -11,8 +11,8 @@ from mdm_stream.cli.output import json_option, print_json, print_table, progress
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.servers.redis import RedisServer
-from mdm_stream.replay.delivery import disturbed, read_files
 from mdm_stream.replay.run import replay as run_replay
+from mdm_stream.replay.schedule import disturbed, read_files
 from mdm_stream.rules import load_rulesets
 
 BATCH_SIZE_MAX = 10_000
