@@ -123,13 +123,13 @@ class ResolveSettings(Settings):
     production. ``changes_stream`` and ``golden_stream``: the Kinesis streams that come in and go out.
     ``quarantine_url`` and ``archive_url``: ``s3://bucket/prefix`` or ``file:///folder``. ``namespace`` separates
     environments that share a Redis. ``kinesis_endpoint_url`` is empty except on a laptop. ``redis_timeout_s``: socket
-    time-out of one Redis call. A batch that meets a hanging Redis gives up after some six, which must be less than the
+    time-out of one Redis call. A batch that meets a hanging Redis fails after some six, which must be less than the
     function's own time-out (60 s locally). ``aws_timeout_s``: time-out of one connection to Kinesis or S3, and of one
     wait for its answer; three of them must be less than the function's time-out too.
 
     ``merges_per_minute_max``: golden records that end in another one, in one consumer process and a minute, before
     that is a merge storm, which is an alarm (ten times what a day of 100,000 records brings at its busiest).
-    ``merge_hold``: a storm also holds the domain back until somebody has looked and released it. Neither changes an
+    ``merge_hold``: a storm also holds the domain back until an operator releases it. Neither changes an
     outcome. ``expiries_per_tick_max``: overrides that one tick ends.
 
     ``feed_record_bytes_max``: the largest record of the golden feed's stream, partition key included; a golden change

@@ -23,7 +23,7 @@ INPUTS_MAX = 5_000
 class Compaction:
     """What a compaction did.
 
-    ``overtaken``: groups left for the next one, because somebody else replaced an object of them meanwhile.
+    ``overtaken``: groups left for the next one, because another process replaced an object of them meanwhile.
     ``settled``: replacements of others that were finished or given up first.
     """
 

@@ -46,7 +46,7 @@ def replace(
 ) -> bool:
     """Replace ``inputs`` by the object ``output``, whose content ``build`` makes of them; return whether it was done.
 
-    It was not if somebody else has replaced an input first, or has taken this replacement for abandoned; nothing has
+    It was not if another process has replaced an input first, or has taken this replacement for abandoned; nothing has
     changed then. An error of ``build`` is raised, and nothing has changed. After an error of the store, the next
     ``settle`` finishes what was begun.
     """

@@ -70,9 +70,8 @@ class GoldenChange(_FeedModel):
     this golden record before the change and are now of none (they were deleted); a record that moved to another golden
     record is reported there alone. ``merged_into`` is set on a retirement whose anchor record lives on in another
     golden record, and says where that was then. A retired id leads to wherever its ``anchor``, also set on a
-    retirement, is
-    *now*: look it up among the members that were told last. So a redirect never ends at an id that has retired in turn.
-    ``values`` has every attribute of the domain that has a value.
+    retirement, is *now*: look it up among the members of the newest changes. So a redirect never ends at an id that has
+    retired in turn. ``values`` has every attribute of the domain that has a value.
     ``rules_digest`` identifies rules and F together (``RULES+F_VERSION.STORED_FORMAT.DIGEST``); empty in what releases
     before it have published. ``committed_at`` is the engine's clock: information, never part of the state.
     """
@@ -97,7 +96,7 @@ class RecordErased(_FeedModel):
     """The data of ``mdm.record.erased``: forget every value whose provenance names this source record.
 
     ``golden_id`` is the id that the record has when it is the anchor of a golden record: it is the partition key, and
-    need not have been published. The record's own departure from its golden record is told by golden changes.
+    need not have been published. Golden changes report that the record left its golden record.
     """
 
     domain: str

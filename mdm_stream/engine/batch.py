@@ -2,7 +2,7 @@
 
 The batch is folded to one change a record; everything it touches is read in a handful of round trips; all its candidate
 pairs are scored at once; each group of records that depend on each other is committed atomically, or found to rest on
-something that has changed meanwhile and tried again. There are no locks: a conflict means that somebody else got
+something that has changed meanwhile and tried again. There are no locks: a conflict means that another writer got
 through.
 """
 
@@ -71,7 +71,7 @@ class BatchReport:
 
 
 class StaleReadError(TransientError):
-    """Two reads of one batch contradict each other, because somebody else wrote between them."""
+    """Two reads of one batch contradict each other, because another writer wrote between them."""
 
 
 class Engine:

@@ -28,7 +28,7 @@ class PublishedState:
     """
 
     def __init__(self, domain: str) -> None:
-        """Start with nothing published, at position (0, 0). ``erased`` are the records whose erasure was told."""
+        """Start with nothing published, at position (0, 0). ``erased`` are the records whose erasure was published."""
         self.domain = domain
         self.erased: set[str] = set()
         self.position = (0, 0)

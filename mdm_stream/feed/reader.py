@@ -1,4 +1,4 @@
-"""Reading a golden feed from its oldest message to its end, as whoever rebuilds a state from it does."""
+"""Reading a golden feed from its oldest message to its end: what a subscriber does to rebuild a state from it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UnreadableMessage:
 
 
 def refuse(message: UnreadableMessage) -> None:
-    """Raise ``TerminalError``: what a reader does about an unreadable message, unless it is told otherwise."""
+    """Raise ``TerminalError``: what a reader does about an unreadable message by default."""
     raise TerminalError(
         f"the golden feed holds a message that cannot be read, at {message.shard_id} {message.sequence_number}: "
         f"{message.error}. It was not written by mdm-stream of this version: update this reader, or pass over it"

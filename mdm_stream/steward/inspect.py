@@ -22,7 +22,7 @@ from mdm_stream.steward.describe import describe_golden, describe_record
 from mdm_stream.steward.explain import PairContext, explain
 
 READ_ATTEMPTS_MAX = 5
-"""How often reads that contradict each other are done again: each time somebody changed the same few records."""
+"""How often reads that contradict each other are done again: each time another writer changed the same few records."""
 
 _GOLDEN_ID = re.compile(r"g[0-9a-f]{24}")
 

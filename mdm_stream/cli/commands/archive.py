@@ -50,7 +50,7 @@ def archive() -> None:
 @archive.command("list")
 @_archive_options
 def list_domains(*, state: Path, url: str | None, domain: str | None, as_json: bool) -> None:
-    """Tell what the archive holds of each domain, from names alone."""
+    """Show what the archive holds of each domain, from the names of its objects alone."""
     opened, domains = _open(state, url, domain)
     found = [_summary(opened, each) for each in domains]
     if as_json:

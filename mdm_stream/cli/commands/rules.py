@@ -20,7 +20,7 @@ def rules() -> None:
 @json_option
 @click.pass_context
 def check(ctx: click.Context, *, file: str, as_json: bool) -> None:
-    """Tell all that is wrong with a rule set, a path or the name of a pack. Exit code 2 if it cannot be used."""
+    """List every error and warning of a rule set: a path, or the name of a pack. Exit code 2 if it cannot be used."""
     from mdm_stream.core.f_version import f_identity  # noqa: PLC0415 - --help does without
     from mdm_stream.rules import check_file, load_ruleset  # noqa: PLC0415
 

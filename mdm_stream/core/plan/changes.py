@@ -42,7 +42,7 @@ def retired(
 
 
 def erased(rules: Ruleset, ref: str) -> OutboxChange:
-    """Return the message that a record was erased: whoever keeps values that came from it forgets them."""
+    """Return the message that a record was erased: subscribers forget the values that came from it."""
     golden_id = golden_id_of(rules.domain, ref)
     content = {"op": "erase", "domain": rules.domain, "golden_id": golden_id, **key_of(ref)}
     return OutboxChange(golden_id, canonical_json(content))

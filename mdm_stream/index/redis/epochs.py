@@ -60,7 +60,7 @@ def drop_namespace(client: redis.Redis, namespace: str) -> None:
 
 
 def hold(client: redis.Redis, namespace: str, domain: str, reason: str) -> None:
-    """Hold back every write to a domain until ``release``: its consumers fail their batches, which come again."""
+    """Hold back every write to a domain until ``release``: consumers fail their batches, which Lambda redelivers."""
     with translated():
         client.hset(domain_prefix(namespace, domain) + "root", "held", reason)
 
