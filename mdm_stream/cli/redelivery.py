@@ -9,7 +9,7 @@ import orjson
 
 from mdm_stream.dead_letters.redrive import Deliver, Message
 from mdm_stream.errors import TransientError
-from producers.delivery import DeliveryFailure, PublishError, PublisherSettings
+from producers.delivery import BATCH_BYTES_MAX, DeliveryFailure, PublishError, PublisherSettings
 from producers.partition_key import partition_key_of
 from producers.publisher import Publisher
 
@@ -17,7 +17,11 @@ NOT_SENT = "NotSent"
 """The code of what was not handed to the publisher, because it had given up too much before."""
 
 
-def deliver_with(client: Any, settings: PublisherSettings | None = None) -> Deliver:
+SETTINGS = PublisherSettings(record_bytes_max=BATCH_BYTES_MAX)
+"""How large a record may be is a matter of each stream, which refuses one that is too large for itself."""
+
+
+def deliver_with(client: Any, settings: PublisherSettings = SETTINGS) -> Deliver:
     """Return the delivery through a Kinesis client: batched, retried with backoff, in order for each partition key."""
 
     def deliver(messages: Sequence[Message]) -> Mapping[int, str]:
@@ -43,9 +47,7 @@ def change_key_of(raw: bytes) -> str | None:
         return None
 
 
-def _deliver(
-    client: Any, stream: str, messages: Mapping[int, Message], settings: PublisherSettings | None
-) -> dict[int, str]:
+def _deliver(client: Any, stream: str, messages: Mapping[int, Message], settings: PublisherSettings) -> dict[int, str]:
     codes: dict[bytes, str] = {}
     handed_over: set[int] = set()
 

@@ -22,6 +22,10 @@ PORTION_LETTERS_MAX = 500
 PORTION_BYTES_MAX = 32 * 1024 * 1024
 """So much is set aside, sent and removed at a time: it bounds the memory, and what a crash leaves to be sent again."""
 
+GOLDEN_BYTES_MAX = 5 * 1024 * 1024
+"""A message of the golden feed with its partition key: as much as one request of many records carries. The feed's
+stream may take more than others do, and took this message once; whether it still does, it says itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -148,7 +152,8 @@ class RedriveRun:
                 data = wrap(event.delivery)
             except ValueError as error:
                 raise TerminalError(f"what was kept with an event is damaged: {error}") from error
-        if len(data) + len(key.encode()) > EVENT_BYTES_MAX:
+        takes = GOLDEN_BYTES_MAX if stream == self._streams.golden else EVENT_BYTES_MAX
+        if len(data) + len(key.encode()) > takes:
             raise TerminalError(f"an event of {len(data):,} bytes is larger than a stream takes")
         return Message(stream, key, data)
 

@@ -258,6 +258,26 @@ def test_delivery_tells_what_was_not_taken(server, stream):
     assert arrived(server, stream) == [("a", b"1"), ("a", b"3")]
 
 
+def test_how_large_a_record_may_be_is_left_to_its_stream(server, stream):
+    """One that its stream takes is sent; one that it refuses is named, and holds back none of its neighbours."""
+
+    class Larger:
+        def __init__(self) -> None:
+            self.taken: list[int] = []
+
+        def put_records(self, **request):
+            self.taken += [len(record["Data"]) for record in request["Records"]]
+            return {"FailedRecordCount": 0, "Records": [{} for _ in request["Records"]]}
+
+    two = b"x" * (2 * 1024 * 1024)
+    larger = Larger()
+    assert deliver_with(larger)([Message("golden", "a", two)]) == {}
+    assert larger.taken == [len(two)]
+    messages = [Message(stream, "a", b"1"), Message(stream, "b", two), Message(stream, "c", b"3")]
+    assert deliver_with(server.client())(messages).keys() == {1}
+    assert arrived(server, stream) == [("a", b"1"), ("c", b"3")]
+
+
 def test_delivery_counts_as_failed_what_it_never_tried():
     """After too many failures the publisher takes nothing more: that is said of each message, not passed over."""
 

@@ -105,6 +105,16 @@ def test_golden_changes_go_back_to_the_golden_feed(objects, stream):
     assert stream.taken == [Message(GOLDEN, "key-5", b'{"golden":1}')]
 
 
+def test_a_golden_change_may_be_larger_than_an_event(objects, stream):
+    """A feed's stream takes what its limit says: what lay on it goes back, if one request can carry it."""
+    room = module.GOLDEN_BYTES_MAX - len("key-5")
+    give_up(objects, [b"{" + b"x" * (room - 1)], 5, stream=GOLDEN)
+    assert send(objects, stream).complete
+    assert [len(message.data) for message in stream.taken] == [room]
+    letter_id = give_up(objects, [b"{" + b"x" * room], 5, stream=GOLDEN)
+    assert "larger than a stream takes" in send(objects, stream).refused[letter_id]
+
+
 def test_what_belongs_elsewhere_is_refused(objects, stream):
     """A batch of a stream that was not named is left where it is, and said; the others are sent."""
     letter_id = give_up(objects, [b"{}"], 5, stream=GOLDEN)
