@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
+from mdm_stream.aws.put_records import BYTES_PER_CALL_MAX
 from mdm_stream.dead_letters.redrive import Deliver, Message
 from mdm_stream.errors import TransientError
-from producers.delivery import BATCH_BYTES_MAX, DeliveryFailure, PublishError, PublisherSettings
+from producers.delivery import DeliveryFailure, PublishError, PublisherSettings
 from producers.partition_key import partition_key_of
 from producers.publisher import Publisher
 
@@ -17,7 +18,7 @@ NOT_SENT = "NotSent"
 """The code of what was not handed to the publisher, because it had given up too much before."""
 
 
-SETTINGS = PublisherSettings(record_bytes_max=BATCH_BYTES_MAX)
+SETTINGS = PublisherSettings(record_bytes_max=BYTES_PER_CALL_MAX)
 """How large a record may be is a matter of each stream, which refuses one that is too large for itself."""
 
 
