@@ -12,6 +12,10 @@ from mdm_stream.core.fold import EMPTY, Delivered, RecordState, fold
 from mdm_stream.decode import Decoder
 from mdm_stream.errors import RejectedEventError
 
+PORTION_BYTES_MAX = 128 * 1024**2
+"""Archived bytes that are folded together: three times those of 100,000 ordinary records. Records may be hundreds of
+kilobytes each, so that their number alone bounds no memory; as states they take some two bytes a byte."""
+
 
 @dataclass(slots=True)
 class LoadCounters:
@@ -27,12 +31,14 @@ class LoadCounters:
 def states_of(
     rows: Iterable[ArchivedRecord], domain: str, decoder: Decoder, counters: LoadCounters, states_max: int
 ) -> Iterator[list[Delivered]]:
-    """Yield the folded states of archived records, at most ``states_max`` record keys at a time, which bounds memory.
+    """Yield the folded states of archived records, which bounds memory: at most ``states_max`` record keys at a time,
+    and fewer where more than ``PORTION_BYTES_MAX`` (but for the last record) have been folded.
 
     Folding commutes, so that a key that comes in several portions ends in the same state. Records that are rejected now
     though they were accepted once (rules have changed) are counted; they stay in the archive.
     """
     states: dict[str, RecordState] = {}
+    folded_bytes = 0
     for row in rows:
         counters.rows += 1
         try:
@@ -40,14 +46,15 @@ def states_of(
         except RejectedEventError as error:
             counters.rejected[error.reasons[0].code] += 1
             continue
+        folded_bytes += row.content_bytes
         for event in events:
             if event.domain == domain:
                 counters.events += 1
                 for ref in event.refs:
                     states[ref] = fold(states.get(ref, EMPTY), event, ref).state
-        if len(states) >= states_max:
+        if len(states) >= states_max or folded_bytes >= PORTION_BYTES_MAX:
             yield _delivered(domain, states, counters)
-            states = {}
+            states, folded_bytes = {}, 0
     if states:
         yield _delivered(domain, states, counters)
 

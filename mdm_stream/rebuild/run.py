@@ -74,10 +74,10 @@ class RebuildOptions:
     """How a rebuild goes about it.
 
     ``workers`` processes fill the new epoch, ``batch_size`` records at a time. ``states_max`` folded records are in
-    memory at once (some 2 KB each). Catching up goes on until a pass finds no more than ``rows_behind_max`` new rows,
-    at most ``passes_max`` times: what is left then is filled in while writers are held. ``publish_grace_s``: how long,
-    counted from the begin of the rebuild, a consumer may still be publishing what it read from an index that was lost;
-    that of Lambda's function time-out.
+    memory at once (some 2 KB each; fewer if they are large). Catching up goes on until a pass finds no more than
+    ``rows_behind_max`` new rows, at most ``passes_max`` times: what is left then is filled in while writers are held.
+    ``publish_grace_s``: how long, counted from the begin of the rebuild, a consumer may still be publishing what it
+    read from an index that was lost; that of Lambda's function time-out.
     """
 
     workers: int = 2
@@ -239,17 +239,14 @@ class Rebuild:
         size = self._options.workers
         arguments = (self._redis_url, {self._rules.domain: self._rules}, self._namespace, epoch)
         with WorkerPool(size, arguments, lambda done: self._on_progress("filling", done, 0)) as pool:
-            lanes: list[list[Delivered]] = [[] for _ in range(size)]
             for states in self._states():
+                # No batch is of two portions: one of large records is small.
+                lanes: list[list[Delivered]] = [[] for _ in range(size)]
                 for delivered in states:
-                    lane = lane_of(delivered, size)
-                    lanes[lane].append(delivered)
-                    if len(lanes[lane]) >= self._options.batch_size:
-                        pool.put(lane, lanes[lane])
-                        lanes[lane] = []
-            for lane, rest in enumerate(lanes):
-                if rest:
-                    pool.put(lane, rest)
+                    lanes[lane_of(delivered, size)].append(delivered)
+                for lane, lined_up in enumerate(lanes):
+                    for start in range(0, len(lined_up), self._options.batch_size):
+                        pool.put(lane, lined_up[start : start + self._options.batch_size])
             pool.finish()
 
     def _fill(self, engine: Engine) -> int:
