@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -28,15 +30,12 @@ class Ran:
 
 @contextmanager
 def tree_of(commit: str) -> Iterator[Path]:
-    """Check a commit out into a temporary folder while the block runs. The checkout's history must hold it."""
+    """Write a commit's files into a temporary folder while the block runs. The checkout's history must hold it."""
     with tempfile.TemporaryDirectory(prefix="mdm-before-") as name:
-        folder = Path(name) / "tree"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", "--quiet", str(folder), commit], check=True)
-        try:
-            yield folder
-        finally:
-            subprocess.run([*git, "remove", "--force", str(folder)], check=True)
+        packed = subprocess.run(["git", "-C", str(ROOT), "archive", commit], stdout=subprocess.PIPE, check=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+            files.extractall(name, filter="data")
+        yield Path(name)
 
 
 def run_in(tree: Path, arguments: Sequence[str]) -> Ran:
