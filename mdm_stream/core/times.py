@@ -45,7 +45,10 @@ def parse_time_us(text: str) -> int:
         moment = datetime(year, month, day, hour, minute, second, microsecond, tzinfo=zone)
     except ValueError:
         raise ValueError("not a time that exists in the calendar") from None
-    return (moment - _EPOCH) // _MICROSECOND
+    time_us = (moment - _EPOCH) // _MICROSECOND
+    if not TIME_US_MIN <= time_us <= TIME_US_MAX:
+        raise ValueError("not a time of the years 1 to 9999 in UTC")
+    return time_us
 
 
 def _zone(sign: str, hours: int, minutes: int) -> timezone:
