@@ -99,14 +99,17 @@ def test_records_blocks_and_components_are_read_as_the_engine_reads_them(filled)
 
 @pytest.mark.parametrize("size", [1, 100, MANY, 10 * MANY])
 def test_pages_of_any_size_have_every_item_of_the_queue(index_and_reader, size):
-    """From the first page to the one without a next each item is met; what is put and dropped meanwhile may be."""
+    """From the first page to the one without a next each item is met; what is put and dropped meanwhile may be.
+
+    A page that has all there is may still name a next one, which is then empty: a scan of Redis 7 ends so at times.
+    """
     index, reader = index_and_reader
     pairs = [(f"crm/{number:04}", 'erp/\u2028["') for number in range(MANY)]
     items = {pair: {"reason": "score", "confidence": number / MANY} for number, pair in enumerate(pairs)}
     index.commit([Commit(put_review=items)])
     assert dict(review_items(reader, size)) == items
     first = reader.review_page(size=size)
-    assert (first.next_cursor is None) == (len(first.items) == MANY)
+    assert first.next_cursor is not None or len(first.items) == MANY
     index.commit([Commit(drop_review=pairs[::2])])
     left, cursor = dict(first.items), first.next_cursor
     while cursor is not None:
