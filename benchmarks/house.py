@@ -8,6 +8,7 @@ Figures "before" come from the tree of an earlier commit, in the same run. Exits
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import re
 import shutil
@@ -39,7 +40,7 @@ MOVED = "448a870cd21c4562ab98e16a36035adeed895077"
 FEBRL = ("febrl1", "febrl2", "febrl3", "febrl4")
 POPULATION = "population"
 PEOPLE = 3_000
-RATE_RUNS = 3
+RATE_RUNS = 5
 HISTORIES = 5_000
 MUTANTS_MIN = 5
 STALL_PEOPLE = 500
@@ -86,15 +87,21 @@ class House:
             show.fact(f"{name}: review items before and now", _review_differences(results))
 
     def rate(self, show: Show) -> None:
-        """CPU seconds of a whole replay, the two trees in turn."""
+        """CPU seconds that the engine takes for all events, the two trees in turn.
+
+        What a command costs before its first event (interpreter, imports, servers) is measured by a replay of one
+        event and taken off: it is paid once a process, not once an event.
+        """
         for name in ("febrl4", POPULATION):
             if name not in self.inputs:
                 continue
-            ratios, walls = [], []
+            one = self._one_event_of(name)
+            ratios, whole = [], []
             for _ in range(RATE_RUNS):
-                before, now = (self._replayed(name, tree)[1] for tree in ("before", "now"))
-                ratios.append(before.cpu_s / now.cpu_s)
-                walls.append(before.wall_s / now.wall_s)
+                before, now = (self._replayed(name, tree)[1].cpu_s for tree in ("before", "now"))
+                idle_before, idle_now = (self._replayed(one, tree)[1].cpu_s for tree in ("before", "now"))
+                ratios.append((before - idle_before) / (now - idle_now))
+                whole.append(before / now)
             ratio = median(ratios)
             show.figure(
                 f"{name}: engine rate after over before, by CPU time",
@@ -103,8 +110,8 @@ class House:
                 holds=ratio >= RATE_FLOOR,
             )
             show.fact(
-                f"{name}: every pair by CPU, by wall clock",
-                f"{[round(r, 3) for r in ratios]}, {[round(r, 3) for r in walls]}",
+                f"{name}: every pair, and with the start of the process",
+                f"{[round(r, 3) for r in ratios]}, {[round(r, 3) for r in whole]}",
             )
 
     def review(self, show: Show) -> None:
@@ -183,6 +190,18 @@ class House:
                 holds=step.is_exact and not step.lost and not step.on_failure,
             )
             show.fact(f"{way}: golden records that the two releases give differently", f"{step.differing:,}")
+
+    def _one_event_of(self, name: str) -> str:
+        """An input of one event, of the same form and under the same rules."""
+        files, rules = self.inputs[name]
+        first = Path(files[0])
+        lines = (gzip.decompress(first.read_bytes()) if first.suffix == ".gz" else first.read_bytes()).splitlines(True)
+        folder = self.scratch / f"{name}-one"
+        folder.mkdir(exist_ok=True)
+        plain = folder / first.name.removesuffix(".gz")
+        plain.write_bytes(b"".join(lines[: 2 if plain.suffix == ".csv" else 1]))
+        self.inputs[folder.name] = ([str(plain)], rules)
+        return folder.name
 
     def _replayed(self, name: str, tree: str) -> tuple[Path, Any]:
         files, rules = self.inputs[name]
