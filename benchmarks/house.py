@@ -90,16 +90,17 @@ class House:
         """CPU seconds that the engine takes for all events, the two trees in turn.
 
         What a command costs before its first event (interpreter, imports, servers) is measured by a replay of one
-        event and taken off: it is paid once a process, not once an event.
+        event and taken off: it is paid once a process, not once an event. One worker, so that no conflict
+        of two counts.
         """
         for name in ("febrl4", POPULATION):
             if name not in self.inputs:
                 continue
-            one = self._one_event_of(name)
+            one, alone = self._one_event_of(name), ("--workers", "1")
             ratios, whole = [], []
             for _ in range(RATE_RUNS):
-                before, now = (self._replayed(name, tree)[1].cpu_s for tree in ("before", "now"))
-                idle_before, idle_now = (self._replayed(one, tree)[1].cpu_s for tree in ("before", "now"))
+                before, now = (self._replayed(name, tree, *alone)[1].cpu_s for tree in ("before", "now"))
+                idle_before, idle_now = (self._replayed(one, tree, *alone)[1].cpu_s for tree in ("before", "now"))
                 ratios.append((before - idle_before) / (now - idle_now))
                 whole.append(before / now)
             ratio = median(ratios)
@@ -203,11 +204,13 @@ class House:
         self.inputs[folder.name] = ([str(plain)], rules)
         return folder.name
 
-    def _replayed(self, name: str, tree: str) -> tuple[Path, Any]:
+    def _replayed(self, name: str, tree: str, *options: str) -> tuple[Path, Any]:
         files, rules = self.inputs[name]
         out = self.scratch / f"{name}-{tree}"
         source = self.trees[tree]
-        ran = run_in(source, [*CLI, "replay", *files, "--rules", str(source / rules), "--out", str(out), "--json"])
+        ran = run_in(
+            source, [*CLI, "replay", *files, "--rules", str(source / rules), "--out", str(out), *options, "--json"]
+        )
         return out, ran
 
 

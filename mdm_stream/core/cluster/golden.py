@@ -122,7 +122,7 @@ def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:
     ordered = sorted(members, key=lambda record: split_ref(record.ref))
     golden_id = golden_id_of(rules.domain, anchor_of(ordered))
     survivors = survive(rules, ordered)
-    described: dict[Origin, dict[str, object]] = {}
+    described: dict[int, dict[str, object]] = {}
     content = canonical_json(
         {
             "domain": rules.domain,
@@ -149,11 +149,11 @@ def key_of(ref: str) -> dict[str, str]:
     return {"source": source, "record_id": record_id}
 
 
-def _described(origin: Origin, described: dict[Origin, dict[str, object]]) -> dict[str, object]:
-    """Return an origin's JSON form; many attributes share one."""
-    form = described.get(origin)
+def _described(origin: Origin, described: dict[int, dict[str, object]]) -> dict[str, object]:
+    """Return an origin's JSON form; many attributes share one object, whose identity is the key."""
+    form = described.get(id(origin))
     if form is None:
-        form = described[origin] = {
+        form = described[id(origin)] = {
             **key_of(origin.ref),
             "version": origin.version,
             "event_time": format_time_us(origin.event_time_us),

@@ -36,6 +36,9 @@ class Candidate:
 
     def event_time_us(self, rules: Ruleset) -> int:
         """Return when the newest of the values was set. Only asked for where a strategy looks at times."""
+        state = self.record.state
+        if not state.patches and state.base is not None:
+            return state.base.event_time_us  # one event has set them all
         return max(
             written_at(rules, self.record, attribute)[1]
             for attribute, value in zip(self.attributes, self.values, strict=True)
@@ -158,6 +161,8 @@ def _decayed_trust(rules: Ruleset, candidates: Sequence[Candidate], options: Map
     half_life_us = max(1, round(cast("float", options["half_life_days"]) * US_PER_DAY))
     times_us = [candidate.event_time_us(rules) for candidate in candidates]
     newest_us = max(times_us)
+    if newest_us - min(times_us) < half_life_us:
+        return _best(candidates, lambda c: _trust(rules, c.source))
     trusts = [
         _halved(_trust(rules, candidate.source), (newest_us - time_us) // half_life_us)
         for candidate, time_us in zip(candidates, times_us, strict=True)

@@ -83,6 +83,25 @@ def _make_plan(rules: Ruleset, rule: SurvivorshipRule) -> _Plan:
 _plans = PerRuleset(_make_plans)
 
 
+class _Origins:
+    """Makes origins for one cluster. What one event has written whole is described once for all its attributes."""
+
+    def __init__(self, rules: Ruleset) -> None:
+        self._rules = rules
+        self._whole: dict[tuple[str, str], Origin] = {}
+
+    def of(self, record: Record, attribute: int, strategy: str) -> Origin:
+        """Return where a record's value of an attribute comes from."""
+        state = record.state
+        if state.patches or state.base is None:
+            return Origin(record.ref, *written_at(self._rules, record, attribute), strategy)
+        key = record.ref, strategy
+        origin = self._whole.get(key)
+        if origin is None:
+            origin = self._whole[key] = Origin(record.ref, state.base.version, state.base.event_time_us, strategy)
+        return origin
+
+
 def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
     """Return the surviving value of each attribute that any member has, by attribute name.
 
@@ -90,14 +109,16 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
     """
     survivors: dict[str, Survivor] = {}
     plans = _plans(rules)
+    origins = _Origins(rules)
     if len(members) == 1:
         ordered = members
         for plan in plans:
-            _survive_alone(rules, plan, members[0], survivors)
+            _survive_alone(plan, members[0], origins, survivors)
     else:
         ordered = sorted(members, key=lambda record: split_ref(record.ref))
+        sources = [split_ref(record.ref)[0] for record in ordered]
         for plan in plans:
-            _survive_together(rules, plan, ordered, survivors)
+            _survive_together(rules, plan, _candidates(plan, ordered, sources), origins, survivors)
     if any(record.overrides for record in ordered):
         _override(rules, ordered, survivors)
     return survivors
@@ -156,7 +177,7 @@ def _overriding(standardised: Standardised, origin: Origin, union: bool) -> Surv
     return Survivor(value, (origin,))
 
 
-def _survive_alone(rules: Ruleset, plan: _Plan, record: Record, survivors: dict[str, Survivor]) -> None:
+def _survive_alone(plan: _Plan, record: Record, origins: _Origins, survivors: dict[str, Survivor]) -> None:
     """Do what a rule does to a cluster of one, which most clusters are: a filter may drop, a union makes a tuple."""
     if plan.valid_only and not all(record.values[attribute].valid for attribute in plan.attributes):
         return
@@ -164,7 +185,7 @@ def _survive_alone(rules: Ruleset, plan: _Plan, record: Record, survivors: dict[
         value = record.values[attribute]
         if value.value is not None:
             text = valid_values(value).value if plan.valid_only else value.value
-            origin = Origin(record.ref, *written_at(rules, record, attribute), UNION if plan.union else TIE_BREAK)
+            origin = origins.of(record, attribute, UNION if plan.union else TIE_BREAK)
             if plan.union:
                 texts = (text,) if isinstance(text, str) else text or ()
                 survivors[name] = Survivor(texts, (origin,) * len(texts))
@@ -172,9 +193,10 @@ def _survive_alone(rules: Ruleset, plan: _Plan, record: Record, survivors: dict[
                 survivors[name] = Survivor(text or (), (origin,))
 
 
-def _survive_together(rules: Ruleset, plan: _Plan, members: Sequence[Record], survivors: dict[str, Survivor]) -> None:
-    """Do what a rule does to members in the order of their keys."""
-    candidates = _candidates(plan, members)
+def _survive_together(
+    rules: Ruleset, plan: _Plan, candidates: list[Candidate], origins: _Origins, survivors: dict[str, Survivor]
+) -> None:
+    """Do what a rule does to candidates in the order of their keys."""
     decided = TIE_BREAK
     for name, narrow, options in plan.steps:
         if not candidates or (len(candidates) == 1 and name != VALID_ONLY):
@@ -186,31 +208,30 @@ def _survive_together(rules: Ruleset, plan: _Plan, members: Sequence[Record], su
     if not candidates:
         return
     if plan.union:
-        _union(rules, plan, candidates, survivors)
+        _union(plan, candidates, origins, survivors)
         return
     winner = candidates[0]
     for name, attribute, value in zip(plan.names, plan.attributes, winner.values, strict=True):
         if value.value is not None:
-            origin = Origin(winner.record.ref, *written_at(rules, winner.record, attribute), decided)
-            survivors[name] = Survivor(value.value, (origin,))
+            survivors[name] = Survivor(value.value, (origins.of(winner.record, attribute, decided),))
 
 
-def _candidates(plan: _Plan, members: Sequence[Record]) -> list[Candidate]:
+def _candidates(plan: _Plan, members: Sequence[Record], sources: Sequence[str]) -> list[Candidate]:
     attributes = plan.attributes
     candidates = []
     if len(attributes) == 1:
         position = attributes[0]
-        for record in members:
+        for record, source in zip(members, sources, strict=True):
             value = record.values[position]
             if value.value is not None:
                 lone = (value,)
-                candidates.append(Candidate(record, split_ref(record.ref)[0], attributes, lone, lone))
+                candidates.append(Candidate(record, source, attributes, lone, lone))
         return candidates
-    for record in members:
+    for record, source in zip(members, sources, strict=True):
         values = tuple([record.values[position] for position in attributes])
         if any(value.value is not None for value in values):
             compared = _compared(plan, values) if plan.wholes else values
-            candidates.append(Candidate(record, split_ref(record.ref)[0], attributes, values, compared))
+            candidates.append(Candidate(record, source, attributes, values, compared))
     return candidates
 
 
@@ -223,7 +244,7 @@ def _compared(plan: _Plan, values: tuple[Standardised, ...]) -> tuple[Standardis
     return parts if any(value.value is not None for value in parts) else values
 
 
-def _union(rules: Ruleset, plan: _Plan, candidates: Sequence[Candidate], survivors: dict[str, Survivor]) -> None:
+def _union(plan: _Plan, candidates: Sequence[Candidate], origins: _Origins, survivors: dict[str, Survivor]) -> None:
     """Keep every distinct value: by match value, then those without one; each from the first record that has it."""
     for place, (name, attribute) in enumerate(zip(plan.names, plan.attributes, strict=True)):
         kept: dict[tuple[bool, str], tuple[str, Origin]] = {}
@@ -231,7 +252,7 @@ def _union(rules: Ruleset, plan: _Plan, candidates: Sequence[Candidate], survivo
             value = candidate.values[place]
             if value.value is None:
                 continue
-            origin = Origin(candidate.record.ref, *written_at(rules, candidate.record, attribute), UNION)
+            origin = origins.of(candidate.record, attribute, UNION)
             for key, text in _items(value):
                 kept.setdefault(key, (text, origin))
         if kept:

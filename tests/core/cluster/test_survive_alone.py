@@ -37,7 +37,9 @@ def test_one_member_survives_as_the_general_way_has_it(upsert, patch):
     record = build_record(RULES, "crm/1", state)
     expected = {}
     for plan in module._plans(RULES):
-        module._survive_together(RULES, plan, [record], expected)
+        module._survive_together(
+            RULES, plan, module._candidates(plan, [record], ["crm"]), module._Origins(RULES), expected
+        )
     assert module.survive(RULES, [record]) == expected
 
 
@@ -85,7 +87,9 @@ def test_one_member_survives_so_under_any_rules(rules, upsert, patch):
     record = build_record(rules, "crm/1", state)
     expected = {}
     for plan in module._plans(rules):
-        module._survive_together(rules, plan, [record], expected)
+        module._survive_together(
+            rules, plan, module._candidates(plan, [record], ["crm"]), module._Origins(rules), expected
+        )
     kept = module.survive(rules, [record])
     assert kept == expected
     for rule in rules.survivorship:
