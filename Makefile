@@ -7,6 +7,7 @@
 #   make torture       random schedules, faults and kills on a real Redis, for MINUTES=10
 #   make proof         order, concurrency and rebuild at full length (some half an hour): each says whether it held
 #   make show-house    what identity, layout and tests of F must show: a line a figure with its floor
+#   make show-trust    what hostile events, files, rules, pages and users can do: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make bench         events per second of the engine, beside what the machine could do at best
@@ -32,7 +33,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast torture oracle proof show-house check layers bench format vectors constraints clean force
+.PHONY: help demo test test-fast torture oracle proof show-house show-trust check layers bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -74,6 +75,9 @@ proof: .venv/.installed-dev
 
 show-house: .venv/.installed-dev
 	$(BIN)/python benchmarks/house.py $(ARGS)
+
+show-trust: .venv/.installed-dev
+	$(BIN)/python benchmarks/trust.py $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .

@@ -1,0 +1,229 @@
+"""What trust must show, a line a figure with its floor: ``make show-trust``.
+
+    python benchmarks/trust.py [--only events,files,...]
+
+Sources, files, rule files and web pages are hostile here. Exits with 1 if a floor is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from hostile.files import HostileFile, hostile_files, hostile_rules, plain_csv
+from show import Show
+from trees import ROOT
+
+CPU_FACTOR_MAX = 20
+MEMORY_FACTOR_MAX = 4
+REDIS_FACTOR_MAX = 4
+CORPUS_MIN = 200
+RUN_TIMEOUT_S = 600
+MEMORY_MAX = 6 * 1024**3
+CLI = ("-m", "mdm_stream.cli.main")
+RULES = ROOT / "examples" / "rules" / "demo.yaml"
+UNEXPECTED = ("Traceback", "unexpected error", "MemoryError", "RecursionError", "Segmentation")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command said, and what it and its children took."""
+
+    code: int
+    out: str
+    said: str
+    cpu_s: float
+    peak_bytes: int
+
+
+def run(arguments: Sequence[str], *, timeout_s: float = RUN_TIMEOUT_S) -> Ran:
+    """Run a command of the project in a process of its own, within a bound on memory."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=out, stderr=said)
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
+        ended_at = time.monotonic() + timeout_s
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            if time.monotonic() > ended_at:
+                process.kill()
+                _, status, usage = os.wait4(process.pid, 0)
+                break
+            time.sleep(0.01)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        said.seek(0)
+        texts = out.read().decode(errors="replace"), said.read().decode(errors="replace")
+    return Ran(process.returncode, *texts, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def figures_of(script: str, *options: str) -> Any:
+    """Run a benchmark of this folder that prints JSON, and return that."""
+    ran = run([str(ROOT / "benchmarks" / script), *options], timeout_s=3 * RUN_TIMEOUT_S)
+    if ran.code:
+        raise RuntimeError(f"{script} ended with {ran.code}: {ran.said[-2000:]}")
+    return orjson.loads(ran.out)
+
+
+def events(show: Show) -> None:
+    """Hostile events through the consumer: none stops a shard, none is dear, and the good ones are golden."""
+    figures = figures_of("hostile/through.py")
+    results = figures["results"]
+    kinds = Counter(result["kind"] for result in results)
+    show.figure("hostile events", f"{len(results)} of {dict(kinds)}", floor="200 with files and rules", holds=True)
+    stopped = [f"{result['kind']}: {result['name']} {result['fault']}" for result in results if result["stopped"]]
+    show.figure("events that stop a shard", stopped or 0, floor="0", holds=not stopped)
+    good, golden = (sum(result[name] for result in results) for name in ("good", "golden"))
+    show.figure("good events among them that are golden", f"{golden:,} of {good:,}", floor="all", holds=golden == good)
+    dearest = max(results, key=lambda result: result["cpu_s"] / result["plain_s"])
+    factor = dearest["cpu_s"] / dearest["plain_s"]
+    show.figure(
+        "CPU of the dearest over an ordinary event of its size",
+        f"{factor:.1f} ({dearest['kind']}: {dearest['name']}, {dearest['cpu_s'] * 1e3:.0f} ms)",
+        floor=f"{CPU_FACTOR_MAX} at most",
+        holds=factor <= CPU_FACTOR_MAX,
+    )
+    factor = figures["peak_bytes"] / figures["plain_peak_bytes"]
+    show.figure(
+        "peak memory over that with ordinary events alone",
+        f"{factor:.2f} ({figures['peak_bytes'] / 1e6:.0f} MB)",
+        floor=f"{MEMORY_FACTOR_MAX} at most",
+        holds=factor <= MEMORY_FACTOR_MAX,
+    )
+    factor = figures["redis_bytes"] / (2 * sum(result["bytes"] for result in results))
+    show.figure(
+        "Redis bytes a byte of hostile input",
+        f"{factor:.2f}",
+        floor=f"{REDIS_FACTOR_MAX} at most",
+        holds=factor <= REDIS_FACTOR_MAX,
+    )
+    show.fact(
+        "quarantined, accepted",
+        f"{sum(r['quarantined'] for r in results)}, {sum(not r['quarantined'] for r in results)}",
+    )
+
+
+def files(show: Show) -> None:
+    """Hostile files through a replay: an answer for each, good rows golden, no cost that an ordinary one has not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        unexpected, lost, dear, fat = [], [], [], []
+        hostile = hostile_files()
+        plain = {size: _replayed(folder, "plain.csv", plain_csv(size)) for size in {_bucket(each) for each in hostile}}
+        for each in hostile:
+            ran = _replayed(folder, each.file_name, each.data)
+            if ran.code not in (0, 1, 2) or any(word in ran.said + ran.out for word in UNEXPECTED):
+                unexpected.append(f"{each.name}: {ran.code} {ran.said[-200:]}")
+            found = _golden(folder)
+            if found < each.good:
+                lost.append(f"{each.name}: {found} of {each.good}")
+            base = plain[_bucket(each)]
+            dear.append((ran.cpu_s / base.cpu_s, each.name, ran.cpu_s))
+            fat.append((ran.peak_bytes / base.peak_bytes, each.name, ran.peak_bytes))
+    show.figure(
+        "hostile files that end in an unexpected error",
+        unexpected or f"0 of {len(hostile)}",
+        floor="0",
+        holds=not unexpected,
+    )
+    show.figure("files whose good rows are not all golden", lost or 0, floor="0", holds=not lost)
+    factor, name, cpu_s = max(dear)
+    show.figure(
+        "CPU of the dearest over an ordinary file of its size",
+        f"{factor:.1f} ({name}, {cpu_s:.1f} s)",
+        floor=f"{CPU_FACTOR_MAX} at most",
+        holds=factor <= CPU_FACTOR_MAX,
+    )
+    factor, name, peak = max(fat)
+    show.figure(
+        "peak memory over that of an ordinary file of its size",
+        f"{factor:.1f} ({name}, {peak / 1e6:.0f} MB)",
+        floor=f"{MEMORY_FACTOR_MAX} at most",
+        holds=factor <= MEMORY_FACTOR_MAX,
+    )
+
+
+def _bucket(file: HostileFile) -> int:
+    size = max(len(file.data), file.unpacked_bytes)
+    return min((10_000, 100_000, 1_000_000, 3_000_000), key=lambda bucket: (bucket < size, abs(bucket - size)))
+
+
+def _replayed(folder: Path, file_name: str, data: bytes) -> Ran:
+    (folder / file_name).write_bytes(data)
+    for leftover in (folder / "out").glob("*"):
+        leftover.unlink()
+    options = ["--rules", str(RULES), "--out", str(folder / "out"), "--workers", "1"]
+    return run([*CLI, "replay", str(folder / file_name), *options])
+
+
+def _golden(folder: Path) -> int:
+    crosswalk = folder / "out" / "crosswalk.csv"
+    if not crosswalk.exists():
+        return 0
+    return sum("good-" in line for line in crosswalk.read_text(encoding="utf-8").splitlines())
+
+
+def rules(show: Show) -> None:
+    """Hostile rule files: each is answered with file and line, and in bounded time and memory."""
+    hostile = hostile_rules()
+    unexpected, silent, dear, fat = [], [], [], []
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "rules.yaml"
+        file.write_bytes(RULES.read_bytes())
+        plain = run([*CLI, "rules", "check", str(file)])
+        for each in hostile:
+            file.write_bytes(each.data)
+            ran = run([*CLI, "rules", "check", str(file)])
+            said = ran.said + ran.out
+            if ran.code not in (0, 1, 2) or any(word in said for word in UNEXPECTED):
+                unexpected.append(f"{each.name}: {ran.code} {said[-200:]}")
+            elif (ran.code == 0) is not each.accepted or (ran.code and "rules.yaml" not in said):
+                silent.append(f"{each.name}: exit {ran.code}, {said[-120:]!r}")
+            dear.append((ran.cpu_s / plain.cpu_s, each.name, ran.cpu_s))
+            fat.append((ran.peak_bytes / plain.peak_bytes, each.name, ran.peak_bytes))
+    show.figure(
+        "rule files that end in an unexpected error",
+        unexpected or f"0 of {len(hostile)}",
+        floor="0",
+        holds=not unexpected,
+    )
+    show.figure("not answered by accepting it, or by an error with its file", silent or 0, floor="0", holds=not silent)
+    factor, name, cpu_s = max(dear)
+    show.figure(
+        "CPU of the dearest over an ordinary rule set",
+        f"{factor:.1f} ({name}, {cpu_s:.1f} s)",
+        floor=f"{CPU_FACTOR_MAX} at most",
+        holds=factor <= CPU_FACTOR_MAX,
+    )
+    factor, name, peak = max(fat)
+    show.figure(
+        "peak memory over that of an ordinary rule set",
+        f"{factor:.1f} ({name}, {peak / 1e6:.0f} MB)",
+        floor=f"{MEMORY_FACTOR_MAX} at most",
+        holds=factor <= MEMORY_FACTOR_MAX,
+    )
+
+
+def main() -> int:
+    """Run the sections; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[])
+    options = parser.parse_args()
+    sections = {"events": events, "files": files, "rules": rules}
+    return Show().run(sections, options.only)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
