@@ -7,12 +7,10 @@ an upsert.
 
 from __future__ import annotations
 
-import csv
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from mdm_stream.contracts.change import EVENT_BYTES_MAX, INTEGER_MAX, INTEGER_MIN, TEXT_CHARS_MAX, VERSION_CHARS_MAX
+from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_MAX
 from mdm_stream.core.model import RecordEvent, Version
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.decode.cdc.table_row import (
@@ -23,17 +21,13 @@ from mdm_stream.decode.cdc.table_row import (
     record_id_of,
 )
 from mdm_stream.decode.delivery import row_position
-from mdm_stream.decode.reasons import Code, rejection
+from mdm_stream.decode.files.csv_records import CsvRecords
+from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
 VersionKind = Literal["integer", "text"]
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_RECORD_LINES_MAX = 1_000
-"""More lines than a quoted field ever has: a quote that is never closed must not swallow the file."""
 _INTEGER_CHARS_MAX = 20
-_FIELD_TOO_LARGE = "field larger than field limit"
-"""What Python's csv module says of it; a test has such a field, should a later version differ."""
 
 
 def iter_csv_events(
@@ -48,7 +42,7 @@ def iter_csv_events(
     is the version, and without a time microsecond ``row`` of 1970 the time: the same file always gives the same events.
     """
     catalogue = SourceCatalogue(rulesets)
-    rows = iter(_CsvRecords(lines))
+    rows = iter(CsvRecords(lines))
     raw, fields = next(rows, (b"", []))
     try:
         table = _CsvTable(_checked_header(fields), catalogue, source_default)
@@ -59,9 +53,10 @@ def iter_csv_events(
         return
     for number, (row, fields) in enumerate(rows, start=1):
         try:
-            yield row, table.event(row, fields, number)
+            yield row, table.event(fields, number)
         except RejectedEventError as fault:
-            yield row, fault
+            # Without its traceback, which would keep the row's fields for as long as the error is kept.
+            yield row, fault.with_traceback(None)
 
 
 class _CsvTable:
@@ -74,13 +69,9 @@ class _CsvTable:
         self._routes: dict[str, Route] = {}
         self._kinds: dict[str, VersionKind] = {}
 
-    def event(self, raw: bytes, fields: list[str] | RejectedEventError, number: int) -> RecordEvent:
+    def event(self, fields: list[str] | RejectedEventError, number: int) -> RecordEvent:
         if isinstance(fields, RejectedEventError):
             raise fields
-        if len(raw) > EVENT_BYTES_MAX:
-            raise rejection("too_large", "", f"has {len(raw):,} bytes, and a row at most {EVENT_BYTES_MAX:,}")
-        if len(fields) != len(self._header):
-            raise rejection("ragged_row", "", f"has {len(fields)} fields, and the header {len(self._header)}")
         row = {name: value or None for name, value in zip(self._header, fields, strict=True)}
         source = row.get("source") or self._source_default
         if source is None:
@@ -125,71 +116,6 @@ class _CsvTable:
         if text is None:
             return number
         return checked_time_us(column_time_us(text, "event_time"), "event_time")
-
-
-class _CsvRecords:
-    """CSV records with the very bytes that each was read from.
-
-    A record that spans lines and turns out to be broken is given up after its first line, and reading starts again at
-    the second: a stray quote costs one row, not all the rows up to the next quote.
-    """
-
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = iter(lines)
-        self._again: deque[bytes] = deque()
-        self._read: list[bytes] = []
-        self._columns: int | None = None
-
-    def __iter__(self) -> Iterator[tuple[bytes, list[str] | RejectedEventError]]:
-        first = True
-        while True:
-            self._read = []
-            line = self._next_line()
-            if line is None:
-                return
-            if first:
-                line = line.removeprefix(_BYTE_ORDER_MARK)
-            if not line.strip():
-                continue
-            self._read.append(line)
-            fields = self._fields(line)
-            if isinstance(fields, list) and self._columns is None:
-                self._columns = len(fields)
-            first = False
-            yield b"".join(self._read), fields
-
-    def _fields(self, line: bytes) -> list[str] | RejectedEventError:
-        limit_before = csv.field_size_limit(max(TEXT_CHARS_MAX, EVENT_BYTES_MAX))
-        try:
-            fields = next(csv.reader(self._texts(line), strict=True))
-        except csv.Error as error:
-            if _FIELD_TOO_LARGE in str(error):
-                return self._give_up("too_long", "has a field that is larger than an event may be")
-            return self._give_up("invalid_csv", "has a quote that is not closed or stands inside a field")
-        except UnicodeDecodeError:
-            return self._give_up("not_utf8", "is not UTF-8; convert the file")
-        finally:
-            csv.field_size_limit(limit_before)
-        if len(self._read) > 1 and self._columns is not None and len(fields) != self._columns:
-            return self._give_up("ragged_row", "has another number of fields than the header, over several lines")
-        return fields
-
-    def _texts(self, line: bytes) -> Iterator[str]:
-        yield line.decode("utf-8")
-        while len(self._read) < _RECORD_LINES_MAX:
-            following = self._next_line()
-            if following is None:
-                return
-            self._read.append(following)
-            yield following.decode("utf-8")
-
-    def _give_up(self, code: Code, message: str) -> RejectedEventError:
-        self._again.extendleft(reversed(self._read[1:]))
-        del self._read[1:]
-        return rejection(code, "", message)
-
-    def _next_line(self) -> bytes | None:
-        return self._again.popleft() if self._again else next(self._lines, None)
 
 
 def _checked_header(fields: list[str] | RejectedEventError) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def line_events(
             for event in decoder.decode(Delivery.from_row(raw, number)):
                 yield raw, event
         except RejectedEventError as rejected:
-            yield raw, rejected
+            yield raw, rejected.with_traceback(None)
 
 
 def file_lines(path: Path) -> Iterator[bytes]:

@@ -76,7 +76,7 @@ def test_bad_rows_cost_themselves_alone():
         b"crm,7,a\x00b\n": "control_character",
         b"crm,a\x00b,x\n": "control_character",
         b"crm,8," + b"x" * 70_000 + b"\n": "too_long",
-        b"crm,9," + b"x" * 5_000_000 + b"\n": "too_long",
+        b"crm,9," + b"x" * 5_000_000 + b"\n": "too_large",
         b",10,Ada\n": "missing",
         b"crm,,Ada\n": "too_short",
         b"a/b,11,Ada\n": "wrong_format",
