@@ -23,12 +23,13 @@ import nameparser
 import orjson
 import phonenumbers
 import rapidfuzz
+import re2
 
 from mdm_stream.core.canonical import canonical_json, digest_of
 from mdm_stream.core.standardise.text import table_rows
 from mdm_stream.errors import ConfigurationError
 
-F_VERSION = 2
+F_VERSION = 3
 """Raise it when F gives another result for some input: another value, key, score, cluster, golden record or review
 item, or other events for the same raw bytes. ``tests/core/golden_vectors`` finds most such changes, and says so."""
 
@@ -48,6 +49,7 @@ WORD_TABLES = (
 """The word tables of ``core/standardise``."""
 
 _LIBRARIES: Mapping[str, ModuleType] = {
+    "google-re2": re2,  # the patterns that decide what is valid
     "jellyfish": jellyfish,  # blocking keys that sound alike
     "nameparser": nameparser,  # the parts of a full name
     "phonenumbers": phonenumbers,  # its package version is that of its metadata

@@ -12,6 +12,7 @@ from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import bind
 from mdm_stream.core.name_patterns import ATTRIBUTE_PATTERN, SOURCE_PATTERN, TABLE_PATTERN
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
+from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_type
 from mdm_stream.rules.compile_match import compile_match
@@ -85,10 +86,9 @@ def _attributes(model: RulesetModel, node: Node, findings: Findings) -> tuple[At
         check_type(attribute, own, findings)
         if attribute.pattern is not None:
             try:
-                re.compile(attribute.pattern)
-            except re.error as error:
-                advice = "expected a regular expression; correct it"
-                findings.error(own.at(("pattern",)).place, f"'pattern' cannot be read: {error}; {advice}")
+                compile_pattern(attribute.pattern)
+            except PatternError as error:
+                findings.error(own.at(("pattern",)).place, f"'pattern' {error}")
         for part, target in attribute.fills.items():
             place = own.at(("fills", part)).place
             if target not in model.attributes:

@@ -123,6 +123,7 @@ def test_an_attribute_named_like_a_kind_is_told_from_it_by_what_follows(write):
         ("multi: true", "options: {fancy: 1}", "rules.yaml:6: unknown option 'fancy' of type 'email'"),
         ("multi: true", "fills: {x: given_name}", "rules.yaml:6: type 'email' yields no part 'x'"),
         ("multi: true", "pattern: '['", "rules.yaml:6: 'pattern' cannot be read"),
+        ("multi: true", "pattern: '(?=a)'", "rules.yaml:6: 'pattern' has look-around (?=...)"),
         (
             "given_name: {type: name}",
             "GivenName: {type: name}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -11,6 +10,7 @@ from decimal import Decimal
 from mdm_stream.core.model import MISSING, Scalar, Standardised, Value
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Attribute, Ruleset
+from mdm_stream.core.standardise.patterns import WholeMatch, compile_pattern
 from mdm_stream.core.standardise.registry import (
     FrozenOptions,
     TextStandardiser,
@@ -100,7 +100,7 @@ def _step(rules: Ruleset, attribute: Attribute) -> _RecordStep:
     options = freeze_options(attribute.type, attribute.options)
     standardise = text_standardiser(attribute.type, options)
     if attribute.pattern is not None:
-        standardise = remembering(_with_pattern(standardise, re.compile(attribute.pattern)))
+        standardise = remembering(_with_pattern(standardise, compile_pattern(attribute.pattern)))
     return _RecordStep(
         type_name=attribute.type,
         options=options,
@@ -112,12 +112,12 @@ def _step(rules: Ruleset, attribute: Attribute) -> _RecordStep:
     )
 
 
-def _with_pattern(standardise: TextStandardiser, pattern: re.Pattern[str]) -> TextStandardiser:
+def _with_pattern(standardise: TextStandardiser, matches: WholeMatch) -> TextStandardiser:
     def checked(text: str) -> Standardised:
         result = standardise(text)
         if not isinstance(result.value, str):
             return result
-        if len(result.value) <= MATCH_LENGTH_MAX and pattern.fullmatch(result.value):
+        if len(result.value) <= MATCH_LENGTH_MAX and matches(result.value):
             return result
         return Standardised(result.value, result.match, valid=False)
 
