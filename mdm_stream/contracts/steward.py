@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, field_serializer
 from mdm_stream.contracts.golden import GoldenValue, Provenance, RecordKey
 from mdm_stream.core.cluster.clustering import RefusalReason
 from mdm_stream.core.match.decide import Decision
+from mdm_stream.core.standardise.spec import InvalidReason
 
 Number = int | float
 """As the rules have it: a whole number stays one."""
@@ -88,10 +89,11 @@ class WholeWrite(_View):
 
 
 class AttributeState(_View):
-    """An attribute of a source record as standardised, with the write that set it."""
+    """An attribute of a source record as standardised, with the write that set it; if invalid, with the reason."""
 
     value: GoldenValue
     valid: bool
+    invalid_because: InvalidReason | None = None
     version: int | str
     event_time: str
 

@@ -17,10 +17,11 @@ from mdm_stream.contracts.steward import (
     WholeWrite,
 )
 from mdm_stream.core.fold import HeldVerdict
-from mdm_stream.core.model import split_ref
+from mdm_stream.core.model import Standardised, split_ref
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
+from mdm_stream.core.standardise import InvalidReason, why_invalid
 from mdm_stream.core.times import format_time_us
 
 MASK = "***"
@@ -64,12 +65,15 @@ def describe_record(
         if value.value is not None:
             attribute = rules.attributes[position]
             version, time_us = written_at(rules, record, position)
-            attributes[attribute.name] = AttributeState(
+            described = AttributeState(
                 value=shown_value(attribute, value.value, reveal=reveal),
                 valid=value.valid and not value.invalid,
                 version=version,
                 event_time=format_time_us(time_us),
             )
+            if not described.valid:
+                described = described.model_copy(update={"invalid_because": _why_invalid(attribute, value)})
+            attributes[attribute.name] = described
     source, record_id = split_ref(record.ref)
     return SourceRecordState(
         source=source,
@@ -84,6 +88,12 @@ def describe_record(
             for other, held in sorted(state.verdicts.items())
         ],
     )
+
+
+def _why_invalid(attribute: Attribute, found: Standardised) -> InvalidReason:
+    """Return why the first of an attribute's invalid values is none."""
+    values = found.value if isinstance(found.value, tuple) else (found.value or "",)
+    return why_invalid(attribute.type, values[found.invalid[0] if found.invalid else 0])
 
 
 def _whole_write(record: Record) -> WholeWrite | None:

@@ -61,13 +61,20 @@ def print_golden(golden: Mapping[str, Any]) -> None:
     print_table("", ("attribute", "value", "from", "version", "event time", "chosen by"), rows, texts=True)
 
 
+_INVALID = {
+    "too_long": " (invalid: longer than its type standardises)",
+    "combining_marks": " (invalid: more combining marks in a row than any language has)",
+    "wrong_form": " (invalid)",
+}
+
+
 def print_record(record: Mapping[str, Any]) -> None:
     """Write a source record's own state."""
     click.echo(f"Source record {ref_of(record)}: {_STATUS[record['status']]}{_whole_write(record)}")
     rows = [
         (
             name,
-            f"{text_of(each['value'])}{'' if each['valid'] else ' (invalid)'}",
+            f"{text_of(each['value'])}{_INVALID.get(each.get('invalid_because'), '')}",
             str(each["version"]),
             each["event_time"],
         )

@@ -20,7 +20,6 @@ PHONE_DIGITS_MIN = 7
 PHONE_DIGITS_MAX = 20
 """Digits beyond which a text is no single phone number (E.164 allows 15, and a trunk prefix may stand before)."""
 
-_PHONE_LENGTH_MAX = 250  # the parser refuses longer texts, and the cache must not hold them
 _NATIONAL_DIGITS_MAX = 10  # longer ones may begin with a country code
 _PARSED_PHONES_MAX = 32_768
 _NOT_DIGITS = re.compile(r"[^0-9]+")
@@ -35,8 +34,6 @@ def standardise_phone(text: str, options: Options) -> Standardised:
     anything else ``match`` is the digits, if there are 7 to 20. Extensions are dropped from E.164.
     Numbers of one repeated digit and 1234567890 are placeholders.
     """
-    if len(text) > _PHONE_LENGTH_MAX:
-        return Standardised(text, None, valid=False)
     plain = without_float_tail(text)
     digits = _digits_of(plain)
     if is_filler_number(digits):
@@ -100,7 +97,6 @@ def _number(text: str, region: str | None) -> PhoneNumber | None:
     return number
 
 
-_EMAIL_WRAPPING = re.compile(r"^(?:.*<\s*)?(?:mailto:)?\s*([^<>]*?)\s*(?:>.*)?[;,.\s]*$")
 _BARE_EMAIL = re.compile(r"[a-zA-Z0-9@._+-]*[a-zA-Z0-9_@+-]")  # has nothing to unwrap
 _EMAIL = re.compile(r"([^\s@\"(),:;<>\[\]\\]{1,64})@((?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{0,61}[^\W_])")
 _EMAIL_LENGTH_MAX = 254  # RFC 5321 with erratum 1690
@@ -127,14 +123,20 @@ def standardise_email(text: str, _options: Options) -> Standardised:
 
 
 def _unwrapped_email(text: str) -> str:
-    if len(text) > 2 * _EMAIL_LENGTH_MAX:
-        return text
     if _BARE_EMAIL.fullmatch(text):
         return text.lower()
     lowered = normalize("NFC", text.lower())
-    while (found := _EMAIL_WRAPPING.match(lowered)) and "@" in found[1] and found[1] != lowered:
-        lowered = found[1]
-    return " ".join(re.sub(r"\s*@\s*", "@", lowered).split())
+    while "@" in (inner := _inside(lowered)) and inner != lowered:
+        lowered = inner
+    return "@".join(part.strip() for part in " ".join(lowered.split()).split("@"))
+
+
+def _inside(text: str) -> str:
+    """Return what stands in the last angle brackets of a text, else the text without the marks that end a sentence."""
+    inner = text.rpartition("<")[2]
+    inner = (inner if inner == text else inner.lstrip()).removeprefix("mailto:").lstrip()
+    address, bracket, _ = inner.partition(">")
+    return address.rstrip() if bracket else address.rstrip(";,. ")
 
 
 _URL = re.compile(
@@ -149,6 +151,6 @@ def standardise_url(text: str, _options: Options) -> Standardised:
 
     A text that holds no host name with a dot is invalid and has no match.
     """
-    folded = normalize("NFKC", text[:2048].casefold()).replace(" ", "")
+    folded = normalize("NFKC", text.casefold()).replace(" ", "")
     found = _URL.fullmatch(folded)
     return Standardised(text, _WWW.sub("", found[1])) if found else Standardised(text, None, valid=False)

@@ -10,7 +10,6 @@ from mdm_stream.core.standardise.placeholders import DATE_FILLERS
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import fold, table_rows, without_float_tail
 
-_DATE_LENGTH_MAX = 64
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _EPOCH_DAYS_MAX = date.max.toordinal() - _EPOCH_ORDINAL
 # Decimal digits of a Unix time in seconds (2001 to 2286), milli-, micro- and nanoseconds -> units a day.
@@ -36,7 +35,7 @@ def standardise_date(text: str, options: Options) -> Standardised:
     Two-digit years up to ``pivot`` are 20yy, later ones 19yy. ``epoch_days`` reads integers of up to seven digits as
     days since 1970-01-01. What is no date (31 February, a year alone) is invalid, stays as written and has no match.
     """
-    found = _date_of(without_float_tail(fold(text)), options) if len(text) <= _DATE_LENGTH_MAX else None
+    found = _date_of(without_float_tail(fold(text)), options)
     if found is None:
         return Standardised(text, None, valid=False)
     iso = found.isoformat()

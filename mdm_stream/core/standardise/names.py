@@ -14,9 +14,6 @@ from mdm_stream.core.model import Standardised
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import fold, table_rows, words
 
-FULL_NAME_LENGTH_MAX = 200
-"""Characters of a full name that are parsed into parts; the parser's cost grows faster than its input."""
-
 _PARSED_NAMES_MAX = 16_384
 
 # A particle is written to the next word, so that "Van der Berg", "VanderBerg" and "vanderberg" agree, and so do
@@ -89,13 +86,13 @@ def standardise_full_name(text: str, options: Options) -> Standardised:
 
     Titles, generations, degrees and nicknames in brackets are left out of it.
     """
-    parts = _parts_of(text[:FULL_NAME_LENGTH_MAX], str(options["order"]))
+    parts = _parts_of(text, str(options["order"]))
     return Standardised(text, fold_name(" ".join(parts)) or fold_name(text) or None)
 
 
 def split_full_name(text: str, options: Options) -> Mapping[str, str]:
     """Return the parts ``given``, ``middle`` and ``family`` of a whole name, those that it has."""
-    parts = _parts_of(text[:FULL_NAME_LENGTH_MAX], str(options["order"]))
+    parts = _parts_of(text, str(options["order"]))
     return {name: part for name, part in zip(("given", "middle", "family"), parts, strict=True) if part}
 
 

@@ -10,7 +10,7 @@ from mdm_stream.core.standardise.text import fold, table_rows, words
 
 # "I.B.M." and "S.A." are one word: a dot between single letters joins them.
 _INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?)+[^\W\d_]\b\.?")
-_AND = re.compile(r"\s*[&+]\s*")
+_AND = str.maketrans({"&": " and ", "+": " and "})
 
 
 def _legal_forms() -> tuple[frozenset[tuple[str, ...]], frozenset[str]]:
@@ -37,7 +37,7 @@ def standardise_organisation(text: str, _options: Options) -> Standardised:
     ``match`` has no legal form (Ltd, GmbH, S.A., Pty Ltd), no leading *the*, ``and`` for & and +, and common
     abbreviations written out. A name that consists of such words alone keeps them.
     """
-    folded = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found[0]) + " ", _AND.sub(" and ", fold(text)))
+    folded = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found[0]) + " ", fold(text).translate(_AND))
     tokens = [_ABBREVIATIONS.get(token, token) for token in words(folded).split()]
     return Standardised(text, " ".join(_without_legal_form(tokens) or tokens) or None)
 

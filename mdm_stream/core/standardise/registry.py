@@ -11,8 +11,8 @@ import phonenumbers
 from mdm_stream.core.model import MISSING, Standardised
 from mdm_stream.core.standardise import addresses, contacts, dates, names, organisations, places, values
 from mdm_stream.core.standardise import placeholders as unset
-from mdm_stream.core.standardise.spec import Options, OptionSpec, OptionValue, Standardiser, TypeSpec
-from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, clean, is_blank
+from mdm_stream.core.standardise.spec import InvalidReason, Options, OptionSpec, OptionValue, Standardiser, TypeSpec
+from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, composed, fold, is_blank, overmarked, squeezed
 
 CACHED_VALUES_MAX = 16_384
 """Standardised texts remembered for each type and its options: some 8 MB when full of ordinary ones."""
@@ -20,17 +20,36 @@ CACHED_VALUES_MAX = 16_384
 CACHED_TEXT_LENGTH_MAX = 256
 """Longer texts are standardised each time, so that a stream of huge values cannot fill memory through the cache."""
 
+# Characters of a text that each type standardises, counted before anything is normalised. A longer text is invalid,
+# keeps its value whole, and has no match.
+WORDS_CHARS_MAX = 512
+"""Of names of people, organisations and places, and of categories."""
+LINE_CHARS_MAX = 1_024
+"""Of addresses, which may be several lines joined, and of identifiers."""
+TEXT_CHARS_MAX = MATCH_LENGTH_MAX
+"""Of free texts."""
+POSTCODE_CHARS_MAX = 64
+PHONE_CHARS_MAX = 250
+"""Of phone numbers: the parser refuses longer ones."""
+EMAIL_CHARS_MAX = 508
+"""Of email addresses with the names and brackets around them: twice the 254 of RFC 5321 (erratum 1690)."""
+DATE_CHARS_MAX = 64
+NUMBER_CHARS_MAX = 80
+"""Of numbers with their separators: twice the digits that a number may have."""
+URL_CHARS_MAX = 2_048
+
 _COMPILED_MAX = 256
 
-assert CACHED_TEXT_LENGTH_MAX <= MATCH_LENGTH_MAX
+assert CACHED_TEXT_LENGTH_MAX <= TEXT_CHARS_MAX
 
 _REGIONS = tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
 _TYPES = (
-    TypeSpec("name", names.standardise_name, unset.is_name_placeholder),
+    TypeSpec("name", names.standardise_name, unset.is_name_placeholder, WORDS_CHARS_MAX),
     TypeSpec(
         "full_name",
         names.standardise_full_name,
         unset.is_name_placeholder,
+        WORDS_CHARS_MAX,
         {
             "order": OptionSpec(
                 "text", "given_first", "which name comes first where no comma tells", allowed=names.NAME_ORDERS
@@ -39,33 +58,36 @@ _TYPES = (
         parts=("given", "middle", "family"),
         split=names.split_full_name,
     ),
-    TypeSpec("text", values.standardise_text, unset.is_word_placeholder),
-    TypeSpec("organisation", organisations.standardise_organisation, unset.is_word_placeholder),
-    TypeSpec("address", addresses.standardise_address, unset.is_address_placeholder),
-    TypeSpec("city", places.standardise_city, unset.is_word_placeholder),
-    TypeSpec("region", places.standardise_region, unset.is_word_placeholder),
+    TypeSpec("text", values.standardise_text, unset.is_word_placeholder, TEXT_CHARS_MAX),
+    TypeSpec("organisation", organisations.standardise_organisation, unset.is_word_placeholder, WORDS_CHARS_MAX),
+    TypeSpec("address", addresses.standardise_address, unset.is_address_placeholder, LINE_CHARS_MAX),
+    TypeSpec("city", places.standardise_city, unset.is_word_placeholder, WORDS_CHARS_MAX),
+    TypeSpec("region", places.standardise_region, unset.is_word_placeholder, WORDS_CHARS_MAX),
     TypeSpec(
         "postcode",
         places.standardise_postcode,
         unset.is_postcode_placeholder,
+        POSTCODE_CHARS_MAX,
         {"country": OptionSpec("text", "", "US restores leading zeros that a spreadsheet dropped", allowed=("", "US"))},
     ),
-    TypeSpec("country", places.standardise_country, unset.is_country_placeholder),
+    TypeSpec("country", places.standardise_country, unset.is_country_placeholder, WORDS_CHARS_MAX),
     TypeSpec(
         "phone",
         contacts.standardise_phone,
         unset.is_word_placeholder,
+        PHONE_CHARS_MAX,
         {
             "region": OptionSpec(
                 "text", "US", "the country of numbers that do not name theirs, ISO alpha-2", allowed=_REGIONS
             )
         },
     ),
-    TypeSpec("email", contacts.standardise_email, unset.is_email_placeholder),
+    TypeSpec("email", contacts.standardise_email, unset.is_email_placeholder, EMAIL_CHARS_MAX),
     TypeSpec(
         "date",
         dates.standardise_date,
         unset.is_date_placeholder,
+        DATE_CHARS_MAX,
         {
             "day_first": OptionSpec("boolean", default=False, description="read 3/4/2020 as the third of April"),
             "pivot": OptionSpec("integer", 30, "the last two-digit year that is 20yy", minimum=0, maximum=99),
@@ -76,16 +98,18 @@ _TYPES = (
         "number",
         values.standardise_number,
         unset.is_word_placeholder,
+        NUMBER_CHARS_MAX,
         {"decimal_comma": OptionSpec("boolean", default=False, description="1.234 is a thousand and more")},
     ),
-    TypeSpec("identifier", values.standardise_identifier, unset.is_identifier_placeholder),
+    TypeSpec("identifier", values.standardise_identifier, unset.is_identifier_placeholder, LINE_CHARS_MAX),
     TypeSpec(
         "category",
         values.standardise_category,
         unset.is_word_placeholder,
+        WORDS_CHARS_MAX,
         {"synonyms": OptionSpec("text", "", "words that mean another: 'm=male; f=female'")},
     ),
-    TypeSpec("url", contacts.standardise_url, unset.is_word_placeholder),
+    TypeSpec("url", contacts.standardise_url, unset.is_word_placeholder, URL_CHARS_MAX),
 )
 _SPECS: Mapping[str, TypeSpec] = MappingProxyType({spec.name: spec for spec in _TYPES})
 _DEFAULTS = {spec.name: {name: option.default for name, option in spec.options.items()} for spec in _TYPES}
@@ -116,8 +140,12 @@ def remembering(standardise: TextStandardiser) -> TextStandardiser:
 
 
 def _standardise(spec: TypeSpec, options: Options, text: str) -> Standardised:
-    cleaned = clean(text)
-    if is_blank(cleaned) or spec.is_placeholder(cleaned):
+    bare = squeezed(text)
+    if is_blank(bare):
+        return MISSING
+    if _refusal(spec, bare) or len(cleaned := composed(bare)) > spec.characters_max:
+        return Standardised(bare, None, valid=False)
+    if spec.is_placeholder(cleaned):
         return MISSING
     result = spec.standardise(cleaned, options)
     value = result.value
@@ -126,9 +154,24 @@ def _standardise(spec: TypeSpec, options: Options, text: str) -> Standardised:
     if unwrapped:
         return MISSING
     if isinstance(result.match, str) and len(result.match) > MATCH_LENGTH_MAX:
-        # Writing abbreviations out lengthens a text that was cut already.
-        return Standardised(value, result.match[:MATCH_LENGTH_MAX].rstrip(), result.valid)
+        # Abbreviations that are written out, or letters that are several in their compatible form.
+        return Standardised(cleaned, None, valid=False)
     return result
+
+
+def _refusal(spec: TypeSpec, bare: str) -> InvalidReason | None:
+    if len(bare) > spec.characters_max:
+        return "too_long"
+    return "combining_marks" if overmarked(bare) else None
+
+
+def why_invalid(type_name: str, value: str) -> InvalidReason:
+    """Return why an invalid value of a type is none."""
+    spec = _SPECS[type_name]
+    reason = _refusal(spec, squeezed(value))
+    if reason is None and (len(composed(value)) > spec.characters_max or len(fold(value)) > MATCH_LENGTH_MAX):
+        return "too_long"
+    return reason or "wrong_form"
 
 
 def _apply(type_name: str, text: str, options: Options) -> Standardised:
@@ -137,8 +180,8 @@ def _apply(type_name: str, text: str, options: Options) -> Standardised:
 
 def split_text(type_name: str, frozen: FrozenOptions, text: str) -> Mapping[str, str]:
     """Return the parts of a value of a type that has parts (see ``TYPE_PARTS``), as texts; absent ones left out."""
-    split = _SPECS[type_name].split
-    return split(text, dict(frozen)) if split else {}
+    spec = _SPECS[type_name]
+    return spec.split(text, dict(frozen)) if spec.split and not _refusal(spec, text) else {}
 
 
 def is_placeholder(type_name: str, text: str) -> bool:
@@ -147,8 +190,8 @@ def is_placeholder(type_name: str, text: str) -> bool:
 
 
 def _is_placeholder(type_name: str, text: str) -> bool:
-    cleaned = clean(text)
-    return is_blank(cleaned) or _SPECS[type_name].is_placeholder(cleaned)
+    spec, bare = _SPECS[type_name], squeezed(text)
+    return is_blank(bare) or (not _refusal(spec, bare) and spec.is_placeholder(composed(bare)))
 
 
 _remembered_placeholder = lru_cache(maxsize=CACHED_VALUES_MAX)(_is_placeholder)

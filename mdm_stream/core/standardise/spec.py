@@ -8,6 +8,9 @@ from typing import Literal
 
 from mdm_stream.core.model import Standardised
 
+InvalidReason = Literal["too_long", "combining_marks", "wrong_form"]
+"""Why a value is invalid: more characters than its type standardises, more combining marks in a row than any language
+has, or not of the form of its type or pattern."""
 OptionValue = str | int | float | bool
 Options = Mapping[str, OptionValue]
 Standardiser = Callable[[str, Options], Standardised]
@@ -47,14 +50,16 @@ class OptionSpec:
 class TypeSpec:
     """One attribute type.
 
-    ``standardise`` gets a cleaned text that is not blank and no placeholder, with every option present, and returns
-    ``match`` as a function of ``value`` alone: that makes the type idempotent. ``is_placeholder`` sees cleaned
-    text. ``parts`` are what ``split`` yields of a value, as texts, for an attribute's ``fills``.
+    ``standardise`` gets a cleaned text of at most ``characters_max`` that is not blank and no placeholder, with every
+    option present, and returns ``match`` as a function of ``value`` alone: that makes the type idempotent.
+    ``is_placeholder`` sees such a text too. ``parts`` are what ``split`` yields of a value, as texts, for an
+    attribute's ``fills``.
     """
 
     name: str
     standardise: Standardiser
     is_placeholder: Callable[[str], bool]
+    characters_max: int
     options: Mapping[str, OptionSpec] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     split: Callable[[str, Options], Mapping[str, str]] | None = None

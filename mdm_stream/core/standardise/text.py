@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from functools import lru_cache
-from unicodedata import category, decimal, normalize
+from functools import cache, lru_cache
+from unicodedata import category, combining, decimal, decomposition, normalize
 
 MATCH_LENGTH_MAX = 4096
-"""Characters of a value that matching looks at. What is longer is kept whole in ``value`` and cut for ``match``."""
+"""Characters of the longest ``match``. A text that would have a longer one is invalid and has none."""
+
+MARKS_IN_A_ROW_MAX = 30
+"""Combining marks and joiners that may follow each other, as in Unicode's stream-safe text format (UAX 15, section 13):
+normalising sorts a run of marks in time that grows with its square, and no language has a run of ten."""
 
 _FOLDED_CHARACTERS_MAX = 8192
+_FIRST_MARK = "\u0300"
+_MARKS_END = 0x1F000
+"""Beyond it stand emoji and ideographs, and selectors that normalising does not move."""
 
 # Characters that show nothing and only make equal texts unequal: C0 and C1 controls that are not white space, the
 # soft hyphen, zero-width space, directional marks and isolates, byte order mark, interlinear marks, tag characters;
@@ -57,15 +64,57 @@ _LETTERS = {
 
 
 def clean(text: str) -> str:
-    """Return the readable form: NFC, no invisible characters, each run of white space one space, none at the ends."""
+    """Return the readable form: NFC, no invisible characters, each run of white space one space, none at the ends.
+
+    Time is linear in the text unless it is ``overmarked``.
+    """
+    return composed(squeezed(text))
+
+
+def squeezed(text: str) -> str:
+    """Return a text without invisible characters, and with one space for each run of white space, none at the ends."""
     if not (text.isascii() and text.isprintable()):
-        text = normalize("NFC", _INVISIBLE.sub("", text))
+        text = _INVISIBLE.sub("", text)
     return " ".join(text.split())
 
 
-def fold(text: str) -> str:
-    """Return ``text`` without case, accents, compatibility forms and exotic punctuation, cut to the match length.
+def composed(squeezed_text: str) -> str:
+    """Return the NFC of a squeezed text; it may be longer."""
+    return squeezed_text if squeezed_text.isascii() else normalize("NFC", squeezed_text)
 
+
+def overmarked(text: str) -> bool:
+    """Return whether more than ``MARKS_IN_A_ROW_MAX`` marks follow each other somewhere in a text."""
+    if text.isascii() or len(text) <= MARKS_IN_A_ROW_MAX or max(text) < _FIRST_MARK:
+        return False
+    return _marks_in_a_row().search(text) is not None
+
+
+@cache
+def _marks_in_a_row() -> re.Pattern[str]:
+    """Return what finds too many marks, joiners, and characters that decompose into marks, made when first needed."""
+    ranges: list[list[int]] = []
+    for code in range(ord(_FIRST_MARK), _MARKS_END):
+        if _is_mark(chr(code)):
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1][1] = code
+            else:
+                ranges.append([code, code])
+    members = "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in ranges)
+    return re.compile(f"[{members}]{{{MARKS_IN_A_ROW_MAX + 1}}}")
+
+
+def _is_mark(character: str) -> bool:
+    kind = category(character)
+    if kind[0] == "M" or kind == "Cf":
+        return True
+    return bool(decomposition(character)) and combining(normalize("NFKD", character)[0]) > 0
+
+
+def fold(text: str) -> str:
+    """Return ``text`` without case, accents, compatibility forms and exotic punctuation.
+
+    Not more than ``MATCH_LENGTH_MAX`` characters are looked at; up to eighteen can come of one.
     Follows Unicode's compatibility caseless matching (section 3.13: case folding between normalisations to NFKD),
     and then drops the marks of Latin, Greek, Cyrillic, Hebrew and Arabic letters. Marks of other scripts carry
     vowels and stay. Digits of every script become ASCII digits, every apostrophe ``'``, every dash ``-``, other
@@ -75,7 +124,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = normalize("NFKD", text.translate(_APOSTROPHES).casefold())
-    return normalize("NFKC", "".join(map(_fold_character, decomposed)).casefold())[:MATCH_LENGTH_MAX]
+    return normalize("NFKC", "".join(map(_fold_character, decomposed)).casefold())
 
 
 @lru_cache(maxsize=_FOLDED_CHARACTERS_MAX)

@@ -75,8 +75,6 @@ def standardise_number(text: str, options: Options) -> Standardised:
 
 
 def _number_of(text: str, *, decimal_comma: bool) -> Decimal | None:
-    if len(text) > 2 * _NUMBER_DIGITS_MAX:
-        return None
     # Currency signs are symbols beyond ASCII, which folding makes spaces: they go first.
     compact = fold(_CURRENCY.sub("", text.lower().replace("−", "-"))).replace("'", "").replace("_", "").strip()  # noqa: RUF001
     negative = compact.startswith("(") and compact.endswith(")")
