@@ -22,6 +22,10 @@ class TerminalError(MdmError):
     """A fault that no retry can mend."""
 
 
+class RefusedCallError(TerminalError):
+    """A server refuses one call for what is in it; others it takes."""
+
+
 class RulesError(TerminalError):
     """A rule set that cannot be used. The message says which file and line, what was expected and what to do."""
 

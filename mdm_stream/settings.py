@@ -98,6 +98,8 @@ class EngineSettings(Settings):
     batch is first tried.
     ``events_per_plan_max``: a larger batch is worked off in parts of this size, because records that depend on each
     other are committed by one script, and Redis serves nobody else while it runs (some 0.1 ms a record).
+    ``faults_in_a_row_max``: distinct events that may meet an unexpected fault, in batches most of which do, before that
+    counts as a fault of the release: then none is quarantined for it any more, and batches fail.
     """
 
     commit_attempts_max: Count = 50
@@ -108,6 +110,7 @@ class EngineSettings(Settings):
     record_cache_size: Count = 50_000
     groups_per_commit_max: Count = 32
     events_per_plan_max: Count = 1_000
+    faults_in_a_row_max: Count = 25
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

@@ -19,6 +19,7 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
     for name, count in (
         ("Events", report.records),
         ("Quarantined", report.quarantined),
+        ("EngineFaults", len(report.faults) + len(totals.stuck)),
         ("Absorbed", totals.absorbed),
         ("VersionCollisions", totals.collisions),
         ("CandidatePairs", totals.pairs),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from mdm_stream.core.faults import as_rejection
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset
@@ -57,8 +58,15 @@ class Decoder:
         """Return the changes that an unpacked delivery says, in the order in which they are to be applied.
 
         Empty means that there is nothing to do: a Debezium tombstone (no bytes), a control record, a heartbeat. The
-        same delivery gives the same events. ``RejectedEventError`` lists what is wrong.
+        same delivery gives the same events. ``RejectedEventError`` lists what is wrong; an unexpected fault is one too,
+        with reason ``engine_fault``.
         """
+        try:
+            return self._decode(delivery)
+        except Exception as error:
+            raise as_rejection(error) from error
+
+    def _decode(self, delivery: Delivery) -> tuple[ChangeEvent, ...]:
         if not delivery.raw:
             if self._expected in _WITH_TOMBSTONES or self._catalogue.reads(_WITH_TOMBSTONES):
                 return ()

@@ -46,6 +46,7 @@ Code = Literal[
     "truncate",  # a table was emptied, and no row says which records that deletes
     "ragged_row",  # a CSV row with more or fewer fields than its header
     "invalid_csv",  # quoting that cannot be read
+    "engine_fault",  # an unexpected fault of ours, which this event met alone
     "bad_envelope",  # a redriven event's envelope that is damaged, or holds more than one may
 ]
 

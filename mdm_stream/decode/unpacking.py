@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mdm_stream.core.faults import as_rejection
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.redrive_envelope import unwrap
 
@@ -29,9 +30,13 @@ LAYERS: tuple[Layer, ...] = (_first_delivery,)
 def unpack(delivery: Delivery) -> tuple[Delivery, ...]:
     """Return the deliveries that a record of the stream holds, in order: most often the record itself.
 
-    Idempotent. ``RejectedEventError`` if a wrapping is damaged; the record is then rejected as a whole.
+    Idempotent. ``RejectedEventError`` if a wrapping is damaged; the record is then rejected as a whole. So it is, with
+    reason ``engine_fault``, if taking a wrapping off meets an unexpected fault.
     """
     held: tuple[Delivery, ...] = (delivery,)
-    for layer in LAYERS:
-        held = tuple(inner for outer in held for inner in layer(outer))
+    try:
+        for layer in LAYERS:
+            held = tuple(inner for outer in held for inner in layer(outer))
+    except Exception as error:
+        raise as_rejection(error) from error
     return held

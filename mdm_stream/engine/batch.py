@@ -18,6 +18,7 @@ import numpy as np
 
 from mdm_stream.aws.retry import full_jitter
 from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_on
+from mdm_stream.core.faults import EngineFault, is_of_the_process
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
 from mdm_stream.core.match.score import score_pairs
 from mdm_stream.core.plan.commit import ABSENT, BlockView, Revision
@@ -39,6 +40,9 @@ from mdm_stream.settings import EngineSettings
 
 T = TypeVar("T")
 
+STUCK_TOLD_MAX = 16
+"""Queued records whose unexpected faults one batch looks for: they stay queued, and must not take its time."""
+
 
 @dataclass(slots=True)
 class BatchReport:
@@ -48,7 +52,8 @@ class BatchReport:
     applied. ``absorbed`` events changed nothing (duplicates and stale ones); ``collisions`` met another event of the
     same version. ``conflicts`` counts commits that had to be planned again; ``pairs`` the candidate pairs scored;
     ``merges`` the golden records that ended in another one. ``erased`` are those of the batch's records that stay
-    erased whatever is delivered.
+    erased whatever is delivered. ``stuck`` has the unexpected faults, by type and place, of records that wait for
+    re-evaluation: these stay queued, and the state is not F before that is mended.
     """
 
     events: int = 0
@@ -60,6 +65,7 @@ class BatchReport:
     changes: int = 0
     merges: int = 0
     erased: set[str] = field(default_factory=set)
+    stuck: list[str] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     cause: str = ""
 
@@ -68,6 +74,7 @@ class BatchReport:
         for name in ("events", "absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.erased |= other.erased
+        self.stuck += other.stuck
 
 
 class StaleReadError(TransientError):
@@ -92,7 +99,7 @@ class Engine:
     ) -> None:
         self._rules = rules
         self._index = index
-        self._settings = settings or EngineSettings()
+        self.settings = self._settings = settings or EngineSettings()
         self._cache = RecordCache(self._settings.record_cache_size)
         self._sleep = sleep
         self._jitter = jitter
@@ -139,12 +146,25 @@ class Engine:
         except TransientError as error:
             report.cause = str(error)
             return 0
-        if queued:
+        done = self._work_off(queued, report)
+        report.reevaluated += done
+        return done
+
+    def _work_off(self, queued: Sequence[str], report: BatchReport) -> int:
+        """Evaluate queued records, but for those that meet an unexpected fault alone; return how many are done."""
+        if not queued or report.cause or len(report.stuck) >= STUCK_TOLD_MAX:
+            return 0
+        try:
             self._apply([], queued, report)
-            if report.cause:
+        except Exception as error:
+            if is_of_the_process(error):
+                raise
+            if len(queued) == 1:
+                report.stuck.append(str(EngineFault.of(error)))
                 return 0
-            report.reevaluated += len(queued)
-        return len(queued)
+            middle = len(queued) // 2
+            return self._work_off(queued[:middle], report) + self._work_off(queued[middle:], report)
+        return 0 if report.cause else len(queued)
 
     def _apply(self, events: Sequence[Foldable], queued: Sequence[str], report: BatchReport) -> None:
         """Try the batch until every group is committed or its attempts are used up."""

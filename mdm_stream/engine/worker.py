@@ -13,12 +13,16 @@ from typing import Any
 import redis
 
 from mdm_stream.core.f_version import require_this_f
+from mdm_stream.core.faults import EngineFault
 from mdm_stream.core.fold import Foldable
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.faults import FaultCircuit
+from mdm_stream.engine.isolate import isolated
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.settings import EngineSettings
 
 REDIS_TIMEOUT_S = 30.0
 READY = None
@@ -30,12 +34,16 @@ LATENCY_BUCKET_RATIO = 1.02
 
 @dataclass(slots=True)
 class WorkerReport:
-    """What one worker did. ``latency_buckets`` counts events by the bucket of their batch's time."""
+    """What one worker did. ``latency_buckets`` counts events by the bucket of their batch's time.
+
+    ``faulty`` are those that met an unexpected fault alone: they are not applied. ``failure`` says why it stopped.
+    """
 
     totals: dict[str, Any] = field(default_factory=dict)
     round_trips: int = 0
     bytes_written: int = 0
     latency_buckets: Counter[int] = field(default_factory=Counter)
+    faulty: list[tuple[Foldable, EngineFault]] = field(default_factory=list)
     failure: str = ""
 
 
@@ -63,23 +71,45 @@ def work(
         for rules in rulesets.values():
             require_this_f(rules.digest)
         engines = open_engines(url, rulesets, namespace, building)
+        circuit = FaultCircuit(EngineSettings().faults_in_a_row_max)
         settle_garbage_collector()
         done.put(READY)
         while (batch := batches.get()) is not None:
             started = time.perf_counter()
             for domain, (engine, _) in engines.items():
-                outcome = engine.process([event for event in batch if event.domain == domain])
-                totals.add(outcome)
-                if outcome.failed:
-                    raise TransientError(outcome.cause)
+                applied = apply_isolated(engine, [event for event in batch if event.domain == domain], circuit)
+                totals.add(applied.report)
+                report.faulty += applied.faulty
             report.latency_buckets[latency_bucket(time.perf_counter() - started)] += len(batch)
             done.put(len(batch))
         report.round_trips = sum(index.counters.round_trips for _, index in engines.values())
         report.bytes_written = sum(index.counters.bytes_written for _, index in engines.values())
     except MdmError as error:
         report.failure = str(error)
+    except MemoryError:
+        report.failure = "it has no memory left; run with fewer workers, or smaller batches"
+    except Exception as error:  # noqa: BLE001 - told by type and place: its text may hold values
+        report.failure = f"an unexpected fault, {EngineFault.of(error)}; report it"
     report.totals = asdict(totals)
     done.put(report)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBatch:
+    """What was applied of a batch, and what met an unexpected fault alone and was not."""
+
+    report: BatchReport
+    faulty: list[tuple[Foldable, EngineFault]]
+
+
+def apply_isolated(engine: Engine, batch: Sequence[Foldable], circuit: FaultCircuit) -> AppliedBatch:
+    """Apply a batch, but for what meets an unexpected fault alone. ``TransientError`` if it cannot be done now."""
+    outcome = isolated(batch, engine.process)
+    if outcome.report.failed:
+        raise TransientError(outcome.report.cause)
+    faulty = [(batch[place], fault) for place, fault in outcome.faults.items()]
+    circuit.note(len(batch), [event.refs for event, _ in faulty], str(faulty[-1][1]) if faulty else "")
+    return AppliedBatch(outcome.report, faulty)
 
 
 def latency_bucket(seconds: float) -> int:

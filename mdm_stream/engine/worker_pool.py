@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -106,6 +107,13 @@ class WorkerPool:
         dead = [process for process in self._processes if process.exitcode not in {None, 0}]
         if dead:
             raise TerminalError(
-                f"a worker process died with exit code {dead[0].exitcode} after {self._finished:,} events; "
-                "run the replay again (it starts afresh), with fewer workers if memory was short"
+                f"a worker process {_how_it_ended(dead[0].exitcode)} after {self._finished:,} events; "
+                "run the command again (it starts afresh)"
             )
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    """Return how a worker ended that made no report. The kernel takes memory back by SIGKILL, and by nothing else."""
+    if exit_code == -signal.SIGKILL:
+        return "was killed (by someone, or because memory was short: then use fewer workers)"
+    return f"was ended by signal {-exit_code}" if exit_code and exit_code < 0 else f"ended with exit code {exit_code}"

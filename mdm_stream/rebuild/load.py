@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mdm_stream.archive import ArchivedRecord
 from mdm_stream.archive.rows import delivery_of
+from mdm_stream.core.faults import as_rejection, is_fault
 from mdm_stream.core.fold import EMPTY, Delivered, RecordState, fold
+from mdm_stream.core.model import ChangeEvent
 from mdm_stream.decode import Decoder
 from mdm_stream.errors import RejectedEventError
 
@@ -19,13 +21,23 @@ kilobytes each, so that their number alone bounds no memory; as states they take
 
 @dataclass(slots=True)
 class LoadCounters:
-    """What was loaded. ``rejected`` counts, by reason, archived records that the rules of today do not accept."""
+    """What was loaded. ``rejected`` counts, by reason, archived records that the rules of today do not accept.
+
+    ``faults`` counts, by type and place, the unexpected faults among these.
+    """
 
     rows: int = 0
     events: int = 0
     states: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     erased: set[str] = field(default_factory=set)
+
+    def refuse(self, error: RejectedEventError, count: int = 1) -> None:
+        """Count archived records that have no part in the new state."""
+        self.rejected[error.reasons[0].code] += count
+        if is_fault(error):
+            self.faults[error.reasons[0].message] += count
 
 
 def states_of(
@@ -42,21 +54,29 @@ def states_of(
     for row in rows:
         counters.rows += 1
         try:
-            events = decoder.decode(delivery_of(row))
-        except RejectedEventError as error:
-            counters.rejected[error.reasons[0].code] += 1
+            events = [event for event in decoder.decode(delivery_of(row)) if event.domain == domain]
+            folded = _folded(events, states)
+        except Exception as error:  # noqa: BLE001 - one of the process is raised again
+            counters.refuse(as_rejection(error))
             continue
+        states |= folded
+        counters.events += len(events)
         folded_bytes += row.content_bytes
-        for event in events:
-            if event.domain == domain:
-                counters.events += 1
-                for ref in event.refs:
-                    states[ref] = fold(states.get(ref, EMPTY), event, ref).state
         if len(states) >= states_max or folded_bytes >= PORTION_BYTES_MAX:
             yield _delivered(domain, states, counters)
             states, folded_bytes = {}, 0
     if states:
         yield _delivered(domain, states, counters)
+
+
+def _folded(events: Sequence[ChangeEvent], states: Mapping[str, RecordState]) -> dict[str, RecordState]:
+    """Return the states of the records that events name, after them."""
+    folded: dict[str, RecordState] = {}
+    for event in events:
+        for ref in event.refs:
+            before = folded[ref] if ref in folded else states.get(ref, EMPTY)
+            folded[ref] = fold(before, event, ref).state
+    return folded
 
 
 def _delivered(domain: str, states: dict[str, RecordState], counters: LoadCounters) -> list[Delivered]:

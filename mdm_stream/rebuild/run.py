@@ -46,11 +46,14 @@ import redis
 from mdm_stream.archive import Archive
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.epoch_position import EpochPosition
-from mdm_stream.core.fold import Delivered
+from mdm_stream.core.faults import EngineFault
+from mdm_stream.core.fold import Delivered, Foldable
 from mdm_stream.core.plan import changes
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder
 from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.faults import FaultCircuit
+from mdm_stream.engine.worker import apply_isolated
 from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.envelope import change_message
@@ -64,6 +67,7 @@ from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.rebuild.new_epoch import NewEpoch
 from mdm_stream.rebuild.read_published import Published
 from mdm_stream.replay.schedule import lane_of
+from mdm_stream.settings import EngineSettings
 
 Progress = Callable[[str, int, int], None]
 """Called with the step that a rebuild is at, how much of it is done, and how much there is to do (0: unknown)."""
@@ -95,7 +99,8 @@ class RebuildReport:
 
     ``held_s`` is how long writers were held, ``waited_s`` how long the rebuild waited before that for consumers that
     might still publish what they had read from a lost index. ``rejected`` counts archived records that the rules do not
-    accept (any more), by reason: they stay in the archive and have no part in the new state.
+    accept (any more), by reason: they stay in the archive and have no part in the new state. So does one that meets an
+    unexpected fault (``engine_fault``); ``faults`` counts these by type and place.
     """
 
     domain: str
@@ -111,6 +116,7 @@ class RebuildReport:
     waited_s: float = 0.0
     held_s: float = 0.0
     rejected: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
 
 
 class Rebuild:
@@ -140,6 +146,7 @@ class Rebuild:
         self._client = redis.Redis.from_url(redis_url)
         self._epochs = Epochs(self._client, rules, namespace)
         self._decoder = Decoder({rules.domain: rules}, archived=True)
+        self._circuit = FaultCircuit(EngineSettings().faults_in_a_row_max)
         self._seen: set[str] = set()
         self._counters = LoadCounters()
         self._said = PublishedState(rules.domain)
@@ -167,7 +174,7 @@ class Rebuild:
             self._epochs.drop_before(epoch)
         counters = self._counters
         report.rows, report.events, report.states = counters.rows, counters.events, counters.states
-        report.rejected = dict(counters.rejected)
+        report.rejected, report.faults = dict(counters.rejected), dict(counters.faults)
         return report
 
     def _build(self, report: RebuildReport) -> None:
@@ -247,15 +254,22 @@ class Rebuild:
                 for lane, lined_up in enumerate(lanes):
                     for start in range(0, len(lined_up), self._options.batch_size):
                         pool.put(lane, lined_up[start : start + self._options.batch_size])
-            pool.finish()
+            for report in pool.finish():
+                self._note(report.faulty)
 
     def _fill(self, engine: Engine) -> int:
         """Fill in what has been archived since the last time; return how many rows that were."""
         before = self._counters.rows
         for states in self._states():
             for start in range(0, len(states), self._options.batch_size):
-                _require_done(engine, states[start : start + self._options.batch_size])
+                batch = states[start : start + self._options.batch_size]
+                self._note(apply_isolated(engine, batch, self._circuit).faulty)
         return self._counters.rows - before
+
+    def _note(self, faulty: Sequence[tuple[Foldable, EngineFault]]) -> None:
+        """Count records that the new epoch lacks, because folding them in met an unexpected fault."""
+        for _, fault in faulty:
+            self._counters.refuse(fault.rejection)
 
     def _states(self) -> Iterator[list[Delivered]]:
         rows = self._archive.read_new(self._rules.domain, self._seen)
@@ -288,12 +302,6 @@ class Rebuild:
 
         found = differences(self._rules, self._said, index.digests, index.crosswalk, index.contents, but)
         return index.announce(found, note)
-
-
-def _require_done(engine: Engine, states: Sequence[Delivered]) -> None:
-    outcome = engine.process(states)
-    if outcome.failed:
-        raise TransientError(f"the new epoch could not be filled: {outcome.cause}")
 
 
 def _cannot_go_live(epoch: int) -> str:

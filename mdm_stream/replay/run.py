@@ -15,10 +15,12 @@ from typing import Any
 
 import redis
 
+from mdm_stream.contracts.change import encode_event
+from mdm_stream.core.fold import Delivered
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
-from mdm_stream.decode import claimed_identity
+from mdm_stream.decode import Delivery, claimed_identity
 from mdm_stream.engine.batch import BatchReport
 from mdm_stream.engine.worker import WorkerReport, open_engines, percentile_ms
 from mdm_stream.engine.worker_pool import WorkerPool
@@ -29,6 +31,8 @@ from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats
 from mdm_stream.replay.schedule import Rejected, lane_of
 
+ORIGIN_OF_FAULTY = "replay, in canonical form"
+"""Where the bytes of an event come from that was decoded, and then met an unexpected fault."""
 OUTBOX_READ_MAX = 1_000
 OUTBOX_IDLE_S = 0.02
 
@@ -93,6 +97,18 @@ def _work_off(items: Iterable[ChangeEvent | Rejected], run: _Run, pool: WorkerPo
     for lane, batch in _batches(items, run, batch_size, pool.size):
         pool.put(lane, batch)
     run.reports = pool.finish()
+    for report in run.reports:
+        for event, fault in report.faulty:
+            if not isinstance(event, Delivered):  # a replay delivers events
+                _quarantine(run, Rejected(Delivery.unplaced(_bytes_of(event), ORIGIN_OF_FAULTY), fault.rejection))
+
+
+def _bytes_of(event: ChangeEvent) -> bytes:
+    """Return an event that was decoded already as bytes that decode to it; none if it cannot be written."""
+    try:
+        return encode_event(event)
+    except (TypeError, ValueError):  # what orjson and a time out of range raise
+        return b""
 
 
 def _batches(
@@ -187,6 +203,7 @@ def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, r
         "latency_ms_p50": percentile_ms(latency, 0.50),
         "latency_ms_p99": percentile_ms(latency, 0.99),
         "quarantined": len(run.quarantine),
+        "engine_faults": sum(len(report.faulty) for report in run.reports),
         "absorbed": totals["absorbed"],
         "version_collisions": totals["collisions"],
         "candidate_pairs": totals["pairs"] + drained.pairs,

@@ -52,7 +52,8 @@ class Rejections:
         if erased:
             self._quarantine.remove([entry for entry in rejections if entry.quarantine_id in erased])
             kept = [(entry, location) for entry, location in kept if entry.quarantine_id not in erased]
-        report.quarantined, report.dropped = len(kept), len(rejections) - len(kept)
+        report.quarantined += len(kept)
+        report.dropped += len(rejections) - len(kept)
         messages = [quarantine_message(_quarantine_report(*each)) for each in kept]
         # The event itself is kept; a report that no stream takes is noted here.
         report.send(self._golden, messages)

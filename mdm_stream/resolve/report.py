@@ -18,7 +18,8 @@ class StreamReport:
     ``archived`` counts the rows that were not in the archive already, as far as this process knows. ``dropped`` counts
     rejected events that claim to be of an erased record: nothing is kept of these. ``storms`` names the domains whose
     merges went past the limit. ``refused`` names messages that a stream refuses for themselves, whatever is sent with
-    them, and ``large`` golden records that have grown large; neither holds anything back.
+    them, and ``large`` golden records that have grown large; neither holds anything back. ``faults`` are the unexpected
+    faults, by type and place, for which events of the batch were quarantined; a release must mend them.
     """
 
     records: int = 0
@@ -32,15 +33,17 @@ class StreamReport:
     storms: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     large: list[LargeGolden] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     totals: BatchReport = field(default_factory=BatchReport)
 
     def summary(self) -> dict[str, object]:
         """Return the counts for a log line; no value of a record is in it."""
         names = ["records", "quarantined", "dropped", "archived", "published", "expired"]
-        names += ["first_failed", "cause", "storms", "refused"]
+        names += ["first_failed", "cause", "storms", "refused", "faults"]
         counts: dict[str, object] = {name: getattr(self, name) for name in names}
         for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             counts[name] = getattr(self.totals, name)
+        counts["stuck"] = self.totals.stuck
         counts["golden_large"] = [asdict(golden) for golden in self.large]
         return counts
 

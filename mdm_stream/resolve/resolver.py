@@ -13,16 +13,19 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
+from mdm_stream.core.faults import is_fault
 from mdm_stream.core.model import ChangeEvent
-from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, quarantine_id_of
 from mdm_stream.decode import Decoder, Delivery, unpack
 from mdm_stream.engine.batch import BatchReport, Engine
-from mdm_stream.errors import MdmError, RejectedEventError, TransientError
+from mdm_stream.engine.faults import FaultCircuit
+from mdm_stream.engine.isolate import isolated
+from mdm_stream.errors import RejectedEventError, TransientError
 from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, publish_outbox
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import Binding, Index, Outbox
@@ -57,6 +60,25 @@ class _Decoded:
     events: tuple[ChangeEvent, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """What became of one domain's part of a batch: items applied, the erased records among theirs, and faults."""
+
+    items: Sequence[_Decoded]
+    erased: set[str]
+    faults: Mapping[Delivery, RejectedEventError]
+
+
+@dataclass(slots=True)
+class _Read:
+    """A batch after decoding: what was accepted by domain, what was rejected, and what met an unexpected fault."""
+
+    deliveries: int = 0
+    decoded: dict[str, list[_Decoded]] = field(default_factory=dict)
+    rejections: list[QuarantineEntry] = field(default_factory=list)
+    faults: dict[Delivery, RejectedEventError] = field(default_factory=dict)
+
+
 class Resolver:
     """Handles batches of the change stream for all domains."""
 
@@ -81,32 +103,44 @@ class Resolver:
         indexes = {domain: parts.index for domain, parts in domains.items()}
         self._rejections = Rejections(quarantine, golden, indexes, now_us)
         self._expiries = Expiries(changes, now_us, expiries_per_tick_max)
+        self._circuit = FaultCircuit(min(parts.engine.settings.faults_in_a_row_max for parts in domains.values()))
 
     def handle(self, records: Sequence[Delivery]) -> StreamReport:
-        """Apply a batch. Idempotent. Nothing from ``first_failed`` on is claimed done, though some of it may be."""
+        """Apply a batch. Idempotent. Nothing from ``first_failed`` on is claimed done, though some of it may be.
+
+        An event that meets an unexpected fault alone is quarantined like a rejected one, with reason ``engine_fault``,
+        and everything else is applied. A fault that says nothing about an event is raised.
+        """
         report = StreamReport(records=len(records))
-        decoded, rejections = self._decode(records)
         try:
-            self._rejections.keep(rejections, report)
+            read = self._decode(records)
+            self._rejections.keep(read.rejections, report)
+            rejected = report.quarantined, report.dropped
             try:
-                self._resolve(decoded, report)
+                self._resolve(read, report)
             except EpochChangedError:  # what was committed may have gone to what is not there any more
                 report.first_failed, report.cause, report.totals = None, "", BatchReport()
-                self._resolve(decoded, report)
+                report.quarantined, report.dropped = rejected
+                self._resolve(read, report)
+        except MemoryError:
+            report.first_failed, report.cause = 0, "the process has no memory for this batch"
         except TransientError as error:
             report.first_failed, report.cause = 0, str(error)
         return report
 
-    def _resolve(self, decoded: Mapping[str, Sequence[_Decoded]], report: StreamReport) -> None:
+    def _resolve(self, read: _Read, report: StreamReport) -> None:
         """Apply what was accepted, archive what of it is done, and publish."""
-        bindings = {domain: self._domains[domain].index.bind() for domain in decoded}
-        erased = {domain: self._apply(domain, items, report) for domain, items in decoded.items()}
-        for domain, items in decoded.items():
+        bindings = {domain: self._domains[domain].index.bind() for domain in read.decoded}
+        applied = {domain: self._apply(domain, items, report) for domain, items in read.decoded.items()}
+        self._set_aside(
+            read.deliveries, read.faults | {k: v for part in applied.values() for k, v in part.faults.items()}, report
+        )
+        for domain, part in applied.items():
             done = [
                 row
-                for item in items
+                for item in part.items
                 if report.first_failed is None or item.position < report.first_failed
-                for row in rows_of(domain, item.events, item.delivery, erased[domain])
+                for row in rows_of(domain, item.events, item.delivery, part.erased)
             ]
             self._finish(domain, done, report, bindings[domain])
 
@@ -116,7 +150,7 @@ class Resolver:
         A domain that cannot be written now keeps no other from its turn; what it met is raised at the end.
         """
         report = StreamReport()
-        faults: list[MdmError] = []
+        faults: list[Exception] = []
         for domain, parts in self._domains.items():
             try:
                 parts.index.refresh()
@@ -124,51 +158,77 @@ class Resolver:
                 report.totals.add(parts.engine.drain())
                 self._finish(domain, [], report, parts.index.bind())
                 self._expiries.send_due(domain, parts.index, report)
-            except MdmError as fault:
+            except Exception as fault:  # noqa: BLE001 - raised below
                 faults.append(fault)
         if faults:
             raise faults[0]
         return report
 
-    def _decode(self, records: Sequence[Delivery]) -> tuple[dict[str, list[_Decoded]], list[QuarantineEntry]]:
-        decoded: dict[str, list[_Decoded]] = {}
-        rejections = []
+    def _decode(self, records: Sequence[Delivery]) -> _Read:
+        read = _Read()
+
+        def refuse(delivery: Delivery, error: RejectedEventError) -> None:
+            if is_fault(error):
+                read.faults[delivery] = error
+            else:
+                read.rejections.append(self._rejections.entry(delivery, error))
+
         for position, record in enumerate(records):
             try:
                 held = unpack(record)
             except RejectedEventError as error:
-                rejections.append(self._rejections.entry(record, error))
+                refuse(record, error)
                 continue
             for delivery in held:
+                read.deliveries += 1
                 try:
                     by_domain: dict[str, list[ChangeEvent]] = {}
                     for event in self._decoder.decode(delivery):
                         by_domain.setdefault(event.domain, []).append(event)
-                    for domain, events in by_domain.items():
-                        decoded.setdefault(domain, []).append(_Decoded(position, delivery, tuple(events)))
                 except RejectedEventError as error:
-                    rejections.append(self._rejections.entry(delivery, error))
-        return decoded, rejections
+                    refuse(delivery, error)
+                    continue
+                for domain, events in by_domain.items():
+                    read.decoded.setdefault(domain, []).append(_Decoded(position, delivery, tuple(events)))
+        return read
 
-    def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport) -> set[str]:
-        """Commit the events of one domain; return the records among them that are erased."""
+    def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport) -> _Applied:
+        """Commit the events of one domain, but for items that meet an unexpected fault of their own."""
         parts = self._domains[domain]
         if report.first_failed is not None:
             # A domain before this one failed. If that is because Redis does not answer, one more call says so: its
             # attempts are not made for every domain again, or the function's time would be up before it has answered.
             parts.outbox.read(1)
-        positioned = [(item.position, event) for item in items for event in item.events]
-        batch = parts.engine.process([event for _, event in positioned])
+
+        def process(some: Sequence[_Decoded]) -> BatchReport:
+            placed = [(place, event) for place, item in enumerate(some) for event in item.events]
+            outcome = parts.engine.process([event for _, event in placed])
+            outcome.failed = [placed[i][0] for i in outcome.failed]
+            return outcome
+
+        outcome = isolated(items, process)
+        batch = outcome.report
         report.totals.add(batch)
         if batch.failed:
-            first = min(positioned[i][0] for i in batch.failed)
+            first = min(items[place].position for place in batch.failed)
             report.first_failed = first if report.first_failed is None else min(first, report.first_failed)
             report.cause = batch.cause
         if parts.merges.note(batch.merges):
             report.storms.append(domain)
             parts.hold("golden records merge faster than merges_per_minute_max")
             parts.merges.calm()  # and not before: a hold that failed is tried again with the next batch
-        return batch.erased
+        applied = [item for place, item in enumerate(items) if place not in outcome.faults]
+        return _Applied(
+            applied, batch.erased, {items[place].delivery: fault.rejection for place, fault in outcome.faults.items()}
+        )
+
+    def _set_aside(self, deliveries: int, faults: Mapping[Delivery, RejectedEventError], report: StreamReport) -> None:
+        """Quarantine what met a fault of its own, unless nearly everything does: ``TooManyFaultsError`` then."""
+        told = [error.reasons[0].message for error in faults.values()]
+        names = [quarantine_id_of(delivery) for delivery in faults]
+        self._circuit.note(deliveries, names, told[-1] if told else "")
+        report.faults = told
+        self._rejections.keep([self._rejections.entry(*each) for each in faults.items()], report)
 
     def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport, binding: Binding) -> None:
         """Archive what was committed, make sure that it was not in vain, and publish.

@@ -1,9 +1,10 @@
 """From a batch of Kinesis records to the warehouse, with Lambda's rule for partial failures.
 
-Lambda rewinds to the lowest sequence number that is reported and delivers everything from there again. So a batch
-is applied up to the first record that cannot be read, and that record is reported; when the warehouse fails, the
-first record of those that were under way is. Nothing is skipped: a feed message that cannot be read is a fault of our
-own publisher, and after the event source's attempts it goes to the on-failure destination with its payload.
+Lambda rewinds to the lowest sequence number that is reported and delivers everything from there again. A message that
+cannot be read, or that the warehouse refuses for itself, holds back no other one of its batch: the rest is applied, and
+the message is reported. Nothing is skipped: it is a fault of our own, and after the event source's attempts the message
+goes to the on-failure destination with its payload. When the warehouse fails for all, the first record under way is
+reported.
 
 A record of the stream may be a claim check for data many times its size, so a batch is applied in portions of so many
 bytes.
@@ -13,10 +14,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, parse_message, redeem
+from mdm_stream.core.faults import as_rejection
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import ConfigurationError, MdmError, TerminalError
 from mdm_stream.feed.claims import ClaimReader
@@ -31,9 +33,9 @@ that in memory. One message is applied whatever its size."""
 class BatchOutcome:
     """What became of a batch.
 
-    ``first_failed`` is the place of the record where the event source must go on, with the ``error`` that stopped the
-    batch there; both are None after a success. ``lag_ms_max`` is the time from the oldest applied commit until now,
-    None where no golden change was applied.
+    ``first_failed`` is the place of the record where the event source must go on, with the ``error`` that it met; both
+    are None after a success, and records behind it may have been applied all the same. ``lag_ms_max`` is the time from
+    the oldest applied commit until now, None where no golden change was applied.
     """
 
     records_applied: int
@@ -67,26 +69,27 @@ class WarehouseConsumer:
 
     def apply_records(self, records: Sequence[Delivery]) -> BatchOutcome:
         """Apply records of the golden feed as one micro-batch. Idempotent; order within does not matter."""
-        portion, first, portion_bytes = list[FeedEnvelope](), 0, 0
-        oldest: datetime | None = None
-        stopped: tuple[int, MdmError] | None = None
+        run, unread = _Applying(), dict[int, MdmError]()
+        portion, portion_bytes = list[tuple[int, FeedEnvelope]](), 0
         for place, record in enumerate(records):
             try:
                 message, content_bytes = self._read(record)
-            except MdmError as unread:
-                stopped = place, unread
+            except Exception as error:  # noqa: BLE001 - one of the process is raised again
+                unread[place] = _own_fault(error)
+                if _is_of_one_message(unread[place]):
+                    continue
                 break
             if portion and portion_bytes + content_bytes > PORTION_BYTES_MAX:
-                done, oldest, fault = self._apply(portion, oldest)
-                if fault is not None:
-                    return _outcome(first + done, self._lag_ms(oldest), (first + done, fault))
-                portion, first, portion_bytes = [], place, 0
-            portion.append(message)
+                self._apply(portion, run)
+                portion, portion_bytes = [], 0
+            portion.append((place, message))
             portion_bytes += content_bytes
-        done, oldest, fault = self._apply(portion, oldest)
-        if fault is not None:
-            stopped = first + done, fault
-        return _outcome(first + done, self._lag_ms(oldest), stopped)
+        self._apply(portion, run)
+        run.failed |= unread
+        lag_ms = self._lag_ms(run.oldest)
+        if run.first_failed is None:
+            return BatchOutcome(run.applied, lag_ms, None, None)
+        return BatchOutcome(run.applied, lag_ms, run.first_failed, run.failed[run.first_failed])
 
     def _read(self, record: Delivery) -> tuple[FeedEnvelope, int]:
         """Return a record's message with its data, and how large that is."""
@@ -95,31 +98,30 @@ class WarehouseConsumer:
             return redeem(message, self._follow), message.datasize
         return message, len(record.raw)
 
-    def _apply(
-        self, portion: Sequence[FeedEnvelope], oldest: datetime | None
-    ) -> tuple[int, datetime | None, MdmError | None]:
-        """Apply messages; return how many are done from the first on, their oldest commit, and what stopped there.
+    def _apply(self, portion: Sequence[tuple[int, FeedEnvelope]], run: _Applying) -> None:
+        """Apply messages, unless the batch has stopped.
 
-        A message that the database refuses for itself, whatever it is applied with, holds back none before it: halves
-        of the portion find it.
+        A message that the database refuses for itself, whatever it is applied with, holds back no other one of the
+        batch: halves of the portion find it.
         """
+        if not portion or run.stopped is not None:
+            return
         try:
-            applied = self._warehouse.apply(portion)
-        except TerminalError as fault:
-            if len(portion) < 2 or isinstance(fault, ConfigurationError):
-                return 0, oldest, fault
-        except MdmError as fault:
-            return 0, oldest, fault
+            applied = self._warehouse.apply([message for _, message in portion])
+        except Exception as error:  # noqa: BLE001 - one of the process is raised again
+            fault = _own_fault(error)
+            if len(portion) < 2 or not _is_of_one_message(fault):
+                run.refuse(portion[0][0], fault)
+                return
         else:
-            return len(portion), _earlier(oldest, applied.oldest_committed_at), None
+            run.applied += len(portion)
+            run.oldest = _earlier(run.oldest, applied.oldest_committed_at)
+            return
         finally:
             self._last_used_s = self._monotonic_s()
         middle = len(portion) // 2
-        done, oldest, stopped = self._apply(portion[:middle], oldest)
-        if stopped is None:
-            more, oldest, stopped = self._apply(portion[middle:], oldest)
-            done += more
-        return done, oldest, stopped
+        self._apply(portion[:middle], run)
+        self._apply(portion[middle:], run)
 
     def close_when_idle(self) -> bool:
         """Close the warehouse if nothing was applied for ``idle_close_s``; return whether it was closed.
@@ -138,9 +140,34 @@ class WarehouseConsumer:
         return max(0.0, (self._clock() - oldest_committed_at).total_seconds() * 1000)
 
 
-def _outcome(done: int, lag_ms: float | None, stopped: tuple[int, MdmError] | None) -> BatchOutcome:
-    first_failed, fault = (None, None) if stopped is None else stopped
-    return BatchOutcome(done, lag_ms, first_failed, fault)
+@dataclass(slots=True)
+class _Applying:
+    """A batch under way: how many messages are applied, and by place those that are not; it stops where all fail."""
+
+    applied: int = 0
+    oldest: datetime | None = None
+    failed: dict[int, MdmError] = field(default_factory=dict)
+    stopped: int | None = None
+
+    @property
+    def first_failed(self) -> int | None:
+        """Where the event source must go on."""
+        return min(self.failed, default=None)
+
+    def refuse(self, place: int, fault: MdmError) -> None:
+        """Note that a message is not applied, for a fault of its own or for one that meets all."""
+        self.failed[place] = fault
+        if not _is_of_one_message(fault):
+            self.stopped = place
+
+
+def _is_of_one_message(fault: MdmError) -> bool:
+    return isinstance(fault, TerminalError) and not isinstance(fault, ConfigurationError)
+
+
+def _own_fault(error: Exception) -> MdmError:
+    """Return an error as one of ours. An unexpected one is told by type and place; one of the process is raised."""
+    return error if isinstance(error, MdmError) else as_rejection(error)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:

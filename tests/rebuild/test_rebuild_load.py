@@ -56,3 +56,22 @@ def test_workers_are_given_large_records_a_few_at_a_time(redis_client, redis_url
     Rebuild(RULES, redis_url, "main", options=options, **places).run()
     assert (sum(sizes), max(sizes)) == (23, 5)
     assert RedisIndex(redis_client, RULES).snapshot() == resolve(RULES, events)
+
+
+def test_a_faulty_record_of_the_archive_stops_no_rebuild(monkeypatch):
+    """It is counted as ``engine_fault`` with type and place and no value; every other record has its state."""
+    fold = load_module.fold
+
+    def broken(state, event, ref):
+        if ref == "crm/large-1":
+            raise ArithmeticError("Marker")
+        return fold(state, event, ref)
+
+    monkeypatch.setattr(load_module, "fold", broken)
+    counters = LoadCounters()
+    [states] = states_of(rows_of([large(n) for n in range(4)]), "person", DECODER, counters, 1_000)
+    assert [each.ref for each in states] == ["crm/large-0", "crm/large-2", "crm/large-3"]
+    assert counters.rejected == {"engine_fault": 1}
+    [told] = counters.faults
+    assert "ArithmeticError at" in told
+    assert "Marker" not in told

@@ -98,22 +98,24 @@ def test_a_portion_that_fails_is_where_the_batch_goes_on(
     assert stored(consumer) == [1, 2]
 
 
-def test_a_message_that_the_database_refuses_holds_back_none_before_it(
-    consumer: WarehouseConsumer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("refusal", [TerminalError("a document is larger than a column may be"), KeyError("x")])
+def test_a_message_that_the_database_refuses_holds_back_no_other(
+    consumer: WarehouseConsumer, monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
-    """A row that no column can hold is found among its neighbours, and reported alone, in few attempts."""
+    """A row that no column can hold is found among its neighbours in few attempts, and reported; others are rows."""
     apply, calls = consumer._warehouse.apply, []
 
     def refuse_seven(some: Sequence[FeedEnvelope]) -> Any:
         calls.append(len(some))
         if any(getattr(each.data, "sequence", 0) == 7 for each in some):
-            raise TerminalError("a document is larger than a column may be")
+            raise refusal
         return apply(some)
 
     monkeypatch.setattr(consumer._warehouse, "apply", refuse_seven)
     outcome = consumer.apply_records(records([raw(upsert(n, f"g{n}", [])) for n in range(1, 101)]))
-    assert (outcome.records_applied, outcome.first_failed) == (6, 6)
-    assert stored(consumer) == list(range(1, 7))
+    assert (outcome.records_applied, outcome.first_failed) == (99, 6)
+    assert isinstance(outcome.error, TerminalError)
+    assert stored(consumer) == [n for n in range(1, 101) if n != 7]
     assert len(calls) < 16
     outcome = consumer.apply_records(records([raw(upsert(7, "g7", []))]))
     assert (outcome.records_applied, outcome.first_failed) == (0, 0)

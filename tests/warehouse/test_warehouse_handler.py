@@ -83,8 +83,10 @@ def test_a_batch_is_applied_and_measured(path: Path, capsys: pytest.CaptureFixtu
     assert stored(path) == [1, 2]
 
 
-def test_the_batch_stops_at_a_message_that_cannot_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What came before it is applied, it is reported, and nothing after it is claimed done."""
+def test_a_message_that_cannot_be_read_is_reported_and_holds_back_no_other(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands before and behind it is applied, and nothing from it on is claimed done."""
     output = io.StringIO()
     monkeypatch.setattr(entry.logger.registered_handler, "stream", output)
     response = entry.handler(event([upsert(1, "g1", []), b"Jane Doe", upsert(3, "g1", [])]), CONTEXT)
@@ -92,7 +94,7 @@ def test_the_batch_stops_at_a_message_that_cannot_be_read(path: Path, monkeypatc
     assert response == {"batchItemFailures": [{"itemIdentifier": "101"}]}
     assert json.loads(logs[0])["correlation_id"] == "shardId-000000000006:100"
     assert "Jane" not in logs[0]
-    assert stored(path) == [1]
+    assert stored(path) == [1, 3]
 
 
 def test_a_message_that_cannot_be_read_fails_alone(path: Path) -> None:

@@ -115,3 +115,5 @@ def _tell(report: RebuildReport) -> None:
     click.echo(f"  {report.told:,} changes for the golden feed")
     for code, count in sorted(report.rejected.items()):
         click.echo(f"  {count:,} archived records are not accepted by these rules: {code}")
+    for fault, count in sorted(report.faults.items()):
+        click.echo(f"  {count:,} of them {fault}")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_MAX
+from mdm_stream.core.faults import as_rejection
 from mdm_stream.core.model import RecordEvent, Version
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.decode.cdc.table_row import (
@@ -54,9 +55,9 @@ def iter_csv_events(
     for number, (row, fields) in enumerate(rows, start=1):
         try:
             yield row, table.event(fields, number)
-        except RejectedEventError as fault:
+        except Exception as fault:  # noqa: BLE001 - one of the process is raised again
             # Without its traceback, which would keep the row's fields for as long as the error is kept.
-            yield row, fault.with_traceback(None)
+            yield row, as_rejection(fault).with_traceback(None)
 
 
 class _CsvTable:

@@ -20,7 +20,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.errors import RefusedCallError, TransientError
 from mdm_stream.index.errors import DomainHeldError, EpochChangedError
 
 _TRANSIENT = (
@@ -102,6 +102,6 @@ def translated() -> Iterator[None]:
             raise DomainHeldError(text.partition(" ")[2]) from error
         if text.startswith(_TRANSIENT_REPLIES):
             raise TransientError(f"Redis cannot take the call for now: {text}") from error
-        raise TerminalError(f"Redis refused the call: {text}") from error
+        raise RefusedCallError(f"Redis refused the call: {text}") from error
     except RedisError as error:
-        raise TerminalError(f"Redis refused the call ({type(error).__name__}): {error}") from error
+        raise RefusedCallError(f"Redis refused the call ({type(error).__name__}): {error}") from error
