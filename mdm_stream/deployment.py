@@ -264,7 +264,7 @@ def running_stack(state: Path) -> RunningStack:
 
 def write_stack(state: Path, stack: RunningStack) -> None:
     """Record the addresses of the stack that runs in ``state``, readable by its owner alone, as one atomic step."""
-    write_atomically(state / STACK_FILE, orjson.dumps(asdict(stack), option=orjson.OPT_INDENT_2), mode=0o600)
+    write_atomically(state / STACK_FILE, orjson.dumps(asdict(stack), option=orjson.OPT_INDENT_2))
 
 
 def remove_stack(state: Path) -> None:

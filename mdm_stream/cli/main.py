@@ -21,6 +21,7 @@ except ModuleNotFoundError:
 
 from mdm_stream.cli.registry import COMMANDS
 from mdm_stream.errors import ConfigurationError, MdmError, RulesError
+from mdm_stream.files import PRIVATE_UMASK
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -108,7 +109,8 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def main() -> NoReturn:
-    """Run the command of the process's arguments and exit."""
+    """Run the command of the process's arguments and exit. Whatever it writes is readable by its user alone."""
+    os.umask(PRIVATE_UMASK)
     sys.exit(run())
 
 
@@ -120,6 +122,8 @@ def _verdict_on(error: BaseException) -> tuple[int, str]:
         return EXIT_USAGE, str(error)
     if isinstance(error, MdmError):
         return EXIT_FAILED, str(error)
+    if isinstance(error, PermissionError) and error.strerror:
+        return EXIT_FAILED, f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return EXIT_FAILED, f"unexpected {type(error).__name__}; run `{PROGRAM} --debug ...` to see where"
 
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.files import private_opener
 
 _RETRY_INTERVAL_S = 0.1
 
@@ -25,7 +26,7 @@ class StateLock:
 
     def __enter__(self) -> Self:
         try:
-            self.fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            self.fd = private_opener(str(self._path), os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise ConfigurationError(
                 f"cannot write to the state folder {self._path.parent}: {error.strerror}; choose another one"

@@ -1,6 +1,7 @@
 """The files that a replay writes.
 
-Each is sorted by its key, so equal states give equal bytes; only the feed keeps the order of its sequence.
+Each is sorted by its key, so equal states give equal bytes; only the feed keeps the order of its sequence. Each is
+readable by its user alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import orjson
 
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.reference import Resolution
+from mdm_stream.files import open_private, write_atomically
 
 CROSSWALK_FILE = "crosswalk.csv"
 GOLDEN_FILE = "golden.jsonl"
@@ -25,7 +27,7 @@ STATS_FILE = "stats.json"
 
 def write_state(folder: Path, resolutions: Mapping[str, Resolution]) -> None:
     """Write crosswalk, golden records and review queue of all domains."""
-    with (folder / CROSSWALK_FILE).open("w", newline="", encoding="utf-8") as file:
+    with open_private(folder / CROSSWALK_FILE, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["domain", "source", "record_id", "golden_id"])
         for domain, resolution in sorted(resolutions.items()):
@@ -50,12 +52,12 @@ def write_quarantine(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> 
 
 def write_stats(folder: Path, stats: Mapping[str, Any]) -> None:
     """Write the figures of the run."""
-    (folder / STATS_FILE).write_bytes(orjson.dumps(stats, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write_atomically(folder / STATS_FILE, orjson.dumps(stats, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def feed_writer(folder: Path) -> tuple[Callable[[bytes], None], Callable[[], None]]:
     """Return functions that append one message to the feed file, and close it."""
-    file = (folder / CHANGES_FILE).open("wb")
+    file = open_private(folder / CHANGES_FILE, "wb")
 
     def append(message: bytes) -> None:
         file.write(message)
@@ -65,6 +67,6 @@ def feed_writer(folder: Path) -> tuple[Callable[[bytes], None], Callable[[], Non
 
 
 def _write_lines(path: Path, documents: Iterable[Mapping[str, Any]]) -> None:
-    with path.open("wb") as file:
+    with open_private(path, "wb") as file:
         for document in documents:
             file.write(orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))

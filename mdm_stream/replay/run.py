@@ -26,6 +26,7 @@ from mdm_stream.engine.worker import WorkerReport, open_engines, percentile_ms
 from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.feed.envelope import change_message
+from mdm_stream.files import make_folder
 from mdm_stream.index.redis.epochs import drop_namespace
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats
@@ -62,12 +63,12 @@ def replay(
 
     The run works in a namespace of its own on the Redis at ``redis_url``, and removes it afterwards.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     client = redis.Redis.from_url(redis_url)
     try:
         memory_before = client.info("memory")["used_memory"]
     except redis.RedisError as error:
-        raise ConfigurationError(f"no Redis answers at {redis_url}; start one or leave --redis out") from error
+        raise ConfigurationError("no Redis answers at that address; start one or leave --redis out") from error
     namespace = f"replay-{secrets.token_hex(6)}"
     run = _Run()
     try:

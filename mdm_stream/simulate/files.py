@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 
 from mdm_stream.core.times import format_time_us
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.files import write_atomically
+from mdm_stream.files import make_folder, open_private, write_atomically
 from mdm_stream.simulate.demo_rules import DEMO_RULES
 from mdm_stream.simulate.records import SOURCES
 from mdm_stream.simulate.stream import EVENTS_PER_PERSON, Population, TruthRow, WireEvent, generate
@@ -42,10 +42,10 @@ def write_population(
     """
     population, out = generate(people, seed), Path(out_dir)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         (out / MANIFEST_FILE).unlink(missing_ok=True)
         summary = _write_files(out, population, on_progress or _silent)
-        (out / RULES_FILE).write_text(DEMO_RULES, encoding="utf-8")
+        write_atomically(out / RULES_FILE, DEMO_RULES.encode())
         manifest = _manifest(out, population, summary)
         write_atomically(out / MANIFEST_FILE, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
@@ -82,10 +82,11 @@ def _write_files(out: Path, population: Population, on_progress: Progress) -> _S
     """Write the event files and the truth in one pass; each gets its name once it is complete."""
     summary, expected = _Summary(), round(population.people * EVENTS_PER_PERSON)
     with ExitStack() as stack:
-        files: dict[str, BinaryIO] = {
-            source: stack.enter_context(_partial(out / name).open("wb")) for source, name in EVENT_FILES.items()
+        files: dict[str, IO[bytes]] = {
+            source: stack.enter_context(open_private(_partial(out / name), "wb"))
+            for source, name in EVENT_FILES.items()
         }
-        truth_file = stack.enter_context(_partial(out / TRUTH_FILE).open("w", encoding="utf-8", newline=""))
+        truth_file = stack.enter_context(open_private(_partial(out / TRUTH_FILE), "w", encoding="utf-8", newline=""))
         truth = csv.writer(truth_file, lineterminator="\n")
         truth.writerow(TruthRow._fields)
 

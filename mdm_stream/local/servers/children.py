@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from mdm_stream.files import PRIVATE_UMASK, make_folder, open_private
+
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _LOG_TAIL_BYTES_MAX = 2_000
 _KILL_WAIT_S = 5.0
@@ -31,7 +33,8 @@ def spawn(
 
     The process id is the command's own. ``environment`` is the whole environment (by default the parent's);
     ``keep_fds`` are file descriptors that the child inherits, such as a lock that must be held as long as it lives.
-    A program that does not exist shows as exit code 127 and a line in the log.
+    A program that does not exist shows as exit code 127 and a line in the log. Whatever the child writes is readable
+    by its user alone.
     """
     # Linux ties the death signal to the thread that forked, not to the process, so that a child started from a
     # short-lived thread would die with it. One thread that lives as long as the process starts all of them.
@@ -74,8 +77,8 @@ def _fork(
     with contextlib.ExitStack() as files:
         output: int = subprocess.DEVNULL
         if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            output = files.enter_context(log.open("ab")).fileno()
+            make_folder(log.parent)
+            output = files.enter_context(open_private(log, "ab")).fileno()
         return subprocess.Popen(  # noqa: S603 - every command is built by this package
             [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), *argv],
             stdin=subprocess.DEVNULL,
@@ -84,4 +87,5 @@ def _fork(
             env=None if environment is None else dict(environment),
             pass_fds=tuple(keep_fds),
             start_new_session=True,
+            umask=PRIVATE_UMASK,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -39,6 +40,7 @@ def rewrite_file(path: str, lock_wait_ms: int) -> None:
         with closing(DuckDbSession(path, read_only=True, lock_wait_ms=lock_wait_ms)):
             if _state(path) != copied:
                 raise WarehouseBusyError(f"the warehouse file {path} was written to while it was copied; purge again")
+            Path(copy).chmod(stat.S_IMODE(Path(path).stat().st_mode))
             Path(copy).replace(path)
             _flush_folder(Path(path).parent)
     finally:

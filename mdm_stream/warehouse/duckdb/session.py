@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.files import FILE_MODE
 from mdm_stream.warehouse.dialect import DUCKDB
 from mdm_stream.warehouse.faults import duckdb_lock_error, is_duckdb_lock, translate_duckdb
 from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timestamp_text
@@ -111,6 +112,8 @@ def _connect(path: str, *, read_only: bool, lock_wait_ms: int) -> Any:
                 raise duckdb_lock_error(error, path, lock_wait_ms) from error
             time.sleep(_LOCK_POLL_S)
             continue
+        if before is None and path != IN_MEMORY:
+            Path(path).chmod(FILE_MODE)  # one that was there keeps what its owner gave it
         if before in (None, _identity(path)):
             return connection
         # A purge put a new file in this place between our opening the old one and our lock on it.
