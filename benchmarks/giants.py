@@ -135,7 +135,9 @@ def three_giants(state: Path, needles_in: NeedlesIn = files_with) -> Figures:
     with LocalStack(state) as stack:
         start_consumers(stack, [str(rules_file)])
         addresses = (stack.kinesis.endpoint_url, CHANGES_STREAM, GOLDEN_STREAM, stack.redis.url)
-        write_stack(state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), (str(rules_file),)))
+        write_stack(
+            state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), (str(rules_file),), stack.kinesis.keys)
+        )
         index = RedisIndex(stack.redis.client(), load_ruleset(str(rules_file)))
         _publish(stack, index, figures)
         _look(stack, index, state, figures)

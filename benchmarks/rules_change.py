@@ -28,7 +28,7 @@ from typing import Any
 import boto3
 import orjson
 
-from mdm_stream.aws.loopback import loopback_environment
+from mdm_stream.aws.loopback import LoopbackKeys, loopback_environment
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
 
@@ -60,7 +60,7 @@ def measure(people: int, *, survivorship: bool = False, tree: Path = ROOT) -> Ru
         old.write_text(DEMO_RULES)
         new.write_text(f"extends: {old}\nversion: 2\n" + _difference(survivorship=survivorship))
         with _up(tree, state, old) as said:
-            events = _publish(said, people)
+            events = _publish(said, state, people)
             _wait_for(lambda: _records(state, "resolve") >= events)
             _wait_until_quiet(state)
         with _up(tree, state, new):
@@ -115,9 +115,12 @@ def _up(tree: Path, state: Path, rules: Path) -> Iterator[dict[str, Any]]:
             process.wait()
 
 
-def _publish(said: dict[str, Any], people: int) -> int:
+def _publish(said: dict[str, Any], state: Path, people: int) -> int:
     endpoint = said["kinesis_endpoint_url"]
-    os.environ |= loopback_environment(endpoint, os.environ)
+    keys = orjson.loads((state / "stack.json").read_bytes()).get("keys") or {}  # a release before them takes any
+    os.environ |= loopback_environment(
+        endpoint, LoopbackKeys(**keys) if keys else LoopbackKeys("any", "any"), os.environ
+    )
     sent = 0
     with Publisher(boto3.client("kinesis", endpoint_url=endpoint), said["changes_stream"]) as publisher:
         for event in generate(people, POPULATION_SEED).events():

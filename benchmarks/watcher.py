@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 import redis
 
-from mdm_stream.aws.loopback import loopback_client
+from mdm_stream.aws.loopback import LoopbackKeys, loopback_client
 from mdm_stream.contracts.golden import QUARANTINED
 from mdm_stream.core.model import make_ref
 from mdm_stream.feed.envelope import change_message
@@ -205,7 +205,7 @@ def disagreements(moment: Moment, subscriber: Subscriber) -> Iterator[tuple[str,
 
 def watch(
     redis_url: str,
-    endpoint_url: str,
+    endpoint: tuple[str, LoopbackKeys],
     stream: str,
     domain: str,
     started: Event,
@@ -214,7 +214,7 @@ def watch(
 ) -> None:
     """Watch until told to stop, once more after that, and put what was seen into ``outcome``."""
     reader = IndexReader(redis.Redis.from_url(redis_url), "main", domain)
-    feed = KinesisFeed(loopback_client("kinesis", endpoint_url), stream)
+    feed = KinesisFeed(loopback_client("kinesis", *endpoint), stream)
     positions: dict[str, str | None] = {shard.shard_id: None for shard in feed.shards()}
     subscriber = Subscriber()
     watched = Watched()

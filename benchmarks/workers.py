@@ -158,7 +158,8 @@ def main() -> int:
         stack = parts.enter_context(LocalStack(folder, StackOptions(streams=streams)))
         context = get_context("spawn")
         started, stopping, outcome = context.Event(), context.Event(), context.Queue()
-        surroundings = (stack.redis.url, stack.kinesis.endpoint_url, GOLDEN_STREAM, rules.domain)
+        endpoint = (stack.kinesis.endpoint_url, stack.kinesis.keys)
+        surroundings = (stack.redis.url, endpoint, GOLDEN_STREAM, rules.domain)
         reader = context.Process(target=watch, args=(*surroundings, started, stopping, outcome), daemon=True)
         reader.start()
         parts.callback(reader.kill)
@@ -199,7 +200,7 @@ def _start_workers(stack: LocalStack, rules: Path) -> list[Worker]:
 
 def _start(worker: Worker, stack: LocalStack, rules: Path) -> None:
     settings = resolve_settings(stack.state_dir, stack.redis.url, stack.kinesis.endpoint_url, [str(rules)])
-    environment = loopback_environment(stack.kinesis.endpoint_url, os.environ)
+    environment = loopback_environment(stack.kinesis.endpoint_url, stack.kinesis.keys, os.environ)
     worker.start(stack.kinesis.endpoint_url, environment | settings.to_environment())
 
 

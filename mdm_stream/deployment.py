@@ -7,7 +7,7 @@ what they need from here.
 
 from __future__ import annotations
 
-import socket
+import http.client
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,13 +18,14 @@ import orjson
 
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.files import write_atomically
+from mdm_stream.files import require_own_folder, write_atomically
 from mdm_stream.settings import ResolveSettings
 
 if TYPE_CHECKING:
     import redis
 
     from mdm_stream.archive import Archive
+    from mdm_stream.aws.loopback import LoopbackKeys
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.feed.claims import ClaimStore
     from mdm_stream.feed.publisher import FeedPublisher
@@ -42,7 +43,7 @@ ON_FAILURE_FOLDER = "on-failure"
 REDIS_TIMEOUT_S = 30.0
 OBJECT_ATTEMPTS_MAX = 3
 """Attempts of one request to S3, before it is a fault of the batch that needed it."""
-_CONNECT_TIMEOUT_S = 2.0
+_CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Deployment:
 
     Stores are ``file:///folder``, ``s3://bucket/prefix`` or a path; ``claims_url`` is beside the archive if empty.
     ``warehouse`` is ``None`` if none was named. ``timeout_s`` bounds each call of AWS. ``state`` is the folder of the
-    local stack, if it is one.
+    local stack, if it is one, and ``keys`` are those of its Kinesis API.
     """
 
     rules: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ class Deployment:
     timeout_s: float | None = None
     warehouse: WarehouseSettings | None = None
     state: Path | None = None
+    keys: LoopbackKeys | None = None
 
     @classmethod
     def from_settings(cls, settings: ResolveSettings, warehouse: WarehouseSettings | None = None) -> Self:
@@ -117,6 +119,7 @@ class Deployment:
             on_failure_url=str(state / ON_FAILURE_FOLDER),
             warehouse=WarehouseSettings(duckdb_path=stack.warehouse),
             state=state,
+            keys=stack.keys,
         )
 
     def overridden(self, **named: Any) -> Self:
@@ -141,6 +144,7 @@ class Deployment:
             self.region or None,
             timeout_s=self.timeout_s,
             attempts=attempts,
+            keys=self.keys,
         )
 
     def store(self, url: str) -> ObjectStore:
@@ -200,6 +204,7 @@ class Deployment:
             self.region or None,
             timeout_s=self.timeout_s,
             attempts=OBJECT_ATTEMPTS_MAX if self.timeout_s else None,
+            keys=self.keys if self.s3_endpoint_url == self.kinesis_endpoint_url else None,
         )
 
 
@@ -220,7 +225,7 @@ def redis_client(redis_url: str) -> redis.Redis:
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """The addresses of a running local stack. ``rules`` are absolute paths or names of packs."""
+    """The addresses and keys of a running local stack. ``rules`` are absolute paths or names of packs."""
 
     kinesis_endpoint_url: str
     changes_stream: str
@@ -228,14 +233,22 @@ class RunningStack:
     redis_url: str
     warehouse: str
     rules: tuple[str, ...]
+    keys: LoopbackKeys | None = None
 
 
 def read_stack(state: Path) -> RunningStack:
-    """Return the stack that runs in ``state``; ``ConfigurationError`` if there is none or its file is damaged."""
+    """Return the stack that runs in ``state``; ``ConfigurationError`` if there is none or its file is damaged.
+
+    A folder that another user has made, or can change, is refused: it could lead all that is sent to an address of
+    theirs.
+    """
+    from mdm_stream.aws.loopback import LoopbackKeys  # noqa: PLC0415 - loads boto3, which --help does without
+
     path = state / STACK_FILE
     try:
-        fields = orjson.loads(path.read_bytes())
-        return RunningStack(**{**fields, "rules": tuple(fields["rules"])})
+        fields = orjson.loads((require_own_folder(state) / STACK_FILE).read_bytes())
+        keys = LoopbackKeys(**fields["keys"]) if fields["keys"] else None
+        return RunningStack(**{**fields, "rules": tuple(fields["rules"]), "keys": keys})
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"no local stack runs in {state}; start one with `mdm-stream up`, or name its directory with --state"
@@ -247,19 +260,26 @@ def read_stack(state: Path) -> RunningStack:
 
 
 def running_stack(state: Path) -> RunningStack:
-    """Return the stack that runs in ``state`` once its Kinesis API takes a connection; else ``ConfigurationError``.
+    """Return the stack that runs in ``state`` once its Kinesis API has proved to be it; else ``ConfigurationError``.
 
-    A stack that was killed leaves its file behind: without this question a client would retry for minutes.
+    A stack that was killed leaves its file behind: without this question a client would retry for minutes, or send to
+    another program that has taken its port.
     """
+    from mdm_stream.aws.loopback import is_the_stack  # noqa: PLC0415
+
     stack = read_stack(state)
-    address = urlsplit(stack.kinesis_endpoint_url)
     try:
-        with socket.create_connection((address.hostname or "", address.port or 0), timeout=_CONNECT_TIMEOUT_S):
-            return stack
-    except OSError as error:
+        proved = stack.keys is not None and is_the_stack(stack.kinesis_endpoint_url, stack.keys, _CONNECT_TIMEOUT_S)
+    except (OSError, http.client.HTTPException) as error:
         raise ConfigurationError(
             f"the local stack in {state} does not answer any more; start it again with `mdm-stream up`"
         ) from error
+    if not proved:
+        raise ConfigurationError(
+            f"what answers at the address of the local stack in {state} is another program, or of another release: "
+            "nothing was sent to it; start the stack again with `mdm-stream up`"
+        )
+    return stack
 
 
 def write_stack(state: Path, stack: RunningStack) -> None:

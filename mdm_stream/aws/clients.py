@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from mdm_stream.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mdm_stream.aws.loopback import LoopbackKeys
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -17,16 +20,18 @@ def aws_client(
     *,
     timeout_s: float | None = None,
     attempts: int | None = None,
+    keys: LoopbackKeys | None = None,
 ) -> Any:
     """Return a client of a service at AWS or at ``endpoint``; ``ConfigurationError`` if there can be none.
 
     ``timeout_s`` bounds one connection and one wait for an answer, ``attempts`` the calls that the SDK makes of one
-    request; the SDK's own where they are left out. Thread-safe.
+    request; the SDK's own where they are left out. ``keys`` are those of a local stack, and meant for loopback alone:
+    AWS is asked with the account of the environment. Thread-safe.
     """
     if endpoint is not None and urlsplit(endpoint).hostname in LOOPBACK:
         from mdm_stream.aws.loopback import loopback_client  # noqa: PLC0415 - needed on one machine alone
 
-        return loopback_client(service, endpoint, timeout_s=timeout_s, attempts=attempts)
+        return loopback_client(service, endpoint, keys, timeout_s=timeout_s, attempts=attempts)
     import boto3  # noqa: PLC0415 - half a second, which a mistake in the call need not wait for
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415

@@ -86,7 +86,8 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
         from mdm_stream.local.kinesis.forgetting import LocalTraces  # noqa: PLC0415
 
         streams = (found.changes_stream, found.golden_stream)
-        own_machine = LocalTraces(found.state, found.kinesis_endpoint_url, streams, kinesis, client)
+        assert found.keys is not None, "a running stack has proved to hold them"
+        own_machine = LocalTraces(found.state, (found.kinesis_endpoint_url, found.keys), streams, kinesis, client)
     receipts = found.store(found.archive_url)
     letters = [DeadLetters(found.store(found.quarantine_url), "quarantine")]
     if found.on_failure_url != NONE:

@@ -21,6 +21,9 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.demo:demo", "Watch invented source systems become golden records, and measure it."
     ),
     "up": Listing("mdm_stream.cli.commands.up:up", "Run the local stack: Kinesis API, Redis, consumers, DuckDB."),
+    "env": Listing(
+        "mdm_stream.cli.commands.env:env", "Print the environment that lets other programs use the local stack."
+    ),
     "replay": Listing(
         "mdm_stream.cli.commands.replay:replay", "Run event files through the engine on Redis; write the result."
     ),

@@ -62,12 +62,14 @@ class StewardChannel:
         from mdm_stream.rules import load_rulesets  # noqa: PLC0415 - --help does without
 
         stream, endpoint, redis_url, rules = address.stream, address.endpoint, address.redis_url, address.rules
+        self._keys = None
         if stream is None:
             if endpoint is not None or address.region is not None:
                 raise click.UsageError("--endpoint and --region need --stream")
             stack = running_stack(address.state)
             endpoint, stream = stack.kinesis_endpoint_url, stack.changes_stream
             redis_url, rules = redis_url or stack.redis_url, rules or stack.rules
+            self._keys = stack.keys
         if not rules:
             raise click.UsageError("--stream needs --rules: they say which records and attributes there are")
         if redis_url is None and address.given_version is None:
@@ -113,7 +115,8 @@ class StewardChannel:
             said = "; ".join(f"{reason.path or 'the decision'} {reason.message}" for reason in error.reasons)
             raise ConfigurationError(f"the decision was not sent: {said}") from error
         wire = orjson.loads(raw)
-        with Publisher(aws_client("kinesis", self._endpoint, self._region), self._stream) as publisher:
+        client = aws_client("kinesis", self._endpoint, self._region, keys=self._keys)
+        with Publisher(client, self._stream) as publisher:
             publisher.put(wire)
             publisher.flush()
         if "attributes" in wire:

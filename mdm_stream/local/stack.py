@@ -1,7 +1,8 @@
 """The whole stack on one machine: Redis, a Kinesis and S3 API, streams, and consumers in processes of their own.
 
 Everything lives under one state folder and survives a restart, SIGKILL of every process included:
-``redis/`` and ``kinesis/`` (data), ``checkpoints/``, ``status/`` (counters), ``logs/`` and ``lock``.
+``redis/`` and ``kinesis/`` (data), ``checkpoints/``, ``status/`` (counters), ``logs/`` and ``lock``. The folder is its
+user's alone, and so is the stack: Redis listens in the folder, and the API asks for keys that only its processes have.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.errors import ConfigurationError, MdmError, TransientError
+from mdm_stream.files import claim_folder
 from mdm_stream.local.event_source.checkpoints import SHARD_END, read_positions
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.kinesis.server import KinesisServer
@@ -76,6 +78,7 @@ class LocalStack:
     """
 
     def __init__(self, state_dir: Path, options: StackOptions | None = None) -> None:
+        self._named_dir = state_dir
         self.state_dir = state_dir.resolve()
         self.options = options or StackOptions()
         self._parts: ExitStack | None = None
@@ -84,7 +87,8 @@ class LocalStack:
     def start(self) -> Self:
         """Start the servers and make the streams.
 
-        ``ConfigurationError`` if another stack holds the folder, ``TransientError`` if a server does not start.
+        ``ConfigurationError`` if another stack holds the folder or another user can reach it, ``TransientError`` if a
+        server does not start.
         """
         if self._parts is not None:
             return self
@@ -123,7 +127,7 @@ class LocalStack:
         """Start a consumer process; it is started again whenever it crashes."""
         if spec.stream not in self.options.streams:
             raise ConfigurationError(f"there is no stream {spec.stream!r} for the consumer {spec.name!r}")
-        inherited = loopback_environment(self.kinesis.endpoint_url, os.environ)
+        inherited = loopback_environment(self.kinesis.endpoint_url, self.kinesis.keys, os.environ)
         environment = inherited | {"AWS_LAMBDA_FUNCTION_NAME": spec.name} | dict(spec.environment)
         command = [
             sys.executable, "-m", "mdm_stream.local.consumer",
@@ -206,11 +210,17 @@ class LocalStack:
     def _make_state_dir(self) -> None:
         """Make the state folder, for its owner alone: all that was ever published is in it."""
         try:
-            self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.state_dir, was_open = claim_folder(self._named_dir)
+        except PermissionError as error:
+            raise ConfigurationError(
+                f"the state folder {self._named_dir} is refused: {error.strerror}; choose another one with --state"
+            ) from error
         except OSError as error:
             raise ConfigurationError(
-                f"cannot make the state folder {self.state_dir}: {error.strerror}; choose another one with --state"
+                f"cannot make the state folder {self._named_dir}: {error.strerror}; choose another one with --state"
             ) from error
+        if was_open:
+            _LOG.warning("the state folder %s was open to other users; it and all in it is closed now", self.state_dir)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli.main import cli, run
 from mdm_stream.cli.redelivery import NOT_SENT, change_key_of, deliver_with
 from mdm_stream.dead_letters import Message
@@ -59,8 +60,10 @@ def give_up(url, stream, raws, first, s3_client=None):
 
 @pytest.fixture(scope="module")
 def server():
-    """A Kinesis and S3 API on loopback."""
-    with KinesisServer() as running:
+    """A Kinesis and S3 API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
+    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
+            patch.setenv(name, value)
         yield running
 
 
@@ -75,7 +78,9 @@ def stream(server, request):
 @pytest.fixture
 def state(tmp_path, server, stream):
     """The state directory of a running stack, with two rejected events and a batch that was given up."""
-    write_stack(tmp_path, RunningStack(server.endpoint_url, stream, "golden", "redis://127.0.0.1:1/0", "none", ()))
+    write_stack(
+        tmp_path, RunningStack(server.endpoint_url, stream, "golden", "redis://127.0.0.1:1/0", "none", (), server.keys)
+    )
     quarantine = open_quarantine((tmp_path / QUARANTINE_FOLDER).as_uri())
     reject(quarantine, change("1"), 1)
     reject(quarantine, b"\xff\x1b[2J", 2, code="not_utf8")

@@ -12,6 +12,7 @@ import redis
 from click.testing import CliRunner, Result
 from erase_world import REF, World, upsert
 
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli import erase_options
 from mdm_stream.cli.main import cli, run
 from mdm_stream.local.kinesis.server import KinesisServer
@@ -35,8 +36,10 @@ class Stores:
 
 @pytest.fixture(scope="module")
 def kinesis_server() -> Iterator[KinesisServer]:
-    """A Kinesis API on loopback."""
-    with KinesisServer() as running:
+    """A Kinesis API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
+    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
+            patch.setenv(name, value)
         yield running
 
 

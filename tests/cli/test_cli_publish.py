@@ -1,12 +1,18 @@
 """The command publish, against a real local Kinesis API."""
 
 import csv
+import http.server
+import os
 import subprocess
 import sys
+import threading
+from dataclasses import replace
+from typing import ClassVar
 
 import orjson
 import pytest
 
+from mdm_stream.aws.loopback import LoopbackKeys, loopback_environment
 from mdm_stream.cli.main import run
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.decoder import Decoder
@@ -22,8 +28,10 @@ FORMATS = {"crm": "debezium", "erp": "dms", "web": "canonical"}
 
 @pytest.fixture(scope="module")
 def server():
-    """A Kinesis API on loopback."""
-    with KinesisServer() as running:
+    """A Kinesis API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
+    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
+            patch.setenv(name, value)
         yield running
 
 
@@ -47,8 +55,16 @@ def stream(server, request):
 def state(tmp_path, server, stream, population):
     """The state directory of a running stack whose change stream is ``stream``."""
     rules = (str(population / "rules.yaml"),)
-    write_stack(tmp_path, RunningStack(server.endpoint_url, stream, "golden", "redis://127.0.0.1:1/0", "none", rules))
+    write_stack(
+        tmp_path,
+        RunningStack(server.endpoint_url, stream, "golden", "redis://127.0.0.1:1/0", "none", rules, server.keys),
+    )
     return tmp_path
+
+
+def stack_at(address):
+    """A stack that says that it is there, with keys of its own."""
+    return RunningStack(address, "changes", "golden", "redis://127.0.0.1:1/0", "x", ("person",), LoopbackKeys.new())
 
 
 def records_of(server, stream):
@@ -146,18 +162,59 @@ def test_no_stack_and_no_file_are_explained(tmp_path, state, capsys):
 
 def test_a_stack_that_died_is_noticed_at_once(tmp_path, capsys):
     """A left-over stack file does not make a client wait."""
-    write_stack(
-        tmp_path, RunningStack("http://127.0.0.1:1", "changes", "golden", "redis://127.0.0.1:1/0", "x", ("person",))
-    )
+    write_stack(tmp_path, stack_at("http://127.0.0.1:1"))
     assert run(["publish", "x.jsonl", "--format", "canonical", "--state", str(tmp_path)]) == 2
     assert "does not answer any more" in capsys.readouterr().err
 
 
+def test_nothing_is_sent_to_another_program_on_the_port_of_a_stack_that_died(tmp_path, server, stream, capsys):
+    """What has taken its place cannot prove to be it, whether it speaks Kinesis or says yes to everything."""
+
+    class Agreeable(http.server.BaseHTTPRequestHandler):
+        heard: ClassVar[list[bytes]] = []
+
+        def do_POST(self) -> None:
+            self.heard.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"0" * 64)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    events = tmp_path / "events.jsonl"
+    events.write_text('{"domain": "person", "source": "crm", "record_id": "1", "op": "delete", "version": 1}')
+    with http.server.HTTPServer(("127.0.0.1", 0), Agreeable) as impostor:
+        threading.Thread(target=impostor.serve_forever, daemon=True).start()
+        for address in (f"http://127.0.0.1:{impostor.server_port}", server.endpoint_url):
+            write_stack(tmp_path, replace(stack_at(address), changes_stream=stream))
+            assert run(["publish", str(events), "--format", "canonical", "--state", str(tmp_path)]) == 2
+            assert "another program" in capsys.readouterr().err
+        impostor.shutdown()
+    assert len(Agreeable.heard) == 1
+    assert b"crm" not in Agreeable.heard[0]
+    assert records_of(server, stream) == []
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+def test_a_stack_in_a_folder_that_others_can_write_to_is_not_trusted(tmp_path, mode, capsys):
+    """They could have put the file there that leads to an address of theirs."""
+    write_stack(tmp_path / "state", stack_at("http://127.0.0.1:1"))
+    (tmp_path / "state").chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "state", 0, 65534)
+    elif mode == 0o775:
+        pytest.skip("only root can give a folder to a group that is not the user's")
+    assert run(["publish", "x.jsonl", "--format", "canonical", "--state", str(tmp_path / "state")]) == 2
+    assert "other users can write" in capsys.readouterr().err
+
+
 def test_the_stack_file_reads_back_and_is_private(tmp_path):
     """What was written is read; its owner alone can; damage and absence are configuration errors."""
-    stack = RunningStack("http://127.0.0.1:1", "changes", "golden", "redis://127.0.0.1:2/0", "w.duckdb", ("person",))
+    stack = stack_at("http://127.0.0.1:1")
     write_stack(tmp_path, stack)
     assert read_stack(tmp_path) == stack
+    assert stack.keys.secret_access_key not in repr(stack)
     assert (tmp_path / "stack.json").stat().st_mode & 0o077 == 0
     (tmp_path / "stack.json").write_text("{}")
     with pytest.raises(ConfigurationError, match="damaged"):

@@ -7,6 +7,7 @@ import io
 import orjson
 import pytest
 
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli.main import run
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.decode import Decoder, Delivery
@@ -31,8 +32,10 @@ def rules():
 
 @pytest.fixture(scope="module")
 def server():
-    """A Kinesis API on loopback."""
-    with KinesisServer() as running:
+    """A Kinesis API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
+    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
+            patch.setenv(name, value)
         yield running
 
 
@@ -46,7 +49,7 @@ class World:
         self.kinesis, self.stream, self.redis_url, self.endpoint = server.client(), stream, url, server.endpoint_url
         self.kinesis.create_stream(StreamName=stream, ShardCount=1)
         self.read = 0
-        write_stack(folder, RunningStack(server.endpoint_url, stream, "golden", url, "none", ("person",)))
+        write_stack(folder, RunningStack(server.endpoint_url, stream, "golden", url, "none", ("person",), server.keys))
         self.state = ["--state", str(folder)]
 
     def apply(self, *events):

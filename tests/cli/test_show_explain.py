@@ -11,6 +11,7 @@ from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.deployment import RunningStack, write_stack
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.rules import load_ruleset
 
 pytestmark = pytest.mark.one_redis
@@ -159,11 +160,12 @@ def test_refused_links_are_told_with_their_reason(redis_client, redis_url, capsy
     assert "refused: a verdict separates crm/1 and crm/3" in out
 
 
-def test_the_local_stack_is_the_default(options, redis_server, redis_url, capsys, tmp_path):
+def test_the_local_stack_is_the_default(options, redis_url, capsys, tmp_path):
     """Without --redis the addresses and rules come from the stack that runs in --state."""
-    answering = f"http://127.0.0.1:{redis_server.port}"
-    write_stack(tmp_path, RunningStack(answering, "changes", "golden", redis_url, "warehouse.duckdb", ("person",)))
-    assert called(capsys, "show", "crm/1", "--state", tmp_path)[0] == 0
+    with KinesisServer() as server:
+        stack = RunningStack(server.endpoint_url, "changes", "golden", redis_url, "w.duckdb", ("person",), server.keys)
+        write_stack(tmp_path, stack)
+        assert called(capsys, "show", "crm/1", "--state", tmp_path)[0] == 0
     code, _, err = called(capsys, "show", "crm/1", "--state", tmp_path / "none")
     assert code == 2
     assert "no local stack runs" in err

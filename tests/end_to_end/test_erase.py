@@ -138,7 +138,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     with LocalStack(state) as stack:
         start_consumers(stack, ["person"])
         addresses = (stack.kinesis.endpoint_url, CHANGES_STREAM, GOLDEN_STREAM, stack.redis.url)
-        write_stack(state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), ("person",)))
+        write_stack(state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), ("person",), stack.kinesis.keys))
         publish(stack, HERS)
         publish(stack, [*THEIRS, BAD])
         give_up(state, GIVEN_UP)

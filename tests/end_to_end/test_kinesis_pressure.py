@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from pressure import Consumer, ThrottledKinesis, people, resident_bytes, running_consumer, timed
 
-from mdm_stream.aws.loopback import loopback_environment
+from mdm_stream.aws.loopback import LoopbackKeys, loopback_environment
 from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import ATTEMPTS_MAX, UNANSWERED_MAX, FeedPublisher
 from mdm_stream.local.stack import GOLDEN_STREAM
@@ -105,7 +105,7 @@ def test_a_kinesis_that_does_not_answer_ends_the_batch_in_time(
     timeout_s = 0.3
     try:
         with running_consumer(KINESIS_ENDPOINT_URL=url, AWS_TIMEOUT_S=str(timeout_s)) as hanging:
-            for name, value in loopback_environment(url, {}).items():
+            for name, value in loopback_environment(url, LoopbackKeys.new(), {}).items():
                 monkeypatch.setenv(name, value)
             batch = hanging.records(people(0, PEOPLE_PER_BATCH))
             with timed(UNANSWERED_MAX * timeout_s + 2.5):

@@ -68,7 +68,7 @@ def world() -> Iterator[World]:
             "MDM_GOLDEN_BYTES_WARN": "16384",
             "MDM_QUARANTINE_URL": f"file://{short}/quarantine",
         }
-        for name, value in (loopback_environment(kinesis.endpoint_url, {}) | settings).items():
+        for name, value in (loopback_environment(kinesis.endpoint_url, kinesis.keys, {}) | settings).items():
             patch.setenv(name, value)
         sys.modules.pop(MODULE, None)
         module = importlib.import_module(MODULE)

@@ -88,6 +88,7 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
                 redis_url=stack.redis.url,
                 warehouse=str(stack.state_dir / WAREHOUSE_FILE),
                 rules=(str(rules_file),),
+                keys=stack.kinesis.keys,
             ),
         )
         client = stack.redis.client()

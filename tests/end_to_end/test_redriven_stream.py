@@ -111,6 +111,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
                 redis_url=stack.redis.url,
                 warehouse="",
                 rules=("person", "organisation"),
+                keys=stack.kinesis.keys,
             ),
         )
         letters = dlq(state, "list")["dead_letters"]

@@ -52,7 +52,7 @@ def rebuild_of(world: World, fate: Fate, monkeypatch) -> Rebuild:
         options=OPTIONS,
     )
 
-    class Doomed(redis.Connection):
+    class Doomed(attempt._client.connection_pool.connection_class):
         def send_packed_command(self, *arguments, **options):
             fate.meet("before")
             return super().send_packed_command(*arguments, **options)

@@ -128,7 +128,7 @@ def running_consumer(folder: Path | None = None, **settings: str) -> Iterator[Co
             "ARCHIVE_URL": (home / "archive").as_uri(),
             **settings,
         }
-        for name, value in loopback_environment(kinesis.endpoint_url, {}).items():
+        for name, value in loopback_environment(kinesis.endpoint_url, kinesis.keys, {}).items():
             patch.setenv(name, value)
         resolver = build_resolver({f"MDM_{name}": value for name, value in environment.items()})
         yield Consumer(resolver, redis_server, kinesis, home)

@@ -25,6 +25,7 @@ import orjson
 from end_state import GoldenState, feed_changes, files_below, settle, state_of_feed, state_of_warehouse, wait_for
 
 from mdm_stream.archive import open_archive
+from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, ON_FAILURE_FOLDER, WAREHOUSE_FILE, RunningStack, write_stack
@@ -269,8 +270,9 @@ class _World:
         """Return what F of a release gives for all that is on the change stream."""
         script = Path(__file__).with_name("f_of_stream.py")
         with_tests = {"PYTHONPATH": os.pathsep.join([release.environment["PYTHONPATH"], str(script.parent)])}
-        release = replace(release, environment={**release.environment, **with_tests})
         endpoint_url = self._stack.kinesis.endpoint_url
+        local = loopback_environment(endpoint_url, self._stack.kinesis.keys, {})
+        release = replace(release, environment={**release.environment, **local, **with_tests})
         found: dict[str, Any] = orjson.loads(_python(release, str(script), endpoint_url, str(self._rules_file)))
         return found
 
@@ -300,4 +302,5 @@ def _addresses(stack: LocalStack, rules_file: Path) -> RunningStack:
         redis_url=stack.redis.url,
         warehouse=str(stack.state_dir / WAREHOUSE_FILE),
         rules=(str(rules_file),),
+        keys=stack.kinesis.keys,
     )

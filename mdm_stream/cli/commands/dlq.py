@@ -137,16 +137,18 @@ def redrive(
     from mdm_stream.dead_letters import RedriveReport, RedriveRun, Streams  # noqa: PLC0415
 
     places = _places(**where, everything=everything, must_select=True)
+    keys = None
     if stream is None:
         if endpoint is not None or golden_stream is not None:
             raise click.UsageError("--endpoint and --golden-stream need --stream")
         stack = running_stack(where["state"])
         endpoint, stream, golden_stream = stack.kinesis_endpoint_url, stack.changes_stream, stack.golden_stream
+        keys = stack.keys
     letters = places.letters()
     report = RedriveReport()
     if letters:
         _ask(f"Send {_counted(letters)} to {stream} again?", yes=yes)
-        deliver = deliver_with(aws_client("kinesis", endpoint, where["region"]))
+        deliver = deliver_with(aws_client("kinesis", endpoint, where["region"], keys=keys))
         redrive_run = RedriveRun(places.stores, Streams(stream, golden_stream), change_key_of, deliver)
         report = redrive_run.send(letters, secrets.token_hex(RUN_BYTES))
     _tell(report, stream, as_json=as_json)

@@ -53,11 +53,13 @@ def publish(
     cannot be read as an event is sent as it is, so that the consumer quarantines it with its reasons; what is too
     large for the stream is reported, and the exit code is then 1.
     """
+    keys = None
     if stream is None:
         if endpoint is not None or region is not None:
             raise click.UsageError("--endpoint and --region need --stream")
         stack = running_stack(state)
         endpoint, stream, rules = stack.kinesis_endpoint_url, stack.changes_stream, rules or stack.rules
+        keys = stack.keys
     if not rules:
         raise click.UsageError("--stream needs --rules: they say which source and record an event belongs to")
     rulesets = load_rulesets(rules)
@@ -68,7 +70,8 @@ def publish(
     )
     # Rows of a table that the rules do not name, and CSV rows, mean nothing without what was said here.
     keep_raw = format_ == "canonical" or (WIRE_FORMATS[format_].on_stream and source is None)
-    with progress() as advance, Publisher(aws_client("kinesis", endpoint, region), stream) as publisher:
+    client = aws_client("kinesis", endpoint, region, keys=keys)
+    with progress() as advance, Publisher(client, stream) as publisher:
         counts = _send(publisher, _messages(events, keep_raw=keep_raw), advance)
         publisher.flush()
     if as_json:

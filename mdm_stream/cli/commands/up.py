@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 from collections.abc import Iterable
@@ -35,6 +36,8 @@ def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
     """Run the local stack until Ctrl-C: Kinesis API, Redis, resolve consumer, warehouse consumer and DuckDB.
 
     Its state is kept in --state and taken up again by the next `up`. Publish events to it with `mdm-stream publish`.
+    It answers its user alone: the commands of mdm-stream find their way by --state, other programs with the environment
+    that `mdm-stream env` prints.
     What keeps a domain from being written (other rules, a lost index, a hold, a rebuild) is said when it begins and
     when it is over.
     """
@@ -52,6 +55,7 @@ def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
             redis_url=stack.redis.url,
             warehouse=str(stack.state_dir / WAREHOUSE_FILE),
             rules=absolute,
+            keys=stack.kinesis.keys,
         )
         write_stack(state, running)
         try:
@@ -69,14 +73,15 @@ def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
 
 def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
     if as_json:
-        print_json({name: getattr(running, name) for name in running.__slots__})
+        print_json({name: getattr(running, name) for name in running.__slots__ if name != "keys"})
         return
     click.echo(f"mdm-stream is up; state, logs and quarantine are in {state}")
     click.echo(f"  change stream   {running.changes_stream} at {running.kinesis_endpoint_url}")
     click.echo(f"  golden feed     {running.golden_stream} at the same address")
     click.echo(f"  index           {running.redis_url}")
     click.echo(f"  warehouse       {running.warehouse} (DuckDB)")
-    click.echo(f"Publish with:     mdm-stream publish FILE --format canonical --state {state}")
+    click.echo(f"Publish with:     mdm-stream publish FILE --format canonical --state {shlex.quote(str(state))}")
+    click.echo(f'Other programs:   eval "$(mdm-stream env --state {shlex.quote(str(state))})"')
     click.echo("Stop with:        Ctrl-C")
 
 

@@ -13,12 +13,11 @@ import orjson
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from mdm_stream.aws.loopback import REGION
+from mdm_stream.aws.loopback import PROOF_PATH, REGION, TRIM_PATH, LoopbackKeys
 from mdm_stream.aws.put_records import RECORD_BYTES_MAX
-from mdm_stream.local.kinesis.journal import TRIM_PATH
+from mdm_stream.local.kinesis.gate import KINESIS_TARGET
 from mdm_stream.local.kinesis.store import KinesisStore
 
-_TARGET_PREFIX = "Kinesis_20131202."
 _JOURNALLED = frozenset({"CreateStream", "DeleteStream", "PutRecord", "PutRecords"})
 _REFUSED = frozenset({"SplitShard", "MergeShards", "UpdateShardCount"})
 _CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -36,11 +35,12 @@ class JournalledApi:
     Streams of another region than the local one are refused too, because they would not be journalled. A record over
     1 MiB, which is what a stream takes unless its limit is raised, makes Kinesis refuse the call that it is in; moto
     does so for PutRecords, and this class for PutRecord.
-    S3 objects live in memory and are gone after a restart.
+    S3 objects live in memory and are gone after a restart. It asks for no keys: ``Gate`` stands before it.
     """
 
-    def __init__(self, store: KinesisStore) -> None:
+    def __init__(self, store: KinesisStore, keys: LoopbackKeys) -> None:
         self._store = store
+        self._keys = keys
         self._moto: WsgiApp = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -49,11 +49,13 @@ class JournalledApi:
 
     def _route(self, environ: Environ) -> WsgiApp:
         target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
-        action = target.removeprefix(_TARGET_PREFIX)
+        action = target.removeprefix(KINESIS_TARGET)
         if environ.get("PATH_INFO") == TRIM_PATH:
             answer: WsgiApp = self._trim(environ)
+        elif environ.get("PATH_INFO") == PROOF_PATH:
+            answer = Response(self._keys.proof(_body(environ)), content_type="text/plain")
         elif action == target:
-            answer = self._moto  # S3, and whatever else moto knows
+            answer = self._moto  # S3
         elif f"/{REGION}/" not in str(environ.get("HTTP_AUTHORIZATION", "")):
             answer = _refusal(f"the local streams are in region {REGION}: use it")
         elif action in _REFUSED:

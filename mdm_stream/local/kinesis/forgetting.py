@@ -17,6 +17,7 @@ import orjson
 import redis
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mdm_stream.aws.loopback import LoopbackKeys
 from mdm_stream.errors import TransientError
 from mdm_stream.local.event_source.checkpoints import SHARD_END, read_positions
 from mdm_stream.local.kinesis.server import trim_stream
@@ -34,11 +35,16 @@ class LocalTraces:
     """The traces that values leave on this machine beside the stores: streams, the file of Redis, logs."""
 
     def __init__(
-        self, state_dir: Path, endpoint_url: str, streams: Sequence[str], kinesis: Any, client: redis.Redis
+        self,
+        state_dir: Path,
+        endpoint: tuple[str, LoopbackKeys],
+        streams: Sequence[str],
+        kinesis: Any,
+        client: redis.Redis,
     ) -> None:
-        """Take the stack's folder, the address and a client of its Kinesis API, its streams, and a client of Redis."""
+        """Take the stack's folder, its Kinesis API (address, keys, streams and a client), and a client of Redis."""
         self._state_dir = state_dir
-        self._endpoint_url = endpoint_url
+        self._endpoint = endpoint
         self._streams = tuple(streams)
         self._kinesis = kinesis
         self._client = client
@@ -66,7 +72,7 @@ class LocalTraces:
                 for shard_id in (positions[0] if positions else ())
                 if all(each.get(shard_id, SHARD_END) != SHARD_END for each in positions)
             }
-            dropped += trim_stream(self._endpoint_url, stream, through, 0, on_disk=True)
+            dropped += trim_stream(*self._endpoint, stream, through, 0, on_disk=True)
         return dropped
 
     def rewrite_index_file(self) -> None:

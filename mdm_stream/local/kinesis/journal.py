@@ -17,9 +17,7 @@ from typing import Any
 import orjson
 
 from mdm_stream.errors import ConfigurationError
-
-TRIM_PATH = "/mdm-local/trim"
-"""Where the local API takes orders to forget records: no call of Kinesis has this path."""
+from mdm_stream.files import make_folder, private_opener
 
 JournalEntry = dict[str, Any]
 """One line. ``op`` is ``create`` (stream, shards), ``delete`` (stream), ``put`` (stream, shard, sequence, key, data
@@ -33,9 +31,9 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file; reading it comes first: ``entries``, then ``append``."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._fd = private_opener(str(path), os.O_RDWR | os.O_CREAT | os.O_APPEND)
         self._descriptor = threading.Lock()
         self._dirty = False
         self._closing = threading.Event()
@@ -71,7 +69,7 @@ class Journal:
         """Replace the whole content, atomically: after a crash the file holds either the old or the new."""
         draft = self._path.with_suffix(".new")
         draft.unlink(missing_ok=True)
-        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        fd = private_opener(str(draft), os.O_RDWR | os.O_CREAT | os.O_APPEND)
         for entry in entries:
             _write_all(fd, _lines([entry]))
         os.fsync(fd)

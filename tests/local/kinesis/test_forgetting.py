@@ -23,7 +23,7 @@ class Machine:
     def __init__(self, state: Path, kinesis: KinesisServer, redis_server: RedisServer) -> None:
         self.state, self.kinesis, self.client = state, kinesis, redis_server.client()
         kinesis.client().create_stream(StreamName=STREAM, ShardCount=1)
-        self.traces = LocalTraces(state, kinesis.endpoint_url, [STREAM], kinesis.client(), self.client)
+        self.traces = LocalTraces(state, (kinesis.endpoint_url, kinesis.keys), [STREAM], kinesis.client(), self.client)
 
     def put(self, text: str) -> str:
         """Put a record on the stream; return its number."""
@@ -96,7 +96,9 @@ def test_redis_forgets_on_the_disk_what_it_has_forgotten(machine: Machine) -> No
 def test_a_redis_without_a_file_has_nothing_to_rewrite(machine: Machine) -> None:
     """It is not asked to write one."""
     with RedisServer() as in_memory:
-        traces = LocalTraces(machine.state, machine.kinesis.endpoint_url, [], None, in_memory.client())
+        traces = LocalTraces(
+            machine.state, (machine.kinesis.endpoint_url, machine.kinesis.keys), [], None, in_memory.client()
+        )
         traces.rewrite_index_file()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -20,7 +20,6 @@ from mdm_stream.aws.loopback import loopback_client, loopback_environment
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.local.kinesis.journal import Journal
 from mdm_stream.local.kinesis.server import KinesisServer
-from mdm_stream.local.servers import redis as redis_server
 from mdm_stream.local.servers.redis import RedisServer, find_program
 
 
@@ -57,7 +56,7 @@ def is_gone(pid: int) -> bool:
 
 
 def test_redis_keeps_data_over_a_kill(tmp_path):
-    """What was acknowledged survives SIGKILL and a restart, on whatever port the next start takes."""
+    """What was acknowledged survives SIGKILL and a restart."""
     server = RedisServer(tmp_path).start()
     server.client().set("a", "1")
     os.kill(server.pid, signal.SIGKILL)
@@ -78,7 +77,7 @@ def test_redis_in_memory_starts_empty_and_leaves_nothing():
 
 
 def test_redis_serves_a_unix_socket(tmp_path):
-    """A socket path is served beside the port; one that no system could bind is refused before the start."""
+    """A socket is served where it is wanted; a path that no system could bind is refused before the start."""
     with RedisServer(socket_path=tmp_path / "s") as server:
         assert server.running
         assert redis.Redis(unix_socket_path=str(tmp_path / "s")).ping()
@@ -86,17 +85,14 @@ def test_redis_serves_a_unix_socket(tmp_path):
         RedisServer(socket_path=tmp_path / ("x" * 120))
 
 
-def test_redis_start_survives_a_lost_port_race(monkeypatch):
-    """A port that somebody takes first costs another attempt, and another's server is never mistaken for ours."""
-    with RedisServer() as other, socket.socket() as blocker:
-        blocker.bind(("127.0.0.1", 0))
-        blocker.listen()
-        ports = iter([other.port, blocker.getsockname()[1]])
-        original = redis_server._free_port
-        monkeypatch.setattr(redis_server, "_free_port", lambda: next(ports, None) or original())
-        with RedisServer() as server:
-            assert server.port not in (other.port, blocker.getsockname()[1])
-            assert server.client().info("server")["process_id"] == server.pid
+def test_redis_listens_on_no_port_and_its_socket_is_its_users_alone(tmp_path):
+    """The socket lies with the data, or, where that path is too long to be bound, in a folder that is as private."""
+    for folder in (tmp_path / "data", tmp_path / ("long" * 25), None):
+        with RedisServer(folder) as server:
+            assert server.client().config_get("port") == {"port": "0"}
+            assert stat.S_IMODE(server.socket_path.stat().st_mode) == 0o600
+            assert stat.S_IMODE(server.socket_path.parent.stat().st_mode) == 0o700
+            assert (server.socket_path.parent == folder) == (folder == tmp_path / "data")
 
 
 def test_redis_program_can_be_chosen(monkeypatch):
@@ -229,7 +225,7 @@ def test_kinesis_refuses_what_it_cannot_keep(shared):
         client.put_record(StreamName="missing", Data=b"", PartitionKey="k")
     with pytest.raises(ClientError):
         client.get_records(ShardIterator="bm9uc2Vuc2U=")
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    keys = {"aws_access_key_id": shared.keys.access_key_id, "aws_secret_access_key": shared.keys.secret_access_key}
     abroad = boto3.client("kinesis", region_name="eu-west-1", endpoint_url=shared.endpoint_url, **keys)
     with pytest.raises(ClientError, match="us-east-1"):
         abroad.create_stream(StreamName="abroad", ShardCount=1)
@@ -249,7 +245,7 @@ def test_kinesis_refuses_records_that_a_stream_does_not_take(shared):
 
 
 def test_s3_is_served_beside_kinesis(shared):
-    """The same endpoint answers S3, with any key."""
+    """The same endpoint answers S3, with any name of an object."""
     s3 = shared.client("s3")
     s3.create_bucket(Bucket="quarantine")
     s3.put_object(Bucket="quarantine", Key="a b/é", Body=b"1")
@@ -278,9 +274,11 @@ def test_clients_ignore_the_machines_aws_settings(monkeypatch, shared):
     monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    assert "HasMoreStreams" in loopback_client("kinesis", shared.endpoint_url).list_streams()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "theirs")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "theirs")
+    assert "HasMoreStreams" in loopback_client("kinesis", shared.endpoint_url, shared.keys).list_streams()
     inherited = {"AWS_PROFILE": "p", "AWS_SESSION_TOKEN": "t", "PATH": "/bin"}
-    environment = loopback_environment("http://127.0.0.1:9", inherited)
+    environment = loopback_environment("http://127.0.0.1:9", shared.keys, inherited)
     assert environment["PATH"] == "/bin"
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & environment.keys()
