@@ -6,6 +6,7 @@ from mdm_stream.archive.erase import ErasedRows
 from mdm_stream.archive.object_names import ArchiveObject
 from mdm_stream.archive.once import AppendOnce
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind
+from mdm_stream.archive.source_marks import Exclusion, HeldSource, SourceMarks, SourceMarkStore
 from mdm_stream.objects.store import MissingObjectError
 
 __all__ = [
@@ -16,8 +17,12 @@ __all__ = [
     "Compaction",
     "DamagedObjectError",
     "ErasedRows",
+    "Exclusion",
+    "HeldSource",
     "MissingObjectError",
     "RecordKind",
+    "SourceMarkStore",
+    "SourceMarks",
     "Verification",
     "open_archive",
 ]

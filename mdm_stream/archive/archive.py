@@ -23,6 +23,7 @@ from mdm_stream.archive.object_names import (
 from mdm_stream.archive.read import decode_object, each_object, list_objects, read_objects
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError
 from mdm_stream.archive.segment import encode_segment
+from mdm_stream.archive.source_marks import SourceMarkStore
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.objects.opening import open_object_store
 from mdm_stream.objects.store import ObjectStore
@@ -139,6 +140,10 @@ class Archive:
                 damaged.append(str(error))
         unfinished = sum(1 for _ in self._store.list(replacement_folder(domain)))
         return Verification(objects, rows, tuple(damaged), unfinished)
+
+    def sources(self, domain: str) -> SourceMarkStore:
+        """Return what operators have decided about whole sources of a domain."""
+        return SourceMarkStore(self._store, domain)
 
     def location(self, domain: str) -> str:
         """Return where a domain's objects lie, for people."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mdm_stream.archive import ArchivedRecord
+from mdm_stream.archive import ArchivedRecord, Exclusion, SourceMarks
 from mdm_stream.archive.rows import delivery_of
 from mdm_stream.core.faults import as_rejection, is_fault
 from mdm_stream.core.fold import EMPTY, Delivered, RecordState, fold
@@ -29,6 +29,7 @@ class LoadCounters:
     rows: int = 0
     events: int = 0
     states: int = 0
+    excluded: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     erased: set[str] = field(default_factory=set)
@@ -41,26 +42,35 @@ class LoadCounters:
 
 
 def states_of(
-    rows: Iterable[ArchivedRecord], domain: str, decoder: Decoder, counters: LoadCounters, states_max: int
+    rows: Iterable[ArchivedRecord],
+    domain: str,
+    decoder: Decoder,
+    counters: LoadCounters,
+    states_max: int,
+    exclusions: Sequence[Exclusion] = (),
 ) -> Iterator[list[Delivered]]:
     """Yield the folded states of archived records, which bounds memory: at most ``states_max`` record keys at a time,
     and fewer where more than ``PORTION_BYTES_MAX`` (but for the last record) have been folded.
 
     Folding commutes, so that a key that comes in several portions ends in the same state. Records that are rejected now
-    though they were accepted once (rules have changed) are counted; they stay in the archive.
+    though they were accepted once (rules have changed) are counted, and so are events that one of ``exclusions`` takes
+    out; both stay in the archive.
     """
     states: dict[str, RecordState] = {}
+    marks = SourceMarks(exclusions=tuple(exclusions))
     folded_bytes = 0
     for row in rows:
         counters.rows += 1
         try:
-            events = [event for event in decoder.decode(delivery_of(row)) if event.domain == domain]
-            folded = _folded(events, states)
+            own = [event for event in decoder.decode(delivery_of(row)) if event.domain == domain]
+            counting = marks.counting(own, row.arrival_time_us)
+            folded = _folded(counting, states)
         except Exception as error:  # noqa: BLE001 - one of the process is raised again
             counters.refuse(as_rejection(error))
             continue
         states |= folded
-        counters.events += len(events)
+        counters.excluded += len(own) - len(counting)
+        counters.events += len(counting)
         folded_bytes += row.content_bytes
         if len(states) >= states_max or folded_bytes >= PORTION_BYTES_MAX:
             yield _delivered(domain, states, counters)

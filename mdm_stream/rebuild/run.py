@@ -37,7 +37,7 @@ any more, and ends at the fence. Redis holds both epochs meanwhile, so it needs 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -46,15 +46,8 @@ import redis
 from mdm_stream.archive import Archive
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.epoch_position import EpochPosition
-from mdm_stream.core.faults import EngineFault
-from mdm_stream.core.fold import Delivered, Foldable
 from mdm_stream.core.plan import changes
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder
-from mdm_stream.engine.batch import Engine
-from mdm_stream.engine.faults import FaultCircuit
-from mdm_stream.engine.worker import apply_isolated
-from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.published import PublishedState
@@ -63,14 +56,10 @@ from mdm_stream.index.port import OutboxEntry
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.difference import differences
-from mdm_stream.rebuild.load import LoadCounters, states_of
+from mdm_stream.rebuild.fill import Fill, Filling, Progress
+from mdm_stream.rebuild.load import LoadCounters
 from mdm_stream.rebuild.new_epoch import NewEpoch
 from mdm_stream.rebuild.read_published import Published
-from mdm_stream.replay.schedule import lane_of
-from mdm_stream.settings import EngineSettings
-
-Progress = Callable[[str, int, int], None]
-"""Called with the step that a rebuild is at, how much of it is done, and how much there is to do (0: unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +80,12 @@ class RebuildOptions:
     passes_max: int = 10
     publish_grace_s: float = 60.0
 
+    def filling(self, on_progress: Progress) -> Filling:
+        """Return what of it concerns the filling of an epoch."""
+        return Filling(
+            self.workers, self.batch_size, self.states_max, self.rows_behind_max, self.passes_max, on_progress
+        )
+
 
 @dataclass(slots=True)
 class RebuildReport:
@@ -100,7 +95,8 @@ class RebuildReport:
     ``held_s`` is how long writers were held, ``waited_s`` how long the rebuild waited before that for consumers that
     might still publish what they had read from a lost index. ``rejected`` counts archived records that the rules do not
     accept (any more), by reason: they stay in the archive and have no part in the new state. So does one that meets an
-    unexpected fault (``engine_fault``); ``faults`` counts these by type and place.
+    unexpected fault (``engine_fault``); ``faults`` counts these by type and place. ``excluded`` counts events that were
+    taken out of it (``archive.source_marks``); these stay there too.
     """
 
     domain: str
@@ -115,6 +111,7 @@ class RebuildReport:
     fill_s: float = 0.0
     waited_s: float = 0.0
     held_s: float = 0.0
+    excluded: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
 
@@ -142,13 +139,11 @@ class Rebuild:
         self._published = published
         self._sleep = time.sleep
         self._options = options or RebuildOptions()
+        self._filling = self._options.filling(on_progress)
         self._on_progress = on_progress
         self._client = redis.Redis.from_url(redis_url)
         self._epochs = Epochs(self._client, rules, namespace)
-        self._decoder = Decoder({rules.domain: rules}, archived=True)
-        self._circuit = FaultCircuit(EngineSettings().faults_in_a_row_max)
-        self._seen: set[str] = set()
-        self._counters = LoadCounters()
+        self._fill: Fill | None = None
         self._said = PublishedState(rules.domain)
 
     def run(self) -> RebuildReport:
@@ -172,8 +167,10 @@ class Rebuild:
             publish_outbox(RedisIndex(self._client, self._rules, self._namespace, create=False), self._golden)
         finally:  # what could not be published waits for the consumers; the old epoch has nothing for anybody
             self._epochs.drop_before(epoch)
+        self._note_excluded(epoch)
         counters = self._counters
         report.rows, report.events, report.states = counters.rows, counters.events, counters.states
+        report.excluded = counters.excluded
         report.rejected, report.faults = dict(counters.rejected), dict(counters.faults)
         return report
 
@@ -183,21 +180,26 @@ class Rebuild:
         grace_s = (
             self._options.publish_grace_s if self._epochs.has_lost(self._archive.witness(self._rules.domain)) else 0.0
         )
-        index = NewEpoch(self._client, self._rules, self._namespace, report.epoch)
-        engine = Engine(self._rules, index)
-        self._on_progress("filling", 0, 0)
-        self._fill_by_workers(report.epoch)
-        self._catch_up(engine)
+        fill = Fill(
+            self._rules,
+            self._redis_url,
+            self._client,
+            self._namespace,
+            self._archive,
+            report.epoch,
+            self._filling,
+        )
+        self._fill, index = fill, fill.index
+        fill.everything()
         index.look()
         self._on_progress("reading feed and warehouse", 0, 0)
         self._published.read(self._said)
         # Whatever was published by now is archived: this pass fills it in, and what it touches is still under way.
-        self._fill(engine)
-        engine.drain()
+        fill.rest()
         report.told = self._announce(index, but=index.look())
         report.fill_s = time.monotonic() - began_s
         report.waited_s = self._wait(began_s + grace_s - time.monotonic())
-        self._catch_up(engine)
+        fill.catch_up()
         self._published.read(self._said)
         self._on_progress("holding writers", 0, 0)
         held_since_s = time.monotonic()
@@ -206,8 +208,7 @@ class Rebuild:
             raise TransientError(_cannot_go_live(report.epoch))
         report.replaced = fenced
         self._let_the_old_one_publish(report.replaced)
-        self._fill(engine)
-        engine.drain()
+        fill.rest()
         self._published.finish(self._said)
         index.look()
         report.told += self._announce_erasures(index) + self._announce(index)
@@ -216,15 +217,6 @@ class Rebuild:
         self._switch(report.epoch)
         report.held_s = time.monotonic() - held_since_s
         self._on_progress(f"switched to epoch {report.epoch}; writers were held for {report.held_s:.1f} s", 0, 0)
-
-    def _catch_up(self, engine: Engine) -> None:
-        """Fill in what is archived meanwhile, until a pass finds little."""
-        for _ in range(self._options.passes_max):
-            rows = self._fill(engine)
-            engine.drain()
-            if rows <= self._options.rows_behind_max:
-                return
-            self._on_progress("catching up", self._counters.rows, 0)
 
     def _wait(self, seconds: float) -> float:
         """Wait for consumers that may be publishing what they read from an index that is gone; return how long."""
@@ -238,42 +230,16 @@ class Rebuild:
         if not self._epochs.go_live(epoch):
             raise TransientError(_cannot_go_live(epoch))
 
+    @property
+    def _counters(self) -> LoadCounters:
+        return LoadCounters() if self._fill is None else self._fill.counters
+
+    def _note_excluded(self, epoch: int) -> None:
+        if self._fill is not None:
+            self._archive.sources(self._rules.domain).note_applied(self._fill.exclusions, epoch)
+
     def _keep_witness(self, reached: EpochPosition) -> None:
         self._archive.append(self._rules.domain, [], reached)
-
-    def _fill_by_workers(self, epoch: int) -> None:
-        """Fill in all that is archived, by several processes."""
-        size = self._options.workers
-        arguments = (self._redis_url, {self._rules.domain: self._rules}, self._namespace, epoch)
-        with WorkerPool(size, arguments, lambda done: self._on_progress("filling", done, 0)) as pool:
-            for states in self._states():
-                # No batch is of two portions: one of large records is small.
-                lanes: list[list[Delivered]] = [[] for _ in range(size)]
-                for delivered in states:
-                    lanes[lane_of(delivered, size)].append(delivered)
-                for lane, lined_up in enumerate(lanes):
-                    for start in range(0, len(lined_up), self._options.batch_size):
-                        pool.put(lane, lined_up[start : start + self._options.batch_size])
-            for report in pool.finish():
-                self._note(report.faulty)
-
-    def _fill(self, engine: Engine) -> int:
-        """Fill in what has been archived since the last time; return how many rows that were."""
-        before = self._counters.rows
-        for states in self._states():
-            for start in range(0, len(states), self._options.batch_size):
-                batch = states[start : start + self._options.batch_size]
-                self._note(apply_isolated(engine, batch, self._circuit).faulty)
-        return self._counters.rows - before
-
-    def _note(self, faulty: Sequence[tuple[Foldable, EngineFault]]) -> None:
-        """Count records that the new epoch lacks, because folding them in met an unexpected fault."""
-        for _, fault in faulty:
-            self._counters.refuse(fault.rejection)
-
-    def _states(self) -> Iterator[list[Delivered]]:
-        rows = self._archive.read_new(self._rules.domain, self._seen)
-        return states_of(rows, self._rules.domain, self._decoder, self._counters, self._options.states_max)
 
     def _let_the_old_one_publish(self, epoch: int) -> None:
         """Publish what waits in the old epoch's outbox.

@@ -18,6 +18,7 @@ from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.index.redis.epochs import is_fenced
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.rebuild.fill import Fill
 from mdm_stream.rebuild.read_published import PublishedReader
 from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 from mdm_stream.warehouse.faults import WarehouseBusyError
@@ -310,13 +311,13 @@ def test_new_rules_are_told_once_and_mostly_before_writers_are_held(world):
 
 
 @pytest.mark.one_redis
-def test_a_rebuild_that_a_newer_one_overtook_holds_nobody(world):
+def test_a_rebuild_that_a_newer_one_overtook_holds_nobody(world, monkeypatch):
     """The newer one may fill for hours: the older one ends without having held a writer, and leaves no fence."""
     world.deliver(events_of(3))
     steps = Steps(world.feed)
     rebuild, _ = rebuild_of(world, steps, on_progress=steps.note)
     begin_newer = iter([rebuild._epochs.begin])
-    rebuild._catch_up = lambda _: next(begin_newer, int)()
+    monkeypatch.setattr(Fill, "catch_up", lambda _: next(begin_newer, int)())
     with pytest.raises(TransientError, match="a newer rebuild was begun while epoch 2 was built"):
         rebuild.run()
     assert not any(step.startswith("finish") for step in steps.steps)

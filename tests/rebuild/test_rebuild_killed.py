@@ -15,6 +15,7 @@ from mdm_stream.core.reference import fold_events, resolve_states
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.rebuild.fill import Fill
 from mdm_stream.rebuild.run import Rebuild
 
 CALLS_TRIED = 5
@@ -63,7 +64,7 @@ def rebuild_of(world: World, fate: Fate, monkeypatch) -> Rebuild:
 
     attempt._client.connection_pool.connection_class = Doomed
     attempt._client.set_retry(redis.retry.Retry(redis.backoff.NoBackoff(), 0))
-    monkeypatch.setattr(attempt, "_fill_by_workers", lambda _: None)
+    monkeypatch.setattr(Fill, "_fill_by_workers", lambda _: None)
     return attempt
 
 

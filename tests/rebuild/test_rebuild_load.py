@@ -11,8 +11,8 @@ from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import fold_events, resolve
 from mdm_stream.decode import Decoder
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.rebuild import fill as fill_module
 from mdm_stream.rebuild import load as load_module
-from mdm_stream.rebuild import run as run_module
 from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.rebuild.run import Rebuild
 
@@ -44,13 +44,13 @@ def test_workers_are_given_large_records_a_few_at_a_time(redis_client, redis_url
     world = World(redis_client, redis_url, tmp_path)
     events = [*(large(n) for n in range(23)), *events_of(3)]
     world.deliver(events)
-    put, sizes = run_module.WorkerPool.put, []
+    put, sizes = fill_module.WorkerPool.put, []
 
     def noted(pool, lane, some):
         sizes.append(sum("large" in each.ref for each in some or ()))
         put(pool, lane, some)
 
-    monkeypatch.setattr(run_module.WorkerPool, "put", noted)
+    monkeypatch.setattr(fill_module.WorkerPool, "put", noted)
     options = replace(OPTIONS, batch_size=1_000, states_max=1_000)
     places = {"archive": world.archive, "golden": world.feed, "published": world.feed}
     Rebuild(RULES, redis_url, "main", options=options, **places).run()
