@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mdm_stream.archive import Archive
     from mdm_stream.aws.loopback import LoopbackKeys
     from mdm_stream.core.ruleset import Ruleset
+    from mdm_stream.decode.authority import Authority
     from mdm_stream.feed.claims import ClaimStore
     from mdm_stream.feed.publisher import FeedPublisher
     from mdm_stream.feed.reader import FeedReader
@@ -59,9 +60,13 @@ class Deployment:
     redis_url: str = ""
     namespace: str = "main"
     changes_stream: str = ""
+    steward_stream: str = ""
     golden_stream: str = ""
+    authority_setting: str = ""
+    signing_keys: str = ""
     kinesis_endpoint_url: str = ""
     s3_endpoint_url: str = ""
+    secrets_endpoint_url: str = ""
     region: str = ""
     archive_url: str = ""
     claims_url: str = ""
@@ -81,6 +86,9 @@ class Deployment:
             redis_url=settings.redis_url,
             namespace=settings.namespace,
             changes_stream=settings.changes_stream,
+            steward_stream=settings.steward_stream,
+            authority_setting=settings.authority,
+            signing_keys=settings.signing_keys,
             golden_stream=settings.golden_stream,
             kinesis_endpoint_url=settings.kinesis_endpoint_url,
             archive_url=settings.archive_url,
@@ -112,6 +120,7 @@ class Deployment:
             rules=stack.rules,
             redis_url=stack.redis_url,
             changes_stream=stack.changes_stream,
+            steward_stream=stack.steward_stream,
             golden_stream=stack.golden_stream,
             kinesis_endpoint_url=stack.kinesis_endpoint_url,
             archive_url=str(state / ARCHIVE_FOLDER),
@@ -146,6 +155,18 @@ class Deployment:
             attempts=attempts,
             keys=self.keys,
         )
+
+    def authority(self) -> Authority:
+        """Return who may say what, with the keys that it names; ``ConfigurationError`` for a setting that is wrong."""
+        from mdm_stream.aws.signing_keys import read_signing_keys  # noqa: PLC0415
+        from mdm_stream.decode.authority import Authority  # noqa: PLC0415
+        from mdm_stream.decode.authority_policy import policy_of  # noqa: PLC0415
+
+        policy = policy_of(self.authority_setting, self.steward_stream)
+        return Authority(policy, read_signing_keys(self.signing_keys, policy.keys, self._secrets))
+
+    def _secrets(self) -> Any:
+        return aws_client("secretsmanager", self.secrets_endpoint_url or None, self.region or None)
 
     def store(self, url: str) -> ObjectStore:
         """Return the store at an address."""
@@ -234,6 +255,7 @@ class RunningStack:
     warehouse: str
     rules: tuple[str, ...]
     keys: LoopbackKeys | None = None
+    steward_stream: str = ResolveSettings.model_fields["steward_stream"].default
 
 
 def read_stack(state: Path) -> RunningStack:

@@ -124,6 +124,10 @@ class ResolveSettings(Settings):
 
     ``rules``: comma-separated paths (or pack names), one rule set a domain. ``redis_url``: ``rediss://`` in
     production. ``changes_stream`` and ``golden_stream``: the Kinesis streams that come in and go out.
+    ``steward_stream`` brings what stewards and operators say, to the same function. ``authority``: who may say what, a
+    JSON document or the path of one (``mdm_stream.decode.authority_policy``); empty: records on every stream, the
+    rest on the steward stream alone. ``signing_keys``: where the keys are that it names, ``secretsmanager:PREFIX`` or
+    a folder.
     ``quarantine_url`` and ``archive_url``: ``s3://bucket/prefix`` or ``file:///folder``. ``namespace`` separates
     environments that share a Redis. ``kinesis_endpoint_url`` is empty except on a laptop. ``redis_timeout_s``: socket
     time-out of one Redis call. A batch that meets a hanging Redis fails after some six, which must be less than the
@@ -150,6 +154,9 @@ class ResolveSettings(Settings):
     golden_stream: str
     quarantine_url: str
     archive_url: str
+    steward_stream: Annotated[str, Field(min_length=1)] = "mdm-steward"
+    authority: str = ""
+    signing_keys: str = ""
     namespace: str = "main"
     kinesis_endpoint_url: str = ""
     redis_timeout_s: float = 5.0

@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.aws.retry import full_jitter
+from mdm_stream.contracts.signature import SigningKey, signed
 from mdm_stream.errors import TerminalError, TransientError
 from producers.buffer import BufferedRecord, EventBuffer
 from producers.delivery import DeliveryFailure, EventTooLargeError, PublisherCounts, PublishError, PublisherSettings
@@ -56,17 +57,20 @@ class Publisher:
         stream: str,
         *,
         settings: PublisherSettings | None = None,
+        signing_key: SigningKey | None = None,
         on_failure: Callable[[DeliveryFailure], None] | None = None,
         jitter: random.Random | None = None,
     ) -> None:
         """Take a boto3 Kinesis client and the stream's name, and start the sender.
 
         ``on_failure`` is called from the sender's thread for each event that is given up, before ``flush`` or ``close``
-        report it; it must not call the publisher. ``jitter`` draws the waits between retries.
+        report it; it must not call the publisher. ``jitter`` draws the waits between retries. With ``signing_key``
+        mappings are signed; bytes are sent as they are.
         """
         self._client = client
         self._stream = stream
         self._settings = settings or PublisherSettings()
+        self._signing_key = signing_key
         self._on_failure = on_failure
         self._jitter = jitter or random.Random()  # noqa: S311  (spreads retries; nothing secret depends on it)
         self._changed = threading.Condition()
@@ -86,9 +90,9 @@ class Publisher:
         Without ``partition_key`` a mapping is taken for a canonical event and its record's key used. Events of one key
         put by one thread reach the stream in that order. ``EventTooLargeError`` if the stream would refuse it,
         ``TransientError`` if the buffer stayed full for ``put_timeout_s``, ``PublishError`` if ``failures_max`` events
-        were given up and not yet reported, ``ValueError`` after ``close``.
+        were given up and not yet reported, ``ValueError`` after ``close``, or for an event that cannot be signed.
         """
-        data = event if isinstance(event, bytes) else orjson.dumps(dict(event))
+        data = event if isinstance(event, bytes) else orjson.dumps(self._signed(event))
         key = _key_of(event, partition_key)
         size_bytes = len(data) + len(key.encode())
         if size_bytes > self._settings.record_bytes_max:
@@ -160,6 +164,11 @@ class Publisher:
             if error is None:
                 raise
             error.add_note(str(undelivered))
+
+    def _signed(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        if self._signing_key is None:
+            return dict(event)
+        return signed(orjson.loads(orjson.dumps(dict(event))), self._signing_key)  # what the consumer will read
 
     def _may_put(self, size_bytes: int) -> bool:
         """Tell whether ``put`` need not wait: there is room, or a reason to refuse."""

@@ -20,6 +20,7 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
         ("Events", report.records),
         ("Quarantined", report.quarantined),
         ("EngineFaults", len(report.faults) + len(totals.stuck)),
+        ("Held", report.held),
         ("Absorbed", totals.absorbed),
         ("VersionCollisions", totals.collisions),
         ("CandidatePairs", totals.pairs),

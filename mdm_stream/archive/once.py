@@ -60,6 +60,8 @@ def _digest(record: ArchivedRecord) -> bytes:
         record.position,
         record.arrival_time_us,
         record.origin,
+        record.redriven_on,
+        record.key_id,
     ])  # fmt: skip
     digest = hashlib.blake2b(head, digest_size=_DIGEST_BYTES)
     digest.update(record.raw)

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from mdm_stream.archive.record import (
-    ARCHIVE_FORMAT,
     ArchivedRecord,
     DamagedObjectError,
     RecordKind,
@@ -45,6 +44,8 @@ def compacted(records: Iterable[ArchivedRecord]) -> list[ArchivedRecord]:
 def encode_part(records: Sequence[ArchivedRecord]) -> bytes:
     """Return the content of a part with the records in the order given."""
     pa, pq = _pyarrow()
+    format_ = max((record.format for record in records), default=1)
+    said_by = ["redriven_on", "key_id"] if format_ > 1 else []
     schema = pa.schema([
         pa.field("domain", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
@@ -53,7 +54,8 @@ def encode_part(records: Sequence[ArchivedRecord]) -> bytes:
         pa.field("arrival_time_us", pa.int64(), nullable=False),
         pa.field("origin", pa.string(), nullable=False),
         pa.field("raw", pa.binary(), nullable=False),
-    ], metadata={_FORMAT_KEY: str(ARCHIVE_FORMAT).encode()})  # fmt: skip
+        *(pa.field(name, pa.string(), nullable=False) for name in said_by),
+    ], metadata={_FORMAT_KEY: str(format_).encode()})  # fmt: skip
     columns = [[getattr(record, name) for record in records] for name in schema.names]
     table = pa.Table.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema

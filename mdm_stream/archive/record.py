@@ -14,10 +14,13 @@ VALUE_KINDS: frozenset[RecordKind] = frozenset({"record", "override"})
 _KINDS = frozenset(get_args(RecordKind))
 
 
-ARCHIVE_FORMAT = 1
-"""The form in which segments and parts are written. Raise it when an older release could not read a newer form, and go
-on reading every form before: the archive outlives each release, and both a release and its rollback rebuild from it.
-What is archived does not depend on F, so this number is no part of F's identity."""
+ARCHIVE_FORMAT = 2
+"""The newest form in which segments and parts are written. Raise it when an older release could not read a newer form,
+and go on reading every form before: the archive outlives each release, and both a release and its rollback rebuild from
+it. What is archived does not depend on F, so this number is no part of F's identity.
+
+Form 2 says of a row who signed it and on which stream it was redriven. A row that was neither is written in form 1, so
+that a release before can read it."""
 
 
 class UnknownFormatError(TerminalError):
@@ -51,7 +54,8 @@ class ArchivedRecord:
 
     ``refs`` are the records that its events name (at least one; a verdict names two, a key change the old and the new).
     ``position`` and ``arrival_time_us`` are what its ``decode.Delivery`` says, so that decoding ``raw`` again gives
-    the same events. ``origin`` says where it came from, for people.
+    the same events. ``origin`` says where it came from, for people; ``redriven_on`` is the stream on which it was sent
+    again, and ``key_id`` the key that signed it, nothing if neither was so.
     """
 
     domain: str
@@ -61,11 +65,18 @@ class ArchivedRecord:
     origin: str
     raw: bytes
     kind: RecordKind
+    redriven_on: str = ""
+    key_id: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a record that names nothing, and a kind that erasure would not know how to treat."""
         if not self.refs or self.kind not in _KINDS:
             raise ValueError("an archived record names at least one reference and is of a known kind")
+
+    @property
+    def format(self) -> int:
+        """The oldest form that can hold it."""
+        return 2 if self.redriven_on or self.key_id else 1
 
     @property
     def content_bytes(self) -> int:

@@ -25,7 +25,15 @@ def rows_of(
     def row(said: Sequence[ChangeEvent], content: bytes) -> ArchivedRecord:
         refs = tuple(dict.fromkeys(ref for event in said for ref in event.refs))
         return ArchivedRecord(
-            domain, refs, delivery.position, delivery.arrival_time_us, delivery.origin, content, _kind_of(said[0])
+            domain=domain,
+            refs=refs,
+            position=delivery.position,
+            arrival_time_us=delivery.arrival_time_us,
+            origin=delivery.origin,
+            raw=content,
+            kind=_kind_of(said[0]),
+            redriven_on=delivery.redriven_on,
+            key_id=delivery.key_id,
         )
 
     if len(kept) == len(events):
@@ -35,7 +43,9 @@ def rows_of(
 
 def delivery_of(row: ArchivedRecord) -> Delivery:
     """Return the delivery of which a row was archived: decoded again it says the same."""
-    return Delivery(row.raw, row.position, row.arrival_time_us, row.origin)
+    return Delivery(
+        row.raw, row.position, row.arrival_time_us, row.origin, redriven_on=row.redriven_on, key_id=row.key_id
+    )
 
 
 def kept_events(events: Sequence[ChangeEvent], erased: Collection[str]) -> list[ChangeEvent]:

@@ -17,7 +17,6 @@ from typing import Any
 import orjson
 
 from mdm_stream.archive.record import (
-    ARCHIVE_FORMAT,
     ArchivedRecord,
     DamagedObjectError,
     require_known_format,
@@ -60,7 +59,7 @@ def _lines(name: str, content: bytes) -> Iterator[bytes]:
 
 def _encode_line(record: ArchivedRecord) -> bytes:
     fields: dict[str, object] = {
-        "format": ARCHIVE_FORMAT,
+        "format": record.format,
         "domain": record.domain,
         "kind": record.kind,
         "refs": record.refs,
@@ -68,6 +67,8 @@ def _encode_line(record: ArchivedRecord) -> bytes:
         "arrival_time_us": record.arrival_time_us,
         "origin": record.origin,
     }
+    if record.format > 1:
+        fields |= {"redriven_on": record.redriven_on, "key_id": record.key_id}
     try:
         fields["raw"] = record.raw.decode()
     except UnicodeDecodeError:
@@ -85,4 +86,6 @@ def _record_of(fields: dict[str, Any]) -> ArchivedRecord:
         origin=fields["origin"],
         raw=raw,
         kind=fields["kind"],
+        redriven_on=fields.get("redriven_on", ""),
+        key_id=fields.get("key_id", ""),
     )

@@ -29,8 +29,9 @@ NONE = "none"
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command all that :class:`Addresses` has."""
     return deployment_options(
-        "state", "environment", "redis_url", "namespace", "rules", "domain", "changes_stream", "golden_stream",
-        "endpoint", "s3_endpoint", "region", "archive", "claims", "quarantine", "on_failure", "warehouse",
+        "state", "environment", "redis_url", "namespace", "rules", "domain", "changes_stream", "steward_stream",
+        "golden_stream", "endpoint", "s3_endpoint", "region", "archive", "claims", "quarantine", "on_failure",
+        "warehouse",
         without_default="namespace",
         redis_url="The index. With it every store has to be named.",
         rules="The rule sets that the consumers use, paths or packs.",
@@ -49,6 +50,7 @@ class Addresses:
     rules: tuple[str, ...]
     domain: str | None
     changes_stream: str | None
+    steward_stream: str | None
     golden_stream: str | None
     endpoint: str | None
     s3_endpoint: str | None
@@ -85,7 +87,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     if found.state is not None:
         from mdm_stream.local.kinesis.forgetting import LocalTraces  # noqa: PLC0415
 
-        streams = (found.changes_stream, found.golden_stream)
+        streams = (found.changes_stream, found.steward_stream, found.golden_stream)
         assert found.keys is not None, "a running stack has proved to hold them"
         own_machine = LocalTraces(found.state, (found.kinesis_endpoint_url, found.keys), streams, kinesis, client)
     receipts = found.store(found.archive_url)
@@ -100,13 +102,14 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
         index=index,
         outbox=index,
         changes=StreamReader(kinesis, found.changes_stream),
+        steward=StreamReader(kinesis, found.steward_stream),
         golden=StreamReader(kinesis, found.golden_stream),
         archive=Archive(receipts),
         claims=found.claims(),
         receipts=receipts,
         letters=letters,
         open_warehouse=lambda writing: found.open_warehouse(writing=writing, lock_wait_ms=LOCK_WAIT_MS),
-        tell=lambda events: _tell(kinesis, found.changes_stream, events),
+        tell=lambda events: _tell(kinesis, found.steward_stream, events),
         own_machine=own_machine,
     )
     return places, ruleset
@@ -123,6 +126,7 @@ def _deployment(given: Addresses) -> Deployment:
         namespace=given.namespace,
         rules=given.rules,
         changes_stream=given.changes_stream,
+        steward_stream=given.steward_stream,
         golden_stream=given.golden_stream,
         kinesis_endpoint_url=given.endpoint,
         s3_endpoint_url=given.s3_endpoint,
@@ -137,6 +141,7 @@ def _deployment(given: Addresses) -> Deployment:
     needed = (
         "redis_url",
         "changes_stream",
+        "steward_stream",
         "golden_stream",
         "archive_url",
         "quarantine_url",

@@ -38,6 +38,7 @@ _DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
     "domain": ("--domain", {"help": "Which domain, if the rules are of several."}),
     "stream": ("--stream", {"help": "The change stream; that of the local stack if left out."}),
     "changes_stream": ("--changes-stream", {"help": "The change stream."}),
+    "steward_stream": ("--steward-stream", {"help": "The steward stream."}),
     "golden_stream": ("--golden-stream", {"help": "The golden feed."}),
     "endpoint": (
         "--endpoint",

@@ -1,4 +1,4 @@
-"""How commands send a steward's decision: the options that say where to, and the change stream and index they name."""
+"""How commands send a steward's decision: the options that say where to, and the steward stream and index they name."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def steward_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``steward``, ``as_json`` and all that :class:`ChannelAddress` has."""
     named = deployment_options(
         "state", "stream", "endpoint", "region", "redis_url", "namespace", "rules", "domain",
+        stream="The steward stream; that of the local stack if left out.",
         region="The AWS region of the stream; that of the environment if left out.",
     )  # fmt: skip
     steward = click.option(
@@ -55,7 +56,7 @@ class ChannelAddress:
 
 
 class StewardChannel:
-    """The change stream and the index of one domain."""
+    """The steward stream and the index of one domain."""
 
     def __init__(self, address: ChannelAddress) -> None:
         """Find both; ``ConfigurationError`` or ``click.UsageError`` if the options do not name them."""
@@ -67,7 +68,7 @@ class StewardChannel:
             if endpoint is not None or address.region is not None:
                 raise click.UsageError("--endpoint and --region need --stream")
             stack = running_stack(address.state)
-            endpoint, stream = stack.kinesis_endpoint_url, stack.changes_stream
+            endpoint, stream = stack.kinesis_endpoint_url, stack.steward_stream
             redis_url, rules = redis_url or stack.redis_url, rules or stack.rules
             self._keys = stack.keys
         if not rules:

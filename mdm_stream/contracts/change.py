@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic_core import PydanticCustomError
 
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, Value, VerdictEvent, split_ref
-from mdm_stream.core.name_patterns import DOMAIN_PATTERN, SOURCE_PATTERN
+from mdm_stream.core.name_patterns import DOMAIN_PATTERN, KEY_ID_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.times import format_time_us, parse_time_us
 
 EVENT_BYTES_MAX = 1_048_576
@@ -161,7 +161,18 @@ class _ChangeModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class RecordChangeBase(_ChangeModel):
+class Signature(_ChangeModel):
+    """Who signed an event: the key's name, and the HMAC-SHA256 of the event (``mdm_stream.contracts.signature``)."""
+
+    key_id: Annotated[str, Field(pattern=f"^{KEY_ID_PATTERN}$")]
+    value: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _SignedModel(_ChangeModel):
+    signature: Signature | None = None
+
+
+class RecordChangeBase(_SignedModel):
     """What every change of a source record says.
 
     Without ``version`` the position at which the event is archived orders it, without ``event_time`` the time of its
@@ -199,7 +210,7 @@ class VerdictRecord(_ChangeModel):
     record_id: RecordId
 
 
-class VerdictChange(_ChangeModel):
+class VerdictChange(_SignedModel):
     """A steward's decision on an unordered pair of two different records. ``none`` takes an earlier one back."""
 
     domain: Domain
@@ -224,7 +235,7 @@ class OverrideChange(RecordChangeBase):
     steward: StewardName
 
 
-class OverrideExpiry(_ChangeModel):
+class OverrideExpiry(_SignedModel):
     """The end of an override. ``version`` is that of what it ends; a newer override of an attribute stands."""
 
     domain: Domain
@@ -236,7 +247,7 @@ class OverrideExpiry(_ChangeModel):
     attributes: Annotated[list[AttributeName], Field(min_length=1, max_length=ATTRIBUTES_MAX)]
 
 
-class ErasureChange(_ChangeModel):
+class ErasureChange(_SignedModel):
     """Forget everything that was or will be sent about one record. It cannot be taken back."""
 
     domain: Domain

@@ -126,7 +126,9 @@ class EraseEvent:
 ChangeEvent = RecordEvent | VerdictEvent | OverrideEvent | EraseEvent
 
 STEWARD_SOURCE = "steward"
-"""The source that provenance names for an overridden value; its record id is the reference of the record overridden."""
+"""The source that provenance names for an overridden value; its record id is the reference of the record overridden.
+
+No source system has that name: rules and decoders refuse it, or provenance could not tell a steward from a source."""
 
 
 @dataclass(frozen=True, slots=True)

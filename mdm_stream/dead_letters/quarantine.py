@@ -7,8 +7,9 @@ deliveries of the same bytes are two events, both of which may count once they a
 name.
 
 An object is JSON: ``quarantine_id``, ``domain``, ``source``, ``record_id`` (null if they could not be read),
-``reasons`` (a list of ``code``, ``path``, ``message``), ``received_from``, ``position`` and ``arrival_time`` (null if
-they were not known), ``quarantined_at``, ``raw_bytes`` (a count) and ``raw_base64``.
+``reasons`` (a list of ``code``, ``path``, ``message``), ``received_from``, ``redriven_on`` (the stream on which it was
+sent again, null if it was not), ``key_id`` (the key that signed it, null if none did), ``position`` and
+``arrival_time`` (null if they were not known), ``quarantined_at``, ``raw_bytes`` (a count) and ``raw_base64``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import base64
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import orjson
@@ -118,6 +119,8 @@ def encode_entry(entry: QuarantineEntry) -> bytes:
         "record_id": entry.record_id,
         "reasons": [asdict(reason) for reason in entry.reasons],
         "received_from": delivery.origin,
+        "redriven_on": delivery.redriven_on or None,
+        "key_id": delivery.key_id or None,
         "position": delivery.position if delivery.placed else None,
         "arrival_time": format_time_us(delivery.arrival_time_us) if delivery.placed else None,
         "quarantined_at": format_time_us(entry.quarantined_at_us),
@@ -136,10 +139,14 @@ def decode_entry(content: bytes) -> QuarantineEntry:
         reasons = tuple(Reason(str(r["code"]), str(r["path"]), str(r["message"])) for r in kept["reasons"])
         position, arrival_time = kept.get("position"), kept.get("arrival_time")
         raw, origin = base64.b64decode(kept["raw_base64"], validate=True), str(kept["received_from"])
-        return QuarantineEntry(
+        delivery = (
             Delivery.unplaced(raw, origin)
             if position is None
-            else Delivery(raw, _position_of(position), parse_time_us(arrival_time), origin),
+            else Delivery(raw, _position_of(position), parse_time_us(arrival_time), origin)
+        )
+        redriven_on, key_id = (_text_or_none(kept.get(name)) or "" for name in ("redriven_on", "key_id"))
+        return QuarantineEntry(
+            replace(delivery, redriven_on=redriven_on, key_id=key_id),
             reasons=reasons,
             quarantined_at_us=parse_time_us(kept["quarantined_at"]),
             domain=_text_or_none(kept["domain"]),

@@ -45,13 +45,18 @@ KeyOf = Callable[[bytes], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """Where events go back to. Those of the change stream travel in an envelope.
+    """Where events go back to. What came by the change or the steward stream travels in an envelope.
 
-    Those of the golden feed (given up by the warehouse consumer) need none: a golden change says which one it is.
+    An envelope says where and when an event arrived first, which is no source's to say: it goes on the steward stream.
+    (Without one it goes on the change stream, which then needs the right ``redrive``.) An event that lay in an envelope
+    before goes back to the stream on which that lay, and so does an envelope: no redrive gives an event more rights
+    than it came with. Those of the golden feed (given up by the warehouse consumer) need none: a golden change says
+    which one it is.
     """
 
     changes: str
     golden: str | None = None
+    steward: str | None = None
 
 
 @dataclass(slots=True)
@@ -142,20 +147,25 @@ class RedriveRun:
         return {digest_of_bytes(f"{each.stream}\n".encode() + each.data): each for each in messages}
 
     def _message(self, event: DeadEvent, letter_id: str) -> Message:
+        delivery, data = event.delivery, event.delivery.raw
         stream = event.stream or self._streams.changes
-        if stream not in (self._streams.changes, self._streams.golden):
-            raise TerminalError(f"its events belong to stream {stream}, which this redrive does not send to")
-        key = event.partition_key or self._key_of(event.delivery.raw) or letter_id
-        data = event.delivery.raw
-        if stream == self._streams.changes and event.delivery.placed and not is_envelope(data):
+        self._require_known(stream)
+        key = event.partition_key or self._key_of(data) or letter_id
+        if stream != self._streams.golden and delivery.placed and not is_envelope(data):
+            stream = delivery.redriven_on or self._streams.steward or self._streams.changes
+            self._require_known(stream)
             try:
-                data = wrap(event.delivery)
+                data = wrap(delivery)
             except ValueError as error:
                 raise TerminalError(f"what was kept with an event is damaged: {error}") from error
         takes = GOLDEN_BYTES_MAX if stream == self._streams.golden else EVENT_BYTES_MAX
         if len(data) + len(key.encode()) > takes:
             raise TerminalError(f"an event of {len(data):,} bytes is larger than a stream takes")
         return Message(stream, key, data)
+
+    def _require_known(self, stream: str) -> None:
+        if stream not in (self._streams.changes, self._streams.golden, self._streams.steward):
+            raise TerminalError(f"its events belong to stream {stream}, which this redrive does not send to")
 
 
 def _portions(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:

@@ -13,7 +13,9 @@ class Delivery:
     """Bytes, and their place. ``position`` orders the deliveries of one shard or file, as text.
 
     ``subsequence`` orders those that one record of the stream holds; it is 0 where the record is one event. ``origin``
-    tells people where the bytes lay: ``stream/shard:sequence``, or a file's name.
+    tells where the bytes lay: ``stream/shard:sequence``, or a file's name. Of what was sent again in an envelope it is
+    where that claims to have arrived first, and ``redriven_on`` is the stream on which the envelope lay. ``key_id`` is
+    the key that signed it, once that was verified.
     """
 
     raw: bytes
@@ -21,6 +23,8 @@ class Delivery:
     arrival_time_us: int
     origin: str = ""
     subsequence: int = 0
+    redriven_on: str = ""
+    key_id: str = ""
 
     @classmethod
     def from_kinesis(cls, raw: bytes, sequence_number: str, arrival_time_s: float, origin: str = "") -> Delivery:
@@ -39,6 +43,11 @@ class Delivery:
     def unplaced(cls, raw: bytes, origin: str = "") -> Delivery:
         """Return that of bytes whose place is not known, or does not matter."""
         return cls(raw, "", 0, origin)
+
+    @property
+    def stream(self) -> str:
+        """The stream on which the bytes lay, or are said to have lain if they were redriven."""
+        return self.origin.partition("/")[0]
 
     @property
     def placed(self) -> bool:

@@ -47,6 +47,8 @@ Code = Literal[
     "ragged_row",  # a CSV row with more or fewer fields than its header
     "invalid_csv",  # quoting that cannot be read
     "engine_fault",  # an unexpected fault of ours, which this event met alone
+    "not_authorised",  # what its way in, or the key that signed it, has no right to say
+    "source_held",  # of a source that an operator holds; kept aside until it is released
     "bad_envelope",  # a redriven event's envelope that is damaged, or holds more than one may
 ]
 

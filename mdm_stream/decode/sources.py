@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from mdm_stream.core.model import STEWARD_SOURCE
 from mdm_stream.core.name_patterns import SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
@@ -69,6 +70,8 @@ class SourceCatalogue:
         # The rules check the names that they list; of a name that came with the data nobody has yet.
         if _SOURCE_NAME.fullmatch(source) is None:
             raise rejection("wrong_format", "source", "does not have the form of a source's name")
+        if source == STEWARD_SOURCE and not self.archived:
+            raise rejection("unknown_source", "source", "is reserved: provenance names it for what stewards decide")
         return Route(domain, Source(source), self._attributes[domain])
 
     def has_attribute(self, domain: str, name: str) -> bool:

@@ -7,6 +7,7 @@ an erasure would not see the values in it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from mdm_stream.core.faults import as_rejection
 from mdm_stream.decode.delivery import Delivery
@@ -16,11 +17,14 @@ Layer = Callable[[Delivery], tuple[Delivery, ...]]
 """Takes one wrapping off: returns what is in it, in order, or the delivery itself if it has none of this kind.
 ``RejectedEventError`` if the wrapping is damaged. A layer bounds what it returns, in bytes and in number."""
 
+UNKNOWN_STREAM = "?"
+"""On which an envelope lay whose place is not known; no stream has that name."""
+
 
 def _first_delivery(delivery: Delivery) -> tuple[Delivery, ...]:
     """A redriven event lies in an envelope, which says where and when it arrived first; that bounds its own size."""
     redriven = unwrap(delivery.raw)
-    return (delivery if redriven is None else redriven,)
+    return (delivery if redriven is None else replace(redriven, redriven_on=delivery.stream or UNKNOWN_STREAM),)
 
 
 LAYERS: tuple[Layer, ...] = (_first_delivery,)

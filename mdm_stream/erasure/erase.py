@@ -1,7 +1,7 @@
 """The erasure of records: one event on the change stream, and then every store that no event can reach.
 
 1. *Know.* All values that the records ever had, from the index, the archive and dead letters, so that they can be
-looked for afterwards. 2. *Tell.* An erase event for each record goes to the change stream. 3. *Wait* until the index
+looked for afterwards. 2. *Tell.* An erase event for each record goes to the steward stream. 3. *Wait* until the index
 has the records erased, the golden feed their tombstones, and the warehouse has applied these; and until no consumer
 can still write what it read before. 4. *Remove* the values from the archive, the claim objects, the dead letters, freed
 pages of the warehouse's file, and on one's own machine from the streams and Redis' file. 5. *Search* everything for

@@ -45,7 +45,7 @@ class Places:
 
     ``index`` and ``outbox`` are what can be read of the index, and what in it waits to be published.
     ``open_warehouse`` is called with whether it will be written to; it returns ``None`` where there is none (yet), and
-    what it returns is closed after use. ``tell`` puts events on the change stream, and returns once they are there.
+    what it returns is closed after use. ``tell`` puts events on the steward stream, and returns once they are there.
     ``claims`` has the data of golden changes that were too large for the feed. ``own_machine`` is ``None`` on AWS.
     ``receipts`` is the store that the archive is in.
     """
@@ -56,6 +56,7 @@ class Places:
     index: IndexReader
     outbox: Outbox
     changes: StreamReader
+    steward: StreamReader
     golden: StreamReader
     archive: Archive
     claims: ClaimStore

@@ -1,6 +1,6 @@
 """Looking for what is left of erased records in every store: by their keys, and by their values where these are known.
 
-Reads everything there is: each key of the domain in Redis, both streams from their oldest record, all claim objects,
+Reads everything there is: each key of the domain in Redis, all streams from their oldest record, all claim objects,
 all tables of the warehouse, every dead letter, every row of the archive. Changes nothing.
 """
 
@@ -28,9 +28,9 @@ from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.warehouse import Warehouse
 
-CHANGES, GOLDEN, WAREHOUSE = "change_stream", "golden_feed", "warehouse"
+CHANGES, STEWARD, GOLDEN, WAREHOUSE = "change_stream", "steward_stream", "golden_feed", "warehouse"
 QUARANTINE, ON_FAILURE, ARCHIVE, FILES = "quarantine", "on_failure", "archive", "files"
-STORES = (INDEX, CHANGES, GOLDEN, CLAIMS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, FILES)
+STORES = (INDEX, CHANGES, STEWARD, GOLDEN, CLAIMS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, FILES)
 
 NOT_HERE = "golden change whose data are in another place: name it with --claims"
 
@@ -69,7 +69,8 @@ class Search:
         steps = (
             (INDEX, self._look_into_index),
             (ARCHIVE, self._look_into_archive),
-            (CHANGES, self._look_into_changes),
+            (CHANGES, lambda: self._look_into_stream(CHANGES, self._places.changes)),
+            (STEWARD, lambda: self._look_into_stream(STEWARD, self._places.steward)),
             (GOLDEN, self._look_into_golden),
             (CLAIMS, self._look_into_claims),
             ("dead letters", self._look_into_letters),
@@ -96,18 +97,19 @@ class Search:
             else:
                 self._evidence.theirs(ARCHIVE, "row")
 
-    def _look_into_changes(self) -> None:
-        keeps_us = _retention_us(self._places.changes)
-        for record in self._places.changes.records():
+    def _look_into_stream(self, store: str, stream: StreamReader) -> None:
+        """Look into one of the streams that bring events: overrides and redriven events have values too."""
+        keeps_us = _retention_us(stream)
+        for record in stream.records():
             until_us = _until_us(record, keeps_us)
             delivery = Delivery.from_kinesis(record.data, record.sequence_number, record.arrival_time_s)
             for said in self._owners.of(delivery):
                 if said.whose == "theirs":
-                    self._evidence.theirs(CHANGES, "event", until_us)
+                    self._evidence.theirs(store, "event", until_us)
                 elif said.whose == "others":
                     self._evidence.others(said.raw, said.refs)
                 else:
-                    self._evidence.unclear(CHANGES, "event that does not say whose it is", said.raw, until_us)
+                    self._evidence.unclear(store, "event that does not say whose it is", said.raw, until_us)
 
     def _look_into_golden(self) -> None:
         keeps_us = _retention_us(self._places.golden)

@@ -33,6 +33,7 @@ from mdm_stream.local.servers.redis import Program, RedisServer
 from mdm_stream.local.state_lock import StateLock
 
 CHANGES_STREAM = "mdm-changes"
+STEWARD_STREAM = "mdm-steward"
 GOLDEN_STREAM = "mdm-golden"
 
 _LOG = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class StackOptions:
     consumers are past them; a stream without consumers is never trimmed.
     """
 
-    streams: Mapping[str, int] = field(default_factory=lambda: {CHANGES_STREAM: 2, GOLDEN_STREAM: 1})
+    streams: Mapping[str, int] = field(default_factory=lambda: {CHANGES_STREAM: 2, STEWARD_STREAM: 1, GOLDEN_STREAM: 1})
     redis_program: Program = "auto"
     keep_records: int = 100_000
     trim_interval_s: float = 60.0

@@ -18,6 +18,7 @@ from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.epochs import hold
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
@@ -54,12 +55,12 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
         )
     settle_garbage_collector()
     return Resolver(
-        Decoder(rulesets),
+        Intake(Decoder(rulesets), deployment.authority()),
         domains,
         archive=archive,
         quarantine=QuarantineStore(deployment.store(settings.quarantine_url)),
         golden=deployment.golden_publisher(kinesis),
-        changes=FeedPublisher(kinesis, settings.changes_stream),
+        steward=FeedPublisher(kinesis, settings.steward_stream),
         now_us=lambda: time.time_ns() // 1000,
         expiries_per_tick_max=settings.expiries_per_tick_max,
     )

@@ -1,4 +1,4 @@
-"""Overrides whose time has come: the events that end them are sent to the change stream, where they are archived."""
+"""Overrides whose time has come: the events that end them go to the steward stream, and from there to the archive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mdm_stream.index.port import Index
 from mdm_stream.resolve.report import StreamReport
 
 EXPIRY_RESEND_US = 300_000_000
-"""An expiry that was sent is given five minutes to come back on the change stream, before it is sent again. It is
+"""An expiry that was sent is given five minutes to come back on the steward stream, before it is sent again. It is
 harmless twice, but a consumer that is held or far behind would be sent one with each tick.
 """
 
@@ -20,15 +20,15 @@ harmless twice, but a consumer that is held or far behind would be sent one with
 class Expiries:
     """Sends expiries of at most ``per_tick_max`` records with each tick, and remembers what it has sent lately."""
 
-    def __init__(self, changes: FeedPublisher, now_us: Callable[[], int], per_tick_max: int) -> None:
-        """Take the publisher of the change stream."""
-        self._changes = changes
+    def __init__(self, steward: FeedPublisher, now_us: Callable[[], int], per_tick_max: int) -> None:
+        """Take the publisher of the steward stream: a source's stream may bring no end of a steward's decision."""
+        self._steward = steward
         self._now_us = now_us
         self._per_tick_max = per_tick_max
         self._sent_us: dict[tuple[str, str, Version, int], int] = {}
 
     def send_due(self, domain: str, index: Index, report: StreamReport) -> None:
-        """Put the events on the change stream that end overrides whose time has come."""
+        """Put the events on the steward stream that end overrides whose time has come."""
         now_us = self._now_us()
         records = index.read_records(index.due(now_us, self._per_tick_max))
         due = {
@@ -40,6 +40,6 @@ class Expiries:
         events = [event for key, event in due.items() if key not in self._sent_us]
         if events:
             messages = [(f"{domain}/{event.ref}"[:256], encode_event(event)) for event in events]
-            refused = report.send(self._changes, messages)
+            refused = report.send(self._steward, messages)
             self._sent_us |= {key: now_us for key in due if key not in self._sent_us}
             report.expired += len(events) - len(refused)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
-from mdm_stream.core.model import make_ref
+from mdm_stream.core.model import ChangeEvent, RecordEvent, make_ref
 from mdm_stream.core.times import format_time_us
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import claimed_identity
 from mdm_stream.decode.delivery import Delivery
+from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.feed.envelope import quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher
@@ -38,6 +39,16 @@ class Rejections:
         return QuarantineEntry(
             delivery, error.reasons, self._now_us(), claimed.domain, claimed.source, claimed.record_id
         )
+
+    def held(self, delivery: Delivery, events: Sequence[ChangeEvent]) -> QuarantineEntry:
+        """Return what the quarantine keeps of a delivery of a held source, until the source is released."""
+        event = next(event for event in events if isinstance(event, RecordEvent))
+        (reason,) = rejection(
+            "source_held",
+            "source",
+            "is held by an operator; this event is kept, and sent again by: mdm-stream source release",
+        ).reasons
+        return QuarantineEntry(delivery, (reason,), self._now_us(), event.domain, event.source, event.record_id)
 
     def keep(self, rejections: Sequence[QuarantineEntry], report: StreamReport) -> None:
         """Keep rejected events first, then report them on the feed; keep nothing of a record that is erased.

@@ -13,7 +13,7 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord
 from mdm_stream.archive.record import VALUE_KINDS
@@ -21,7 +21,7 @@ from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.core.faults import is_fault
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, quarantine_id_of
-from mdm_stream.decode import Decoder, Delivery, unpack
+from mdm_stream.decode import Delivery
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.engine.faults import FaultCircuit
 from mdm_stream.engine.isolate import isolated
@@ -30,9 +30,11 @@ from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, publish_
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import Binding, Index, Outbox
 from mdm_stream.resolve.expiries import Expiries
+from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.rejections import Rejections
 from mdm_stream.resolve.report import StreamReport
+from mdm_stream.resolve.source_watch import SourceWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,15 @@ class DomainResolver:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """One accepted record of the stream, as far as it concerns one domain, and where in the batch it stood."""
+    """One accepted record of the stream, as far as it concerns one domain, and where in the batch it stood.
+
+    All of its ``events`` are archived; ``counting`` are those that are applied: what is excluded is not.
+    """
 
     position: int
     delivery: Delivery
     events: tuple[ChangeEvent, ...]
+    counting: tuple[ChangeEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +90,26 @@ class Resolver:
 
     def __init__(
         self,
-        decoder: Decoder,
+        intake: Intake,
         domains: Mapping[str, DomainResolver],
         *,
         archive: Archive,
         quarantine: QuarantineStore,
         golden: FeedPublisher,
-        changes: FeedPublisher,
+        steward: FeedPublisher,
         now_us: Callable[[], int],
         expiries_per_tick_max: int,
     ) -> None:
-        """Take the parts; ``golden`` publishes to the golden feed, ``changes`` to the change stream itself."""
-        self._decoder = decoder
+        """Take the parts; ``golden`` publishes to the golden feed, ``steward`` to the steward stream."""
+        self._intake = intake
         self._domains = domains
         self._archive = archive
         self._append_once = AppendOnce(archive)
+        self._sources = SourceWatch(archive)
         self._golden = golden
         indexes = {domain: parts.index for domain, parts in domains.items()}
         self._rejections = Rejections(quarantine, golden, indexes, now_us)
-        self._expiries = Expiries(changes, now_us, expiries_per_tick_max)
+        self._expiries = Expiries(steward, now_us, expiries_per_tick_max)
         self._circuit = FaultCircuit(min(parts.engine.settings.faults_in_a_row_max for parts in domains.values()))
 
     def handle(self, records: Sequence[Delivery]) -> StreamReport:
@@ -129,9 +136,10 @@ class Resolver:
         return report
 
     def _resolve(self, read: _Read, report: StreamReport) -> None:
-        """Apply what was accepted, archive what of it is done, and publish."""
+        """Keep aside what is held, apply what counts, archive what of it is done, and publish."""
         bindings = {domain: self._domains[domain].index.bind() for domain in read.decoded}
-        applied = {domain: self._apply(domain, items, report) for domain, items in read.decoded.items()}
+        taken = self._without_held(read.decoded, bindings, report)
+        applied = {domain: self._apply(domain, items, report) for domain, items in taken.items()}
         self._set_aside(
             read.deliveries, read.faults | {k: v for part in applied.values() for k, v in part.faults.items()}, report
         )
@@ -143,6 +151,27 @@ class Resolver:
                 for row in rows_of(domain, item.events, item.delivery, part.erased)
             ]
             self._finish(domain, done, report, bindings[domain])
+
+    def _without_held(
+        self, decoded: Mapping[str, Sequence[_Decoded]], bindings: Mapping[str, Binding], report: StreamReport
+    ) -> dict[str, list[_Decoded]]:
+        """Return what is not held, with the events that count; what is held is in quarantine on return."""
+        held: list[QuarantineEntry] = []
+        taken: dict[str, list[_Decoded]] = {}
+        report.excluded = 0
+        for domain, items in decoded.items():
+            marks = self._sources.marks(domain, bindings[domain])
+            taken[domain] = []
+            for item in items:
+                if any(marks.holds(event) for event in item.events):
+                    held.append(self._rejections.held(item.delivery, item.events))
+                    continue
+                counting = marks.counting(item.events, item.delivery.arrival_time_us)
+                report.excluded += len(item.events) - len(counting)
+                taken[domain].append(replace(item, counting=counting))
+        report.held = len(held)
+        self._rejections.keep(held, report)
+        return taken
 
     def tick(self) -> StreamReport:
         """Do what waits without a batch: publish, drain the re-evaluation queues, end overrides whose time has come.
@@ -174,22 +203,17 @@ class Resolver:
                 read.rejections.append(self._rejections.entry(delivery, error))
 
         for position, record in enumerate(records):
-            try:
-                held = unpack(record)
-            except RejectedEventError as error:
-                refuse(record, error)
-                continue
-            for delivery in held:
+            for delivery, said in self._intake.read(record):
                 read.deliveries += 1
-                try:
-                    by_domain: dict[str, list[ChangeEvent]] = {}
-                    for event in self._decoder.decode(delivery):
-                        by_domain.setdefault(event.domain, []).append(event)
-                except RejectedEventError as error:
-                    refuse(delivery, error)
+                if isinstance(said, RejectedEventError):
+                    refuse(delivery, said)
                     continue
+                by_domain: dict[str, list[ChangeEvent]] = {}
+                for event in said:
+                    by_domain.setdefault(event.domain, []).append(event)
                 for domain, events in by_domain.items():
-                    read.decoded.setdefault(domain, []).append(_Decoded(position, delivery, tuple(events)))
+                    item = _Decoded(position, delivery, tuple(events), tuple(events))
+                    read.decoded.setdefault(domain, []).append(item)
         return read
 
     def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport) -> _Applied:
@@ -201,7 +225,9 @@ class Resolver:
             parts.outbox.read(1)
 
         def process(some: Sequence[_Decoded]) -> BatchReport:
-            placed = [(place, event) for place, item in enumerate(some) for event in item.events]
+            placed = [(place, event) for place, item in enumerate(some) for event in item.counting]
+            if not placed:
+                return BatchReport()
             outcome = parts.engine.process([event for _, event in placed])
             outcome.failed = [placed[i][0] for i in outcome.failed]
             return outcome
@@ -247,7 +273,7 @@ class Resolver:
         erased = outbox.erased_among(sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
         for ref in sorted(erased):
             # Erased since it was committed. Whoever erases looks into the archive after that; we, after writing to it.
-            self._archive.erase(domain, ref, rest_without(ref, self._decoder))
+            self._archive.erase(domain, ref, rest_without(ref, self._intake.decoder))
         large_bytes = self._domains[domain].golden_bytes_warn
         published = publish_outbox(outbox, self._golden, through=reached, large_bytes=large_bytes)
         report.published += published.changes

@@ -10,6 +10,7 @@ from typing import Any
 from mdm_stream.core.blocking.keys import parse_key
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import bind
+from mdm_stream.core.model import STEWARD_SOURCE
 from mdm_stream.core.name_patterns import ATTRIBUTE_PATTERN, SOURCE_PATTERN, TABLE_PATTERN
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
 from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
@@ -110,6 +111,9 @@ def _sources(
         if not re.fullmatch(SOURCE_PATTERN, name):
             expected = "letters, digits, '_', '.' and '-', at most 64 of them"
             findings.error(own.place, f"{name!r} is not a valid source name; expected {expected}; rename it")
+        if name == STEWARD_SOURCE:
+            why = "provenance names it for what stewards decide"
+            findings.error(own.place, f"{name!r} is no source's name: {why}; rename the source")
         _check_feed(name, source, own, feeds, findings)
         for attribute in source.attributes:
             if attribute not in known:

@@ -197,7 +197,7 @@ def test_a_newer_releases_form_is_refused_by_name(tmp_path):
     archive.append("person", [record(1)], EpochPosition(1, 1, 0))
     (segment,) = tmp_path.rglob("segment-*")
     line = orjson.loads(gzip.decompress(segment.read_bytes()))
-    assert line["format"] == ARCHIVE_FORMAT
+    assert line["format"] == 1
     segment.write_bytes(gzip.compress(orjson.dumps({**line, "format": ARCHIVE_FORMAT + 1})))
     with pytest.raises(UnknownFormatError, match=f"{segment.name} has format {ARCHIVE_FORMAT + 1}"):
         list(archive.read_new("person", set()))
@@ -292,3 +292,22 @@ def test_a_consumer_needs_no_pyarrow(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert "mdm-stream[archive]" in done.stdout
     assert open_archive(tmp_path.as_uri()).verify("person").unfinished == 0
+
+
+def test_who_said_it_is_archived(tmp_path):
+    """A row that was signed or redriven says so, in a segment and in a part; all others are as releases before read
+    them, part by part.
+    """
+    archive = open_archive(tmp_path.as_uri())
+    told = replace(record(2), redriven_on="mdm-steward", key_id="shop-2026")
+    archive.append("person", [record(1)], EpochPosition(1, 1, 0))
+    archive.compact("person")
+    (part,) = tmp_path.rglob("part-*")
+    table = parquet.read_table(part)
+    assert (table.schema.metadata[b"mdm_stream.archive_format"], "key_id" in table.column_names) == (b"1", False)
+    archive.append("person", [record(1), told], EpochPosition(1, 2, 0))
+    (segment,) = tmp_path.rglob("segment-*")
+    lines = [orjson.loads(line) for line in gzip.decompress(segment.read_bytes()).splitlines()]
+    assert [line["format"] for line in lines] == [1, ARCHIVE_FORMAT]
+    archive.compact("person", part_content_bytes=10_000)
+    assert set(archive.read_new("person", set())) == {record(1), told}

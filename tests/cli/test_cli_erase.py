@@ -64,7 +64,7 @@ def stores(
     arguments = [
         "--redis", redis_url, "--rules", "person", "--rules", "organisation", "--domain", "person",
         "--endpoint", kinesis_server.endpoint_url,
-        "--changes-stream", world.changes, "--golden-stream", world.golden,
+        "--changes-stream", world.changes, "--steward-stream", world.steward, "--golden-stream", world.golden,
         "--archive", str(tmp_path / "archive"), "--quarantine", str(tmp_path / "quarantine"),
         "--on-failure", (tmp_path / "on-failure").as_uri(), "--warehouse", str(world.warehouse_file),
     ]  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_key_that_nobody_has_heard_of_is_asked_about(stores: Stores) -> None:
         stores.erase("crm/typo", "--reason", "r", "--yes", "--grace", "0", "--even-if-unknown", "--json"), 0
     )
     assert said["complete"]
-    stores.world.tell([orjson.dumps(upsert("crm/typo", family_name=MARKER))])
+    stores.world.send(upsert("crm/typo", family_name=MARKER))
     verified = document(stores.erase("crm/typo", "--verify", "--json"), 1)
     assert [each["store"] for each in verified["left"]] == ["change_stream"]
 
@@ -146,7 +146,15 @@ def test_every_store_has_to_be_named(capsys: pytest.CaptureFixture[str]) -> None
     """One that is left out by mistake would be one that nobody looks into."""
     assert run(["erase", REF, "--verify", "--redis", "redis://127.0.0.1:1/0", "--archive", "a"]) == 2
     said = capsys.readouterr().err
-    for option in ("changes-stream", "golden-stream", "quarantine", "on-failure", "rules", "warehouse"):
+    for option in (
+        "changes-stream",
+        "steward-stream",
+        "golden-stream",
+        "quarantine",
+        "on-failure",
+        "rules",
+        "warehouse",
+    ):
         assert f"--{option}" in said
     assert "--archive" not in said
 
@@ -159,6 +167,7 @@ def test_the_consumers_settings_name_the_stores(stores: Stores, monkeypatch: pyt
         rules="person,organisation",
         redis_url=options["--redis"],
         changes_stream=options["--changes-stream"],
+        steward_stream=options["--steward-stream"],
         golden_stream=options["--golden-stream"],
         quarantine_url=(folder / "quarantine").as_uri(),
         archive_url=(folder / "archive").as_uri(),

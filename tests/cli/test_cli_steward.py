@@ -49,7 +49,8 @@ class World:
         self.kinesis, self.stream, self.redis_url, self.endpoint = server.client(), stream, url, server.endpoint_url
         self.kinesis.create_stream(StreamName=stream, ShardCount=1)
         self.read = 0
-        write_stack(folder, RunningStack(server.endpoint_url, stream, "golden", url, "none", ("person",), server.keys))
+        stack = RunningStack(server.endpoint_url, stream, "golden", url, "none", ("person",), server.keys, stream)
+        write_stack(folder, stack)
         self.state = ["--state", str(folder)]
 
     def apply(self, *events):

@@ -77,6 +77,8 @@ def test_an_entry_is_kept_whole(store):
             {"code": "missing", "path": "source", "message": "is required"},
         ],
         "received_from": "changes/7",
+        "redriven_on": None,
+        "key_id": None,
         "position": DELIVERY.position,
         "arrival_time": "1970-01-01T00:00:01.000001Z",
         "quarantined_at": "1970-01-01T00:00:01.500000Z",

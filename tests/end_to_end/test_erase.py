@@ -30,7 +30,7 @@ from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.pipeline import start_consumers
-from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from producers.partition_key import partition_key_of
 from producers.publisher import Publisher
@@ -100,9 +100,11 @@ class World:
 
 
 def publish(stack: LocalStack, events: list[dict[str, Any]]) -> None:
-    """Put events on the change stream as producers do, and wait until they are done."""
-    with Publisher(stack.kinesis.client("kinesis"), CHANGES_STREAM) as publisher:
+    """Put events on the change stream as producers do, a steward's on theirs, and wait until they are done."""
+    client = stack.kinesis.client("kinesis")
+    with Publisher(client, CHANGES_STREAM) as changes, Publisher(client, STEWARD_STREAM) as steward:
         for event in events:
+            publisher = steward if event["op"] == "override" else changes
             publisher.put(orjson.dumps(event), partition_key_of(event))
     settle(stack, RULES)
 
@@ -216,7 +218,7 @@ def test_late_deliveries_change_nothing(world: World) -> None:
     """Old and new events of her, good and bad, only lie on the change stream; the search says so, and until when."""
     assert set().union(*world.redelivered.values()) == {"kinesis"}
     assert {(each["store"], each["what"]) for each in world.verified_late["left"]} >= {("change_stream", "event")}
-    assert {each["store"] for each in world.verified_late["left"]} == {"change_stream", "files"}
+    assert {each["store"] for each in world.verified_late["left"]} == {"change_stream", "steward_stream", "files"}
     assert all(each["until"] for each in world.verified_late["left"] if each["store"] == "change_stream")
 
 
@@ -224,7 +226,8 @@ def test_an_erasure_can_be_repeated(world: World) -> None:
     """It removes what has come since, and gives another receipt."""
     assert world.erased_again["receipt_id"] != world.receipt["receipt_id"]
     assert world.erased_again["complete"]
-    assert world.erased_again["stores"]["change_stream"]["removed"] == len(HERS) + 2
+    assert world.erased_again["stores"]["change_stream"]["removed"] == len(HERS) - 1 + 2
+    assert world.erased_again["stores"]["steward_stream"]["removed"] == 1
 
 
 def test_a_rebuild_does_not_bring_her_back(world: World) -> None:

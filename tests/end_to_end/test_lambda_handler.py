@@ -197,7 +197,7 @@ def test_a_tick_publishes_what_a_killed_invocation_left(world: World, log: io.St
     (domain,) = world.module.resolver._domains.values()
     left_behind = person("60", family_name="Left-Behind", email="sixty@example.org")
     place = kinesis_record(kinesis_event(b"")["Records"][0]).delivery
-    event = world.module.resolver._decoder.decode(replace(place, raw=left_behind))
+    event = world.module.resolver._intake.decoder.decode(replace(place, raw=left_behind))
     domain.engine.process(list(event))
     before = len(list(stream_records(stream, GOLDEN_STREAM)))
     assert call(world, schedule_event("arn:aws:kinesis:us-east-1:123456789012:stream/mdm-changes", time.time())) == {

@@ -114,7 +114,7 @@ def test_a_full_redis_still_gives_away_its_outbox(consumer: Consumer) -> None:
     domain = consumer.resolver._domains["person"]
     events = consumer.records(people(300, 40))
     for record in events:
-        domain.engine.process(list(consumer.resolver._decoder.decode(record)))
+        domain.engine.process(list(consumer.resolver._intake.decoder.decode(record)))
     waiting = consumer.outbox_size()
     assert waiting >= 40
     with consumer.redis.client() as client:

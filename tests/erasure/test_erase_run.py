@@ -21,7 +21,7 @@ from mdm_stream.index.redis.epochs import hold
 pytestmark = pytest.mark.one_redis
 
 MARKER, OLD = "Markermund", "Altmarkerstadt"
-STREAMS = {"change_stream", "golden_feed"}
+STREAMS = {"change_stream", "steward_stream", "golden_feed"}
 
 
 def fill(world: World) -> None:

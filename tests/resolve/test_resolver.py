@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import orjson
 import pytest
+from open_authority import ANYBODY
 from small_world import small_rules
 
 from mdm_stream.archive import Archive, open_archive
@@ -18,6 +19,7 @@ from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import Refused
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.resolve.expiries import EXPIRY_RESEND_US
+from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.settings import EngineSettings
@@ -55,12 +57,12 @@ class World:
             self.hold,
         )
         self.resolver = Resolver(
-            Decoder({"person": RULES}),
+            Intake(Decoder({"person": RULES}), ANYBODY),
             {"person": parts},
             archive=self.archive,
             quarantine=open_quarantine((tmp_path / "quarantine").as_uri()),
             golden=self.golden,
-            changes=self.changes,
+            steward=self.changes,
             now_us=lambda: self.clock_us,
             expiries_per_tick_max=100,
         )

@@ -11,6 +11,7 @@ import orjson
 import pytest
 import redis
 from end_state import stream_records
+from open_authority import ANYBODY
 from storyline import ANN, BOB, DAY_US, RULES, clusters, override, record, values
 
 from consumers.resolve.measure import report_metrics
@@ -25,6 +26,7 @@ from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.epochs import hold, release
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.kinesis.server import KinesisServer
+from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
@@ -61,12 +63,12 @@ class Stream:
             partial(hold, client, "main", "person"),
         )
         self.resolver = Resolver(
-            Decoder({"person": RULES}),
+            Intake(Decoder({"person": RULES}), ANYBODY),
             {"person": parts},
             archive=open_archive((folder / "archive").as_uri()),
             quarantine=open_quarantine((folder / "quarantine").as_uri()),
             golden=FeedPublisher(self.kinesis, self.golden),
-            changes=FeedPublisher(self.kinesis, self.changes),
+            steward=FeedPublisher(self.kinesis, self.changes),
             now_us=lambda: self.now_us,
             expiries_per_tick_max=100,
         )

@@ -21,7 +21,7 @@ from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.deployment import WAREHOUSE_FILE
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM, LocalStack
 from mdm_stream.warehouse import DuckDbWarehouse
 
 LOCK_WAIT_MS = 20_000
@@ -67,14 +67,17 @@ def stream_records(client: Any, stream: str) -> Iterator[dict[str, Any]]:
 
 
 def change_events(client: Any, rules: Ruleset) -> list[ChangeEvent]:
-    """Return every event on the change stream, decoded as the resolve consumer decodes it; what it rejects is left out.
+    """Return every event on the change and the steward stream, as the resolve consumer decodes it; without what it
+    rejects.
 
     Position and arrival time are those that Kinesis gave each record, so that events without a version or a time come
     out as they did in the consumer.
     """
     decoder = Decoder({rules.domain: rules})
     events: list[ChangeEvent] = []
-    for record in stream_records(client, CHANGES_STREAM):
+    known = client.list_streams()["StreamNames"]
+    streams = [stream for stream in (CHANGES_STREAM, STEWARD_STREAM) if stream in known]
+    for record in (record for stream in streams for record in stream_records(client, stream)):
         arrival_s = record["ApproximateArrivalTimestamp"].timestamp()
         try:
             events += decoder.decode(Delivery.from_kinesis(record["Data"], record["SequenceNumber"], arrival_s))

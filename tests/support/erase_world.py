@@ -17,6 +17,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.dead_letters.quarantine import QuarantineStore
 from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.decode.authority import Authority, default_policy
 from mdm_stream.engine.batch import Engine
 from mdm_stream.erasure.erase import Erase, EraseOptions
 from mdm_stream.erasure.places import OwnMachine, Places
@@ -30,6 +31,7 @@ from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
@@ -39,6 +41,8 @@ from mdm_stream.warehouse import DuckDbWarehouse
 RULESETS = load_rulesets(["person", "organisation"])
 RULES = RULESETS["person"]
 REF = "crm/p-7"
+
+STEWARD_OPS = {"verdict", "override", "erase"}
 
 _NUMBERS = itertools.count()
 
@@ -58,8 +62,8 @@ class World:
         """Make everything, empty."""
         number = next(_NUMBERS)
         self.kinesis, self.client, self.folder = kinesis, client, folder
-        self.changes, self.golden = f"changes-{number}", f"golden-{number}"
-        for stream in (self.changes, self.golden):
+        self.changes, self.steward, self.golden = (f"{name}-{number}" for name in ("changes", "steward", "golden"))
+        for stream in (self.changes, self.steward, self.golden):
             kinesis.create_stream(StreamName=stream, ShardCount=1)
         self.archive = Archive(FolderObjects(folder / "archive"))
         self.quarantine, self.on_failure = FolderObjects(folder / "quarantine"), FolderObjects(folder / "on-failure")
@@ -70,7 +74,7 @@ class World:
         self.claims = ClaimStore(FolderObjects(folder / "archive" / "claims"), claims_url)
         golden = FeedPublisher(kinesis, self.golden, claims=self.claims)
         self.resolver = Resolver(
-            Decoder(RULESETS),
+            Intake(Decoder(RULESETS), Authority(default_policy(self.steward))),
             {
                 domain: DomainResolver(
                     Engine(rules, index), index, index, MergeWatch(10**6, lambda: 0.0), lambda _: None
@@ -81,7 +85,7 @@ class World:
             archive=self.archive,
             quarantine=QuarantineStore(self.quarantine),
             golden=golden,
-            changes=FeedPublisher(kinesis, self.changes),
+            steward=FeedPublisher(kinesis, self.steward),
             now_us=lambda: 0,
             expiries_per_tick_max=10,
         )
@@ -93,6 +97,7 @@ class World:
             index=index,
             outbox=index,
             changes=StreamReader(kinesis, self.changes),
+            steward=StreamReader(kinesis, self.steward),
             golden=StreamReader(kinesis, self.golden),
             archive=self.archive,
             claims=self.claims,
@@ -111,25 +116,33 @@ class World:
         return DuckDbWarehouse(self.warehouse_file, read_only=not writing)
 
     def send(self, *events: Mapping[str, Any] | bytes) -> StreamReport | None:
-        """Put events on the change stream, and have them consumed."""
-        return self.tell([event if isinstance(event, bytes) else orjson.dumps(event) for event in events])
-
-    def tell(self, events: Sequence[bytes]) -> StreamReport | None:
-        """Put bytes on the change stream, and have them consumed unless nobody consumes."""
+        """Put events on the change stream, stewards' on theirs, and have them consumed unless nobody consumes."""
         for event in events:
-            self.kinesis.put_record(StreamName=self.changes, PartitionKey="k", Data=event)
+            raw = event if isinstance(event, bytes) else orjson.dumps(event)
+            by_steward = not isinstance(event, bytes) and event.get("op") in STEWARD_OPS
+            self._put(self.steward if by_steward else self.changes, raw)
         return self.consume() if self.consuming else None
 
+    def tell(self, events: Sequence[bytes]) -> StreamReport | None:
+        """Put bytes on the steward stream, and have them consumed unless nobody consumes."""
+        for event in events:
+            self._put(self.steward, event)
+        return self.consume() if self.consuming else None
+
+    def _put(self, stream: str, raw: bytes) -> None:
+        self.kinesis.put_record(StreamName=stream, PartitionKey="k", Data=raw)
+
     def consume(self) -> StreamReport:
-        """Do what the consumers do: resolve what is new on the change stream, apply what is new on the golden feed."""
+        """Do what the consumers do: resolve what is new on both streams, apply what is new on the golden feed."""
         batch = [
             Delivery.from_kinesis(
                 record.data,
                 record.sequence_number,
                 record.arrival_time_s,
-                f"{self.changes}/{record.shard_id}:{record.sequence_number}",
+                f"{stream}/{record.shard_id}:{record.sequence_number}",
             )
-            for record in self._new(self.changes)
+            for stream in (self.changes, self.steward)
+            for record in self._new(stream)
         ]
         report = self.resolver.handle(batch)
         assert report.first_failed is None, report.cause

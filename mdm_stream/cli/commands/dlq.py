@@ -114,11 +114,14 @@ def show(*, letter_id: str, raw: bool, as_json: bool, **where: Any) -> None:
 @dlq.command()
 @_options(_CHANGE_OPTIONS, _PLACE_OPTIONS)
 @deployment_options(
-    "stream", "golden_stream", "endpoint", golden_stream="The golden feed, for batches of the warehouse consumer."
-)
+    "stream", "steward_stream", "golden_stream", "endpoint",
+    golden_stream="The golden feed, for batches of the warehouse consumer.",
+    steward_stream="The steward stream, on which what arrived before is sent again.",
+)  # fmt: skip
 def redrive(
     *,
     stream: str | None,
+    steward_stream: str | None,
     golden_stream: str | None,
     endpoint: str | None,
     everything: bool,
@@ -126,7 +129,9 @@ def redrive(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Put the events of dead letters on the change stream again, as what they were when they first arrived.
+    """Send the events of dead letters again, as what they were when they first arrived: on the steward stream.
+
+    An event keeps the rights of the stream that it came by.
 
     Name letters by id, select them with --domain, --source and --reason, or take --all. A letter is removed once the
     stream has taken all of its events; an event that is rejected again is in quarantine again. Exit code 1 if some
@@ -139,19 +144,20 @@ def redrive(
     places = _places(**where, everything=everything, must_select=True)
     keys = None
     if stream is None:
-        if endpoint is not None or golden_stream is not None:
-            raise click.UsageError("--endpoint and --golden-stream need --stream")
+        if endpoint is not None or golden_stream is not None or steward_stream is not None:
+            raise click.UsageError("--endpoint, --steward-stream and --golden-stream need --stream")
         stack = running_stack(where["state"])
         endpoint, stream, golden_stream = stack.kinesis_endpoint_url, stack.changes_stream, stack.golden_stream
         keys = stack.keys
+        steward_stream = stack.steward_stream
     letters = places.letters()
     report = RedriveReport()
     if letters:
-        _ask(f"Send {_counted(letters)} to {stream} again?", yes=yes)
+        _ask(f"Send {_counted(letters)} to {steward_stream or stream} again?", yes=yes)
         deliver = deliver_with(aws_client("kinesis", endpoint, where["region"], keys=keys))
-        redrive_run = RedriveRun(places.stores, Streams(stream, golden_stream), change_key_of, deliver)
+        redrive_run = RedriveRun(places.stores, Streams(stream, golden_stream, steward_stream), change_key_of, deliver)
         report = redrive_run.send(letters, secrets.token_hex(RUN_BYTES))
-    _tell(report, stream, as_json=as_json)
+    _tell(report, steward_stream or stream, as_json=as_json)
 
 
 @dlq.command()

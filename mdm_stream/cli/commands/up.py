@@ -16,9 +16,9 @@ from mdm_stream.cli.obstacles import Obstacles
 from mdm_stream.cli.options import state_option
 from mdm_stream.cli.output import json_option, print_json
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, RunningStack, remove_stack, write_stack
-from mdm_stream.local.pipeline import start_consumers
-from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
+from mdm_stream.local.pipeline import Authorisation, start_consumers
+from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM, LocalStack
 from mdm_stream.rules import load_rulesets, pack_names
 
 _CHECK_INTERVAL_S = 1.0
@@ -30,9 +30,11 @@ _NAMESPACE = "main"
 @click.command()
 @click.option("--rules", "rules", multiple=True, default=("person",), show_default=True,
               help="A rule set (file or pack); one a domain.")  # fmt: skip
+@click.option("--authority", default="", metavar="FILE", help="Who may say what (MDM_AUTHORITY): a JSON document.")
+@click.option("--signing-keys", default="", metavar="DIR", help="The folder with the keys that --authority names.")
 @state_option
 @json_option
-def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
+def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path, as_json: bool) -> None:
     """Run the local stack until Ctrl-C: Kinesis API, Redis, resolve consumer, warehouse consumer and DuckDB.
 
     Its state is kept in --state and taken up again by the next `up`. Publish events to it with `mdm-stream publish`.
@@ -42,15 +44,20 @@ def up(*, rules: tuple[str, ...], state: Path, as_json: bool) -> None:
     when it is over.
     """
     rulesets = load_rulesets(rules)
+    allowed = Authorisation(*(path and str(Path(path).resolve()) for path in (authority, signing_keys)))
+    Deployment(
+        steward_stream=STEWARD_STREAM, authority_setting=allowed.policy, signing_keys=allowed.signing_keys
+    ).authority()
     absolute = tuple(name if name in pack_names() else str(Path(name).resolve()) for name in rules)
     leaving = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: leaving.set())
     with LocalStack(state) as stack:
-        start_consumers(stack, absolute)
+        start_consumers(stack, absolute, allowed)
         running = RunningStack(
             kinesis_endpoint_url=stack.kinesis.endpoint_url,
             changes_stream=CHANGES_STREAM,
+            steward_stream=STEWARD_STREAM,
             golden_stream=GOLDEN_STREAM,
             redis_url=stack.redis.url,
             warehouse=str(stack.state_dir / WAREHOUSE_FILE),
@@ -77,6 +84,7 @@ def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
         return
     click.echo(f"mdm-stream is up; state, logs and quarantine are in {state}")
     click.echo(f"  change stream   {running.changes_stream} at {running.kinesis_endpoint_url}")
+    click.echo(f"  steward stream  {running.steward_stream} at the same address")
     click.echo(f"  golden feed     {running.golden_stream} at the same address")
     click.echo(f"  index           {running.redis_url}")
     click.echo(f"  warehouse       {running.warehouse} (DuckDB)")

@@ -1,0 +1,98 @@
+"""The setting that says who may say what (``MDM_AUTHORITY``): a JSON document, checked and made a ``Policy``.
+
+::
+
+    {
+      "streams": {
+        "mdm-changes": {"allowed_sources": ["crm", "erp"], "allowed_ops": ["upsert", "patch", "delete"]},
+        "mdm-steward": {"allowed_sources": "*", "allowed_ops": ["verdict", "override", "override_expired", "erase"]}
+      },
+      "keys": {"shop-2026": {"allowed_sources": ["shop"], "allowed_ops": ["upsert", "delete"]}},
+      "signed_sources": ["shop"]
+    }
+
+What is left out has its default: every source, and the operations of records; the steward stream's grant is everything,
+unless the document names that stream. The grant under the name ``*`` is that of all streams that are not named.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mdm_stream.core.name_patterns import KEY_ID_PATTERN, SOURCE_PATTERN
+from mdm_stream.decode.authority import EVERYTHING, OTHER_STREAMS, RECORD_OPS, RECORDS, Grant, Op, Policy
+from mdm_stream.errors import ConfigurationError
+
+AUTHORITY_BYTES_MAX = 262_144
+"""Some thousand streams and keys; a larger document is a wrong file."""
+
+_Source = Annotated[str, Field(pattern=f"^{SOURCE_PATTERN}$")]
+_KeyId = Annotated[str, Field(pattern=f"^{KEY_ID_PATTERN}$")]
+_Stream = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,128}|\*)$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _GrantModel(_Model):
+    allowed_sources: list[_Source] | Literal["*"] = "*"
+    allowed_ops: list[Op] = Field(default_factory=lambda: sorted(RECORD_OPS))
+
+    def grant(self) -> Grant:
+        """Return it as the authority takes it."""
+        sources = None if self.allowed_sources == "*" else frozenset(self.allowed_sources)
+        return Grant(sources, frozenset(self.allowed_ops))
+
+
+class _PolicyModel(_Model):
+    streams: dict[_Stream, _GrantModel] = {}
+    keys: dict[_KeyId, _GrantModel] = {}
+    signed_sources: list[_Source] = []
+
+
+def policy_of(setting: str, steward_stream: str) -> Policy:
+    """Return the policy of a setting: nothing (all defaults), a JSON object, or the path of a file that holds one.
+
+    ``ConfigurationError`` names the place in the document and what it may hold.
+    """
+    text = setting.strip()
+    if not text:
+        return _policy(_PolicyModel(), steward_stream)
+    place = "MDM_AUTHORITY" if text.startswith("{") else f"MDM_AUTHORITY ({text})"
+    try:
+        content = text.encode() if text.startswith("{") else _content(Path(text))
+        if len(content) > AUTHORITY_BYTES_MAX:
+            raise ConfigurationError(f"{place} has more than {AUTHORITY_BYTES_MAX:,} bytes; name the right file")
+        return _policy(_PolicyModel.model_validate(orjson.loads(content)), steward_stream)
+    except OSError as error:
+        raise ConfigurationError(f"{place} cannot be read: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise ConfigurationError(f"{place} is no JSON at line {error.lineno}, column {error.colno}") from None
+    except ValidationError as error:
+        raise ConfigurationError(f"{place}: {_wrong(error)}") from None
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(AUTHORITY_BYTES_MAX + 1)
+
+
+def _policy(model: _PolicyModel, steward_stream: str) -> Policy:
+    streams = {OTHER_STREAMS: RECORDS, steward_stream: EVERYTHING}
+    streams |= {name: each.grant() for name, each in model.streams.items()}
+    keys = {name: each.grant() for name, each in model.keys.items()}
+    return Policy(streams, keys, frozenset(model.signed_sources))
+
+
+def _wrong(error: ValidationError) -> str:
+    first: Any = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the document"
+    if first["type"] == "extra_forbidden":
+        known = "streams, keys and signed_sources, and in a grant allowed_sources and allowed_ops"
+        return f"{where} is no setting of it; there are {known}"
+    return f"{where} should {str(first['msg']).partition('should ')[2] or first['msg']}"

@@ -1,0 +1,42 @@
+"""From a record of a stream to the events that count: unpacked, decoded, and said by somebody who may say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.decode import Decoder, Delivery, unpack
+from mdm_stream.decode.authority import Authority
+from mdm_stream.errors import RejectedEventError
+
+Accepted = tuple[ChangeEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How records are taken in. Holds no state between them."""
+
+    decoder: Decoder
+    authority: Authority
+
+    def read(self, record: Delivery) -> Iterator[tuple[Delivery, Accepted | RejectedEventError]]:
+        """Yield the deliveries that a record of the stream holds, each with its events or with why none count.
+
+        The delivery says who signed it, as far as that could be told.
+        """
+        try:
+            held = unpack(record)
+        except RejectedEventError as error:
+            yield record, error
+            return
+        for each in held:
+            delivery = each
+            try:
+                events = self.decoder.decode(delivery)
+                delivery = self.authority.identified(each)
+                self.authority.require(delivery, events)
+            except RejectedEventError as error:
+                yield delivery, error
+            else:
+                yield delivery, events
