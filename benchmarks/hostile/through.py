@@ -26,11 +26,14 @@ from hostile.events import good_event, hostile_events, plain_event
 from mdm_stream.archive import open_archive
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.decode.authority import Authority
+from mdm_stream.decode.authority_policy import policy_of
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
+from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
@@ -58,12 +61,12 @@ class Consumer:
         )
         feed = FeedPublisher(MemoryStream(), "golden")  # type: ignore[arg-type]
         self.resolver = Resolver(
-            Decoder(rulesets),
+            Intake(Decoder(rulesets), Authority(policy_of("", "steward"), {})),
             {"person": parts},
             archive=open_archive((folder / "archive").as_uri()),
             quarantine=open_quarantine((folder / "quarantine").as_uri()),
             golden=feed,
-            changes=feed,
+            steward=feed,
             now_us=lambda: time.time_ns() // 1_000,
             expiries_per_tick_max=100,
         )

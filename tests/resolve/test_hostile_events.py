@@ -12,6 +12,7 @@ import orjson
 from edge_events import ARRIVALS_S, CSV_HEADER, CSV_ROWS, RAW_EVENTS, edge_rules
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from open_authority import ANYBODY
 
 from mdm_stream.archive import open_archive
 from mdm_stream.archive.rows import delivery_of
@@ -25,6 +26,7 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
@@ -55,12 +57,12 @@ class World:
             Engine(RULES, self.index), self.index, self.index, MergeWatch(10**9, lambda: 0.0), lambda _: None
         )
         self.resolver = Resolver(
-            Decoder({"thing": RULES}),
+            Intake(Decoder({"thing": RULES}), ANYBODY),
             {"thing": parts},
             archive=self.archive,
             quarantine=open_quarantine((folder / "quarantine").as_uri()),
             golden=self.golden,  # type: ignore[arg-type]
-            changes=Stream(),  # type: ignore[arg-type]
+            steward=Stream(),  # type: ignore[arg-type]
             now_us=lambda: 1_767_225_600_000_000,
             expiries_per_tick_max=100,
         )
