@@ -205,5 +205,8 @@ TYPE_OPTIONS: Mapping[str, Mapping[str, OptionSpec]] = MappingProxyType(
 )
 """Type name -> the options that it takes."""
 
+TYPE_CHARS_MAX: Mapping[str, int] = MappingProxyType({spec.name: spec.characters_max for spec in _TYPES})
+"""Type name -> the characters of a text that it standardises; a longer one is invalid."""
+
 TYPE_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({spec.name: spec.parts for spec in _TYPES if spec.parts})
 """Type name -> the parts that it yields for ``fills``; types without parts are absent."""

@@ -158,8 +158,12 @@ def _with_dates(row: dict[str, Any], schema: object, columns: frozenset[str]) ->
 def _date_columns(schema: object) -> frozenset[str]:
     for image in _fields(schema):
         if image.get("field") == "after":
-            return frozenset(str(column.get("field")) for column in _fields(image) if column.get("name") in _DATE_TYPES)
+            return frozenset(str(column.get("field")) for column in _fields(image) if _is_date(column.get("name")))
     return frozenset()
+
+
+def _is_date(type_name: object) -> bool:
+    return isinstance(type_name, str) and type_name in _DATE_TYPES
 
 
 def _fields(schema: object) -> list[dict[str, Any]]:

@@ -66,6 +66,8 @@ def dms_position(metadata: Mapping[str, Any], rank: Rank) -> str:
             "metadata.stream-position",
             "is required to order changes; set IncludeTransactionDetails to true in the task's Kinesis settings",
         )
+    if len(position) > VERSION_CHARS_MAX:  # padding only lengthens it
+        raise rejection("wrong_format", "metadata.stream-position", "is longer than a version may be")
     padded = _HEX_TOKEN.sub(lambda token: token[0].lower().zfill(_DIGITS), position)
     number = metadata.get("transaction-record-id")
     within = _number(number if number is not None else 0, "metadata.transaction-record-id")
