@@ -1,6 +1,6 @@
 """What a storm of placeholders costs: thousands of records that share a value which no list knows.
 
-    python benchmarks/placeholder_storm.py [--storm 10000] [--calm 3000] [--batch-size 500] [--only NAME ...] [--profile]
+    python benchmarks/placeholder_storm.py [--storm 10000] [--calm 3000] [--batch-size 500] [--only NAME ...]
 
 A stream of a generated population (the person pack) has a calm part, a storm and a calm part again. The storm is new
 records of other people. It is resolved several times, each time on an empty index, with the very same records but for

@@ -5,8 +5,8 @@
 Each storm of :mod:`storm_shapes` is delivered to an empty index on a Redis server of its own, in batches of Lambda's
 default size, in a process of its own. Then come as many further events of its kind in one batch more, and as many plain
 events of the same size. Printed for each storm: seconds, CPU seconds (of this process and the server), peak memory,
-Redis' bytes, review items, links kept, the bytes that one further event writes, and its CPU time as a ratio to that of a
-plain event of its size. With ``--before``, the tree of an earlier commit is measured in the same way, and
+Redis' bytes, review items, the bytes that one further event writes, and its CPU time as a ratio to that of a plain
+event of its size. With ``--before``, the tree of an earlier commit is measured in the same way, and
 both stand side by side. ``placeholder_storm.py`` has the storms of ordinary placeholders, thousands of events long.
 """
 
@@ -89,6 +89,7 @@ def measure(name: str) -> Cost:
     import redis  # noqa: PLC0415 - after the server's own message where it is not installed
 
     shape = SHAPES[name]
+    _named("settle_garbage_collector")()
     with _named("RedisServer")() as server, redis.Redis.from_url(server.url) as client:
         rules = _rules(shape)
         plain = _Stream(client, rules)

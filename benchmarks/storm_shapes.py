@@ -146,7 +146,9 @@ SHAPES: dict[str, Shape] = {
         lambda n: record(f"p{n}", own(n, CONTACTS, CONTACTS)),
     ),
     "doubts": Shape(
-        lambda: _doubts(400), lambda: _doubts(MORE, 400), lambda n: record(f"p{n}", {"email": own(n, CONTACTS)["email"]})
+        lambda: _doubts(400),
+        lambda: _doubts(MORE, 400),
+        lambda n: record(f"p{n}", {"email": own(n, CONTACTS)["email"]}),
     ),
     "verdicts on one record": Shape(
         lambda: [record("hub", own(0)), *(verdict("crm/hub", f"crm/v{n}") for n in range(8_000))],
@@ -176,7 +178,7 @@ SHAPES: dict[str, Shape] = {
     "SEPARATE inside a component": Shape(
         lambda: [
             *_chain(1_000),
-            *(verdict(f"crm/k{n:06}", f"crm/k{n + 7:06}") for n in range(0, 990)),
+            *(verdict(f"crm/k{n:06}", f"crm/k{n + 7:06}") for n in range(990)),
         ],
         lambda: [verdict(f"crm/k{n:06}", f"crm/k{n + 9:06}") for n in range(MORE)],
         lambda n: verdict(f"crm/x{n}", f"crm/y{n}"),

@@ -15,6 +15,7 @@ import orjson
 from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
 from mdm_stream.core.cluster.golden import resolve_component, review_item
+from mdm_stream.core.cluster.strongest import kept_edges
 from mdm_stream.core.fold import EMPTY, RecordState, fold
 from mdm_stream.core.match.score import score_pair
 from mdm_stream.core.model import ChangeEvent
@@ -50,7 +51,7 @@ def fold_events(events: Iterable[ChangeEvent]) -> dict[str, RecordState]:
 def resolve_states(rules: Ruleset, states: Mapping[str, RecordState]) -> Resolution:
     """Return F of folded states."""
     records = {ref: build_record(rules, ref, state) for ref, state in sorted(states.items()) if state.live}
-    edges = _edges(rules, records)
+    edges = kept_edges(rules, _edges(rules, records))
     links = [edge for edge in edges if edge.link]
     components = connected(records, (edge.pair for edge in links))
     component_of = {ref: position for position, members in enumerate(components) for ref in members}

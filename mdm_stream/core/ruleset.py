@@ -190,7 +190,12 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """Everything that decides what the golden records of one domain are."""
+    """Everything that decides what the golden records of one domain are.
+
+    ``max_keys``: the most values that one key expression, or a part of it, gives a record. ``max_links`` and
+    ``max_reviews``: how many links, and pairs in the middle band, each record keeps to records before it, and to those
+    after it (see :mod:`mdm_stream.core.cluster.strongest`).
+    """
 
     domain: str
     version: int
@@ -202,6 +207,9 @@ class Ruleset:
     max_cluster_size: int
     match: Match
     survivorship: tuple[SurvivorshipRule, ...]
+    max_keys: int = 8
+    max_links: int = 32
+    max_reviews: int = 8
 
     def index_of(self, attribute: str) -> int:
         """Return the position of an attribute by name; ``ValueError`` if there is none."""

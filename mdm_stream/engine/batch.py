@@ -261,7 +261,10 @@ class Engine:
         edges = self._score(mates, live, report) + verdict_links(revisions, live)
 
         linked = {ref for edge in edges if edge.link for ref in edge.pair}
-        near = self._index.read_neighbourhood(list({**mine, **dict.fromkeys(sorted(linked))}))
+        doubted = {ref for edge in edges if not edge.link for ref in edge.pair}
+        near = self._index.read_neighbourhood(
+            list({**mine, **dict.fromkeys(sorted(linked))}), changing=list(mine), ends=sorted(doubted - mine.keys())
+        )
         members = {ref for component in near.components.values() for ref in component.members}
         missing = sorted(members - records.keys())
         live.update({ref: record for ref, record in self._index.read_records(missing).items() if record.live})
@@ -274,6 +277,7 @@ class Engine:
             component_of=near.component_of,
             components=near.components,
             reviews=near.reviews,
+            review_stamps=near.review_stamps,
             records=live,
             partners={ref: records[ref].revision if ref in records else ABSENT for ref in partners},
             early={ref: records[ref].revision for ref in members & records.keys() if ref not in mine},

@@ -81,6 +81,7 @@ _JUDGES: dict[str, Callable[[StoredItem, Evidence], None]] = {
     "of": lambda item, evidence: _note(evidence, "component", [item.field]),
     "comp": lambda item, evidence: _note(evidence, "component", decode_component(item.value).members),
     "e:": lambda item, evidence: _note(evidence, "review edge", [item.key[2:], item.field]),
+    "es": lambda item, evidence: _note(evidence, "review edge", [item.field]),
     "xw": lambda item, evidence: _note(evidence, "crosswalk entry", [item.field]),
     "review": lambda item, evidence: _note(evidence, "review item", decode_pair(item.field)),
     "exp": lambda item, evidence: _note(evidence, "expiry of an override", [item.field]),

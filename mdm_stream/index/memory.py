@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
 import orjson
 
-from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.epoch_position import EpochPosition
-from mdm_stream.core.plan.commit import ABSENT, Commit, HeldComponent
+from mdm_stream.core.plan.commit import ABSENT, Commit, HeldComponent, HeldReview
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
@@ -45,7 +44,8 @@ class MemoryIndex:
         self._blocks: dict[str, tuple[str, dict[str, str]]] = {}
         self._component_of: dict[str, str] = {}
         self._components: dict[str, HeldComponent] = {}
-        self._edges: dict[str, dict[str, Edge]] = {}
+        self._edges: dict[str, dict[str, HeldReview]] = {}
+        self._edge_stamps: dict[str, str] = {}
         self._crosswalk: dict[str, str] = {}
         self._golden: dict[str, bytes] = {}
         self._review: dict[tuple[str, str], bytes] = {}
@@ -67,14 +67,18 @@ class MemoryIndex:
                 found[key] = Block(stamp, len(members), dict(members) if len(members) <= members_max else None)
         return found
 
-    def read_neighbourhood(self, refs: Sequence[str]) -> Neighbourhood:
-        """Return components and REVIEW edges around ``refs``."""
+    def read_neighbourhood(
+        self, refs: Sequence[str], *, changing: Sequence[str] = (), ends: Sequence[str] = ()
+    ) -> Neighbourhood:
+        """Return components and REVIEW edges around ``refs``, and REVIEW edges of ``ends`` and around ``changing``."""
         with self._lock:
             component_of = {ref: self._component_of[ref] for ref in refs if ref in self._component_of}
             components = {i: self._components[i] for i in set(component_of.values())}
-            around = {*refs, *(ref for component in components.values() for ref in component.members)}
+            around = {*refs, *ends, *(ref for component in components.values() for ref in component.members)}
+            around.update(other for ref in changing for other in self._edges.get(ref, ()))
             reviews = {ref: list(self._edges[ref].values()) for ref in around if ref in self._edges}
-        return Neighbourhood(component_of, components, reviews)
+            stamps = {ref: self._edge_stamps[ref] for ref in reviews}
+        return Neighbourhood(component_of, components, reviews, stamps)
 
     def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
         """Apply each commit wholly or not at all, in order."""
@@ -194,22 +198,23 @@ class MemoryIndex:
         self._records.update((record.ref, record) for record in commit.put_records)
         self._write_blocks(commit, stamp)
         self._write_components(commit, stamp)
+        self._write_edges(commit, stamp)
         self._write_results(commit)
         return CommitOutcome()
 
     def _conflicts(self, commit: Commit) -> set[str]:
-        found = set()
-        for ref, revision in commit.expect_records.items():
-            record = self._records.get(ref)
-            if (ABSENT if record is None else record.revision) != revision:
-                found.add("record")
-        for component_id, stamp in commit.expect_components.items():
-            component = self._components.get(component_id)
-            if (ABSENT if component is None else component.stamp) != stamp:
-                found.add("component")
-        for key, stamp in commit.expect_blocks.items():
-            if self._blocks.get(key, (ABSENT,))[0] != stamp:
-                found.add("block")
+        records, components, blocks = self._records, self._components, self._blocks
+        compared: tuple[tuple[str, Mapping[str, str], Callable[[str], str]], ...] = (
+            ("record", commit.expect_records, lambda ref: records[ref].revision if ref in records else ABSENT),
+            (
+                "component",
+                commit.expect_components,
+                lambda name: components[name].stamp if name in components else ABSENT,
+            ),
+            ("block", commit.expect_blocks, lambda key: blocks[key][0] if key in blocks else ABSENT),
+            ("edges", commit.expect_edges, lambda ref: self._edge_stamps.get(ref, ABSENT)),
+        )
+        found = {what for what, read, now in compared if any(now(name) != held for name, held in read.items())}
         limit = self._rules.max_block_size
         for key, growth in commit.expect_suspended.items():
             size = len(self._blocks[key][1]) if key in self._blocks else 0
@@ -245,7 +250,6 @@ class MemoryIndex:
             self._golden[golden_id] = golden.content
         for golden_id in commit.drop_golden:
             self._golden.pop(golden_id, None)
-        self._write_edges(commit)
         for pair, item in commit.put_review.items():
             self._review[pair] = orjson.dumps(item)
         for pair in commit.drop_review:
@@ -260,13 +264,17 @@ class MemoryIndex:
             entry = OutboxEntry(self.epoch, self._sequence, change.content, time.time_ns() // 1000)
             self._outbox[self._sequence] = entry
 
-    def _write_edges(self, commit: Commit) -> None:
-        for edge in commit.put_edges:
-            self._edges.setdefault(edge.a, {})[edge.b] = edge
-            self._edges.setdefault(edge.b, {})[edge.a] = edge
+    def _write_edges(self, commit: Commit, stamp: str) -> None:
+        for review in commit.put_edges:
+            a, b = review.edge.pair
+            for end, other in ((a, b), (b, a)):
+                self._edges.setdefault(end, {})[other] = review
+                self._edge_stamps[end] = stamp
         for a, b in commit.drop_edges:
             for end, other in ((a, b), (b, a)):
                 held = self._edges.get(end, {})
                 held.pop(other, None)
+                self._edge_stamps[end] = stamp
                 if not held:
                     self._edges.pop(end, None)
+                    self._edge_stamps.pop(end, None)

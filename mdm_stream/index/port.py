@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.epoch_position import EpochPosition
-from mdm_stream.core.plan.commit import Commit, HeldComponent
+from mdm_stream.core.plan.commit import Commit, HeldComponent, HeldReview
 from mdm_stream.core.record import Record
 
 OUTBOX_BYTES_MAX = 8 * 1024**2
@@ -41,12 +40,14 @@ class Neighbourhood:
     """The components of some records.
 
     ``component_of`` has an entry for each record asked for that is live; ``components`` is keyed by component id;
-    ``reviews`` holds the REVIEW edges of the records asked for and of all members of those components, by reference.
+    ``reviews`` holds the stored REVIEW edges of the records asked for and of all members of those components, by
+    reference, and ``review_stamps`` their stamp, of each that has any.
     """
 
     component_of: Mapping[str, str]
     components: Mapping[str, HeldComponent]
-    reviews: Mapping[str, Sequence[Edge]]
+    reviews: Mapping[str, Sequence[HeldReview]]
+    review_stamps: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,14 @@ class IndexReads(Protocol):
         """Return the block of every key; members are left out of blocks larger than ``members_max``."""
         ...
 
-    def read_neighbourhood(self, refs: Sequence[str]) -> Neighbourhood:
-        """Return the components and REVIEW edges around live records."""
+    def read_neighbourhood(
+        self, refs: Sequence[str], *, changing: Sequence[str] = (), ends: Sequence[str] = ()
+    ) -> Neighbourhood:
+        """Return the components and REVIEW edges around live records.
+
+        Further REVIEW edges come without components: those of ``ends``, and of the records at the other ends of the
+        stored edges of ``changing``, which are among ``refs``.
+        """
         ...
 
 

@@ -51,6 +51,9 @@ def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Rule
         blocking=_blocking(model, tree.at(("blocking", "keys")), positions, findings),
         max_block_size=model.blocking.max_block_size,
         max_cluster_size=model.limits.max_cluster_size,
+        max_keys=model.blocking.max_keys,
+        max_links=model.limits.max_links,
+        max_reviews=model.limits.max_reviews,
         match=compile_match(model.match, tree.at(("match",)), attributes, findings),
         survivorship=compile_survivorship(
             model.survivorship, tree.at(("survivorship",)), attributes, tuple(model.sources), findings

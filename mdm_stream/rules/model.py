@@ -21,6 +21,12 @@ BLOCK_SIZE_MAX = 5_000
 
 CLUSTER_SIZE_MAX = 5_000
 
+RECORD_KEYS_MAX = 64
+"""The greatest ``max_keys``: a record is indexed under each of its keys, whatever a source put into it."""
+
+RECORD_EDGES_MAX = 1_000
+"""The greatest ``max_links`` and ``max_reviews``: a component of *n* records holds at most twice this times *n*."""
+
 
 def _as_list(value: object) -> object:
     """Let one item stand for a list of one."""
@@ -98,6 +104,9 @@ class BlockingModel(_Part):
     max_block_size: Annotated[
         int, Field(ge=2, le=BLOCK_SIZE_MAX, description="A key value shared by more live records is suspended.")
     ] = 200
+    max_keys: Annotated[
+        int, Field(ge=1, le=RECORD_KEYS_MAX, description="The most key values that one expression gives a record.")
+    ] = 8
     keys: Annotated[dict[str, str], Field(description="Name: expression, such as soundex(family_name) + year(born).")]
 
 
@@ -181,6 +190,13 @@ class LimitsModel(_Part):
     max_cluster_size: Annotated[
         int, Field(ge=2, le=CLUSTER_SIZE_MAX, description="A join past it is refused and sent to review.")
     ] = 200
+    max_links: Annotated[
+        int, Field(ge=1, le=RECORD_EDGES_MAX, description="The links that a record keeps, before and after it.")
+    ] = 32
+    max_reviews: Annotated[
+        int,
+        Field(ge=1, le=RECORD_EDGES_MAX, description="The pairs in the middle band that a record keeps likewise."),
+    ] = 8
 
 
 class RulesetModel(_Part):

@@ -115,7 +115,7 @@ CONCLUSIONS: Mapping[Conclusion, str] = {
     "no_link": "They are apart: the evidence does not make them a match.",
     "no_shared_key": "They are apart: they share no blocking key, so the pair is never scored.",
     "suspended_keys": "They are apart: every blocking key that they share is suspended, so the pair is never scored.",
-    "waiting": "They are apart, but linked by the rules: the pair is in the re-evaluation queue.",
+    "waiting": "They are apart, but linked by the rules: it waits for re-evaluation, or both have stronger links.",
 }
 """What ``conclusion`` can be, each as a sentence."""
 

@@ -31,7 +31,7 @@ def deliver(url, rules, lane, size, failures):
 @pytest.mark.parametrize(("kind", "seed"), [("threads", 0), ("threads", 1), ("processes", 2)])
 def test_workers_at_full_speed_on_one_redis(redis_url, kind, seed):
     """Threads and processes that write the same few records at once make one F, and one feed without a gap."""
-    rules = small_rules(max_block_size=5)
+    rules = small_rules(max_block_size=5 + 20 * (seed % 2), kept=2)
     events = history(World(records_per_source=6), random.Random(seed), 300)
     delivery = [*events, *events]
     random.Random(seed).shuffle(delivery)

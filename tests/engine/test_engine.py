@@ -30,9 +30,12 @@ def deliver(index, rules, events, batch_size):
 WORLDS = [
     small_rules(),
     small_rules(max_block_size=3, max_cluster_size=2),
-    small_rules(exclusive=(2,)),
-    small_rules(2, 9),
+    small_rules(exclusive=(2,), kept=2),
+    small_rules(2, 9, kept=1),
+    small_rules(50, 50, kept=1),
+    small_rules(50, 3, kept=2),
 ]
+"""Blocks, clusters, and what is kept of links and of pairs in the middle band, at their limits at once or never."""
 
 
 @given(history=HISTORIES, batch_size=st.integers(1, 12), world=st.sampled_from(WORLDS), seed=st.integers(0, 99))

@@ -104,7 +104,7 @@ def test_a_verdict_writes_the_items_between_its_two_golden_records():
 @pytest.mark.parametrize("cap", [4, 10])
 def test_what_one_more_event_writes_does_not_grow_with_the_refused_links(redis_client, cap):
     """Sixty equal records have more than a thousand refused links; one more event writes a few kilobytes on Redis."""
-    rules = small_rules(max_block_size=100, max_cluster_size=cap)
+    rules = small_rules(max_block_size=100, max_cluster_size=cap, kept=60)
     index = RedisIndex(redis_client, rules)
     engine = Engine(rules, index)
     engine.process([record(n, **ANN) for n in range(100, 160)])

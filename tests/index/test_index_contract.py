@@ -9,13 +9,13 @@ import pytest
 from redis.crc import key_slot
 from small_world import small_rules
 
-from mdm_stream.core.cluster.edges import scored_edge
+from mdm_stream.core.cluster.edges import Edge, scored_edge
 from mdm_stream.core.cluster.golden import Golden
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import EMPTY, fold, fold_record
 from mdm_stream.core.match.score import PairScore
 from mdm_stream.core.model import EraseEvent, RecordEvent
-from mdm_stream.core.plan.commit import Commit, HeldComponent, HeldGolden, HeldItem, OutboxChange
+from mdm_stream.core.plan.commit import Commit, HeldComponent, HeldGolden, HeldItem, HeldReview, OutboxChange
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.index.errors import EpochChangedError
@@ -44,9 +44,14 @@ def record(ref: str, version: int = 1, op: str = "upsert", **attributes: object)
     return build_record(RULES, ref, fold_record(EMPTY, event).state)
 
 
-def review(a: str, b: str, weight: float = 1.5) -> object:
+def review(a: str, b: str, weight: float = 1.5) -> Edge:
     """A REVIEW edge."""
     return scored_edge((a, b), PairScore(weight, 0.5, False, "", "123"))
+
+
+def kept(edge: Edge) -> HeldReview:
+    """A REVIEW edge that its first record alone keeps, as a plan writes it."""
+    return HeldReview(edge, by_a=True, by_b=False)
 
 
 def component(members: tuple[str, ...], **more: object) -> HeldComponent:
@@ -66,8 +71,8 @@ def test_nothing_is_there_at_first(index):
     assert index.read_records(["crm/1"]) == {}
     assert index.read_blocks([], LIMIT) == {}
     assert index.read_blocks(["k"], LIMIT) == {"k": Block("", 0, {})}
-    assert index.read_neighbourhood([]) == Neighbourhood({}, {}, {})
-    assert index.read_neighbourhood(["crm/1"]) == Neighbourhood({}, {}, {})
+    assert index.read_neighbourhood([]) == Neighbourhood({}, {}, {}, {})
+    assert index.read_neighbourhood(["crm/1"]) == Neighbourhood({}, {}, {}, {})
     assert index.pending(10) == []
     assert index.read(10) == []
     assert index.commit([]) == []
@@ -107,7 +112,7 @@ def test_a_commit_that_conflicts_writes_nothing_at_all(index):
         component_of={"crm/2": "crm/2"},
         crosswalk={"crm/2": "g1"},
         put_golden={"g1": Golden("g1", ("crm/2",), b"{}", "d1")},
-        put_edges=[review("crm/1", "crm/2")],
+        put_edges=[kept(review("crm/1", "crm/2"))],
         put_review={("crm/1", "crm/2"): {"reason": "score"}},
         enqueue=["crm/2"],
         changes=[OutboxChange("g1", b"{}")],
@@ -116,7 +121,7 @@ def test_a_commit_that_conflicts_writes_nothing_at_all(index):
     assert index.commit([loser, winner]) == [CommitOutcome(("record",)), APPLIED]
     assert list(index.read_records(["crm/1", "crm/2", "crm/3"])) == ["crm/3"]
     assert index.read_blocks(["k", "s"], LIMIT) == {"k": Block("", 0, {}), "s": Block("", 0, {})}
-    assert index.read_neighbourhood(["crm/2"]) == Neighbourhood({}, {}, {})
+    assert index.read_neighbourhood(["crm/2"]) == Neighbourhood({}, {}, {}, {})
     assert index.pending(10) == []
     assert [(entry.sequence, entry.content) for entry in index.read(10)] == [(1, b"3")]
     assert (index.snapshot().crosswalk, index.snapshot().golden, index.snapshot().review) == ({}, {}, {})
@@ -182,17 +187,22 @@ def test_components_and_their_reviews_are_read_around_records(index):
     links = tuple(scored_edge(pair, PairScore(7.25, 0.99, True, "same_email", "")) for pair in pairwise(refs))
     edge = review(*sorted((refs[2], "erp/1")))
     whole = component(refs, links=links, refused=(HeldItem((refs[0], refs[3]), "d" * 16),))
-    writes = {"put_components": {refs[0]: whole}, "component_of": dict.fromkeys(refs, refs[0]), "put_edges": [edge]}
+    writes = {
+        "put_components": {refs[0]: whole},
+        "component_of": dict.fromkeys(refs, refs[0]),
+        "put_edges": [kept(edge)],
+    }
     commit(index, expect_components={refs[0]: ""}, **writes)
     near = index.read_neighbourhood([refs[1], "crm/none", "erp/1"])
     held = near.components[refs[0]]
     assert near.component_of == {refs[1]: refs[0]}
     assert (held.members, held.links, held.golden, held.refused) == (refs, links, whole.golden, whole.refused)
-    assert near.reviews == {refs[2]: [edge], "erp/1": [edge]}
+    assert near.reviews == {refs[2]: [kept(edge)], "erp/1": [kept(edge)]}
+    assert near.review_stamps.keys() == near.reviews.keys()
     commit(index, put_components={refs[0]: whole}, expect_components={refs[0]: held.stamp})
     assert commit(index, expect_components={refs[0]: held.stamp}).conflicts == ("component",)
     commit(index, drop_components=[refs[0]], drop_refs=list(refs), drop_edges=[edge.pair])
-    assert index.read_neighbourhood([*refs, "erp/1"]) == Neighbourhood({}, {}, {})
+    assert index.read_neighbourhood([*refs, "erp/1"]) == Neighbourhood({}, {}, {}, {})
 
 
 def test_results_are_put_and_dropped(index):
@@ -335,7 +345,7 @@ def test_one_slot_holds_all_that_a_script_touches(redis_client):
     """Every key of a domain has the same hash tag, whatever namespace, reference and blocking key it is made of."""
     index = RedisIndex(redis_client, RULES, "a b-{c}")
     edge = review("crm/1", "crm/{2}")
-    commit(index, put_records=[record("crm/{2}")], suspend={"k:{x}": {"crm/{2}": "r"}}, put_edges=[edge])
+    commit(index, put_records=[record("crm/{2}")], suspend={"k:{x}": {"crm/{2}": "r"}}, put_edges=[kept(edge)])
     commit(index, enqueue=["crm/1"], changes=[OutboxChange("g", b"1")], put_review={edge.pair: {"reason": "score"}})
     assert len({key_slot(key) for key in redis_client.scan_iter()}) == 1
 

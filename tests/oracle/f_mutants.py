@@ -12,7 +12,8 @@ import pytest
 
 from mdm_stream.core import fold as folding
 from mdm_stream.core import record
-from mdm_stream.core.cluster import clustering, golden, strategies, survive
+from mdm_stream.core.blocking import keys
+from mdm_stream.core.cluster import clustering, golden, strategies, strongest, survive
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge
 from mdm_stream.core.model import split_ref
 
@@ -89,6 +90,35 @@ def _strength(key: Callable[[Edge, int], tuple]) -> Break:
         return key(edge, 0 if edge.rule == VERDICT_RULE else (1 if edge.rule else 2))
 
     return lambda patch: patch.setattr(Edge, "strength", property(strength))
+
+
+def _greatest_digests(patch: pytest.MonkeyPatch) -> None:
+    whole = keys._digest
+    patch.setattr(keys, "_digest", lambda text: whole(text).translate(_HEX))
+
+
+def _verdicts_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(strongest, "VERDICT_RULE", "no such rule")
+
+
+def _farthest_first(patch: pytest.MonkeyPatch) -> None:
+    to_later, to_earlier = strongest._to_later, strongest._to_earlier
+    patch.setattr(
+        strongest, "_to_later", lambda edge: [-part for part in _numbers(to_earlier(edge._replace(a=edge.b)))]
+    )
+    patch.setattr(
+        strongest, "_to_earlier", lambda edge: [-part for part in _numbers(to_later(edge._replace(b=edge.a)))]
+    )
+
+
+def _numbers(key: tuple) -> list:
+    return [*key[:2], *map(ord, key[2]), *[0] * (16 - len(key[2]))]
+
+
+def _rules_last(patch: pytest.MonkeyPatch) -> None:
+    to_later, to_earlier = strongest._to_later, strongest._to_earlier
+    patch.setattr(strongest, "_to_later", lambda edge: (3 - to_later(edge)[0], *to_later(edge)[1:]))
+    patch.setattr(strongest, "_to_earlier", lambda edge: (-3 - to_earlier(edge)[0], *to_earlier(edge)[1:]))
 
 
 def _strategy(name: str, worth: Callable) -> Break:
@@ -176,6 +206,10 @@ MUTANTS: dict[str, Break] = {
     "cluster: of equal links the last pair first": _strength(
         lambda edge, tier: (tier, -edge.weight, [-ord(letter) for letter in edge.a + edge.b])
     ),
+    "keys: of too many the greatest digests stay": _greatest_digests,
+    "links: verdicts count among the strongest": _verdicts_count,
+    "links: of equal ones to the farthest first": _farthest_first,
+    "links: rules come after scores": _rules_last,
     "survive: the shortest is the longest": _strategy("longest", lambda _, candidate: -_length(candidate)),
     "survive: equal is what looks equal": _shown_values_counted,
     "survive: sources that are not listed come first": _unlisted_first,

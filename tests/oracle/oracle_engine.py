@@ -119,6 +119,9 @@ def ruleset(rules, number=0) -> Ruleset:
         ),
         max_block_size=rules["max_block_size"],
         max_cluster_size=rules["max_cluster_size"],
+        max_keys=rules["max_keys"],
+        max_links=rules["max_links"],
+        max_reviews=rules["max_reviews"],
         match=Match(
             method=rules["method"],
             prior=rules["prior"],

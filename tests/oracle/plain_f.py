@@ -85,7 +85,11 @@ def _decided(rules, records):
     for ref, record in records.items():
         for place, parts in enumerate(rules["blocking"]):
             texts = [plain_values.key_texts(function, n, record["values"][name]) for function, name, n in parts]
-            for key in product(*texts):
+            found = [(text,) for text in _fewest(rules, texts[0], str)]
+            for more in texts[1:]:
+                longer = {(*some, text) for some in found for text in _fewest(rules, more, str)}
+                found = _fewest(rules, longer, lambda key: "|".join(sorted(key)))
+            for key in found:
                 blocks.setdefault((place, key), []).append(ref)
     candidates = {
         pair
@@ -104,7 +108,31 @@ def _decided(rules, records):
                 links[a, b] = evidence
             elif evidence is not None and evidence["confidence"] >= rules["review"]:
                 doubts[a, b] = evidence
-    return links, doubts
+    return _strongest(links, rules["max_links"]), _strongest(doubts, rules["max_reviews"])
+
+
+def _strongest(edges, most):
+    """Return the edges that one of their two records keeps, and all verdicts, which do not count.
+
+    It keeps the strongest to those before it, and to those after it; of equal ones those to the nearest.
+    """
+    kept = {pair for pair, edge in edges.items() if edge["rule"] == "verdict"}
+    for ref in {ref for pair in edges for ref in pair}:
+        for place, other, far_last in ((0, 1, False), (1, 0, True)):
+            own = [pair for pair in edges if ref == pair[place] and edges[pair]["rule"] != "verdict"]
+            own.sort(key=lambda pair, other=other: pair[other], reverse=far_last)
+            own.sort(key=lambda pair: (edges[pair]["tier"], -edges[pair]["weight"]))
+            kept.update(own[:most])
+    return {pair: edge for pair, edge in edges.items() if pair in kept}
+
+
+def _fewest(rules, found, text_of):
+    """Return those few of the texts, or combinations, that a record may have whose digests come first."""
+    return sorted(found, key=lambda each: _digest(text_of(each)))[: rules["max_keys"]]
+
+
+def _digest(text):
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _evidence(rules, a, b):

@@ -32,8 +32,13 @@ def _levels(position: int, exact: float, near: float, differ: float) -> tuple[Le
     )
 
 
-def small_rules(max_block_size: int = 4, max_cluster_size: int = 5, exclusive: tuple[int, ...] = ()) -> Ruleset:
-    """Rules under which a few values make links, reviews, conflicts, and blocks that cross their limit."""
+def small_rules(
+    max_block_size: int = 4, max_cluster_size: int = 5, exclusive: tuple[int, ...] = (), kept: int = 32
+) -> Ruleset:
+    """Rules under which a few values make links, reviews, conflicts, and blocks that cross their limit.
+
+    ``kept`` is how many links, and how many pairs in the middle band, are kept for the sake of each record.
+    """
 
     def key(tag: str, text: str) -> KeyExpression:
         return KeyExpression(tag, text, parse_key(text, ATTRIBUTES.index))
@@ -41,7 +46,7 @@ def small_rules(max_block_size: int = 4, max_cluster_size: int = 5, exclusive: t
     return Ruleset(
         domain="person",
         version=1,
-        digest=f"small-{max_block_size}-{max_cluster_size}-{exclusive}",
+        digest=f"small-{max_block_size}-{max_cluster_size}-{exclusive}-{kept}",
         attributes=(
             Attribute("given_name", "name"),
             Attribute("family_name", "name"),
@@ -78,6 +83,8 @@ def small_rules(max_block_size: int = 4, max_cluster_size: int = 5, exclusive: t
             SurvivorshipRule((2,), (Strategy("trust", {"half_life_days": 1.0}),)),
             SurvivorshipRule((3,), (Strategy("union"),)),
         ),
+        max_links=kept,
+        max_reviews=kept,
     )
 
 

@@ -15,9 +15,10 @@ import redis
 from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.cluster.golden import ResolvedComponent, digest_of_item, resolve_component, review_item
+from mdm_stream.core.cluster.strongest import Side, by_side, kept_edges, strongest
 from mdm_stream.core.fold import RecordState
 from mdm_stream.core.overrides import next_expiry_us
-from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem
+from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem, HeldReview
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.reference import _edges
 from mdm_stream.core.ruleset import Ruleset
@@ -25,12 +26,12 @@ from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
     decode_block,
     decode_component,
-    decode_edge,
     decode_record,
+    decode_review,
     encode_component,
-    encode_edge,
     encode_pair,
     encode_record,
+    encode_review,
 )
 
 Keys = dict[str, Any]
@@ -43,7 +44,7 @@ def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], edges: Iter
     """
     records = {ref: build_record(rules, ref, state) for ref, state in states.items()}
     live = {ref: record for ref, record in sorted(records.items()) if record.live}
-    edges = list(_edges(rules, live) if edges is None else edges)
+    edges = list(kept_edges(rules, _edges(rules, live)) if edges is None else edges)
     resolved = _resolved(rules, live, edges)
     crosswalk = {ref: g.golden_id for component in resolved for g in component.golden for ref in g.members}
     keys: Keys = {
@@ -56,10 +57,12 @@ def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], edges: Iter
         "exp": {ref: end_us for ref, s in states.items() if (end_us := next_expiry_us(s)) is not None},
     }
     keys |= _blocks(rules, live)
+    beside = by_side(edge for edge in edges if not edge.link)
     for edge in edges:
         if not edge.link:
             for ref, other in ((edge.a, edge.b), (edge.b, edge.a)):
-                keys.setdefault(f"e:{ref}", {})[other] = encode_edge(edge)
+                keys.setdefault(f"e:{ref}", {})[other] = encode_review(_held_review(rules, edge, beside))
+                keys.setdefault("es", {})[ref] = True
     return {key: fields for key, fields in keys.items() if fields}
 
 
@@ -107,7 +110,7 @@ def edges_of(keys: Keys) -> list[Edge]:
         found.update((edge.pair, edge) for edge in decode_component(b"0" * STAMP_LENGTH + component).links)
     for name, held in keys.items():
         if name.startswith("e:"):
-            found.update((edge.pair, edge) for edge in map(decode_edge, held.values()))
+            found.update((review.edge.pair, review.edge) for review in map(decode_review, held.values()))
     return [found[pair] for pair in sorted(found)]
 
 
@@ -132,6 +135,12 @@ def _held(rules: Ruleset, component: ResolvedComponent) -> bytes:
             ),
         )
     )
+
+
+def _held_review(rules: Ruleset, edge: Edge, beside: Mapping[Side, list[Edge]]) -> HeldReview:
+    """Return the stored form of a REVIEW edge among all that are kept: each record's strongest are among them."""
+    sides = ((edge.a, True), (edge.b, False))
+    return HeldReview(edge, *(edge in strongest(side, beside[side], rules.max_reviews) for side in sides))
 
 
 def _review(
@@ -168,6 +177,8 @@ def _comparable(name: str, held: Any) -> Any:
             key: "suspended" if value[STAMP_LENGTH:] == b"suspended" else decode_block(value)[1]
             for key, value in fields.items()
         }
+    if name == "es":
+        return dict.fromkeys(fields, True)
     if name == "comp":
         return {component_id: value[STAMP_LENGTH:] for component_id, value in fields.items()}
     if name == "meta":

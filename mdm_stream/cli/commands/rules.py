@@ -21,14 +21,20 @@ def rules() -> None:
 @click.pass_context
 def check(ctx: click.Context, *, file: str, as_json: bool) -> None:
     """List every error and warning of a rule set: a path, or the name of a pack. Exit code 2 if it cannot be used."""
-    from mdm_stream.core.f_version import f_identity  # noqa: PLC0415 - --help does without
+    from mdm_stream.core.blocking.keys import candidates_max  # noqa: PLC0415 - --help does without
+    from mdm_stream.core.f_version import f_identity  # noqa: PLC0415
     from mdm_stream.rules import check_file, load_ruleset  # noqa: PLC0415
 
     findings = check_file(file)
     errors = [finding for finding in findings if finding.severity == "error"]
     if as_json:
-        digest = None if errors else load_ruleset(file).digest
-        found = {"usable": not errors, "digest": digest, "f": f_identity().parts()}
+        usable = None if errors else load_ruleset(file)
+        found = {
+            "usable": usable is not None,
+            "digest": usable and usable.digest,
+            "f": f_identity().parts(),
+            "candidates_max": usable and candidates_max(usable),
+        }
         print_json({"file": file, **found, "findings": [asdict(finding) for finding in findings]})
         if errors:
             ctx.exit(2)
@@ -42,6 +48,10 @@ def check(ctx: click.Context, *, file: str, as_json: bool) -> None:
         f"{file}: usable; domain {ruleset.domain}, version {ruleset.version}, {len(ruleset.attributes)} attributes, "
         f"{len(ruleset.sources)} sources, {len(ruleset.blocking)} blocking keys, "
         f"{len(ruleset.match.comparisons)} comparisons, {len(findings)} warnings"
+    )
+    click.echo(
+        f"a record has at most {candidates_max(ruleset):,} candidates, and keeps {ruleset.max_links} links and "
+        f"{ruleset.max_reviews} questions to records before it, and as many to those after it"
     )
     click.echo(f"digest {ruleset.digest}; {f_identity()}")
 

@@ -35,6 +35,10 @@ ARGUMENT_MAX = 64
 """The greatest argument: no key is longer than that either."""
 
 
+SEVERAL = frozenset({"token"})
+"""The functions that yield several parts of one text."""
+
+
 class KeyFunction(NamedTuple):
     """One function, and whether its integer argument is needed (True), allowed (False) or refused (None)."""
 

@@ -1,6 +1,9 @@
 """Blocking: from a record's match values to the keys that make it a candidate of other records.
 
-A key is ``tag:part|part|...``. Keys are printable, at most ``KEY_CHARACTERS_MAX`` long and few, whatever the values.
+A key is ``tag:part|part|...``. Keys are printable, at most ``KEY_CHARACTERS_MAX`` long and few, whatever the values:
+one expression gives a record at most ``max_keys`` of them. Where there are more, those with the smallest digests stay:
+two records with many values in common then keep mostly the same ones, which a choice by alphabet would do only for
+words early in it.
 """
 
 from __future__ import annotations
@@ -8,21 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from mdm_stream.core.blocking.functions import KEY_FUNCTIONS, Texts
+from mdm_stream.core.blocking.functions import KEY_FUNCTIONS, SEVERAL, Texts
 from mdm_stream.core.blocking.syntax import parse_key
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
-from mdm_stream.core.ruleset import KeyPart, Ruleset
+from mdm_stream.core.ruleset import KeyExpression, KeyPart, Ruleset
 
-__all__ = ["KEYS_PER_EXPRESSION_MAX", "KEY_CHARACTERS_MAX", "blocking_keys", "parse_key"]
-
-KEYS_PER_EXPRESSION_MAX = 16
-"""The most keys that one expression gives one record, and the most values of one part.
-
-Where there are more, those with the smallest digests stay: two records with many values in common then keep mostly
-the same ones, which a choice by alphabet would do only for words early in it.
-"""
+__all__ = ["KEY_CHARACTERS_MAX", "blocking_keys", "candidates_max", "parse_key"]
 
 KEY_CHARACTERS_MAX = 64
 """The length of the longest key. A longer one keeps its beginning and ends in a digest of the whole."""
@@ -49,7 +45,8 @@ class _KeyPlan(NamedTuple):
 def blocking_keys(rules: Ruleset, values: MatchValues) -> Texts:
     """Return a record's blocking keys, sorted and unique. An expression with a missing part gives none."""
     plan = _plan(rules)
-    texts = [_texts(apply, argument, values[attribute]) for apply, argument, attribute in plan.calls]
+    limit = rules.max_keys
+    texts = [_texts(apply, argument, values[attribute], limit) for apply, argument, attribute in plan.calls]
     # Nearly every call yields one text or none, so nearly every expression one key or none.
     only = [found[0] if len(found) == 1 else None for found in texts]
     keys: set[str] = set()
@@ -58,8 +55,21 @@ def blocking_keys(rules: Ruleset, values: MatchValues) -> Texts:
         if len(combination) == len(calls):
             keys.add(_key(tag, _regrouped(groups, combination) if groups else combination))
         elif all(columns := [texts[call] for call in calls]):
-            keys.update(_fewest({_key(tag, _regrouped(groups, each)) for each in _combinations(columns)}))
+            keys.update(_fewest({_key(tag, _regrouped(groups, each)) for each in _combinations(columns, limit)}, limit))
     return tuple(sorted(keys))
+
+
+def candidates_max(rules: Ruleset) -> int:
+    """Return how many candidates a record can have at the most, whatever it holds: other members of its open blocks.
+
+    An expression gives one key where none of its parts can have several values.
+    """
+    keys = sum(rules.max_keys if _may_be_several(rules, expression) else 1 for expression in rules.blocking)
+    return keys * (rules.max_block_size - 1)
+
+
+def _may_be_several(rules: Ruleset, expression: KeyExpression) -> bool:
+    return any(rules.attributes[part.attribute].multi or part.function in SEVERAL for part in expression.parts)
 
 
 def _make_plan(rules: Ruleset) -> _KeyPlan:
@@ -86,17 +96,17 @@ def _groups(parts: tuple[KeyPart, ...]) -> tuple[slice, ...]:
 _plan = PerRuleset(_make_plan)
 
 
-def _texts(apply: Callable[[str, int], Texts], argument: int, value: str | tuple[str, ...] | None) -> Texts:
+def _texts(apply: Callable[[str, int], Texts], argument: int, value: str | tuple[str, ...] | None, limit: int) -> Texts:
     """Return the texts that a call yields for an attribute's value or values."""
     if not value:
         return ()
     if isinstance(value, str):
         found = apply(value, argument)
-        return found if len(found) <= 1 else tuple(_fewest(found))
-    return tuple(_fewest({text: None for each in value if each for text in apply(each, argument)}))
+        return found if len(found) <= 1 else tuple(_fewest(found, limit))
+    return tuple(_fewest({text: None for each in value if each for text in apply(each, argument)}, limit))
 
 
-def _combinations(columns: list[Texts]) -> list[Texts]:
+def _combinations(columns: list[Texts], limit: int) -> list[Texts]:
     """Return one choice from each column in every way, cut back after each column so that the work is bounded.
 
     The cut does not look at the order within a combination: an ``unordered`` pair must survive it either way round.
@@ -104,9 +114,9 @@ def _combinations(columns: list[Texts]) -> list[Texts]:
     chosen: list[Texts] = [()]
     for texts in columns:
         chosen = [(*before, text) for before in chosen for text in texts]
-        if len(chosen) > KEYS_PER_EXPRESSION_MAX:
+        if len(chosen) > limit:
             chosen.sort(key=lambda combination: _digest("|".join(sorted(combination))))
-            del chosen[KEYS_PER_EXPRESSION_MAX:]
+            del chosen[limit:]
     return chosen
 
 
@@ -118,10 +128,10 @@ def _regrouped(groups: tuple[slice, ...], combination: Sequence[str]) -> list[st
     return regrouped
 
 
-def _fewest(texts: Collection[str]) -> Collection[str]:
-    if len(texts) <= KEYS_PER_EXPRESSION_MAX:
+def _fewest(texts: Collection[str], limit: int) -> Collection[str]:
+    if len(texts) <= limit:
         return texts
-    return sorted(texts, key=_digest)[:KEYS_PER_EXPRESSION_MAX]
+    return sorted(texts, key=_digest)[:limit]
 
 
 def _key(tag: str, combination: Sequence[str]) -> str:

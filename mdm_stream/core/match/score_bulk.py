@@ -179,8 +179,16 @@ def _weigh(plan: _ScoringPlan, chunk: PairChunk) -> Scored:
     for bits, row in zip(plan.bits, left, strict=True):
         weights += bits[row]
     digits = _digits(left)
-    scores = (weighed(match, weight, text) for weight, text in zip(weights.tolist(), digits, strict=True))
-    return [(at, score) for at, score in zip(chunk.active.tolist(), scores, strict=True) if score is not None]
+    # Pairs that are graded alike weigh alike: where many are, they share one score.
+    made: dict[str, PairScore | None] = {}
+    scored: Scored = []
+    for at, weight, text in zip(chunk.active.tolist(), weights.tolist(), digits, strict=True):
+        if text not in made:
+            made[text] = weighed(match, weight, text)
+        score = made[text]
+        if score is not None:
+            scored.append((at, score))
+    return scored
 
 
 def _grade(chunk: PairChunk, step: _ScoringStep, row: NDArray[np.int8], where: Codes) -> None:

@@ -59,6 +59,20 @@ class HeldItem:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldReview:
+    """A REVIEW edge as the index holds it: which of its two records keep it, as one of their strongest."""
+
+    edge: Edge
+    by_a: bool
+    by_b: bool
+
+    def is_kept_by(self, side: tuple[str, bool]) -> bool:
+        """Whether a record keeps it among its edges to later ones, or (``False``) to earlier ones."""
+        ref, later = side
+        return (self.by_a and ref == self.edge.a) if later else (self.by_b and ref == self.edge.b)
+
+
+@dataclass(frozen=True, slots=True)
 class HeldComponent:
     """A component as the index holds it. Its id is its least member.
 
@@ -105,8 +119,9 @@ class OutboxChange:
 class Commit:
     """The writes of one group and what they rest on. All or nothing.
 
-    Expectations: ``records`` at these revisions, ``components`` and ``blocks`` at these stamps, and ``suspended``
-    keys above the limit both before and after the given net growth.
+    Expectations: ``records`` at these revisions, ``components``, ``blocks`` and the REVIEW edges of records
+    (``expect_edges``) at these stamps, and ``suspended`` keys above the limit both before and after the given net
+    growth.
 
     An open block is written whole (``put_blocks``, no members = none left): the plan knows all its members. A block
     that becomes suspended is handed over whole too (``suspend``); one that stays suspended only grows and shrinks. A
@@ -120,6 +135,7 @@ class Commit:
     expect_records: dict[str, str] = field(default_factory=dict)
     expect_components: dict[str, str] = field(default_factory=dict)
     expect_blocks: dict[str, str] = field(default_factory=dict)
+    expect_edges: dict[str, str] = field(default_factory=dict)
     expect_suspended: dict[str, int] = field(default_factory=dict)
     put_records: list[Record] = field(default_factory=list)
     put_blocks: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -134,7 +150,7 @@ class Commit:
     drop_refs: list[str] = field(default_factory=list)
     put_golden: dict[str, Golden] = field(default_factory=dict)
     drop_golden: list[str] = field(default_factory=list)
-    put_edges: list[Edge] = field(default_factory=list)
+    put_edges: list[HeldReview] = field(default_factory=list)
     drop_edges: list[tuple[str, str]] = field(default_factory=list)
     put_review: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
     drop_review: list[tuple[str, str]] = field(default_factory=list)

@@ -21,9 +21,20 @@ from mdm_stream.core.cluster.golden import (
     review_item,
 )
 from mdm_stream.core.cluster.partition import Partition
+from mdm_stream.core.cluster.strongest import KeptLinks
 from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.plan import changes
-from mdm_stream.core.plan.commit import ABSENT, BlockView, Commit, HeldComponent, HeldGolden, HeldItem, Revision
+from mdm_stream.core.plan.commit import (
+    ABSENT,
+    BlockView,
+    Commit,
+    HeldComponent,
+    HeldGolden,
+    HeldItem,
+    HeldReview,
+    Revision,
+)
+from mdm_stream.core.plan.reviews import ReviewPlan, plan_reviews
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 
@@ -82,6 +93,8 @@ class PlanInput:
 
     ``edges`` are the new edges (LINK and REVIEW, verdicts included) that touch a record of the batch; ``records``
     has every live record that is a member of a touched component or at the end of a new link, as it will be.
+    ``reviews`` and ``review_stamps`` are the stored REVIEW edges, and their stamps, of every record of the batch, of
+    those at the other ends of their edges, old and new, and of every member of a component.
     ``partners`` gives the revision of every record under a LINK verdict with one of the batch, itself not in it;
     ``early`` that of every component member that was read before its component was, so that the component's stamp
     does not say whether it is still as it was read.
@@ -93,7 +106,8 @@ class PlanInput:
     edges: Sequence[Edge]
     component_of: Mapping[str, str]
     components: Mapping[str, HeldComponent]
-    reviews: Mapping[str, Sequence[Edge]]
+    reviews: Mapping[str, Sequence[HeldReview]]
+    review_stamps: Mapping[str, str]
     records: Mapping[str, Record]
     partners: Mapping[str, str]
     early: Mapping[str, str]
@@ -141,6 +155,7 @@ def _groups(batch: PlanInput) -> list[list[Revision]]:
             for other in state.verdicts.keys() & position.keys():
                 parts.join(i, position[other])
     _join_by_component(batch, position, parts)
+    _join_by_review(batch, position, parts)
     groups: dict[int, list[Revision]] = {}
     for i, revision in enumerate(batch.revisions):
         groups.setdefault(parts.root(i), []).append(revision)
@@ -150,21 +165,38 @@ def _groups(batch: PlanInput) -> list[list[Revision]]:
 def _join_by_component(batch: PlanInput, position: Mapping[str, int], parts: Partition) -> None:
     """Join records that are members of one component, or have new links into one."""
     first_at: dict[str, int] = {}
+    held = batch.component_of
     for ref, i in position.items():
-        if ref in batch.component_of:
-            parts.join(i, first_at.setdefault(batch.component_of[ref], i))
-    for edge in batch.edges:
-        if edge.link:
-            ends = [position[ref] for ref in edge.pair if ref in position]
-            parts.join(ends[0], ends[-1])
-            for ref in edge.pair:
-                if ref in batch.component_of:
-                    parts.join(ends[0], first_at.setdefault(batch.component_of[ref], ends[0]))
+        if ref in held:
+            parts.join(i, first_at.setdefault(held[ref], i))
+    # Where records are alike, thousands of links lie between the same few parts.
+    links = {
+        (position.get(edge.a), position.get(edge.b), held.get(edge.a), held.get(edge.b))
+        for edge in batch.edges
+        if edge.link
+    }
+    for left, right, *component_ids in links:
+        ends = [i for i in (left, right) if i is not None]
+        parts.join(ends[0], ends[-1])
+        for component_id in component_ids:
+            if component_id is not None:
+                parts.join(ends[0], first_at.setdefault(component_id, ends[0]))
+
+
+def _join_by_review(batch: PlanInput, position: Mapping[str, int], parts: Partition) -> None:
+    """Join records whose REVIEW edges, old or new, meet in one record: which of them that one keeps is one decision."""
+    first_at: dict[str, int] = {}
+    edges = [edge for edge in batch.edges if not edge.link]
+    edges += [review.edge for ref in position for review in batch.reviews.get(ref, ())]
+    for edge in edges:
+        ends = [position[ref] for ref in edge.pair if ref in position]
+        for ref in edge.pair:
+            parts.join(ends[0], first_at.setdefault(ref, ends[-1]))
 
 
 def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     commit = Commit(refs=tuple(revision.ref for revision in revisions))
-    in_group = set(commit.refs)
+    in_group = frozenset(commit.refs)
     edges = [edge for edge in batch.edges if edge.a in in_group or edge.b in in_group]
     touched = {batch.component_of[ref] for ref in in_group if ref in batch.component_of}
     touched |= {
@@ -180,12 +212,18 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     _expect_members(batch, nodes, commit)
     nodes |= {revision.ref for revision in revisions}
     nodes -= {revision.ref for revision in revisions if not revision.after.live}
-    links = [edge for component in held.values() for edge in component.links if not in_group & set(edge.pair)]
-    links += [edge for edge in edges if edge.link]
-    resolved = _resolve(batch, nodes, links)
+    links = KeptLinks(
+        (edge for component in held.values() for edge in component.links),
+        (edge for edge in edges if edge.link),
+        in_group,
+        batch.rules.max_links,
+    )
+    resolved = _resolve(batch, nodes, links.kept())
+    reviews = plan_reviews(batch.reviews, (edge for edge in edges if not edge.link), in_group, batch.rules.max_reviews)
+    commit.enqueue = sorted({*commit.enqueue, *links.with_hole(), *reviews.holes})
 
     _write_components(batch.rules, held, resolved, commit, [r.ref for r in revisions if not r.after.live])
-    _write_reviews(batch, held, resolved, commit, in_group, [edge for edge in edges if not edge.link])
+    _write_reviews(batch, held, resolved, commit, reviews)
     _write_erasures(batch.rules, revisions, commit)
     _write_golden(batch, held, resolved, commit)
     _write_expiries(revisions, commit)
@@ -294,26 +332,33 @@ def _write_reviews(
     held: Mapping[str, HeldComponent],
     resolved: Sequence[ResolvedComponent],
     commit: Commit,
-    in_group: set[str],
-    new_edges: Sequence[Edge],
+    reviews: ReviewPlan,
 ) -> None:
-    """Replace the REVIEW edges of the group's records, and write what differs in the queue around the components."""
-    fresh = {edge.pair: edge for edge in new_edges}
-    old = {edge.pair: edge for ref in in_group for edge in batch.reviews.get(ref, ())}
-    commit.put_edges = [edge for pair, edge in fresh.items() if old.get(pair) != edge]
-    commit.drop_edges = [pair for pair in old if pair not in fresh]
+    """Write the REVIEW edges of the group's records, and what differs in the queue around the components.
 
-    inside = {ref for component in held.values() for ref in component.members} - in_group
+    An edge between two other records may go, because one of the group's is stronger. Its item goes with it, whether or
+    not it is there: that depends on components which are not looked at.
+    """
+    commit.put_edges, commit.drop_edges = list(reviews.put), list(reviews.drop)
+    commit.expect_edges = {ref: batch.review_stamps.get(ref, ABSENT) for ref in sorted(reviews.read)}
+    inside = {ref for component in held.values() for ref in component.members}.difference(commit.refs)
     standing = {
-        edge.pair: edge for ref in inside for edge in batch.reviews.get(ref, ()) if inside.issuperset(edge.pair)
+        review.edge.pair: review.edge
+        for ref in inside
+        for review in batch.reviews.get(ref, ())
+        if inside.issuperset(review.edge.pair)
     }
-    before = _queued(held.values(), {**old, **standing})
-    after = _queued(commit.put_components.values(), {**fresh, **standing})
+    gone = set(reviews.drop)
+    before = _queued(held.values(), {**reviews.old, **standing})
+    staying = {pair: edge for pair, edge in standing.items() if pair not in gone}
+    after = _queued(commit.put_components.values(), {**reviews.kept, **staying})
     apart = {kept.strongest.edge.pair: kept for component in resolved for kept in component.apart}
     for pair, content in after.items():
         if before.get(pair) != content:
             commit.put_review[pair] = review_item(batch.rules, content if isinstance(content, Edge) else apart[pair])
-    commit.drop_review = sorted(before.keys() - after.keys())
+            if pair in staying:
+                commit.expect_edges.setdefault(pair[0], batch.review_stamps.get(pair[0], ABSENT))
+    commit.drop_review = sorted((before.keys() | gone - reviews.old.keys()) - after.keys())
 
 
 def _queued(

@@ -15,7 +15,7 @@ import orjson
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.fold import state_from_wire, state_to_wire
 from mdm_stream.core.model import MISSING, Standardised
-from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem
+from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem, HeldReview
 from mdm_stream.core.record import REVISION_LENGTH, Record, StandingOverride
 
 STAMP_LENGTH = 16
@@ -72,19 +72,18 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def edge_to_wire(edge: Edge) -> list[object]:
-    """Return an edge as a flat list."""
-    return [edge.a, edge.b, edge.link, edge.weight, edge.confidence, edge.rule, edge.levels]
-
-
-def encode_edge(edge: Edge) -> bytes:
+def encode_review(review: HeldReview) -> bytes:
     """Return the stored form of a REVIEW edge."""
-    return orjson.dumps(edge_to_wire(edge))
+    edge = review.edge
+    kept_by = 2 * review.by_a + review.by_b
+    return orjson.dumps([edge.a, edge.b, edge.weight, edge.confidence, edge.rule, edge.levels, kept_by])
 
 
-def decode_edge(stored: bytes) -> Edge:
-    """Return an edge of its stored form."""
-    return Edge(*orjson.loads(stored))
+def decode_review(stored: bytes) -> HeldReview:
+    """Return a REVIEW edge of its stored form."""
+    a, b, weight, confidence, rule, levels, kept_by = orjson.loads(stored)
+    edge = Edge(a, b, link=False, weight=weight, confidence=confidence, rule=rule, levels=levels)
+    return HeldReview(edge, bool(kept_by & 2), bool(kept_by & 1))
 
 
 def encode_block(members: Mapping[str, str]) -> str:

@@ -36,6 +36,7 @@ end
 expect('rec', p.expect_records, 'record')
 expect('comp', p.expect_components, 'component')
 expect('block', p.expect_blocks, 'block')
+expect('es', p.expect_edges, 'edges')
 for i = 1, #p.expect_suspended, 2 do
   local size = redis.call('HLEN', prefix .. 'b:' .. p.expect_suspended[i])
   if size <= p.max_block_size or size + p.expect_suspended[i + 1] <= p.max_block_size then
@@ -89,11 +90,21 @@ each_run('HSET', prefix .. 'xw', p.crosswalk)
 each_run('HDEL', prefix .. 'xw', p.drop_refs)
 each_run('HSET', prefix .. 'gold', p.put_golden)
 each_run('HDEL', prefix .. 'gold', p.drop_golden)
+local ends = {}
 for i = 1, #p.put_edges, 3 do
   redis.call('HSET', prefix .. 'e:' .. p.put_edges[i], p.put_edges[i + 1], p.put_edges[i + 2])
+  ends[p.put_edges[i]] = true
 end
 for i = 1, #p.drop_edges, 2 do
   redis.call('HDEL', prefix .. 'e:' .. p.drop_edges[i], p.drop_edges[i + 1])
+  ends[p.drop_edges[i]] = true
+end
+for ref in pairs(ends) do
+  if redis.call('EXISTS', prefix .. 'e:' .. ref) == 1 then
+    redis.call('HSET', prefix .. 'es', ref, stamp)
+  else
+    redis.call('HDEL', prefix .. 'es', ref)
+  end
 end
 each_run('HSET', prefix .. 'review', p.put_review)
 each_run('HDEL', prefix .. 'review', p.drop_review)

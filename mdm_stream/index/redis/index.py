@@ -13,7 +13,8 @@ key        type    holds
 ``b:KEY``  hash    reference -> revision of the members of a suspended key
 ``of``     hash    reference -> component id
 ``comp``   hash    component id -> stamp and component
-``e:REF``  hash    other reference -> REVIEW edge
+``e:REF``  hash    other reference -> REVIEW edge, and which of the two keep it
+``es``     hash    reference -> stamp of its REVIEW edges
 ``xw``     hash    reference -> golden id (the crosswalk)
 ``gold``   hash    golden id -> golden record (JSON)
 ``review`` hash    pair -> review item (JSON)
@@ -46,9 +47,9 @@ from mdm_stream.index.port import (
 from mdm_stream.index.redis.codec import (
     encode_block,
     encode_component,
-    encode_edge,
     encode_pair,
     encode_record,
+    encode_review,
 )
 from mdm_stream.index.redis.epochs import WitnessSource
 from mdm_stream.index.redis.open_epoch import OpenEpoch
@@ -206,6 +207,7 @@ class RedisIndex(RedisReader):
             "expect_records": _flat(commit.expect_records),
             "expect_components": _flat(commit.expect_components),
             "expect_blocks": _flat(commit.expect_blocks),
+            "expect_edges": _flat(commit.expect_edges),
             "expect_suspended": _flat(commit.expect_suspended),
             "put_records": [x for record in commit.put_records for x in (record.ref, encode_record(record))],
             "put_blocks": [
@@ -224,7 +226,10 @@ class RedisIndex(RedisReader):
             "put_golden": [x for i, golden in commit.put_golden.items() for x in (i, golden.content)],
             "drop_golden": commit.drop_golden,
             "put_edges": [
-                x for e in commit.put_edges for a, b in ((e.a, e.b), (e.b, e.a)) for x in (a, b, encode_edge(e))
+                x
+                for review in commit.put_edges
+                for a, b in (review.edge.pair, review.edge.pair[::-1])
+                for x in (a, b, encode_review(review))
             ],
             "drop_edges": [x for a, b in commit.drop_edges for x in (a, b, b, a)],
             "put_review": [x for pair, item in commit.put_review.items() for x in (encode_pair(*pair), dumps(item))],

@@ -1,8 +1,9 @@
--- The components around records. KEYS[1]: the domain's meta key. ARGV[1]: MessagePack list of references.
--- Returns {component id of each reference (false if none), {id, stored component, ...}, {reference, HVALS of its REVIEW edges, ...}};
--- the edges are those of the references themselves and of every member of the components.
+-- The components around records. KEYS[1]: the domain's meta key. ARGV[1]: MessagePack list of three lists of references: those whose
+-- components are asked for; those of them whose REVIEW edges will change; others whose REVIEW edges are asked for.
+-- Returns {component id of each of the first (false if none), {id, stored component, ...}, {reference, stamp, HVALS of its REVIEW
+-- edges, ...}}; the edges are those of the first and third, of every member of the components, and of the other ends of those of the second.
 local prefix = string.sub(KEYS[1], 1, -5)
-local refs = cmsgpack.unpack(ARGV[1])
+local refs, changing, ends = unpack(cmsgpack.unpack(ARGV[1]))
 local ids, components, edges = {}, {}, {}
 local seen_component, seen_ref = {}, {}
 
@@ -12,6 +13,7 @@ local function add_edges(ref)
     local held = redis.call('HVALS', prefix .. 'e:' .. ref)
     if #held > 0 then
       edges[#edges + 1] = ref
+      edges[#edges + 1] = redis.call('HGET', prefix .. 'es', ref) or ''
       edges[#edges + 1] = held
     end
   end
@@ -31,5 +33,13 @@ for i, ref in ipairs(refs) do
   end
   -- An epoch that is being dropped may lack the component: then the record has none, and no commit will be let through.
   ids[i] = id and seen_component[id] and id
+end
+for _, ref in ipairs(changing) do
+  for _, other in ipairs(redis.call('HKEYS', prefix .. 'e:' .. ref)) do
+    add_edges(other)
+  end
+end
+for _, ref in ipairs(ends) do
+  add_edges(ref)
 end
 return {ids, components, edges}

@@ -18,9 +18,9 @@ from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
     decode_block,
     decode_component,
-    decode_edge,
     decode_pair,
     decode_record,
+    decode_review,
 )
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.open_epoch import OpenEpoch
@@ -79,11 +79,17 @@ class RedisReader:
         reply = self._epoch.script("read_blocks", members_max, msgpack.packb(list(keys)))
         return {key: _block(item) for key, item in zip(keys, reply, strict=True)}
 
-    def read_neighbourhood(self, refs: Sequence[str]) -> Neighbourhood:
-        """Return components and REVIEW edges around ``refs``. One round trip."""
+    def read_neighbourhood(
+        self, refs: Sequence[str], *, changing: Sequence[str] = (), ends: Sequence[str] = ()
+    ) -> Neighbourhood:
+        """Return components and REVIEW edges around ``refs``, and REVIEW edges of ``ends`` and around ``changing``.
+
+        One round trip.
+        """
         if not refs:
-            return Neighbourhood({}, {}, {})
-        ids, components, edges = self._epoch.script("read_neighbourhood", msgpack.packb(list(refs)))
+            return Neighbourhood({}, {}, {}, {})
+        asked = msgpack.packb([list(refs), list(changing), list(ends)])
+        ids, components, edges = self._epoch.script("read_neighbourhood", asked)
         return Neighbourhood(
             {ref: item.decode() for ref, item in zip(refs, ids, strict=True) if item},
             {
@@ -91,9 +97,10 @@ class RedisReader:
                 for component_id, stored in zip(components[::2], components[1::2], strict=True)
             },
             {
-                ref.decode(): [decode_edge(item) for item in held]
-                for ref, held in zip(edges[::2], edges[1::2], strict=True)
+                ref.decode(): [decode_review(item) for item in held]
+                for ref, held in zip(edges[::3], edges[2::3], strict=True)
             },
+            {ref.decode(): stamp.decode() for ref, stamp in zip(edges[::3], edges[1::3], strict=True)},
         )
 
     def golden_of(self, refs: Sequence[str]) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.core.blocking.functions import KEY_FUNCTIONS
-from mdm_stream.core.blocking.keys import KEY_CHARACTERS_MAX, KEYS_PER_EXPRESSION_MAX, blocking_keys, parse_key
+from mdm_stream.core.blocking.keys import KEY_CHARACTERS_MAX, blocking_keys, candidates_max, parse_key
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Match, Ruleset
 
 NAMES = ("given_name", "family_name", "birth_date", "email", "street")
 MATCH = Match("fellegi_sunter", 0.01, 0.85, 0.5, (), ())
+KEYS_MAX = 5
 
 
 def rules(*texts: str) -> Ruleset:
@@ -19,7 +22,7 @@ def rules(*texts: str) -> Ruleset:
     attributes = tuple(Attribute(name, "text") for name in NAMES)
     plain = Ruleset("person", 1, "digest", attributes, {}, (), 100, 100, MATCH, ())
     keys = tuple(KeyExpression(f"k{at}", text, parse_key(text, plain.index_of)) for at, text in enumerate(texts))
-    return Ruleset("person", 1, "digest", attributes, {}, keys, 100, 100, MATCH, ())
+    return Ruleset("person", 1, "digest", attributes, {}, keys, 100, 100, MATCH, (), KEYS_MAX)
 
 
 def keys(text: str, **values: object) -> list[str]:
@@ -105,7 +108,7 @@ def test_unordered_survives_the_cut(given_names: set, family_names: set) -> None
     one, other = tuple(sorted(given_names)), tuple(sorted(family_names))
     text = "unordered(given_name, family_name)"
     straight = keys(text, given_name=one, family_name=other)
-    assert len(straight) <= KEYS_PER_EXPRESSION_MAX
+    assert len(straight) <= KEYS_MAX
     assert straight == keys(text, given_name=other, family_name=one)
 
 
@@ -113,7 +116,7 @@ def test_unordered_survives_the_cut(given_names: set, family_names: set) -> None
 def test_keys_are_total_printable_and_bounded(values: list) -> None:
     """Any text gives keys that can be shown, stored and counted, and none that is empty."""
     found = blocking_keys(rules(*ALL_FUNCTIONS, "token(street) + token(email)"), tuple(values))
-    assert len(found) <= KEYS_PER_EXPRESSION_MAX * (len(ALL_FUNCTIONS) + 1)
+    assert len(found) <= KEYS_MAX * (len(ALL_FUNCTIONS) + 1)
     assert list(found) == sorted(set(found))
     for key in found:
         assert key.isprintable()
@@ -128,8 +131,17 @@ def test_the_cut_ignores_order(tokens: list[str], chooser: object) -> None:
     shuffled = tokens.copy()
     chooser.shuffle(shuffled)
     found = keys("token(street)", street=" ".join(tokens))
-    assert len(found) <= KEYS_PER_EXPRESSION_MAX
+    assert len(found) <= KEYS_MAX
     assert found == keys("token(street)", street=" ".join(shuffled))
+
+
+def test_candidates_are_bounded_by_the_rules_alone() -> None:
+    """One key for an expression that can give one, ``max_keys`` for one that can give more; each has a full block."""
+    one = rules("soundex(given_name) + year(birth_date)")
+    assert candidates_max(one) == 99
+    assert candidates_max(rules("token(street)", "email")) == (KEYS_MAX + 1) * 99
+    several = replace(one, attributes=tuple(replace(each, multi=True) for each in one.attributes))
+    assert candidates_max(several) == KEYS_MAX * 99
 
 
 def test_long_keys_stay_apart() -> None:

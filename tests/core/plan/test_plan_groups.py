@@ -73,7 +73,7 @@ def between_records(commit):
     """
     pairs = {("review", pair): item for pair, item in commit.put_review.items()}
     pairs |= {("review", pair): None for pair in commit.drop_review}
-    pairs |= {("edge", edge.pair): edge for edge in commit.put_edges}
+    pairs |= {("edge", review.edge.pair): review for review in commit.put_edges}
     return pairs | {("edge", pair): None for pair in commit.drop_edges}
 
 
