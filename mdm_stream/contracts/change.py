@@ -16,6 +16,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from mdm_stream.contracts.members import members_of
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, Value, VerdictEvent, split_ref
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, KEY_ID_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.times import format_time_us, parse_time_us
@@ -261,6 +262,11 @@ RecordChange = Annotated[RecordWrite | RecordDelete, Field(discriminator="op")]
 StewardChange = Annotated[VerdictChange | OverrideChange | OverrideExpiry | ErasureChange, Field(discriminator="op")]
 AnyChange = RecordWrite | RecordDelete | VerdictChange | OverrideChange | OverrideExpiry | ErasureChange
 CanonicalChange = Annotated[AnyChange, Field(discriminator="op")]
+
+CHANGE_MEMBERS = members_of(
+    RecordWrite, RecordDelete, VerdictRecord, VerdictChange, OverrideChange, OverrideExpiry, ErasureChange
+)
+"""Every member that a canonical event may have."""
 
 _CHANGE: TypeAdapter[AnyChange] = TypeAdapter(CanonicalChange)
 

@@ -23,6 +23,7 @@ from typing import Annotated, Literal, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from mdm_stream.contracts.members import members_of, shown_path
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.model import make_ref
 from mdm_stream.errors import Reason, RejectedEventError
@@ -212,6 +213,12 @@ Follow = Callable[[ClaimCheck], bytes]
 """Returns the data of a claim check, verified; raises ``MdmError`` where it cannot be had."""
 
 
+_MEMBERS = members_of(
+    RecordKey, Provenance, GoldenChange, RecordErased, QuarantineReason, QuarantinedEvent, FeedEnvelope, ClaimCheck
+) | {"change", "erasure", "report"}
+"""Names that a report of a message may repeat: members of the contract, and those of the kinds of its data."""
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedGolden:
     """What the feed has last said of one golden record.
@@ -299,7 +306,7 @@ def _validated(kind: type[_Envelope], message: object) -> _Envelope:
         reasons = tuple(
             Reason(
                 f"feed.{detail['type']}",
-                ".".join(str(part) for part in detail["loc"]),
+                shown_path(detail["loc"], _MEMBERS),
                 "the message does not follow the golden feed contract",
             )
             for detail in details[:_REASONS_MAX]

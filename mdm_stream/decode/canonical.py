@@ -16,6 +16,7 @@ from mdm_stream.contracts.change import (
     VerdictChange,
     validate_change,
 )
+from mdm_stream.contracts.members import shown_name
 from mdm_stream.core.model import (
     ChangeEvent,
     EraseEvent,
@@ -30,7 +31,7 @@ from mdm_stream.core.ruleset import Source
 from mdm_stream.core.times import parse_time_us
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.decode.delivery import Delivery
-from mdm_stream.decode.reasons import rejection, rejection_of, shown_name
+from mdm_stream.decode.reasons import rejection, rejection_of
 from mdm_stream.decode.sources import SourceCatalogue
 
 _VARIANTS = frozenset({"upsert", "patch", "delete", "verdict", "override", "override_expired", "erase"})
@@ -55,7 +56,7 @@ def decode_canonical(
     try:
         change = validate_change(event)
     except ValidationError as error:
-        raise rejection_of(error, _VARIANTS) from None
+        raise rejection_of(error, _VARIANTS, catalogue.columns) from None
     time_us = parse_time_us(change.event_time) if change.event_time is not None else delivery.arrival_time_us
     if isinstance(change, VerdictChange):
         return (_verdict(change, time_us, delivery, catalogue),)
@@ -122,7 +123,9 @@ def _override(
     unknown = [name for name in change.attributes if name not in known]
     if unknown and not (catalogue.archived and known):
         raise rejection(
-            "unknown_attribute", f"attributes.{shown_name(unknown[0])}", "is no attribute of the domain's rules"
+            "unknown_attribute",
+            f"attributes.{shown_name(unknown[0], catalogue.columns)}",
+            "is no attribute of the domain's rules",
         )
     if isinstance(change, OverrideExpiry):
         ended: dict[str, Value] = dict.fromkeys(known)

@@ -1,18 +1,20 @@
 """Why an event cannot be applied: the stable codes, and how a model's complaints become reasons.
 
 A reason names the place and the rule that was broken, never the value that broke it: reasons are logged, values are
-personal. Member names that the sender chose freely are shown only if they look like names.
+personal. So may a member's name be: it is shown only if the contract or the rules know it.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Container
+from difflib import get_close_matches
 from typing import Literal
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mdm_stream.contracts.change import OWN_ERROR
+from mdm_stream.contracts.change import CHANGE_MEMBERS, OWN_ERROR
+from mdm_stream.contracts.members import shown_name, shown_path
 from mdm_stream.errors import Reason, RejectedEventError
 
 Code = Literal[
@@ -55,7 +57,8 @@ Code = Literal[
 REASONS_MAX = 20
 """An event with hundreds of wrong members is wrong as a whole; the first reasons say enough to find out why."""
 
-_SHOWN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_NAME_CHARS_MAX = 64
+"""Of a name that is likened to those of the contract, which are shorter."""
 _BY_TYPE: dict[str, tuple[Code, str]] = {
     "missing": ("missing", "is required"),
     "extra_forbidden": ("unexpected", "is no member of this event"),
@@ -81,28 +84,22 @@ def rejection(code: Code, path: str, message: str) -> RejectedEventError:
     return RejectedEventError((Reason(code, path, message),))
 
 
-def shown_name(name: object) -> str:
-    """Return a member or column name fit for a reason: names that do not look like one become ``?``."""
-    if isinstance(name, int):
-        return str(name)
-    return name if isinstance(name, str) and _SHOWN_NAME.fullmatch(name) else "?"
-
-
-def rejection_of(error: ValidationError, variants: frozenset[str]) -> RejectedEventError:
+def rejection_of(error: ValidationError, variants: frozenset[str], columns: Container[str]) -> RejectedEventError:
     """Return a model's complaints as a rejection, at most one reason for each place, in the model's order.
 
-    ``variants`` are the names that pydantic puts in front of a place for the alternative that it tried.
+    ``variants`` are the names that pydantic puts in front of a place for the alternative that it tried. ``columns`` are
+    the names of attributes that the rules know.
     """
     reasons: dict[str, Reason] = {}
     for detail in error.errors(include_url=False, include_input=False, include_context=True):
-        reason = _reason_of(detail, variants)
+        reason = _reason_of(detail, variants, columns)
         reasons.setdefault(reason.path, reason)
         if len(reasons) == REASONS_MAX:
             break
     return RejectedEventError(tuple(reasons.values()))
 
 
-def _reason_of(detail: ErrorDetails, variants: frozenset[str]) -> Reason:
+def _reason_of(detail: ErrorDetails, variants: frozenset[str], columns: Container[str]) -> Reason:
     kind, place = detail["type"], detail["loc"]
     if place and place[0] in variants:
         place = place[1:]
@@ -113,8 +110,21 @@ def _reason_of(detail: ErrorDetails, variants: frozenset[str]) -> Reason:
         # The alternatives of a version are tried one by one, and each complains: one sentence says it better.
         own = kind.removeprefix(OWN_ERROR) if kind.startswith(OWN_ERROR) else _BY_TYPE.get(kind, _OTHERWISE)[0]
         return Reason(own, "version", "must be an integer of 64 bits or a printable text of 1 to 256 characters")
-    path = ".".join(shown_name(name) for name in place if name != "[key]")
+    place = tuple(step for step in place if step != "[key]")
+    if place[:1] == ("attributes",):
+        path = ".".join(("attributes", *(shown_name(step, columns) for step in place[1:])))
+    else:
+        path = shown_path(place, CHANGE_MEMBERS)
     if kind.startswith(OWN_ERROR):
         return Reason(kind.removeprefix(OWN_ERROR), path, detail["msg"])
     code, message = _BY_TYPE.get(kind, _OTHERWISE)
+    if kind == "extra_forbidden":
+        message += _meant(place[-1])
     return Reason(code, path, message)
+
+
+def _meant(name: object) -> str:
+    """Return the member that a sender probably meant, for a report that does not repeat what was sent."""
+    short = isinstance(name, str) and len(name) <= _NAME_CHARS_MAX
+    close = get_close_matches(str(name), sorted(CHANGE_MEMBERS), n=1, cutoff=0.8) if short else []
+    return f"; did you mean {close[0]}?" if close else ""

@@ -50,6 +50,8 @@ class SourceCatalogue:
         for domain, rules in self._rulesets.items():
             for source in rules.sources.values():
                 self._add(domain, source)
+        self.columns = frozenset().union(*self._attributes.values(), *(each.columns for each in self._by_name.values()))
+        """Every attribute and column that the rules name: what a report may repeat."""
         if only_source is not None:
             self._check_only_source(only_source)
 

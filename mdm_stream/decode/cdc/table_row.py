@@ -15,7 +15,7 @@ from mdm_stream.contracts.change import (
 from mdm_stream.core.model import RecordEvent, Value
 from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.decode.cdc.positions import column_position
-from mdm_stream.decode.reasons import REASONS_MAX, rejection, shown_name
+from mdm_stream.decode.reasons import REASONS_MAX, rejection
 from mdm_stream.decode.sources import Route
 from mdm_stream.errors import Reason, RejectedEventError
 
@@ -81,12 +81,12 @@ def record_id_of(route: Route, row: Mapping[str, Any], path: str) -> str:
     key = route.source.key
     if not key:
         raise rejection("missing", path, "has no key: name the table's key columns for this source in the rules")
-    parts = [_key_text(row.get(column), f"{path}.{shown_name(column)}") for column in key]
+    parts = [_key_text(row.get(column), f"{path}.{column}") for column in key]
     if len(parts) == 1:
         record_id = parts[0]
     else:
         record_id = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
-    return checked_record_id(record_id, f"{path}.{shown_name(key[0])}")
+    return checked_record_id(record_id, f"{path}.{key[0]}")
 
 
 def checked_record_id(record_id: str, path: str) -> str:
@@ -115,7 +115,7 @@ def attributes_of(
         try:
             attributes[column] = check_value(value)
         except ValueProblemError as problem:
-            reasons.append(Reason(problem.code, f"{path}.{shown_name(column)}", str(problem)))
+            reasons.append(Reason(problem.code, f"{path}.{column}", str(problem)))
     if reasons:
         raise RejectedEventError(tuple(sorted(reasons, key=lambda reason: reason.path)[:REASONS_MAX]))
     return attributes
@@ -160,7 +160,7 @@ def _version_of(route: Route, row: Mapping[str, Any], position: str, path: str, 
     column = route.source.version
     if column is None:
         return position
-    path = f"{path}.{shown_name(column)}"
+    path = f"{path}.{column}"
     value = row.get(column)
     kind = route.source.version_kind
     if value is not None and kind is not None and (kind == "text") != isinstance(value, str):
@@ -173,7 +173,7 @@ def _time_of(route: Route, row: Mapping[str, Any], default_us: int, path: str) -
     value = row.get(column) if column is not None else None
     if value is None:
         return default_us
-    path = f"{path}.{shown_name(column)}"
+    path = f"{path}.{column}"
     return checked_time_us(column_time_us(value, path), path)
 
 
