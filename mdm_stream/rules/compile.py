@@ -26,6 +26,9 @@ from mdm_stream.rules.tree import Node
 ATTRIBUTES_MAX = 500
 """As many as one event may carry."""
 
+PATTERNS_MAX = 100
+"""Attributes with a pattern, each of which may take some megabytes of memory in every process."""
+
 KEYS_MAX = 64
 """Every record is indexed under each key, so each one costs memory and time for every record."""
 
@@ -81,6 +84,7 @@ def _attributes(model: RulesetModel, node: Node, findings: Findings) -> tuple[At
         findings.error(node.place, "the domain has no attributes; expected at least one; add it")
     if len(model.attributes) > ATTRIBUTES_MAX:
         findings.error(node.place, f"{len(model.attributes)} attributes; expected at most {ATTRIBUTES_MAX}; split it")
+    _check_patterns(model, node, findings)
     compiled = []
     for name, attribute in model.attributes.items():
         own = node.at((name,))
@@ -88,11 +92,6 @@ def _attributes(model: RulesetModel, node: Node, findings: Findings) -> tuple[At
             expected = "lower-case letters, digits and _ after a letter, at most 63 characters"
             findings.error(own.place, f"{name!r} is not a valid attribute name; expected {expected}; rename it")
         check_type(attribute, own, findings)
-        if attribute.pattern is not None:
-            try:
-                compile_pattern(attribute.pattern)
-            except PatternError as error:
-                findings.error(own.at(("pattern",)).place, f"'pattern' {error}")
         for part, target in attribute.fills.items():
             place = own.at(("fills", part)).place
             if target not in model.attributes:
@@ -101,6 +100,21 @@ def _attributes(model: RulesetModel, node: Node, findings: Findings) -> tuple[At
                 findings.error(place, f"{name!r} fills itself; expected another attribute; correct it")
         compiled.append(Attribute(name=name, **attribute.model_dump(exclude_none=True)))
     return tuple(compiled)
+
+
+def _check_patterns(model: RulesetModel, node: Node, findings: Findings) -> None:
+    patterns = {
+        name: attribute.pattern for name, attribute in model.attributes.items() if attribute.pattern is not None
+    }
+    if len(patterns) > PATTERNS_MAX:
+        said = f"{len(patterns)} attributes have a pattern; expected at most {PATTERNS_MAX}; drop some"
+        findings.error(node.place, said)
+        return
+    for name, pattern in patterns.items():
+        try:
+            compile_pattern(pattern)
+        except PatternError as error:
+            findings.error(node.at((name, "pattern")).place, f"'pattern' {error}")
 
 
 def _sources(

@@ -51,15 +51,16 @@ def resolve(path: Path, findings: Findings) -> Node:
     """
     chain: list[Node] = []
     seen: list[Path] = []
+    named_at: Place | None = None
     while True:
         shown = shown_name(path)
-        tree = read_tree(path, shown)
+        tree = read_tree(path, shown, named_at)
         seen.append(path.resolve())
         chain.append(tree)
         extends = tree.items.get("extends")
         if extends is None:
             break
-        path = _extended(extends, path)
+        path, named_at = _extended(extends, path), extends.place
         if path.resolve() in seen:
             through = " -> ".join(shown_name(file) for file in [*seen[seen.index(path.resolve()) :], path.resolve()])
             fail(extends.place, f"'extends' goes in a circle: {through}; expected an end; remove one of them")
@@ -83,9 +84,16 @@ def _extended(extends: Node, path: Path) -> Path:
         expected = f"expected {one_of(packs)}, or a path that ends in .yaml"
         fail(extends.place, f"there is no pack {name!r} to extend{nearest(name, packs)}; {expected}")
     below = path.parent / name
-    if not below.exists():
+    if not _exists(below):
         fail(extends.place, f"there is no file {name!r} to extend; expected a path relative to this file; correct it")
     return below
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, or no name at all
+        return False
 
 
 def _merge(lower: Node, upper: Node, path: tuple[str, ...], findings: Findings) -> Node:

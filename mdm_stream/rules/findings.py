@@ -13,7 +13,16 @@ from typing import Literal, NoReturn
 
 from mdm_stream.errors import RulesError
 
+MESSAGE_CHARS_MAX = 600
+"""Of a finding: the middle of a longer one, which repeats something long from the file, is left out."""
+
+FINDINGS_MAX = 100
+"""Findings of one stage; of the others only how many there are."""
+
 Severity = Literal["error", "warning"]
+
+_LIKENED_MAX = 100
+"""Characters of a name that is likened to others, which takes time that grows with its square."""
 
 LISTED_MAX = 12
 """How many expected names one message lists before it says how many more there are."""
@@ -49,22 +58,35 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[Finding, None] = {}
+        self._left_out: dict[Severity, int] = {"error": 0, "warning": 0}
 
     def error(self, place: Place, message: str) -> None:
         """Note an error. The same message at the same place counts once."""
-        self._found[Finding("error", place.file, place.line, message)] = None
+        self._add("error", place, message)
 
     def warning(self, place: Place, message: str) -> None:
         """Note something that is allowed but probably not meant."""
-        self._found[Finding("warning", place.file, place.line, message)] = None
+        self._add("warning", place, message)
+
+    def _add(self, severity: Severity, place: Place, message: str) -> None:
+        finding = Finding(severity, place.file, place.line, _shortened(message))
+        if finding in self._found or sum(found.severity == severity for found in self._found) < FINDINGS_MAX:
+            self._found[finding] = None
+        else:
+            self._left_out[severity] += 1
 
     @property
     def errors(self) -> list[Finding]:
         """The errors so far, in order."""
-        return [finding for finding in self._found if finding.severity == "error"]
+        return [finding for finding in self if finding.severity == "error"]
 
     def __iter__(self) -> Iterator[Finding]:
-        return iter(self._found)
+        last = None
+        for last in self._found:
+            yield last
+        for severity, count in self._left_out.items():
+            if last is not None and count:
+                yield Finding(severity, last.file, last.line, f"and {count:,} more; correct these first")
 
     def raise_errors(self) -> None:
         """Raise ``RulesError`` that lists all errors, one a line, if there is any."""
@@ -83,7 +105,14 @@ class RuleFindingsError(RulesError):
 
 def fail(place: Place, message: str) -> NoReturn:
     """Raise ``RulesError`` for a problem after which nothing more can be read."""
-    raise RuleFindingsError([Finding("error", place.file, place.line, message)])
+    raise RuleFindingsError([Finding("error", place.file, place.line, _shortened(message))])
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= MESSAGE_CHARS_MAX:
+        return message
+    half = MESSAGE_CHARS_MAX // 2
+    return f"{message[:half]} ... {message[-half:]}"
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -98,5 +127,5 @@ def one_of(names: Iterable[str]) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` for the closest of ``names``, or nothing if none is close."""
-    close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.6) if len(name) <= _LIKENED_MAX else []
     return f"; did you mean {close[0]!r}?" if close else ""

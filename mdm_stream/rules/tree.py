@@ -68,12 +68,13 @@ def plain(node: Node) -> Any:
     return node.content
 
 
-def read_tree(path: Path, shown: str) -> Node:
+def read_tree(path: Path, shown: str, named_at: Place | None = None) -> Node:
     """Read a rule-set file into a tree whose root is a mapping. ``shown`` names the file in messages.
 
+    ``named_at`` is the line of another file that asked for this one, and is told of a file that cannot be read.
     Raises ``RulesError`` for a file that is missing, empty, too large, not text, not YAML, or not a mapping.
     """
-    return parse_tree(_read_text(path, shown), shown)
+    return parse_tree(_read_text(path, shown, named_at), shown)
 
 
 def parse_tree(text: str, shown: str) -> Node:
@@ -93,20 +94,22 @@ def parse_tree(text: str, shown: str) -> Node:
     return root
 
 
-def _read_text(path: Path, shown: str) -> str:
-    where = Place(shown)
+def _read_text(path: Path, shown: str, named_at: Place | None) -> str:
+    where, it = (Place(shown), "") if named_at is None else (named_at, f"{shown}: ")
     try:
         if not path.exists():
-            fail(where, "there is no such file; expected a rule set in YAML, or the name of a pack; check the path")
+            said = "there is no such file; expected a rule set in YAML, or the name of a pack; check the path"
+            fail(where, it + said)
         if not path.is_file():
-            fail(where, "this is not a regular file; expected a rule set in YAML; give the path of the file itself")
+            said = "this is not a regular file; expected a rule set in YAML; give the path of the file itself"
+            fail(where, it + said)
         with path.open("rb") as stream:
             raw = stream.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the path is not valid"
-        fail(where, f"the file cannot be read ({reason}); check the path and its permissions")
+        fail(where, f"{it}the file cannot be read ({reason}); check the path and its permissions")
     if len(raw) > FILE_BYTES_MAX:
-        fail(where, f"the file has more than {FILE_BYTES_MAX:,} bytes; expected a rule set; is it the right file?")
+        fail(where, f"{it}the file has more than {FILE_BYTES_MAX:,} bytes; expected a rule set; is it the right file?")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

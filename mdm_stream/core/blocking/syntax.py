@@ -17,6 +17,8 @@ from mdm_stream.core.ruleset import KeyPart
 
 PARTS_MAX = 12
 """The most parts of one expression."""
+EXPRESSION_CHARS_MAX = 1_000
+"""The longest expression: room for twelve parts with the longest names."""
 UNORDERED = "unordered"
 
 _LEXEMES = re.compile(r"\s*(?:(?P<name>[^\W\d]\w*)|(?P<integer>[0-9]+)|(?P<mark>[+(),]))")
@@ -27,6 +29,8 @@ def parse_key(text: str, index_of: Callable[[str], int]) -> tuple[KeyPart, ...]:
 
     ``ValueError`` says what is wrong, at which character (from 1), and what was expected.
     """
+    if len(text) > EXPRESSION_CHARS_MAX:
+        raise ValueError(f"the key expression has {len(text):,} characters; expected {EXPRESSION_CHARS_MAX:,} at most")
     parser = _Parser(text, index_of)
     parts = parser.expression()
     if len(parts) > PARTS_MAX:
@@ -43,6 +47,7 @@ class _Parser:
         self.lexemes = list(self._lex())
         self.position = 0
         self.groups = 0
+        self.in_group = False
 
     def expression(self) -> tuple[KeyPart, ...]:
         parts = self._term()
@@ -82,19 +87,21 @@ class _Parser:
         return KeyPart(name, attribute, argument)
 
     def _unordered(self, place: int) -> tuple[KeyPart, ...]:
+        if self.in_group:
+            raise self._error(f"{UNORDERED!r} inside {UNORDERED!r}", place, "use one for all the terms")
         self.groups += 1
+        self.in_group = True
         self._take("(", "'('")
         parts = self._term()
         while self._at(","):
             self._take(",", "','")
             parts += self._term()
         self._take(")", "',' or ')'")
+        self.in_group = False
         alike = len({(part.function, part.argument) for part in parts}) == 1
         if len(parts) < 2 or not alike or len({part.attribute for part in parts}) < len(parts):
             expected = "expected two or more terms of one function with different attributes"
             raise self._error(f"{UNORDERED!r} has terms that cannot change places", place, expected)
-        if any(part.group for part in parts):
-            raise self._error(f"{UNORDERED!r} inside {UNORDERED!r}", place, "use one for all the terms")
         return tuple(KeyPart(part.function, part.attribute, part.argument, self.groups) for part in parts)
 
     def _attribute(self, name: str, place: int) -> int:

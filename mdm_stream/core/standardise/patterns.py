@@ -18,7 +18,7 @@ import re2
 
 PATTERN_CHARS_MAX = 1_000
 """The longest pattern."""
-PATTERN_MEMORY_BYTES_MAX = 8_388_608
+PATTERN_MEMORY_BYTES_MAX = 4_194_304
 """Memory of one compiled pattern with what it remembers while it matches (RE2's ``max_mem``). A pattern that needs
 more is refused; where matching would need more it forgets, and stays linear."""
 REPEATS_MAX = 1_000
