@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.files import cell_text
 
 RecordRef = tuple[str, str]
 """(source, record_id)"""
@@ -159,7 +160,7 @@ class _Groups:
 
 
 def _unique_rows(path: Path, columns: tuple[str, ...], key: slice) -> Iterator[tuple[str, ...]]:
-    """Yield the named columns of each row; refuse a record that comes twice."""
+    """Yield the named columns of each row, cells as ``spreadsheet_cell`` writes them; refuse a record twice."""
     seen: set[tuple[str, ...]] = set()
     with _opened(path) as file:
         # The limit is the csv module's own for all readers; an id longer than this is no id.
@@ -182,7 +183,7 @@ def _unique_rows(path: Path, columns: tuple[str, ...], key: slice) -> Iterator[t
                 raise ConfigurationError(
                     f"{path}:{reader.line_num}: {len(row)} fields; expected {len(header)} as in the header"
                 )
-            picked = tuple(row[index] for index in at)
+            picked = tuple(cell_text(row[index]) for index in at)
             if picked[key] in seen:
                 raise ConfigurationError(
                     f"{path}:{reader.line_num}: a record that came before; expected each (source, record_id) once"

@@ -2,6 +2,8 @@
 
 Whatever is written is 0600 and whatever is made is 0700, whatever the umask: what this project keeps is personal. A
 name that another user may have put there, as a link or as a file of their own, is refused instead of followed.
+
+Cells of CSV files that people open are written so that no spreadsheet runs them as formulas.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import errno
 import grp
 import os
 import pwd
+import re
 import stat
 import threading
 from contextlib import suppress
@@ -23,6 +26,28 @@ PRIVATE_UMASK = 0o077
 
 _LINKS_MAX = 40
 """What Linux follows in one path before it says that there are too many."""
+
+_FORMULA = "-=+@\t\r\n\uff1d\uff0b\uff0d\uff20"
+_SEPARATORS = ";\t|"
+"""What a spreadsheet of another country may take for the end of a cell, beside the comma, which is quoted."""
+_MAY_BEGIN = re.compile(f"(?:^|(?<=[{_SEPARATORS}]))(?='*[{_FORMULA}])")
+_BEGINS_MARKED = re.compile(f"(?:^|(?<=[{_SEPARATORS}]))'(?='*[{_FORMULA}])")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,64}(?:\.[0-9]{1,64})?")
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Return a text for a CSV file that people open in a spreadsheet, where it is no formula; it loses nothing.
+
+    Where a cell, or a part of it behind another separator, begins with what begins a formula (``=``, ``+``, ``-``,
+    ``@``, tab, line end, their wide forms) an apostrophe is put in front, as OWASP advises; one more where the text has
+    apostrophes there, so that ``cell_text`` gives it back. Plain numbers are left as they are.
+    """
+    return text if _NUMBER.fullmatch(text) else _MAY_BEGIN.sub("'", text)
+
+
+def cell_text(cell: str) -> str:
+    """Return the text that ``spreadsheet_cell`` made a cell of; a foreign one that begins so loses its ``'``."""
+    return _BEGINS_MARKED.sub("", cell)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

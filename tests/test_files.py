@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mdm_stream.files import (
+    cell_text,
     claim_folder,
     open_private,
     require_own_folder,
+    spreadsheet_cell,
     trusted_path,
     write_atomically,
 )
@@ -163,3 +167,40 @@ def test_a_write_that_fails_keeps_the_old_content(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="No space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=cmd|'/c calc'!A1", "'=cmd|'/c calc'!A1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("+1+1", "'+1+1"),
+        ("-2+3", "'-2+3"),
+        ("a;=1+1", "a;'=1+1"),
+        ("a\t@x", "a\t'@x"),
+        ("\uff1d1", "'\uff1d1"),
+        ("'=1", "''=1"),
+        ("a;''+b+c", "a;'''+b+c"),
+        ("'", "'"),
+        ("'a", "'a"),
+        ("-5", "-5"),
+        ("+4915112345678", "+4915112345678"),
+        ("-3.50", "-3.50"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_no_cell_begins_a_formula(text: str, cell: str) -> None:
+    """What would begin a formula, also behind a separator of another country, has an apostrophe; numbers stay."""
+    assert spreadsheet_cell(text) == cell
+    assert cell_text(cell) == text
+
+
+@given(st.text(st.sampled_from("=+-@'\t\r\n;|ab1.\uff0b"), max_size=10))
+def test_a_cell_gives_its_text_back(text: str) -> None:
+    """Whatever the text: nothing is lost, and no part of the cell begins a formula unless all of it is a number."""
+    cell = spreadsheet_cell(text)
+    assert cell_text(cell) == text
+    parts = cell.replace("\t", ";").replace("|", ";").split(";")
+    formulas = [part for part in parts if part[:1] and part[0] in "=+-@\r\n\uff0b"]
+    assert not formulas or cell.lstrip("+-").replace(".", "", 1).isdigit()

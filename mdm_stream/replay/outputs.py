@@ -1,7 +1,8 @@
 """The files that a replay writes.
 
 Each is sorted by its key, so equal states give equal bytes; only the feed keeps the order of its sequence. Each is
-readable by its user alone.
+readable by its user alone. People open CSV in spreadsheets, so no cell of it begins a formula; ``files.cell_text``
+gives the record id back.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import orjson
 
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.reference import Resolution
-from mdm_stream.files import open_private, write_atomically
+from mdm_stream.files import open_private, spreadsheet_cell, write_atomically
 
 CROSSWALK_FILE = "crosswalk.csv"
 GOLDEN_FILE = "golden.jsonl"
@@ -32,7 +33,8 @@ def write_state(folder: Path, resolutions: Mapping[str, Resolution]) -> None:
         writer.writerow(["domain", "source", "record_id", "golden_id"])
         for domain, resolution in sorted(resolutions.items()):
             for ref in sorted(resolution.crosswalk, key=split_ref):
-                writer.writerow([domain, *split_ref(ref), resolution.crosswalk[ref]])
+                cells = (domain, *split_ref(ref), resolution.crosswalk[ref])
+                writer.writerow([spreadsheet_cell(cell) for cell in cells])
     ordered = [resolution for _, resolution in sorted(resolutions.items())]
     _write_lines(folder / GOLDEN_FILE, (r.golden[i] for r in ordered for i in sorted(r.golden)))
     _write_lines(
