@@ -22,6 +22,7 @@ SERVER_FOLDERS = {"end_to_end", "local", "rebuild", "replay", "torture"}
 SERVER_FILES = {
     "test_cli_commands",
     "test_cli_dlq",
+    "test_cli_env",
     "test_cli_erase",
     "test_cli_publish",
     "test_cli_steward",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from source_tree import ROOT
@@ -202,3 +203,40 @@ def test_a_state_folder_is_its_owners_alone_or_refused_in_a_sentence(tmp_path):
     (tmp_path / "other" / "lock").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match="cannot write to the state folder"):
         LocalStack(tmp_path / "other").start()
+
+
+def test_an_open_state_folder_is_closed_and_a_shared_one_refused(tmp_path, caplog):
+    """Both are said; where others could have written nothing is started."""
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "notes").write_text("")
+    state.chmod(0o755)
+    before = os.umask(0)
+    try:
+        with LocalStack(state) as stack:
+            assert "was open to other users" in caplog.text
+            stack.start_consumer(recorder(tmp_path))
+            put(stack, range(3))
+            stack.wait_idle(30)
+            open_to_others = [path for path in state.rglob("*") if path.lstat().st_mode & 0o077]
+        assert open_to_others == []
+    finally:
+        os.umask(before)
+    state.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="is refused: other users can write to it"):
+        LocalStack(state).start()
+    assert not (state / "stack.json").exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="command lines are read from Linux' process table")
+def test_a_stacks_secrets_are_in_no_file_log_or_command_line(tmp_path):
+    """Its processes have them in their environment, which other users cannot see."""
+    with LocalStack(tmp_path / "state") as stack:
+        stack.start_consumer(recorder(tmp_path))
+        put(stack, range(3))
+        stack.wait_idle(30)
+        secret = stack.kinesis.keys.secret_access_key.encode()
+        files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+        assert [path for path in files if secret in path.read_bytes()] == []
+        for pid in (stack.redis.pid, stack.kinesis.pid, stack.consumer_pid("record")):
+            assert secret not in Path(f"/proc/{pid}/cmdline").read_bytes()
