@@ -52,6 +52,7 @@ def examine(state: Path | None = None) -> list[Check]:
         _f(),
         _redis(),
         _ports(),
+        _privacy(state or Path.cwd()),
         _disk(state or Path.cwd()),
         _memory(),
         _clock(),
@@ -168,6 +169,18 @@ def _ports() -> Check:
                 return Check("ports on loopback", "ok", "can be bound and reached")
     except OSError as error:
         return Check("ports on loopback", "failed", error.strerror or str(error), "allow connections on 127.0.0.1")
+
+
+def _privacy(folder: Path) -> Check:
+    """Look whether a state folder could be kept here that no other user can swap for another one."""
+    from mdm_stream.files import trusted_path  # noqa: PLC0415 - needs what POSIX systems have
+
+    try:
+        trusted_path(folder / "state")
+    except OSError as error:
+        advice = "run `mdm-stream up` with a --state in a folder of your own"
+        return Check("this folder", "warning", error.strerror or str(error), advice)
+    return Check("this folder", "ok", "no other user can put a state folder of theirs here")
 
 
 def _disk(folder: Path) -> Check:

@@ -131,7 +131,7 @@ class LocalStack:
         inherited = loopback_environment(self.kinesis.endpoint_url, self.kinesis.keys, os.environ)
         environment = inherited | {"AWS_LAMBDA_FUNCTION_NAME": spec.name} | dict(spec.environment)
         command = [
-            sys.executable, "-m", "mdm_stream.local.consumer",
+            sys.executable, "-P", "-m", "mdm_stream.local.consumer",
             "--handler", spec.handler,
             "--stream", spec.stream,
             "--endpoint", self.kinesis.endpoint_url,

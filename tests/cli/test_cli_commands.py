@@ -123,6 +123,16 @@ def test_doctor_finds_this_machine_fit(capsys):
     assert len(names) == len(set(names))
 
 
+def test_doctor_warns_of_a_folder_that_others_can_write_to(tmp_path):
+    """A state folder in it would be refused by `up`."""
+    found = {check.name: check.status for check in machine.examine(tmp_path)}
+    assert found["this folder"] == "ok"
+    tmp_path.chmod(0o777)
+    [check] = [check for check in machine.examine(tmp_path) if check.name == "this folder"]
+    assert check.status == "warning"
+    assert "--state" in check.advice
+
+
 def test_doctor_advises_extras_that_exist(monkeypatch):
     """What it says to install can be installed: every extra that it names is one of the distribution."""
     monkeypatch.setattr(machine.importlib.util, "find_spec", lambda _name: None)

@@ -228,6 +228,18 @@ def test_an_open_state_folder_is_closed_and_a_shared_one_refused(tmp_path, caplo
     assert not (state / "stack.json").exists()
 
 
+def test_a_module_in_the_current_folder_is_not_run(tmp_path, monkeypatch):
+    """Where others can write, as in /tmp, they could leave one that bears the name of a library."""
+    for name in ("orjson", "boto3", "mdm_stream"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('theirs was run')")
+    monkeypatch.chdir(tmp_path)
+    with LocalStack(tmp_path / "state") as stack:
+        stack.start_consumer(recorder(tmp_path))
+        put(stack, range(3))
+        stack.wait_idle(30)
+        assert stack.consumer_restarts("record") == 0
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="command lines are read from Linux' process table")
 def test_a_stacks_secrets_are_in_no_file_log_or_command_line(tmp_path):
     """Its processes have them in their environment, which other users cannot see."""

@@ -95,7 +95,9 @@ class KinesisServer:
             return self
         with tempfile.TemporaryDirectory(prefix="mdm-kinesis-") as scratch:
             ready_file, log = Path(scratch) / "ready.json", self._log or Path(scratch) / "kinesis.log"
-            command = [sys.executable, "-m", __spec__.name, "--port", str(self._port), "--ready-file", str(ready_file)]
+            # -P: a module that lies in the folder where the user happens to be is nobody's to import.
+            command = [sys.executable, "-P", "-m", __spec__.name, "--port", str(self._port)]
+            command += ["--ready-file", str(ready_file)]
             if self._journal_folder is not None:
                 command += ["--journal", str(self._journal_folder)]
             environment = os.environ | {
