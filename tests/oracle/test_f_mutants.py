@@ -19,7 +19,7 @@ AGREEING = range(20)
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(monkeypatch, name):
-    """Each fault in the shared code is a difference to the oracle, in one of a fixed number of histories, mostly of the first fifty."""
+    """Each fault in the shared code is a difference to the oracle, in one of a fixed number of histories."""
     MUTANTS[name](monkeypatch)
     assert differing(SEEDS) is not None, "the oracle did not notice"
 
