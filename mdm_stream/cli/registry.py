@@ -45,6 +45,9 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.hold:hold", "Hold back every write to a domain, and show whether it is held."
     ),
     "release": Listing("mdm_stream.cli.commands.hold:release", "Let writing to a held domain go on."),
+    "source": Listing(
+        "mdm_stream.cli.commands.source:source", "Hold a whole source; take out what it sent between two moments."
+    ),
     "rules": Listing("mdm_stream.cli.commands.rules:rules", "Check rule sets; print their JSON Schema."),
     "publish": Listing("mdm_stream.cli.commands.publish:publish", "Put the events of a file on the change stream."),
     "dlq": Listing("mdm_stream.cli.commands.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),

@@ -35,7 +35,8 @@ from mdm_stream.core.record import Record, build_record, revision_of
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.cache import RecordCache
 from mdm_stream.errors import TransientError
-from mdm_stream.index.port import Block, Index
+from mdm_stream.index.errors import EpochChangedError
+from mdm_stream.index.port import Binding, Block, Index
 from mdm_stream.settings import EngineSettings
 
 T = TypeVar("T")
@@ -104,18 +105,21 @@ class Engine:
         self._sleep = sleep
         self._jitter = jitter
 
-    def process(self, events: Sequence[Foldable]) -> BatchReport:
+    def process(self, events: Sequence[Foldable], bound: Binding | None = None) -> BatchReport:
         """Apply a batch of events, and then a bounded number of queued re-evaluations.
 
         Idempotent, and independent of the order of ``events``. A fault that outlives its retries leaves the events
         concerned in ``failed``; nothing is raised for it, as the rest of the batch is applied. One that keeps the
         queue from being worked off is told in ``cause`` alone: what is queued stays so.
+
+        With ``bound`` nothing is committed to anything else than that: ``EpochChangedError`` if the index is bound to
+        another epoch meanwhile, for which other events may count. Some of the batch may have been committed before.
         """
         report = BatchReport()
         size = self._settings.events_per_plan_max
         for start in range(0, len(events), size):
             part = BatchReport(events=len(events[start : start + size]))
-            self._apply(events[start : start + size], [], part)
+            self._apply(events[start : start + size], [], part, bound)
             report.add(part)
             if part.failed:
                 # What failed here will be delivered again, and with it all that comes after it.
@@ -166,7 +170,9 @@ class Engine:
             return self._work_off(queued[:middle], report) + self._work_off(queued[middle:], report)
         return 0 if report.cause else len(queued)
 
-    def _apply(self, events: Sequence[Foldable], queued: Sequence[str], report: BatchReport) -> None:
+    def _apply(
+        self, events: Sequence[Foldable], queued: Sequence[str], report: BatchReport, bound: Binding | None = None
+    ) -> None:
         """Try the batch until every group is committed or its attempts are used up."""
         waiting = list(range(len(events)))
         first = True
@@ -177,11 +183,13 @@ class Engine:
             if attempt:
                 self._back_off(attempt)
             try:
-                open_refs = self._attempt([events[i] for i in waiting], queued, report, first=first)
+                open_refs = self._attempt([events[i] for i in waiting], queued, report, bound, first=first)
             except StaleReadError:
                 report.conflicts += 1
                 continue
             except TransientError as error:
+                if bound is not None and isinstance(error, EpochChangedError):
+                    raise
                 faults += 1
                 report.cause = str(error)
                 if faults >= self._settings.transient_attempts_max:
@@ -195,20 +203,30 @@ class Engine:
             report.cause = report.cause or "the records kept changing under this batch"
 
     def _attempt(
-        self, events: Sequence[Foldable], queued: Sequence[str], report: BatchReport, *, first: bool
+        self,
+        events: Sequence[Foldable],
+        queued: Sequence[str],
+        report: BatchReport,
+        bound: Binding | None,
+        *,
+        first: bool,
     ) -> set[str]:
         """Read, plan and commit once; return the references whose group met a conflict."""
         folded = BatchReport()
         revisions = self._fold(events, queued, folded)
-        open_refs = self._commit(revisions, report, first=first) if revisions else set()
+        open_refs = self._commit(revisions, report, bound, first=first) if revisions else set()
         if first:  # and not before: an attempt that meets a fault is made, and counted, again
             report.add(folded)
         return open_refs
 
-    def _commit(self, revisions: list[Revision], report: BatchReport, *, first: bool) -> set[str]:
+    def _commit(
+        self, revisions: list[Revision], report: BatchReport, bound: Binding | None, *, first: bool
+    ) -> set[str]:
         # Groups that met a conflict are tried again one by one: a small commit has less to collide with.
         joined = self._settings.groups_per_commit_max if first else 1
         commits = plan_commits(self._read(revisions, report), joined)
+        if bound is not None:
+            self._index.require_unchanged(bound)
         outcomes = self._index.commit(commits)
         self._cache.put(revision.after for revision in revisions)
         open_refs: set[str] = set()

@@ -23,13 +23,15 @@ kilobytes each, so that their number alone bounds no memory; as states they take
 class LoadCounters:
     """What was loaded. ``rejected`` counts, by reason, archived records that the rules of today do not accept.
 
-    ``faults`` counts, by type and place, the unexpected faults among these.
+    ``faults`` counts, by type and place, the unexpected faults among these. ``excluded`` counts events that were taken
+    out, ``excluded_refs`` are the records that they are about.
     """
 
     rows: int = 0
     events: int = 0
     states: int = 0
     excluded: int = 0
+    excluded_refs: set[str] = field(default_factory=set)
     rejected: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     erased: set[str] = field(default_factory=set)
@@ -69,7 +71,9 @@ def states_of(
             counters.refuse(as_rejection(error))
             continue
         states |= folded
-        counters.excluded += len(own) - len(counting)
+        if len(counting) < len(own):
+            counters.excluded += len(own) - len(counting)
+            counters.excluded_refs.update(ref for event in own if event not in counting for ref in event.refs)
         counters.events += len(counting)
         folded_bytes += row.content_bytes
         if len(states) >= states_max or folded_bytes >= PORTION_BYTES_MAX:

@@ -139,7 +139,7 @@ class Resolver:
         """Keep aside what is held, apply what counts, archive what of it is done, and publish."""
         bindings = {domain: self._domains[domain].index.bind() for domain in read.decoded}
         taken = self._without_held(read.decoded, bindings, report)
-        applied = {domain: self._apply(domain, items, report) for domain, items in taken.items()}
+        applied = {domain: self._apply(domain, items, report, bindings[domain]) for domain, items in taken.items()}
         self._set_aside(
             read.deliveries, read.faults | {k: v for part in applied.values() for k, v in part.faults.items()}, report
         )
@@ -216,8 +216,11 @@ class Resolver:
                     read.decoded.setdefault(domain, []).append(item)
         return read
 
-    def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport) -> _Applied:
-        """Commit the events of one domain, but for items that meet an unexpected fault of their own."""
+    def _apply(self, domain: str, items: Sequence[_Decoded], report: StreamReport, binding: Binding) -> _Applied:
+        """Commit the events of one domain that count, but for items that meet an unexpected fault of their own.
+
+        Which count was asked for one epoch: to another one that goes live meanwhile nothing is committed.
+        """
         parts = self._domains[domain]
         if report.first_failed is not None:
             # A domain before this one failed. If that is because Redis does not answer, one more call says so: its
@@ -228,7 +231,7 @@ class Resolver:
             placed = [(place, event) for place, item in enumerate(some) for event in item.counting]
             if not placed:
                 return BatchReport()
-            outcome = parts.engine.process([event for _, event in placed])
+            outcome = parts.engine.process([event for _, event in placed], binding)
             outcome.failed = [placed[i][0] for i in outcome.failed]
             return outcome
 

@@ -17,7 +17,7 @@ class SourceWatch:
     """Reads the marks of a domain when they are old, or when they were read before the index was bound anew.
 
     The second makes exclusions exact: a rebuild that applies one reads it before its epoch goes live, so a consumer
-    that was bound to that epoch before it read the marks has them too.
+    that was bound to that epoch before it read the marks has them too. What it commits goes to that epoch alone.
     """
 
     def __init__(self, archive: Archive, now_s: Callable[[], float] = time.monotonic) -> None:

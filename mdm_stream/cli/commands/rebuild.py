@@ -15,8 +15,9 @@ from mdm_stream.deployment import Deployment
 from mdm_stream.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.rebuild.read_published import Published
-    from mdm_stream.rebuild.run import RebuildReport
+    from mdm_stream.rebuild.run import Rebuild, RebuildOptions, RebuildReport
     from mdm_stream.warehouse import Warehouse
 
 LOCK_WAIT_MS = 60_000
@@ -54,7 +55,7 @@ def rebuild(
     were; only differences to what was published before go to the golden feed. Consumers with other rules or another F
     than the new epoch's write nothing until they are started again with the new ones.
     """
-    from mdm_stream.rebuild.run import Rebuild, RebuildOptions  # noqa: PLC0415 - --help does without all of these
+    from mdm_stream.rebuild.run import RebuildOptions  # noqa: PLC0415 - --help does without
 
     deployment = Deployment.from_environment(os.environ) if environment else Deployment.from_local(state)
     deployment = deployment.overridden(rules=rules)
@@ -62,27 +63,33 @@ def rebuild(
     unknown = sorted(set(domains) - rulesets.keys())
     if unknown:
         raise ConfigurationError(f"the rules have no domain {unknown[0]!r}; they have {', '.join(sorted(rulesets))}")
-    golden, archive = deployment.golden_publisher(), deployment.archive()
-    reports = []
+    options = RebuildOptions(workers=workers, publish_grace_s=grace_s)
     with phases(quiet=as_json) as advance:
-        for domain in domains or sorted(rulesets):
-            tell = _of(domain, advance)
-            rebuilding = Rebuild(
-                rulesets[domain],
-                deployment.redis_url,
-                deployment.namespace,
-                archive=archive,
-                golden=golden,
-                published=_published(deployment, domain, tell),
-                options=RebuildOptions(workers=workers, publish_grace_s=grace_s),
-                on_progress=tell,
-            )
-            reports.append(rebuilding.run())
+        reports = [
+            rebuilding(deployment, rulesets[domain], options, _of(domain, advance)).run()
+            for domain in domains or sorted(rulesets)
+        ]
     if as_json:
         print_json({"rebuilt": [asdict(report) for report in reports]})
         return
     for report in reports:
         _tell(report)
+
+
+def rebuilding(deployment: Deployment, rules: Ruleset, options: RebuildOptions, advance: Advance) -> Rebuild:
+    """Return the rebuild of one domain of a deployment, not begun yet."""
+    from mdm_stream.rebuild.run import Rebuild  # noqa: PLC0415 - --help does without
+
+    return Rebuild(
+        rules,
+        deployment.redis_url,
+        deployment.namespace,
+        archive=deployment.archive(),
+        golden=deployment.golden_publisher(),
+        published=_published(deployment, rules.domain, advance),
+        options=options,
+        on_progress=advance,
+    )
 
 
 def _published(deployment: Deployment, domain: str, advance: Advance) -> Published:
@@ -113,6 +120,8 @@ def _tell(report: RebuildReport) -> None:
     waited = f", waited {report.waited_s:.1f} s for consumers of the lost index" if report.waited_s else ""
     click.echo(f"  filled in {report.fill_s:.1f} s{waited}; held writers for {report.held_s:.1f} s")
     click.echo(f"  {report.told:,} changes for the golden feed")
+    if report.excluded:
+        click.echo(f"  {report.excluded:,} events are taken out: mdm-stream source list")
     for code, count in sorted(report.rejected.items()):
         click.echo(f"  {count:,} archived records are not accepted by these rules: {code}")
     for fault, count in sorted(report.faults.items()):

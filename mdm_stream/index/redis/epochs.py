@@ -224,6 +224,12 @@ class Epochs:
         """Return why writing to the domain is held back, ``None`` if it is not."""
         return held_because(self._client, self._namespace, self._rules.domain)
 
+    def drop(self, epoch: int) -> None:
+        """Delete the keys of one epoch, which must be neither live nor being built any more."""
+        pattern = _escaped(epoch_prefix(self._namespace, self._rules.domain, epoch)) + "*"
+        with translated():
+            _unlink(self._client, self._client.scan_iter(pattern, count=_NAMES_PER_CALL))
+
     def drop_before(self, epoch: int) -> None:
         """Delete the keys of every epoch before this one. A newer one may have been begun already."""
         base = domain_prefix(self._namespace, self._rules.domain)
