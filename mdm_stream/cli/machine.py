@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
 import socket
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from mdm_stream.errors import ConfigurationError
 
 DISTRIBUTION = "mdm-stream"
 PYTHON_MIN = (3, 11)
@@ -56,9 +59,26 @@ def examine(state: Path | None = None) -> list[Check]:
         _disk(state or Path.cwd()),
         _memory(),
         _clock(),
+        _authority(),
         _java(),
         _optional("snowflake connector", "snowflake.connector", "snowflake-connector-python", "snowflake"),
     ]
+
+
+def _authority() -> Check:
+    """Say what the policy in the environment lets each stream and key say, or the policy that there is without one."""
+    from mdm_stream.decode.authority_policy import policy_of  # noqa: PLC0415 - may be what is missing here
+    from mdm_stream.settings import ResolveSettings  # noqa: PLC0415
+
+    default = ResolveSettings.model_fields["steward_stream"].default
+    try:
+        policy = policy_of(os.environ.get("MDM_AUTHORITY", ""), os.environ.get("MDM_STEWARD_STREAM") or default)
+    except ConfigurationError as error:
+        return Check("authority", "failed", str(error), "see docs/operate/trust-model.md")
+    streams = [f"stream {name}: {grant.described()}" for name, grant in sorted(policy.streams.items())]
+    keys = [f"key {name}: {grant.described()}" for name, grant in sorted(policy.keys.items())]
+    signed = [f"must be signed: {', '.join(sorted(policy.signed_sources))}"] if policy.signed_sources else []
+    return Check("authority", "ok", "; ".join([*streams, *keys, *signed]))
 
 
 def _python() -> Check:

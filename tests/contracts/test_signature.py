@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from source_tree import ROOT
 
 from mdm_stream.contracts.signature import DEPTH_MAX, SigningKey, is_signed_by, signed, signed_bytes
 
@@ -37,6 +38,12 @@ def test_the_documented_vector():
     assert struct.pack(">d", -0.5).hex() == "bfe0000000000000"
     value = hmac.new(bytes(range(32)), SIGNED_BYTES, hashlib.sha256).hexdigest()
     assert signed(EVENT, KEY)["signature"] == {"key_id": "shop-2026", "value": value}
+    assert value == "0981f9d21f9df765d03dfab3864895b358599fffe93e28d0964e190be91361e2"
+    page = (ROOT / "docs" / "operate" / "trust-model.md").read_text("utf-8")
+    for shown in (SIGNED_BYTES.decode(), value):
+        assert f"\n{shown}\n" in page
+    event = page[page.index('{"domain":"person"') : page.index("\n\nmdm-stream event 1")]
+    assert orjson.loads(event) == EVENT
 
 
 JSON = st.recursive(

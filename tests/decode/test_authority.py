@@ -6,6 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from source_tree import ROOT
 
 from mdm_stream.contracts.signature import SigningKey, signed
 from mdm_stream.core.ruleset import Ruleset
@@ -186,6 +187,18 @@ def test_the_setting(tmp_path):
     file = tmp_path / "authority.json"
     file.write_text(text)
     assert policy_of(str(file), STEWARD) == policy
+
+
+def test_the_policy_of_the_page_on_trust():
+    """The example is one that the setting takes, and gives what the page says: an erasure needs its key."""
+    page = (ROOT / "docs" / "operate" / "trust-model.md").read_text("utf-8")
+    text = page[page.index("```json\n") + 8 :]
+    policy = policy_of(text[: text.index("```")], STEWARD)
+    authority = Authority(policy, {"privacy-2026": SigningKey("privacy-2026", b"p" * 32)})
+    assert refused(authority, delivered(said("erase"), STEWARD)) == "op"
+    assert refused(authority, delivered(said(), "elsewhere")) == "op"
+    erasure = signed(said("erase"), SigningKey("privacy-2026", b"p" * 32))
+    assert judged(authority, delivered(erasure)) == "privacy-2026"
 
 
 @pytest.mark.parametrize(
