@@ -12,6 +12,7 @@ import click
 import orjson
 
 from mdm_stream.aws.clients import aws_client
+from mdm_stream.aws.signing_keys import read_signing_key
 from mdm_stream.cli.index_options import chosen_ruleset, index_on
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import json_option, print_json
@@ -37,7 +38,11 @@ def steward_options(command: Callable[..., Any]) -> Callable[..., Any]:
     version = click.option(
         "--version", "given_version", metavar="VERSION", help="A version of your own; the index is not asked."
     )
-    return steward(version(named(json_option(command))))
+    signing_key = click.option(
+        "--signing-key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+        help="Sign the decision with the key in this file, whose name is the key's id.",
+    )  # fmt: skip
+    return steward(version(signing_key(named(json_option(command)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class ChannelAddress:
     """What the options said about where to send a decision."""
 
     given_version: str | None
+    signing_key: Path | None
     state: Path
     stream: str | None
     endpoint: str | None
@@ -80,6 +86,7 @@ class StewardChannel:
         self._stream, self._endpoint, self._region = stream, endpoint, address.region
         self._redis_url, self._namespace = redis_url, address.namespace
         self._given_version = address.given_version
+        self._signing_key = None if address.signing_key is None else read_signing_key(address.signing_key)
 
     def version(self, refs: Sequence[str], versions_to_beat: Callable[[RecordState], Iterable[Version]]) -> Version:
         """Return the version for a decision on records: the one given, or the one after those that it has to beat.
@@ -117,7 +124,7 @@ class StewardChannel:
             raise ConfigurationError(f"the decision was not sent: {said}") from error
         wire = orjson.loads(raw)
         client = aws_client("kinesis", self._endpoint, self._region, keys=self._keys)
-        with Publisher(client, self._stream) as publisher:
+        with Publisher(client, self._stream, signing_key=self._signing_key) as publisher:
             publisher.put(wire)
             publisher.flush()
         if "attributes" in wire:

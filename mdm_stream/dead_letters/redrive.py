@@ -149,6 +149,8 @@ class RedriveRun:
     def _message(self, event: DeadEvent, letter_id: str) -> Message:
         delivery, data = event.delivery, event.delivery.raw
         stream = event.stream or self._streams.changes
+        if event.stream is None and is_envelope(data) and delivery.stream == self._streams.steward:
+            stream = delivery.stream
         self._require_known(stream)
         key = event.partition_key or self._key_of(data) or letter_id
         if stream != self._streams.golden and delivery.placed and not is_envelope(data):

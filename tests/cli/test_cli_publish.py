@@ -1,5 +1,6 @@
 """The command publish, against a real local Kinesis API."""
 
+import base64
 import csv
 import http.server
 import os
@@ -14,6 +15,7 @@ import pytest
 
 from mdm_stream.aws.loopback import LoopbackKeys, loopback_environment
 from mdm_stream.cli.main import run
+from mdm_stream.contracts.signature import SigningKey, is_signed_by
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.decoder import Decoder
 from mdm_stream.decode.files.event_files import file_events
@@ -223,3 +225,24 @@ def test_the_stack_file_reads_back_and_is_private(tmp_path):
     remove_stack(tmp_path)
     with pytest.raises(ConfigurationError, match="no local stack runs"):
         read_stack(tmp_path)
+
+
+def test_decisions_go_on_the_steward_stream_and_may_be_signed(server, stream, state, tmp_path, capsys):
+    """Records go on the change stream; each signed with the key in the file, whose name is the key's id."""
+    steward = stream.replace("changes", "steward")
+    server.client().create_stream(StreamName=steward, ShardCount=1)
+    key = tmp_path / "web-2026"
+    key.touch(mode=0o600)
+    key.write_bytes(base64.b64encode(b"k" * 32))
+    common = {"domain": "person", "source": "web", "record_id": "1", "event_time": "2026-01-01T00:00:00Z"}
+    record = {**common, "op": "upsert", "version": 1, "attributes": {"city": "Leeds"}}
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"\n".join(orjson.dumps(each) for each in (record, {**common, "op": "erase"})))
+    argv = ["publish", str(file), "--format", "canonical", "--rules", "person", "--endpoint", server.endpoint_url]
+    argv += ["--stream", stream, "--steward-stream", steward, "--signing-key", str(key)]
+    assert run(argv) == 0
+    ((_, changed),), ((_, decided),) = records_of(server, stream), records_of(server, steward)
+    for raw, op in ((changed, "upsert"), (decided, "erase")):
+        sent = orjson.loads(raw)
+        assert sent["op"] == op
+        assert is_signed_by(sent, sent["signature"]["value"], SigningKey("web-2026", b"k" * 32))

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
+from mdm_stream.contracts.signature import SigningKey, is_signed_by
 from mdm_stream.errors import TransientError
 from producers import (
     EventTooLargeError,
@@ -417,3 +418,24 @@ def test_a_real_missing_stream(kinesis):
     under_test.put(b"x", "k")
     with pytest.raises(PublishError, match="ResourceNotFoundException"):
         under_test.close()
+
+
+def test_events_are_signed_with_the_publishers_key():
+    """A mapping has the signature of what the consumer will read; bytes go as they are, and what cannot be signed is
+    refused before it waits.
+    """
+    stream, key = FaultyStream(), SigningKey("crm-2026", b"k" * 32)
+    event = {"domain": "person", "source": "crm", "record_id": "1", "op": "upsert", "version": 1}
+    event |= {
+        "event_time": "2026-01-01T00:00:00Z",
+        "attributes": {"emails": ("a@x.org",), "score": 1.0, "n": float("nan")},
+    }
+    with publisher(stream, signing_key=key) as signing:
+        signing.put(event)
+        signing.put(b"bytes", "other")
+        with pytest.raises(ValueError, match="version and an event_time"):
+            signing.put({name: value for name, value in event.items() if name != "version"})
+    sent = orjson.loads(stream.taken[partition_key_of(event)][0])
+    assert sent["signature"]["key_id"] == "crm-2026"
+    assert is_signed_by(sent, sent["signature"]["value"], key)
+    assert stream.taken["other"] == [b"bytes"]

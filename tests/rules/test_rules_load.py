@@ -173,6 +173,7 @@ def test_an_attribute_named_like_a_kind_is_told_from_it_by_what_follows(write):
         ),
         ("match:\n", "sources: {crm: {format: debezium}}\nmatch:\n", "rules.yaml:10: source 'crm' has no 'table'"),
         ("match:\n", "sources: {a/b: {}}\nmatch:\n", "rules.yaml:10: 'a/b' is not a valid source name"),
+        ("match:\n", "sources: {steward: {}}\nmatch:\n", "rules.yaml:10: 'steward' is no source's name"),
         ("match:\n", "sources: {crm: {attributes: {emial: e}}}\nmatch:\n", "did you mean 'email'?"),
         ("match:\n", "sources: {crm: {trust: 2}}\nmatch:\n", "rules.yaml:10: sources.crm.trust is out of range"),
     ],
