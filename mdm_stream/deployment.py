@@ -66,7 +66,6 @@ class Deployment:
     signing_keys: str = ""
     kinesis_endpoint_url: str = ""
     s3_endpoint_url: str = ""
-    secrets_endpoint_url: str = ""
     region: str = ""
     archive_url: str = ""
     claims_url: str = ""
@@ -166,7 +165,7 @@ class Deployment:
         return Authority(policy, read_signing_keys(self.signing_keys, policy.keys, self._secrets))
 
     def _secrets(self) -> Any:
-        return aws_client("secretsmanager", self.secrets_endpoint_url or None, self.region or None)
+        return aws_client("secretsmanager", None, self.region or None, timeout_s=self.timeout_s)
 
     def store(self, url: str) -> ObjectStore:
         """Return the store at an address."""

@@ -51,8 +51,8 @@ def release(
     return report
 
 
-def kept_aside(domain: str, source: str) -> Selection:
-    """Return which dead letters are those of a held source."""
+def kept_aside(domain: str, source: str | None) -> Selection:
+    """Return which dead letters are those of a held source; of any, without one."""
     return Selection(domain=domain, source=source, cause=HELD)
 
 

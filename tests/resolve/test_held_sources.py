@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from test_rebuild import Feed
 from test_resolver import RULES, World, upsert
 
 from mdm_stream.archive import Archive
@@ -27,6 +26,18 @@ def world(redis_client, tmp_path):
     world.quarantine = DeadLetters(open_object_store((tmp_path / "quarantine").as_uri()), "quarantine")
     world.sources = world.archive.sources("person")
     return world
+
+
+class Silence:
+    """A golden feed that nothing was published on, and that takes everything."""
+
+    def publish(self, messages) -> None:
+        """Take messages."""
+
+    def read(self, state) -> None:
+        """Nothing was published."""
+
+    finish = read
 
 
 @pytest.fixture
@@ -151,7 +162,7 @@ def test_a_redelivery_to_a_new_epoch_finds_new_marks(world, redis_client):
     world.sources.exclude("crm", 5, 6, 100)
     host, port = (redis_client.connection_pool.connection_kwargs[name] for name in ("host", "port"))
     Rebuild(
-        RULES, f"redis://{host}:{port}/0", "main", archive=world.archive, golden=Feed(), published=Feed(),
+        RULES, f"redis://{host}:{port}/0", "main", archive=world.archive, golden=Silence(), published=Silence(),
         options=RebuildOptions(workers=1, publish_grace_s=0.0),
     ).run()  # fmt: skip
     assert world.resolver.handle([first]).first_failed is None

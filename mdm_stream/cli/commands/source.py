@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -52,15 +53,21 @@ def list_marks(*, as_json: bool, **where: Any) -> None:
     """Show which sources are held, how much of them is kept aside, and what is taken out."""
     deployment, ruleset, marks = _open(**where)
     found, applied = marks.read(), marks.applied()
-    waiting = {each.source: _waiting(deployment, ruleset.domain, each.source) for each in found.held}
+    waiting = _waiting(deployment, ruleset.domain)
+    left = {name: count for name, count in waiting.items() if all(each.source != name for each in found.held)}
     if as_json:
         held = [{**asdict(each), "kept_aside": waiting[each.source]} for each in found.held]
         excluded = [{**asdict(each), "applied_epoch": applied.get(each.exclusion_id)} for each in found.exclusions]
-        print_json({"domain": ruleset.domain, "held": held, "excluded": excluded})
+        print_json({"domain": ruleset.domain, "held": held, "left_by_a_release": left, "excluded": excluded})
         return
     rows = [(each.source, format_time_us(each.since_us), f"{waiting[each.source]:,}", each.reason)
             for each in found.held]  # fmt: skip
-    print_table("Held", ("source", "since", "kept aside", "why"), rows, texts=True)
+    if not (rows or left or found.exclusions):
+        click.echo(f"no source of domain {ruleset.domain} is held, and nothing is taken out")
+    if rows:
+        print_table("Held", ("source", "since", "kept aside", "why"), rows, texts=True)
+    for name, count in left.items():
+        click.echo(f"{count:,} events of {name} are kept aside though it is not held: mdm-stream source release {name}")
     gone = [
         (
             each.exclusion_id,
@@ -71,7 +78,8 @@ def list_marks(*, as_json: bool, **where: Any) -> None:
         )
         for each in found.exclusions
     ]
-    print_table("Taken out", ("id", "source", "from", "to", "applied"), gone, texts=True)
+    if gone:
+        print_table("Taken out", ("id", "source", "from", "to", "applied"), gone, texts=True)
 
 
 @source.command()
@@ -199,12 +207,13 @@ def _checked(reason: str) -> str:
     return text
 
 
-def _waiting(deployment: Deployment, domain: str, name: str) -> int:
+def _waiting(deployment: Deployment, domain: str) -> Counter[str]:
+    """Return how many events are kept aside, by their source."""
     from mdm_stream.dead_letters import DeadLetters  # noqa: PLC0415 - --help does without
     from mdm_stream.resolve.source_release import kept_aside  # noqa: PLC0415
 
     letters = DeadLetters(deployment.store(deployment.quarantine_url), "quarantine")
-    return len(letters.find(kept_aside(domain, name)))
+    return Counter(each.source or "" for each in letters.find(kept_aside(domain, None)))
 
 
 def _time_us(option: str, text: str) -> int:
