@@ -26,16 +26,22 @@ class LettersErased:
     rewritten: int = 0
 
 
-def erase_events(letters: DeadLetters, rest: Rest) -> LettersErased:
+def erase_events(
+    letters: DeadLetters, rest: Rest, is_to_go: Callable[[bytes], bool] = lambda _content: False
+) -> LettersErased:
     """Take events out of every object of a store. Idempotent; cut short, it leaves nothing half-done in any object.
 
-    An object that cannot be read is left as it is.
+    An object that cannot be read, and so cannot be redriven, is one event at most in the quarantine: it goes if
+    ``is_to_go`` says so. One of the on-failure destination is left as it is.
     """
     events = removed = rewritten = 0
     for name, content in letters.each_object():
         try:
             held = read_contents(letters.kind, content)
         except TerminalError:
+            if letters.kind == "quarantine" and is_to_go(content):
+                letters.remove([name])
+                removed += 1
             continue
         replacements = [rest(event) for event in held.events]
         going = sum(each is not None for each in replacements)

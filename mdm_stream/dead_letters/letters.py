@@ -113,6 +113,11 @@ class DeadLetters:
         found = [letter for letter in self._letters(selection.letter_ids) if selection.has(letter)]
         return sorted(found, key=lambda letter: (letter.order, letter.letter_id))
 
+    def letter_id(self, name: str) -> str:
+        """Return the id of the letter that an object of ours is of."""
+        found = _NAMES[self.kind].fullmatch(name)
+        return name if found is None else found["id"]
+
     def contents(self, letter: DeadLetter) -> Contents:
         """Return what a letter holds; ``MissingObjectError`` if it is gone, ``TerminalError`` if it is unreadable."""
         return read_contents(self.kind, self._content(letter))

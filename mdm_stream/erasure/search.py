@@ -14,14 +14,15 @@ import orjson
 
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.aws.read_shards import StreamedRecord, StreamReader
-from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_message
+from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, QuarantinedEvent, parse_message
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Delivery
 from mdm_stream.erasure.evidence import Evidence, Remnant
 from mdm_stream.erasure.in_claims import CLAIMS, look_into_claims
 from mdm_stream.erasure.in_index import INDEX, look_into_index
-from mdm_stream.erasure.in_letters import look_into_letters
+from mdm_stream.erasure.in_letters import UNCLEAR, look_into_letters
+from mdm_stream.erasure.needles import written_forms
 from mdm_stream.erasure.places import Places
 from mdm_stream.erasure.values import Values
 from mdm_stream.erasure.whose import Owners
@@ -109,7 +110,9 @@ class Search:
                 elif said.whose == "others":
                     self._evidence.others(said.raw, said.refs)
                 else:
-                    self._evidence.unclear(store, "event that does not say whose it is", said.raw, until_us)
+                    named = self._owners.claims_other(said)
+                    where = f"{record.shard_id}:{record.sequence_number}"
+                    self._evidence.unclear(store, UNCLEAR, said.raw, until_us, where, may_name_them=named)
 
     def _look_into_golden(self) -> None:
         keeps_us = _retention_us(self._places.golden)
@@ -118,7 +121,8 @@ class Search:
             try:
                 envelope = parse_message(record.data)
             except RejectedEventError:
-                self._evidence.unclear(GOLDEN, "unreadable message", record.data, until_us)
+                where = f"{record.shard_id}:{record.sequence_number}"
+                self._evidence.unclear(GOLDEN, "unreadable message", record.data, until_us, where)
                 continue
             if isinstance(envelope, ClaimCheck):
                 # It holds no value; what it leads to is looked into where it lies, if that is where it is looked for.
@@ -128,6 +132,10 @@ class Search:
             message = envelope.data
             if isinstance(message, GoldenChange) and message.domain == self._domain:
                 self._evidence.golden(GOLDEN, "golden change", message.model_dump(), until_us)
+            elif isinstance(message, QuarantinedEvent):
+                # It keeps keys, as what it reports on does; a value is in it where an event had one in a member's name.
+                report = "report of a rejected event"
+                self._evidence.unclear(GOLDEN, report, record.data, until_us, may_name_them=True)
 
     def _look_into_claims(self) -> None:
         look_into_claims(self._places.claims, self._domain, self._evidence)
@@ -145,7 +153,9 @@ class Search:
                 for table in warehouse.mentions(self._domain, *split_ref(ref)):
                     self._evidence.theirs(WAREHOUSE, f"values in table {table}")
             self._ask_who_else_has(warehouse)
-            for place in warehouse.search(sorted(self._evidence.own)):
+            for place in warehouse.search(
+                sorted({form for text in self._evidence.own for form in written_forms(text)})
+            ):
                 self._evidence.theirs(WAREHOUSE, f"value of theirs alone in {place}")
 
     def _ask_who_else_has(self, warehouse: Warehouse) -> None:

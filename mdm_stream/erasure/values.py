@@ -1,47 +1,58 @@
-"""The plaintext values of records that are to be erased: what they are, and looking for them in bytes. Pure.
+"""The plaintext values of records that are to be erased: what they are. Looking for them is in ``needles``. Pure.
 
 A value is known in every form in which it may be kept: as it was delivered, as it is shown after standardisation, and
-as it is compared.
+as it is compared; a telephone number also without the number of its country.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
-import orjson
+import phonenumbers
 
-from mdm_stream.core.model import ChangeEvent, OverrideEvent, RecordEvent, Standardised, Value
+from mdm_stream.core.model import ChangeEvent, OverrideEvent, RecordEvent, Standardised, Value, split_ref
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise import standardise_record
-
-VALUE_CHARS_MIN = 5
-"""Shorter texts occur by chance in megabytes of other bytes. They are looked for by the keys of their records alone."""
+from mdm_stream.erasure.needles import Found, Needles, is_long
 
 _NO_SOURCE = ""
 """No source can be called so: its columns are read as attributes by their names, as a steward's are."""
 
 
 class Values:
-    """The values to look for by their bytes. ``too_short`` counts those that only the records' keys can find."""
+    """The values to look for. ``texts`` are those that say something wherever they stand, ``short`` the others, which
+    stand by chance in many bytes: they are found as words, and count only beside another value.
+    """
 
     def __init__(self, texts: Iterable[str], refs: Iterable[str] = ()) -> None:
-        """Take all values; what is a part of one of the references is a key, which stays known, and is left out."""
+        """Take all values, and the references of the records.
+
+        What is a part of one of these is a key, which stays known: it is no value to look for.
+        """
         keys = list(refs)
         known = {text for text in texts if text and not any(text in key for key in keys)}
-        self.texts = frozenset(text for text in known if len(text) >= VALUE_CHARS_MIN)
-        self.too_short = len(known) - len(self.texts)
-        self._encoded = {text: text.encode() for text in self.texts}
+        self.texts = frozenset(text for text in known if is_long(text))
+        self.short = known - self.texts
+        self._needles = Needles(known, {split_ref(key)[1] for key in keys})
+
+    @property
+    def too_short(self) -> int:
+        """How many values say nothing alone."""
+        return len(self.short)
 
     def found_in(self, raw: bytes) -> set[str]:
-        """Return the values that occur in some bytes, as they are or, if these are JSON, as it reads unescaped."""
-        found = {text for text, encoded in self._encoded.items() if encoded in raw}
-        if b"\\" in raw and len(found) < len(self.texts):
-            with suppress(orjson.JSONDecodeError):
-                for read in _strings(orjson.loads(raw)):
-                    found |= {text for text in self.texts if text in read}
-        return found
+        """Return the values that occur in bytes of one of our own writers, as they are or as JSON escapes them."""
+        return self._needles.plainly_in(raw)
+
+    def anywhere_in(self, raw: bytes) -> Found:
+        """Return the values, and the records' ids, that occur in bytes of any origin, in any form."""
+        return self._needles.found_in(raw)
+
+
+_INTERNATIONAL = re.compile(r"\+[0-9]{7,15}")
 
 
 def values_of_record(rules: Ruleset, record: Record) -> set[str]:
@@ -69,8 +80,13 @@ def _all_forms(rules: Ruleset, source: str, columns: Mapping[str, Value]) -> set
     return {text for form in forms for text in _texts(form)}
 
 
-def _shown(standardised: Standardised) -> tuple[object, object]:
-    return standardised.value, standardised.match
+def _shown(standardised: Standardised) -> Iterator[object]:
+    yield standardised.value
+    yield standardised.match
+    for text in _texts(standardised.match):
+        if _INTERNATIONAL.fullmatch(text):
+            with suppress(phonenumbers.NumberParseException):
+                yield phonenumbers.national_significant_number(phonenumbers.parse(text))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -81,15 +97,3 @@ def _texts(value: object) -> Iterator[str]:
         yield value
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield str(value)
-
-
-def _strings(value: object) -> Iterator[str]:
-    """Yield every text in a JSON value, as it reads."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from mdm_stream.archive.rows import kept_events
 from mdm_stream.contracts.change import encode_event
-from mdm_stream.core.model import ChangeEvent, make_ref, split_ref
-from mdm_stream.decode import Decoder, Delivery, claimed_identity, unpack
-from mdm_stream.erasure.values import Values
+from mdm_stream.core.model import ChangeEvent, make_ref
+from mdm_stream.decode import ClaimedIdentity, Decoder, Delivery, claimed_identity, unpack
+from mdm_stream.erasure.claims import claims_in
 from mdm_stream.errors import RejectedEventError
 
 Whose = Literal["theirs", "others", "unclear"]
@@ -24,6 +23,8 @@ OTHER_DOMAIN = ""
 class Said:
     """Whose an event is, its bytes without any wrapping, the records that it names or claims to be of, and the events
     that it says if the rules accept it.
+
+    One that is ``unclear`` may have ``refs``, all that the objects in it claim: it is cut off, or holds several.
     """
 
     whose: Whose
@@ -40,9 +41,6 @@ class Owners:
         self.domain = domain
         self._decoder = decoder
         self._refs = frozenset(refs)
-        ids = sorted({split_ref(ref)[1] for ref in refs})
-        # A record id that is a part of a longer word is not meant.
-        self._ids = [re.compile(rb"(?<![0-9A-Za-z])" + re.escape(each.encode()) + rb"(?![0-9A-Za-z])") for each in ids]
 
     def of(self, record: Delivery) -> list[Said]:
         """Return whose the events are that a record of the change stream holds, most often one.
@@ -59,14 +57,14 @@ class Owners:
         """Return what is left of an event that is theirs: what it says of other records, in canonical form."""
         return [encode_event(event) for event in self._kept(said.events)]
 
-    def names_one(self, raw: bytes, values: Values) -> bool:
-        """Tell whether bytes that do not say whose they are hold one of the record ids and one of some values."""
-        return any(each.search(raw) for each in self._ids) and bool(values.found_in(raw))
+    def claims_other(self, said: Said) -> bool:
+        """Tell whether an event that is not clear claims to be of other records alone."""
+        return bool(said.refs) and self._refs.isdisjoint(said.refs)
 
     def _said(self, delivery: Delivery) -> Said:
         try:
             events = self._decoder.decode(delivery)
-        except RejectedEventError:
+        except Exception:  # noqa: BLE001 - one that crashes the decoder is there to be erased, too
             return self._claimed(delivery.raw)
         refs = dict.fromkeys(
             ref if event.domain == self.domain else OTHER_DOMAIN for event in events for ref in event.refs
@@ -76,12 +74,17 @@ class Owners:
 
     def _claimed(self, raw: bytes) -> Said:
         claimed = claimed_identity(raw)
-        if claimed.source is None or claimed.record_id is None:
-            return Said("unclear", raw)
-        ref = make_ref(claimed.source, claimed.record_id)
+        if claimed.source is not None and claimed.record_id is not None:
+            ref = self._ref_of(claimed)
+            return Said("theirs" if ref in self._refs else "others", raw, (ref,))
+        refs = tuple(sorted({self._ref_of(each) for each in claims_in(raw)}))
+        # Of an event that is cut off nobody knows what else it would have said: it is theirs, or it is not clear.
+        return Said("theirs" if len(refs) == 1 and refs[0] in self._refs else "unclear", raw, refs)
+
+    def _ref_of(self, claimed: ClaimedIdentity) -> str:
         if claimed.domain not in (None, self.domain):
-            ref = OTHER_DOMAIN
-        return Said("theirs" if ref in self._refs else "others", raw, (ref,))
+            return OTHER_DOMAIN
+        return make_ref(claimed.source or "", claimed.record_id or "")
 
     def _kept(self, events: Sequence[ChangeEvent]) -> list[ChangeEvent]:
         own = [event for event in events if event.domain == self.domain]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -11,12 +12,15 @@ from erase_world import REF, RULES, World, places_of, upsert
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.cluster.golden import golden_id_of
-from mdm_stream.dead_letters import read_contents
+from mdm_stream.dead_letters import Selection, read_contents
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.redrive_envelope import wrap
 from mdm_stream.erasure.erase import Erase, EraseOptions, members_of
-from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.erasure.in_letters import BESIDE, UNCLEAR
+from mdm_stream.errors import Reason, TerminalError, TransientError
 from mdm_stream.index.redis.epochs import hold
+from mdm_stream.objects.folder import FolderObjects
 
 pytestmark = pytest.mark.one_redis
 
@@ -126,17 +130,64 @@ def test_a_batch_that_was_given_up_keeps_its_other_events(world: World) -> None:
 
 
 def test_a_quarantined_event_that_does_not_say_whose_it_is(world: World) -> None:
-    """It goes if it holds the record's id and a value that nobody else has; with the value alone it is reported."""
+    """It goes if it holds the record's id and a value that nobody else has; with one of the two it is reported."""
     fill(world)
-    named = b'{"op": "upsert", "who": "p-7", "family_name": "' + MARKER.encode()
+    named = b'{"op": "upsert", "who": "p-7", "family_name": "' + MARKER.encode() + b'"'
     unnamed, foreign = named.replace(b"p-7", b"p-70"), b'{"who": "p-7", "given_name": "Adelgundis"'
     world.send(named, unnamed, foreign)
-    assert places_of(world.search(MARKER))["quarantine"] == 3
+    assert places_of(world.search(MARKER))["quarantine"] == 4
     _, left = world.erase(values=[MARKER])
-    assert places_of(left)["quarantine"] == 1
+    findings = {each.what: each for each in left.findings if each.store == "quarantine"}
+    assert set(findings) == {UNCLEAR, f"{UNCLEAR}, with an id of theirs"}
     contents = [content for _, content in world.places.letters[0].each_object()]
     kept = [event.delivery.raw for content in contents for event in read_contents("quarantine", content).events]
     assert sorted(kept) == sorted([unnamed, foreign])
+    letter_ids = {letter.letter_id for letter in world.places.letters[0].find(Selection())}
+    assert {where for finding in findings.values() for where in finding.where} == letter_ids
+
+
+@pytest.mark.parametrize("escape", [str.lower, str.upper])
+def test_a_cut_and_escaped_event_does_not_fool_the_search(world: World, escape: Callable[[str], str]) -> None:
+    """The text of a broken event is found although JSON would have to be parsed to read it; it goes if it is theirs."""
+    world.send(upsert(family_name="M\u00f6wenst\u00f6ver"))
+    written = f"M\\u{escape('00f6')}wenst\\u{escape('00f6')}ver"
+    theirs = (
+        b'{"domain": "person", "source": "crm", "record_id": "p-7", "attributes": {"family_name": "' + written.encode()
+    )
+    word = b'{"who": "p-7", "name": "' + written.encode() + b'", "x'
+    world.send(theirs, word, b'{"name": "' + written.encode())
+    assert places_of(world.search("M\u00f6wenst\u00f6ver"))["quarantine"] == 3
+    _, left = world.erase()
+    [finding] = [each for each in left.findings if each.store == "quarantine"]
+    assert (finding.what, finding.count) == (UNCLEAR, 1)
+
+
+def test_a_value_beside_an_event_is_found(world: World) -> None:
+    """The place of a reason may repeat a member's name, and an origin is a file's name."""
+    fill(world)
+    reason = Reason("unknown_member", f"attributes.{MARKER}", "is not known")
+    entry = QuarantineEntry(Delivery.unplaced(b'{"a": 1', f"{OLD}.csv:7"), (reason,), 0)
+    QuarantineStore(FolderObjects(world.folder / "quarantine")).put([entry])
+    left = world.search(MARKER)
+    assert [each.count for each in left.findings if each.what == BESIDE] == [1]
+
+
+def test_several_values_point_to_somebody(world: World) -> None:
+    """Each is shared or short, so that it says nothing alone; together they are reported, and not removed."""
+    world.send(upsert(family_name="Wintersheim", city="Ulm"), upsert("erp/1", family_name="Wintersheim", city="Ulm"))
+    world.send(b'{"n": "Wintersheim", "c": "Ulm', b'{"n": "Wintersheim", "c": "Ulmen"', b'{"c": "Ulm"')
+    _, left = world.erase()
+    [finding] = [each for each in left.findings if each.store == "quarantine"]
+    assert (finding.what, finding.count) == (f"{UNCLEAR}, with several of their values", 1)
+
+
+def test_what_cannot_be_read_proves_nothing(world: World) -> None:
+    """A payload in a packing that nothing here undoes is reported."""
+    world.send(upsert())
+    world.send(b"\x28\xb5\x2f\xfd" + bytes(range(64)))
+    _, left = world.erase()
+    [finding] = [each for each in left.findings if each.store == "quarantine"]
+    assert finding.what == f"{UNCLEAR}, with content that cannot be read"
 
 
 def test_other_domains_are_not_this_ones(world: World) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+
 import orjson
 import pytest
 
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.redrive_envelope import MARKER, wrap
-from mdm_stream.erasure.values import Values
+from mdm_stream.erasure.in_letters import Certainty
 from mdm_stream.erasure.whose import OTHER_DOMAIN, Owners
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES
@@ -49,7 +52,8 @@ CASES = {
     "without a domain": (web(domain=None), "theirs"),
     "another domain's": (web(domain="planet"), "others"),
     "erasure": (web(op="erase", attributes=None), "theirs"),
-    "no JSON": (web()[:-9], "unclear"),
+    "no JSON": (b'"a": 1}' + web()[:9], "unclear"),
+    "cut off": (web()[:-9], "theirs"),
     "damaged envelope": (MARKER + b"\x00\x02{}", "unclear"),
     "unknown table": (row(None, {"id": 1}, source={**SOURCE, "table": "supplier"}), "unclear"),
 }
@@ -81,10 +85,42 @@ def test_a_record_of_another_domain_has_no_reference_here(owners: Owners) -> Non
     assert said.refs == (OTHER_DOMAIN,)
 
 
-def test_a_record_id_is_meant_only_as_a_word(owners: Owners) -> None:
-    """A part of a longer one does not count, and without a value it says nothing."""
-    values = Values(["Marker"])
-    assert owners.names_one(b"id=1;Marker", values)
-    assert owners.names_one(b'"w 1","Marker', values)
-    assert not owners.names_one(b"id=12;Marker", values)
-    assert not owners.names_one(b"id=1;Mark", values)
+def test_an_event_that_is_cut_off_is_theirs_if_it_says_so(owners: Owners) -> None:
+    """Its identity stands before the break: as JSON, escaped, packed, or in a damaged envelope."""
+    whole = web(surprise="x" * 50)
+    cut = whole[:-20]
+    escaped = cut.replace(b"record_id", b"record\\u005fid").replace(b"w 1", b"w\\u00201")
+    for raw in (cut, escaped, b"\xef\xbb\xbf" + cut, gzip.compress(whole)[:-12], base64.b64encode(cut), MARKER + cut):
+        assert [said.whose for said in owners.of(Delivery.from_row(raw, 1))] == ["theirs"], raw
+    (other,) = owners.of(Delivery.from_row(web("w 10", surprise="x")[:-3], 1))
+    assert (other.whose, owners.claims_other(other)) == ("unclear", True)
+
+
+def test_a_claim_that_is_cut_off_itself_is_none(owners: Owners) -> None:
+    """``w 1`` may have been ``w 10``; an identity deeper inside, or one of two, is not the event's."""
+    before, _, _ = web().partition(b'w 1"')
+    for raw in (before + b"w 1", b'{"a": ' + web() + b', "b"', web()[:-1] + b"}" + web("w 10") + b"{"):
+        (said,) = owners.of(Delivery.from_row(raw, 1))
+        assert said.whose == "unclear", raw
+
+
+def test_an_event_that_crashes_the_decoder_does_not_stop_an_erasure(
+    owners: Owners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is judged by what it claims."""
+
+    def crash(_: object, __: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Decoder, "decode", crash)
+    assert [said.whose for said in owners.of(Delivery.from_row(web(), 1))] == ["theirs"]
+    assert [said.whose for said in owners.of(Delivery.from_row(web("w 10"), 1))] == ["others"]
+
+
+def test_only_what_is_surely_theirs_is_certain() -> None:
+    """An id letter by letter and a value nobody else has, both as words; a short id is in every payload."""
+    certainty = Certainty(["crm/p-7", "crm/1"], ["Marker"])
+    assert certainty.is_theirs(b"id=p-7;Marker")
+    assert certainty.is_theirs(b'{"id":"p\\u002d7","name":"\\u004DARKER"')
+    for raw in (b"id=p-70;Marker", b"id=P-7;Marker", b"id=p-7;Markermann", b"id=p-7;Mark", b"id=1;Marker"):
+        assert not certainty.is_theirs(raw), raw

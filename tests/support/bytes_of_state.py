@@ -26,7 +26,10 @@ def places_with(state: Path, needles: Sequence[str]) -> dict[str, set[str]]:
 
 def _unpacked(path: Path) -> Iterator[bytes]:
     """Yield a file as it is, unzipped, by its rows, and what is in it as base64, twice over."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # put under its name, or replaced, since it was listed
+        return
     yield content
     if path.suffix == ".gz":
         content = gzip.decompress(content)

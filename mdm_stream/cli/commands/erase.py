@@ -16,6 +16,7 @@ from mdm_stream.errors import ConfigurationError, TerminalError
 if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.erasure.erase import EraseOptions
+    from mdm_stream.erasure.evidence import Remnant
     from mdm_stream.erasure.places import Places
     from mdm_stream.erasure.receipt import Receipt
     from mdm_stream.erasure.search import Searched
@@ -157,7 +158,13 @@ def _ask(refs: list[str], domain: str, *, yes: bool) -> None:
 
 def _findings(left: Searched) -> list[dict[str, Any]]:
     return [
-        {"store": each.store, "what": each.what, "count": each.count, "until": _time(each.until_us)}
+        {
+            "store": each.store,
+            "what": each.what,
+            "count": each.count,
+            "until": _time(each.until_us),
+            "where": list(each.where),
+        }
         for each in left.findings
     ]
 
@@ -166,6 +173,10 @@ def _time(time_us: int | None) -> str | None:
     from mdm_stream.core.times import format_time_us  # noqa: PLC0415
 
     return None if time_us is None else format_time_us(time_us)
+
+
+def _more(remnant: Remnant) -> bool:
+    return remnant.count > len(remnant.where)
 
 
 def _print_receipt(receipt: Receipt, location: str) -> None:
@@ -180,10 +191,13 @@ def _print_receipt(receipt: Receipt, location: str) -> None:
 def _print_left(left: Searched) -> None:
     click.echo(
         f"{left.values:,} values were looked for by their bytes; {left.shared:,} of them are shared with records that "
-        f"are not erased, and {left.too_short:,} more are too short to tell: these were looked for by key alone"
+        f"are not erased, and {left.too_short:,} more are too short to tell: these point to the record only with others"
     )
     if not left.findings:
         click.echo("Nothing is left")
         return
     rows = [(each.store, each.what, f"{each.count:,}", _time(each.until_us) or "") for each in left.findings]
     print_table("Left", ("store", "what", "how many", "goes by itself at"), rows, texts=True)
+    for each in left.findings:
+        if each.where:
+            click.echo(f"{each.store}, {each.what}: {', '.join(each.where)}{' and more' if _more(each) else ''}")

@@ -6,7 +6,6 @@ For the erasure of personal values. Works beside a running stack, in another pro
 from __future__ import annotations
 
 import base64
-import mmap
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ import redis
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.loopback import LoopbackKeys
+from mdm_stream.erasure.needles import Needles
 from mdm_stream.errors import TransientError
 from mdm_stream.local.event_source.checkpoints import SHARD_END, read_positions
 from mdm_stream.local.kinesis.server import trim_stream
@@ -98,11 +98,11 @@ class LocalTraces:
 
         Redis compresses what it writes anew, so none found is no proof; that it was written anew is.
         """
-        wanted = [text.encode() for text in texts if text]
+        needles = Needles(texts)
         folders = [self._state_dir / name for name in (REDIS_FOLDER, LOG_FOLDER)]
         files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
-        found = [str(path.relative_to(self._state_dir)) for path in files if _holds(path, wanted)]
-        return [*found, JOURNAL] if _journal_holds(self._state_dir / JOURNAL, wanted) else found
+        found = [str(path.relative_to(self._state_dir)) for path in files if needles.in_file(path)]
+        return [*found, JOURNAL] if _journal_holds(self._state_dir / JOURNAL, needles) else found
 
     def _positions(self, stream: str) -> list[dict[str, str]]:
         """Return where each consumer of a stream stands."""
@@ -147,18 +147,7 @@ class LocalTraces:
             time.sleep(_POLL_INTERVAL_S)
 
 
-def _holds(path: Path, wanted: Sequence[bytes]) -> bool:
-    try:
-        with path.open("rb") as file:
-            if not file.seek(0, 2):
-                return False
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return any(content.find(each) >= 0 for each in wanted)
-    except FileNotFoundError:  # a server has replaced it meanwhile
-        return False
-
-
-def _journal_holds(path: Path, wanted: Sequence[bytes]) -> bool:
+def _journal_holds(path: Path, needles: Needles) -> bool:
     """Tell whether a record in the journal holds one of the texts; it may be one that the streams have forgotten."""
     if not path.exists():
         return False
@@ -166,6 +155,6 @@ def _journal_holds(path: Path, wanted: Sequence[bytes]) -> bool:
         for line in lines:
             with suppress(orjson.JSONDecodeError):  # a line that is being written
                 data = base64.b64decode(orjson.loads(line).get("data", ""))
-                if any(each in data for each in wanted):
+                if needles.plainly_in(data):
                     return True
     return False
