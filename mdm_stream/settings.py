@@ -95,7 +95,8 @@ class EngineSettings(Settings):
     ``reevaluations_max``: records worked off the re-evaluation queue with each batch. ``record_cache_size``: records
     kept in the process between batches, by reference and revision (some 3 KB each; fewer if they are large).
     ``groups_per_commit_max``: independent groups of records that share one commit script, and so its fixed cost, when a
-    batch is first tried.
+    batch is first tried. ``forget_after_s``: values that a process has remembered are forgotten after so many seconds,
+    with its next batch or tick: another process may have erased their record, which tells nobody.
     ``events_per_plan_max``: a larger batch is worked off in parts of this size, because records that depend on each
     other are committed by one script, and Redis serves nobody else while it runs (some 0.1 ms a record).
     ``faults_in_a_row_max``: distinct events that may meet an unexpected fault, in batches most of which do, before that
@@ -111,6 +112,7 @@ class EngineSettings(Settings):
     groups_per_commit_max: Count = 32
     events_per_plan_max: Count = 1_000
     faults_in_a_row_max: Count = 25
+    forget_after_s: Count = 600
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

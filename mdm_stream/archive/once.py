@@ -50,6 +50,13 @@ class AppendOnce:
             self._appended.popitem(last=False)
         return len(fresh)
 
+    def forget(self) -> None:
+        """Remember no row any more, since one of a record that is erased might be among them.
+
+        A digest is no value, but it tells whether a value that somebody guesses was there.
+        """
+        self._appended.clear()
+
 
 def _digest(record: ArchivedRecord) -> bytes:
     """Return what tells a row from every other one: all of it, for what is skipped must be there to the last byte."""

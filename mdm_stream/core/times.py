@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
+
+from mdm_stream.core.memo import remembered
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -16,7 +17,7 @@ TIME_US_MIN, TIME_US_MAX = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The first and the last microsecond of the years 1 to 9999, which are those that RFC 3339 can write."""
 
 
-@lru_cache(maxsize=16_384)
+@remembered(16_384)
 def format_time_us(time_us: int) -> str:
     """Return microseconds since 1970-01-01T00:00:00Z as RFC 3339 text in UTC, always with six decimals.
 

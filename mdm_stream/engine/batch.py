@@ -21,6 +21,8 @@ from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_on
 from mdm_stream.core.faults import EngineFault, is_of_the_process
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
 from mdm_stream.core.match.score import score_pairs
+from mdm_stream.core.memo import forget_values
+from mdm_stream.core.model import EraseEvent
 from mdm_stream.core.plan.commit import ABSENT, BlockView, Revision
 from mdm_stream.core.plan.planning import (
     PlanInput,
@@ -97,11 +99,14 @@ class Engine:
         *,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
         self._index = index
         self.settings = self._settings = settings or EngineSettings()
-        self._cache = RecordCache(self._settings.record_cache_size)
+        self._cache = RecordCache(self._settings.record_cache_size, clock_s=clock_s)
+        self._clock_s = clock_s
+        self._forgot_at_s = clock_s()
         self._sleep = sleep
         self._jitter = jitter
 
@@ -129,6 +134,7 @@ class Engine:
         report.events = len(events)
         if not report.failed:
             self._reevaluate(self._settings.reevaluations_max, report)
+        self._forget(at_once=any(isinstance(event, EraseEvent) for event in events))
         return report
 
     def drain(self) -> BatchReport:
@@ -137,11 +143,25 @@ class Engine:
         ``TransientError`` if a fault outlived its retries: some of the queue may be left.
         """
         report = BatchReport()
+        self._forget()
         while self._reevaluate(self._settings.reevaluations_max, report):
             pass
         if report.cause:
             raise TransientError(f"the re-evaluation queue could not be worked off: {report.cause}")
         return report
+
+    @property
+    def forgot_at_s(self) -> float:
+        """When this engine last forgot what its process remembers of values, by its clock."""
+        return self._forgot_at_s
+
+    def _forget(self, *, at_once: bool = False) -> None:
+        """Forget values that records had which may be erased by now, at times, or because one was."""
+        now_s = self._clock_s()
+        if at_once or now_s - self._forgot_at_s >= self._settings.forget_after_s:
+            forget_values()
+            self._cache.forget_unused(self._settings.forget_after_s)
+            self._forgot_at_s = now_s
 
     def _reevaluate(self, limit: int, report: BatchReport) -> int:
         """Re-evaluate up to ``limit`` queued records; return how many there were. Faults leave them queued."""

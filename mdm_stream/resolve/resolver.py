@@ -106,6 +106,7 @@ class Resolver:
         self._archive = archive
         self._append_once = AppendOnce(archive)
         self._sources = SourceWatch(archive)
+        self._forgot_at_s = 0.0
         self._golden = golden
         indexes = {domain: parts.index for domain, parts in domains.items()}
         self._rejections = Rejections(quarantine, golden, indexes, now_us)
@@ -137,6 +138,7 @@ class Resolver:
 
     def _resolve(self, read: _Read, report: StreamReport) -> None:
         """Keep aside what is held, apply what counts, archive what of it is done, and publish."""
+        self._forget()
         bindings = {domain: self._domains[domain].index.bind() for domain in read.decoded}
         taken = self._without_held(read.decoded, bindings, report)
         applied = {domain: self._apply(domain, items, report, bindings[domain]) for domain, items in taken.items()}
@@ -189,9 +191,17 @@ class Resolver:
                 self._expiries.send_due(domain, parts.index, report)
             except Exception as fault:  # noqa: BLE001 - raised below
                 faults.append(fault)
+        self._forget()
         if faults:
             raise faults[0]
         return report
+
+    def _forget(self) -> None:
+        """Forget the rows that were archived when an engine has forgotten the values of records since."""
+        forgot_at_s = max((parts.engine.forgot_at_s for parts in self._domains.values()), default=0.0)
+        if forgot_at_s > self._forgot_at_s:
+            self._append_once.forget()
+            self._forgot_at_s = forgot_at_s
 
     def _decode(self, records: Sequence[Delivery]) -> _Read:
         read = _Read()

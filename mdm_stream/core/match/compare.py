@@ -14,13 +14,13 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from functools import lru_cache
 from typing import NamedTuple
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein
 
 from mdm_stream.core.match import phonetics
+from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, Predicate
 from mdm_stream.core.standardise import nickname_root
@@ -268,7 +268,7 @@ _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
-@lru_cache(maxsize=DATES_CACHED_MAX)
+@remembered(DATES_CACHED_MAX)
 def read_date(text: str) -> date | None:
     """Return the date of ``yyyy-mm-dd``, or ``None`` if the text is anything else or no such day exists."""
     if not _ISO_DATE.fullmatch(text):

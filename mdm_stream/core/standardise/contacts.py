@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from unicodedata import normalize
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 
+from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MISSING, Standardised
 from mdm_stream.core.standardise.placeholders import is_filler_number
 from mdm_stream.core.standardise.spec import Options
@@ -53,7 +53,7 @@ def _digits_of(text: str) -> str:
     return _NOT_DIGITS.sub("", fold(text))
 
 
-@lru_cache(maxsize=_PARSED_PHONES_MAX)
+@remembered(_PARSED_PHONES_MAX)
 def _parse(text: str, region: str) -> tuple[str | None, bool, str]:
     """Return the E.164 form (``None`` if the number cannot be one), whether a plan knows it, and its national part."""
     number = _number(text, region)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import lru_cache
 from itertools import chain
 
 from nameparser import FAMILY_FIRST, Parser, Policy, Role
 
+from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import Standardised
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import fold, table_rows, words
@@ -96,7 +96,7 @@ def split_full_name(text: str, options: Options) -> Mapping[str, str]:
     return {name: part for name, part in zip(("given", "middle", "family"), parts, strict=True) if part}
 
 
-@lru_cache(maxsize=_PARSED_NAMES_MAX)
+@remembered(_PARSED_NAMES_MAX)
 def _parts_of(text: str, order: str) -> tuple[str, str, str]:
     """Return the given, middle and family names as they are spelt in ``text``.
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import phonenumbers
 
+from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MISSING, Standardised
 from mdm_stream.core.standardise import addresses, contacts, dates, names, organisations, places, values
 from mdm_stream.core.standardise import placeholders as unset
@@ -131,10 +132,10 @@ def text_standardiser(type_name: str, frozen: FrozenOptions) -> TextStandardiser
 
 def remembering(standardise: TextStandardiser) -> TextStandardiser:
     """Return the same function with a memory for texts of ordinary length."""
-    remembered = lru_cache(maxsize=CACHED_VALUES_MAX)(standardise)
+    cached = remembered(CACHED_VALUES_MAX)(standardise)
 
     def look_up(text: str) -> Standardised:
-        return remembered(text) if len(text) <= CACHED_TEXT_LENGTH_MAX else standardise(text)
+        return cached(text) if len(text) <= CACHED_TEXT_LENGTH_MAX else standardise(text)
 
     return look_up
 
@@ -194,7 +195,7 @@ def _is_placeholder(type_name: str, text: str) -> bool:
     return is_blank(bare) or (not _refusal(spec, bare) and spec.is_placeholder(composed(bare)))
 
 
-_remembered_placeholder = lru_cache(maxsize=CACHED_VALUES_MAX)(_is_placeholder)
+_remembered_placeholder = remembered(CACHED_VALUES_MAX)(_is_placeholder)
 
 
 STANDARDISERS: Mapping[str, Standardiser] = MappingProxyType({name: partial(_apply, name) for name in _SPECS})
