@@ -13,7 +13,10 @@
 #   make bench         events per second of the engine, beside what the machine could do at best
 #   make format        let the formatter and the linter mend what they can
 #   make vectors       write the golden vectors anew, after F_VERSION was raised
-#   make constraints   resolve the pinned dependencies anew
+#   make test-lowest   make test-fast on the lowest versions that pyproject.toml allows
+#   make constraints   resolve the pinned dependencies anew, and write the lock files
+#   make locks         write the lock files anew (requirements/), from the pins that there are
+#   make sbom          write what each lock file installs as a CycloneDX document, into build/sbom
 #   make clean         remove .venv and everything else that these targets have made
 #
 # PYTHON=/path/to/python3.12   the interpreter to build .venv from, when it is first made
@@ -33,7 +36,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast torture oracle proof show-house show-trust check layers bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-lowest locks sbom torture oracle proof show-house show-trust check layers bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,7 +46,7 @@ help:
 	@PYTHON="$(PYTHON)" sh .ci/environment local
 	@touch $@
 
-.venv/.installed-dev: pyproject.toml constraints.txt $(INSTALL_ANEW)
+.venv/.installed-dev: pyproject.toml constraints.txt requirements/ci.lock $(INSTALL_ANEW)
 	@PYTHON="$(PYTHON)" sh .ci/environment dev
 	@touch .venv/.installed-local $@
 
@@ -99,8 +102,18 @@ format: .venv/.installed-dev
 vectors: .venv/.installed-dev
 	@$(BIN)/python tests/core/golden_vectors/write.py
 
+test-lowest: .venv/.installed-dev
+	@sh .ci/lowest $(ARGS)
+
 constraints:
 	@PYTHON="$(PYTHON)" sh .ci/constraints
+	@PYTHON="$(PYTHON)" sh .ci/locks
+
+locks:
+	@PYTHON="$(PYTHON)" sh .ci/locks
+
+sbom:
+	@PYTHON="$(PYTHON)" sh .ci/sbom
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,8 +13,7 @@ from mdm_stream.archive.rows import rows_of
 from mdm_stream.dead_letters import DeadLetters, Selection
 from mdm_stream.decode import Decoder, Delivery, unpack, unpacking
 from mdm_stream.decode.redrive_envelope import MARKER, wrap
-from mdm_stream.erasure.in_letters import erase_in_letters
-from mdm_stream.erasure.values import Values
+from mdm_stream.erasure.in_letters import Certainty, erase_in_letters
 from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.objects.folder import FolderObjects
@@ -81,7 +80,7 @@ def test_every_reader_of_the_stream_unpacks(aggregates, tmp_path):
     (letter,) = letters.find(Selection())
     assert [event.delivery.raw for event in letters.contents(letter).events] == [change("1", "web")]
     assert len(names(objects)) == 1
-    assert not owners.names_one(both, Values([], []))
+    assert not Certainty(["web/2"], []).is_theirs(both)
 
 
 def test_what_is_archived_decodes_to_the_same():
