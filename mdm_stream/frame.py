@@ -18,11 +18,13 @@ from uuid import UUID
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_MAX
 from mdm_stream.core.model import RecordEvent, Version, make_ref, split_ref
 from mdm_stream.core.reference import Resolution
-from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.decode.cdc.table_row import attributes_of, checked_time_us, column_time_us, record_id_of
-from mdm_stream.decode.delivery import row_position
+from mdm_stream.decode.clock import check_floor
+from mdm_stream.decode.delivery import Delivery, row_position
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
+from mdm_stream.decode.versions import checked_version, position_version
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import RejectedEventError, TerminalError
 from mdm_stream.index.memory import MemoryIndex
@@ -67,10 +69,10 @@ def resolve_frame(df: pd.DataFrame, rules: Ruleset | str | Path) -> ResolvedFram
     its source, or attributes by name where they map none; columns that the rules do not use are ignored. Missing cells
     (``None``, NaN, NaT, ``pd.NA``) are nulls; times become ISO text, dates where they fall on midnight.
 
-    ``version`` (integers or texts, one kind a source) and ``event_time`` are optional columns. Without them a row's
-    number, from 1, is its version and that microsecond of 1970 its time, as in a CSV file: of two rows of one record
-    the later one wins. ``FrameError`` (a ``ValueError``) says which column or rows cannot be used; ``RulesError`` as
-    ``load_ruleset``.
+    ``version`` (of the kind that the rules declare, else integers) and ``event_time`` are optional columns. Without
+    them a row's number, from 1, is its version and that microsecond of 1970 its time, as in a CSV file: of two rows of
+    one record the later one wins. ``FrameError`` (a ``ValueError``) says which column or rows cannot be used;
+    ``RulesError`` as ``load_ruleset``.
     """
     ruleset = rules if isinstance(rules, Ruleset) else load_ruleset(rules)
     index = MemoryIndex(ruleset)
@@ -187,14 +189,13 @@ class _SourceRows:
 
 
 class _Table:
-    """The rows of a frame as events, with what their sources have shown so far."""
+    """The rows of a frame as events."""
 
     def __init__(self, rules: Ruleset, columns: Mapping[str, list[Any]]) -> None:
         self._rules = rules
         self._columns = columns
         self._catalogue = SourceCatalogue({rules.domain: rules})
         self._sources: dict[str, _SourceRows] = {}
-        self._text_versions: dict[str, bool] = {}
 
     def event(self, position: int) -> RecordEvent:
         """Return the event of one row; ``RejectedEventError`` if the row cannot be used, ``FrameError`` if a column."""
@@ -211,7 +212,7 @@ class _Table:
         record_id = record_id_of(source.route, row, "row")
         attributes = attributes_of(source.route, row, "row")
         version = self._version(source.route, position)
-        time_us = self._time_us(position)
+        time_us = self._time_us(position, source.route.source)
         return RecordEvent(self._rules.domain, name, record_id, "upsert", version, time_us, attributes)
 
     def _source(self, name: str) -> _SourceRows:
@@ -233,9 +234,12 @@ class _Table:
 
     def _version(self, route: Route, position: int) -> Version:
         source = route.source
+        place = Delivery.from_row(b"", position + 1)
         if "version" not in self._columns:
+            if source.version_kind == "integer":
+                return position + 1
             text = source.version_kind == "text"
-            return row_position(position + 1) if text else position + 1
+            return row_position(position + 1) if text else position_version(source, place, "version")
         version = self._columns["version"][position]
         if isinstance(version, datetime):
             version = column_time_us(version.isoformat(), "version")
@@ -247,14 +251,9 @@ class _Table:
             raise rejection(
                 "wrong_format", "version", f"must be a printable text of 1 to {VERSION_CHARS_MAX} characters"
             )
-        text = isinstance(version, str)
-        declared = None if source.version_kind is None else source.version_kind == "text"
-        expected = self._text_versions.setdefault(source.name, text if declared is None else declared)
-        if text != expected:
-            raise rejection("wrong_version_kind", "version", f"must be {'a text' if expected else 'an integer'} here")
-        return version
+        return checked_version(version, source, place, "version")
 
-    def _time_us(self, position: int) -> int:
+    def _time_us(self, position: int, source: Source) -> int:
         cell = self._columns["event_time"][position] if "event_time" in self._columns else None
         if cell is None:
             return position + 1
@@ -262,7 +261,9 @@ class _Table:
             cell = int(cell)
         if isinstance(cell, date):  # a datetime is one too
             cell = cell.isoformat()
-        return checked_time_us(column_time_us(cell, "event_time"), "event_time")
+        time_us = checked_time_us(column_time_us(cell, "event_time"), "event_time")
+        check_floor(time_us, source)
+        return time_us
 
 
 def _framed(resolution: Resolution, rules: Ruleset) -> ResolvedFrame:

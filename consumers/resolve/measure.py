@@ -22,6 +22,7 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
         ("EngineFaults", len(report.faults) + len(totals.stuck)),
         ("Held", report.held),
         ("Absorbed", totals.absorbed),
+        ("AbsorbedLater", sum(totals.absorbed_later.values())),
         ("VersionCollisions", totals.collisions),
         ("CandidatePairs", totals.pairs),
         ("Conflicts", totals.conflicts),

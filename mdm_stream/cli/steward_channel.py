@@ -36,7 +36,11 @@ def steward_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--steward", required=True, metavar="NAME", help="Who decides; it is kept with the decision."
     )
     version = click.option(
-        "--version", "given_version", metavar="VERSION", help="A version of your own; the index is not asked."
+        "--version",
+        "given_version",
+        metavar="VERSION",
+        type=int,
+        help="A version of your own (microseconds since 1970); the index is not asked.",
     )
     signing_key = click.option(
         "--signing-key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -49,7 +53,7 @@ def steward_options(command: Callable[..., Any]) -> Callable[..., Any]:
 class ChannelAddress:
     """What the options said about where to send a decision."""
 
-    given_version: str | None
+    given_version: int | None
     signing_key: Path | None
     state: Path
     stream: str | None
@@ -99,7 +103,7 @@ class StewardChannel:
 
         given = self._given_version
         if given is not None:
-            return int(given) if given.removeprefix("-").isdecimal() else given
+            return given
         assert self._redis_url is not None, "the constructor has seen to it"
         known = index_on(self._redis_url, self.rules, self._namespace).read_records(refs)
         for ref in refs:

@@ -7,7 +7,8 @@ Folding commutes, associates and absorbs duplicates, so any order of delivery gi
   greater than the base's;
 * a *verdict* is kept per other record, by the same order;
 * an *override* is kept per attribute, by the same order; of one version, its expiry wins;
-* ``born_at_us`` is the least event time ever delivered for the key, stale events and deletes included;
+* ``born_at_us`` is the least birth ever delivered for the key, stale events and deletes included: the event's time,
+  or the bound that its arrival sets;
 * an *erasure* absorbs everything: of an erased key nothing else is kept, whatever came or comes.
 
 A record is live if its newest whole-record write is an upsert, or if a patch is newer than that write: a patch
@@ -31,6 +32,9 @@ from mdm_stream.core.model import (
     Version,
     version_order,
 )
+
+LATER_TOLERANCE_US = 300_000_000
+"""Five minutes: clocks of one source's servers differ by less, and its transactions take less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +152,13 @@ class Folded:
     """The outcome of folding one event.
 
     ``state`` is the very same object if the event changed nothing. ``collided`` says that another event had the
-    same version: the greater digest won.
+    same version: the greater digest won. ``absorbed_later`` says that a write of the record lost to one whose event
+    time is earlier than its own by more than ``LATER_TOLERANCE_US``: its source's versions contradict its clock.
     """
 
     state: RecordState
     collided: bool
+    absorbed_later: bool = False
 
 
 def fold(state: RecordState, event: Foldable, ref: str) -> Folded:
@@ -245,8 +251,9 @@ def _greatest(
 def fold_record(state: RecordState, event: RecordEvent) -> Folded:
     """Fold a record event into the state of its record key."""
     digest = digest_of([event.op, event.event_time_us, dict(event.attributes)])
-    if state.born_at_us is None or event.event_time_us < state.born_at_us:
-        state = replace(state, born_at_us=event.event_time_us)
+    born_at_us = event.event_time_us if event.born_at_us is None else event.born_at_us
+    if state.born_at_us is None or born_at_us < state.born_at_us:
+        state = replace(state, born_at_us=born_at_us)
     if event.op == "patch":
         return _fold_patch(state, event, digest)
     return _fold_base(state, event, digest)
@@ -273,7 +280,7 @@ def _fold_base(state: RecordState, event: RecordEvent, digest: str) -> Folded:
     if state.base is not None:
         collided = state.base.version == event.version and state.base.digest != digest
         if order <= (version_order(state.base.version), state.base.digest):
-            return Folded(state, collided)
+            return Folded(state, collided, _is_later(event, state.base))
     patches = state.patches
     if patches:
         collided = collided or any(p.version == event.version and p.digest != digest for p in patches.values())
@@ -290,18 +297,23 @@ def _fold_patch(state: RecordState, event: RecordEvent, digest: str) -> Folded:
     if state.base is not None:
         collided = state.base.version == event.version
         if order <= (version_order(state.base.version), state.base.digest):
-            return Folded(state, collided)
+            return Folded(state, collided, _is_later(event, state.base))
     patches = dict(state.patches)
-    changed = False
+    changed = later = False
     for column, value in event.attributes.items():
         held = patches.get(column)
         if held is not None:
             collided = collided or (held.version == event.version and held.digest != digest)
             if order <= (version_order(held.version), held.digest):
+                later = later or _is_later(event, held)
                 continue
         patches[column] = Patch(event.version, digest, event.event_time_us, value)
         changed = True
-    return Folded(replace(state, patches=patches) if changed else state, collided)
+    return Folded(replace(state, patches=patches) if changed else state, collided, later)
+
+
+def _is_later(event: RecordEvent, winner: Base | Patch) -> bool:
+    return event.event_time_us > winner.event_time_us + LATER_TOLERANCE_US
 
 
 def state_to_wire(state: RecordState) -> list[object]:

@@ -41,7 +41,11 @@ def version_order(version: Version) -> tuple[int, int, str]:
 
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
-    """One change of one source record. ``attributes`` is empty for a delete."""
+    """One change of one source record. ``attributes`` is empty for a delete.
+
+    ``born_at_us`` is what the event says about when its record was born, ``None`` if that is its time: an event that
+    arrives says nothing about the time long before it arrived.
+    """
 
     domain: str
     source: str
@@ -50,6 +54,7 @@ class RecordEvent:
     version: Version
     event_time_us: int
     attributes: Mapping[str, Value] = field(default_factory=dict)
+    born_at_us: int | None = None
 
     @property
     def ref(self) -> str:

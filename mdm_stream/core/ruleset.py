@@ -15,6 +15,14 @@ from mdm_stream.core.wire_formats import FormatName
 
 Method = Literal["fellegi_sunter", "weighted_mean"]
 
+VersionKind = Literal["integer", "text", "position", "seconds", "milliseconds", "microseconds", "nanoseconds", "time"]
+"""What the versions of a source are: integers, texts, positions (of a database log, or of the change stream), or times:
+integers that count a unit since 1970, or RFC 3339 texts."""
+
+DAY_US = 86_400_000_000
+FLOOR_US = -2_208_988_800_000_000
+"""1900-01-01: nothing that a system of records says happened before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -42,6 +50,9 @@ class Source:
     Several columns are joined by one space (or form the list of a multi-valued attribute), nulls left out.
     ``key``, ``version`` and ``event_time`` name columns of a CDC row or CSV file; ``table`` is ``schema.table`` or
     ``table`` of the one table that feeds the source. ``trust`` is in 0..1.
+
+    The last four are limits, in microseconds: how far a version or an event time may lie ahead of the arrival, the
+    earliest event time, how far before its arrival an event may be born, and until when arrivals may say any time.
     """
 
     name: str
@@ -50,9 +61,13 @@ class Source:
     key: tuple[str, ...] = ()
     version: str | None = None
     event_time: str | None = None
-    version_kind: Literal["integer", "text"] | None = None
+    version_kind: VersionKind = "integer"
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trust: float = 0.5
+    clock_ahead_us: int = DAY_US
+    event_time_floor_us: int = FLOOR_US
+    backdating_us: int = DAY_US
+    history_until_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,17 @@ from mdm_stream.core.model import (
 )
 from mdm_stream.core.ruleset import Source
 from mdm_stream.core.times import parse_time_us
-from mdm_stream.core.wire_formats import WIRE_FORMATS
+from mdm_stream.decode.clock import dated
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection, rejection_of
 from mdm_stream.decode.sources import SourceCatalogue
+from mdm_stream.decode.versions import (
+    checked_log_version,
+    checked_version,
+    is_row_of_log,
+    position_version,
+    steward_version,
+)
 
 _VARIANTS = frozenset({"upsert", "patch", "delete", "verdict", "override", "override_expired", "erase"})
 
@@ -59,26 +66,14 @@ def decode_canonical(
         raise rejection_of(error, _VARIANTS, catalogue.columns) from None
     time_us = parse_time_us(change.event_time) if change.event_time is not None else delivery.arrival_time_us
     if isinstance(change, VerdictChange):
-        return (_verdict(change, time_us, delivery, catalogue),)
+        return (dated(_verdict(change, time_us, delivery, catalogue), None, delivery),)
     if isinstance(change, ErasureChange):
         if not catalogue.archived:  # once accepted it holds for good, also for a source that the rules have no more
             catalogue.by_name(change.domain, change.source)
         return (EraseEvent(change.domain, make_ref(change.source, change.record_id), time_us),)
     if isinstance(change, OverrideChange | OverrideExpiry):
-        return (_override(change, time_us, delivery, catalogue),)
+        return (dated(_override(change, time_us, delivery, catalogue), None, delivery),)
     return (_record(change, time_us, delivery, catalogue),)
-
-
-def check_version_kind(version: Version, source: Source, path: str) -> None:
-    """Refuse a version of another kind than the source has: one kind never sorts among the other.
-
-    The positions of a database log are texts, so that is the kind of a source that such a log feeds.
-    """
-    kind = "text" if WIRE_FORMATS[source.format].text_positions else source.version_kind
-    if kind is None or (kind == "text") == isinstance(version, str):
-        return
-    wanted = "a text" if kind == "text" else "an integer"
-    raise rejection("wrong_version_kind", path, f"must be {wanted}, as every version of this source")
 
 
 def _record(
@@ -86,18 +81,23 @@ def _record(
     time_us: int,
     delivery: Delivery,
     catalogue: SourceCatalogue,
-) -> RecordEvent:
+) -> ChangeEvent:
     route = catalogue.by_name(change.domain, change.source)
-    if change.version is not None:
-        check_version_kind(change.version, route.source, "version")
-    elif route.source.version_kind == "integer" or WIRE_FORMATS[route.source.format].text_positions:
-        # The archive's position is a text of another order than this source's own versions.
-        raise rejection("missing", "version", "is required: this source orders its changes by a version of its own")
-    version = delivery.position if change.version is None else change.version
+    version = _version_of(change.version, route.source, delivery)
     attributes: dict[str, Value] = {}
     if isinstance(change, RecordWrite):
         attributes = {name: value for name, value in change.attributes.items() if name in route.columns}
-    return RecordEvent(change.domain, change.source, change.record_id, change.op, version, time_us, attributes)
+    event = RecordEvent(change.domain, change.source, change.record_id, change.op, version, time_us, attributes)
+    return dated(event, route.source, delivery)
+
+
+def _version_of(version: Version | None, source: Source, delivery: Delivery) -> Version:
+    if is_row_of_log(source):
+        # Its decoder makes them; what an erasure has left of a row is written in this form.
+        return checked_log_version(version, source, delivery, "version")
+    if version is None:
+        return position_version(source, delivery, "version")
+    return checked_version(version, source, delivery, "version")
 
 
 def _verdict(change: VerdictChange, time_us: int, delivery: Delivery, catalogue: SourceCatalogue) -> VerdictEvent:
@@ -106,7 +106,7 @@ def _verdict(change: VerdictChange, time_us: int, delivery: Delivery, catalogue:
     a, b = sorted(make_ref(side.source, side.record_id) for side in (change.a, change.b))
     if a == b:
         raise rejection("same_record", "b", "names the same record as a; a verdict is on two different records")
-    version = delivery.position if change.version is None else change.version
+    version = steward_version(change.version, delivery)
     return VerdictEvent(change.domain, a, b, change.verdict, version, time_us, change.steward)
 
 
@@ -129,8 +129,9 @@ def _override(
         )
     if isinstance(change, OverrideExpiry):
         ended: dict[str, Value] = dict.fromkeys(known)
-        return OverrideEvent(change.domain, ref, change.version, time_us, "", ended, expired=True)
-    version = delivery.position if change.version is None else change.version
+        version = steward_version(change.version, delivery)
+        return OverrideEvent(change.domain, ref, version, time_us, "", ended, expired=True)
+    version = steward_version(change.version, delivery)
     expires_at_us = None if change.expires_at is None else parse_time_us(change.expires_at)
     values = {name: change.attributes[name] for name in known}
     return OverrideEvent(change.domain, ref, version, time_us, change.steward, values, expires_at_us)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 POSITION_DIGITS = 64
 """Kinesis sequence numbers have up to 56 digits; padded to this width their text order is their number order."""
 
+ARRIVALS_FROM_US = 946_684_800_000_000
+"""2000-01-01: no stream of ours has taken anything before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -48,6 +51,11 @@ class Delivery:
     def stream(self) -> str:
         """The stream on which the bytes lay, or are said to have lain if they were redriven."""
         return self.origin.partition("/")[0]
+
+    @property
+    def arrived(self) -> bool:
+        """Whether ``arrival_time_us`` is when it came in: a file's row has a number there, other bytes nothing."""
+        return self.arrival_time_us >= ARRIVALS_FROM_US
 
     @property
     def placed(self) -> bool:

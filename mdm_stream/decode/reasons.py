@@ -41,7 +41,10 @@ Code = Literal[
     "too_short",
     "too_many",
     "control_character",
-    "wrong_version_kind",  # an integer where the source has texts, or the other way round
+    "version_kind",  # a version that is not of the kind that the source declares, or none
+    "version_ahead",  # a version further ahead than the event's arrival allows
+    "event_time_ahead",  # a time later than the event's arrival allows
+    "event_time_before_floor",  # a time before the earliest that the source may send
     "no_position",  # a change that carries nothing to order it by
     "imprecise_key",  # a number that JSON readers cannot tell from its neighbours, used as a key
     "same_record",  # a verdict on a record and itself

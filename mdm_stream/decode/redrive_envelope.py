@@ -39,6 +39,8 @@ INFLATION_MAX = 16
 hostile must not make it a thousand times as large in memory. Bytes that compress better are padded with zeros."""
 ORIGIN_CHARS_MAX = 1_024
 """Room for the names of a stream and a shard and a sequence number, or for a file's name."""
+REDRIVE_AGE_US_MAX = 400 * 86_400_000_000
+"""A stream keeps a record for a year at most, and whoever redrives a dead letter does so within a month of that."""
 
 _HEAD_BYTES_MAX = 8_192
 _LENGTH_BYTES = 2
@@ -103,6 +105,21 @@ def unwrap(data: bytes) -> Delivery | None:
     if is_envelope(raw):
         raise _rejection("", "holds another envelope, and an event has one at most")
     return redriven
+
+
+def check_first_place(redriven: Delivery, delivery: Delivery) -> None:
+    """Refuse an envelope that claims what cannot be, having arrived in ``delivery``: anybody may write one.
+
+    What it holds came earlier, at a lower position, and not longer ago than ``REDRIVE_AGE_US_MAX``. Otherwise it could
+    say of any event that its version and times are not ahead, or that it was born before all others.
+    """
+    if not delivery.arrived or redriven.raw is delivery.raw:
+        return
+    age_us = delivery.arrival_time_us - redriven.arrival_time_us
+    if not 0 <= age_us <= REDRIVE_AGE_US_MAX:
+        raise _rejection("arrival_time_us", "is later than the envelope's own arrival, or more than 400 days before it")
+    if int(redriven.position) > int(delivery.position):
+        raise _rejection("position", "lies behind that of the envelope itself")
 
 
 def _framed(event: Delivery, body: bytes, *, compressed: bool) -> bytes:

@@ -22,7 +22,7 @@ from mdm_stream.core.faults import EngineFault, is_of_the_process
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
 from mdm_stream.core.match.score import score_pairs
 from mdm_stream.core.memo import forget_values
-from mdm_stream.core.model import EraseEvent
+from mdm_stream.core.model import EraseEvent, split_ref
 from mdm_stream.core.plan.commit import ABSENT, BlockView, Revision
 from mdm_stream.core.plan.planning import (
     PlanInput,
@@ -56,7 +56,8 @@ class BatchReport:
     same version. ``conflicts`` counts commits that had to be planned again; ``pairs`` the candidate pairs scored;
     ``merges`` the golden records that ended in another one. ``erased`` are those of the batch's records that stay
     erased whatever is delivered. ``stuck`` has the unexpected faults, by type and place, of records that wait for
-    re-evaluation: these stay queued, and the state is not F before that is mended.
+    re-evaluation: these stay queued, and the state is not F before that is mended. ``absorbed_later`` counts, by
+    source, writes of records that lost to an older one (see ``fold.Folded``).
     """
 
     events: int = 0
@@ -69,6 +70,7 @@ class BatchReport:
     merges: int = 0
     erased: set[str] = field(default_factory=set)
     stuck: list[str] = field(default_factory=list)
+    absorbed_later: dict[str, int] = field(default_factory=dict)
     failed: list[int] = field(default_factory=list)
     cause: str = ""
 
@@ -78,6 +80,8 @@ class BatchReport:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.erased |= other.erased
         self.stuck += other.stuck
+        for source, count in other.absorbed_later.items():
+            self.absorbed_later[source] = self.absorbed_later.get(source, 0) + count
 
 
 class StaleReadError(TransientError):
@@ -271,6 +275,8 @@ class Engine:
                 folded = fold(state, event, ref)
                 states[ref] = folded.state
                 report.collisions += int(folded.collided)
+                if folded.absorbed_later:
+                    report.add(BatchReport(absorbed_later={split_ref(ref)[0]: 1}))
                 effect = effect or folded.state is not state
             report.absorbed += int(not effect)
         report.erased |= {ref for ref, state in states.items() if state.erased}

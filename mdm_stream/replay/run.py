@@ -194,8 +194,10 @@ def _feed_file(out: Path, url: str, rulesets: Mapping[str, Ruleset], namespace: 
 def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, round_trips: int) -> dict[str, Any]:
     latency: Counter[int] = Counter()
     totals: Counter[str] = Counter()
+    later: Counter[str] = Counter()
     for report in run.reports:
         latency.update(report.latency_buckets)
+        later.update(report.totals["absorbed_later"])
         totals.update({name: value for name, value in report.totals.items() if isinstance(value, int)})
     return {
         "events": run.delivered,
@@ -206,6 +208,7 @@ def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, r
         "quarantined": len(run.quarantine),
         "engine_faults": sum(len(report.faulty) for report in run.reports),
         "absorbed": totals["absorbed"],
+        "absorbed_later": later.total(),
         "version_collisions": totals["collisions"],
         "candidate_pairs": totals["pairs"] + drained.pairs,
         "conflicts": totals["conflicts"] + drained.conflicts,
@@ -214,4 +217,5 @@ def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, r
         "redis_round_trips": sum(report.round_trips for report in run.reports) + round_trips,
         "redis_bytes_written": sum(report.bytes_written for report in run.reports),
         "redis_memory_bytes": memory_bytes,
+        "absorbed_later_by_source": dict(sorted(later.items())),
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.decode import Decoder, Delivery, unpack
 from mdm_stream.decode.authority import Authority
+from mdm_stream.decode.redrive_envelope import check_first_place
 from mdm_stream.errors import RejectedEventError
 
 Accepted = tuple[ChangeEvent, ...]
@@ -32,6 +33,11 @@ class Intake:
             return
         for each in held:
             delivery = each
+            try:
+                check_first_place(each, record)
+            except RejectedEventError as error:  # kept with the place that it has here, not the one that it claims
+                yield replace(record, raw=each.raw), error
+                continue
             try:
                 events = self.decoder.decode(delivery)
                 delivery = self.authority.identified(each)

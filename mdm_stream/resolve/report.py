@@ -48,6 +48,7 @@ class StreamReport:
         for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             counts[name] = getattr(self.totals, name)
         counts["stuck"] = self.totals.stuck
+        counts["absorbed_later"] = self.totals.absorbed_later
         counts["golden_large"] = [asdict(golden) for golden in self.large]
         return counts
 

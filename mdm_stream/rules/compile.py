@@ -16,6 +16,7 @@ from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, 
 from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_type
+from mdm_stream.rules.compile_clock import compile_clock
 from mdm_stream.rules.compile_match import compile_match
 from mdm_stream.rules.compile_survivorship import compile_survivorship
 from mdm_stream.rules.conditions import unknown_attribute
@@ -140,7 +141,8 @@ def _sources(
             name=name,
             columns=dict(source.attributes),
             key=source.key or (),
-            **source.model_dump(exclude={"attributes", "key"}),
+            **compile_clock(source, own, findings),
+            **source.model_dump(include={"format", "table", "version", "event_time", "trust"}),
         )
     return compiled
 

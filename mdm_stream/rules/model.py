@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN
+from mdm_stream.core.ruleset import VersionKind
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 
 BITS_MAX = 60.0
@@ -65,6 +66,10 @@ Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+DURATION_PATTERN = "([0-9]{1,6})([smhdy])"
+Duration = Annotated[str, Field(pattern=f"^{DURATION_PATTERN}$")]
+"""A number and its unit: seconds, minutes, hours, days or years of 365 days."""
+Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 _TABLE_FORMATS = [each.name for each in WIRE_FORMATS.values() if each.needs_table]
 
 
@@ -89,9 +94,22 @@ class SourceModel(_Part):
     ] = None
     key: Annotated[Names | None, Field(description="The key column or columns of a row.")] = None
     version: Annotated[str | None, Field(description="The column that orders a row's versions.")] = None
-    version_kind: Annotated[Literal["integer", "text"] | None, Field(description="What versions are.")] = None
+    version_kind: Annotated[
+        VersionKind | None,
+        Field(description="What versions are: integer, text, position (of the log or the stream), or a unit of time."),
+    ] = None
     event_time: Annotated[str | None, Field(description="The column with the time of a change.")] = None
     trust: Annotated[Share, Field(description="How far to believe it, 0 to 1, for survivorship.")] = 0.5
+    clock_ahead: Annotated[
+        Duration, Field(description="How far a version or a time may lie ahead of the arrival, such as 1d.")
+    ] = "1d"
+    event_time_floor: Annotated[Day, Field(description="An event time before this day is refused.")] = "1900-01-01"
+    backdating: Annotated[
+        Duration, Field(description="How long before its arrival an event may say that its record was born.")
+    ] = "1d"
+    history_until: Annotated[
+        Day | None, Field(description="What arrived before this day was born when it says, however long ago.")
+    ] = None
     attributes: Annotated[
         dict[str, Names],
         Field(description="Attribute: its column, or the columns that it is joined from. None: names are the same."),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mdm_stream.contracts.change import VERSION_CHARS_MAX
 from mdm_stream.core.cluster.edges import ordered
 from mdm_stream.core.fold import EMPTY, RecordState, fold
 from mdm_stream.core.model import (
@@ -22,7 +21,6 @@ from mdm_stream.core.model import (
     VerdictEvent,
     Version,
     split_ref,
-    version_order,
 )
 from mdm_stream.core.record import StandingOverride, build_record
 from mdm_stream.core.ruleset import Ruleset
@@ -73,20 +71,10 @@ def override_event(
     return event
 
 
-def next_version(held: Iterable[Version], now_us: int) -> Version:
-    """Return a version above each of ``held``: the time, or what comes next where that is not above them.
-
-    After a text (a version that is a position in a stream, say) that is the text with a ``0`` behind it: nothing lies
-    between the two, so that it stays below every version which is above the text now.
-    """
-    newest = max(held, key=version_order, default=None)
-    if newest is None:
-        return now_us
-    if isinstance(newest, int):
-        return max(now_us, newest + 1)
-    if len(newest) == VERSION_CHARS_MAX:
-        raise ConfigurationError("the version that stands is as long as one may be; name a greater one with --version")
-    return newest + "0"
+def next_version(held: Iterable[Version], now_us: int) -> int:
+    """Return a version above each of ``held``: the time, or what comes next where that is not above them."""
+    newest = max((version for version in held if isinstance(version, int)), default=now_us - 1)
+    return max(now_us, newest + 1)
 
 
 def verdict_versions(state: RecordState, other: str) -> list[Version]:

@@ -137,7 +137,7 @@ def test_a_format_with_tables_needs_them(form: Format):
         try:
             other.decode(replace(FIRST, raw=raw))
         except RejectedEventError as rejected:
-            refused += [reason.code for reason in rejected.reasons]
+            refused += [reason.code for reason in rejected.reasons if reason.code != "version_kind"]
     assert set(refused) == ({"unknown_table"} if form.declared.needs_table else set())
 
 

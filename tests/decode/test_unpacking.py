@@ -18,7 +18,7 @@ from mdm_stream.erasure.whose import Owners
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.objects.folder import FolderObjects
 
-FIRST = Delivery(change("1", "web"), "7".zfill(64), 1_000_000, "changes/s:7")
+FIRST = Delivery(change("1", "streamed"), "7".zfill(64), 1_000_000, "changes/s:7")
 
 
 def lines(delivery: Delivery) -> tuple[Delivery, ...]:

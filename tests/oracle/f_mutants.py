@@ -58,6 +58,11 @@ def _latest_birth(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(folding, "fold_record", fold_record)
 
 
+def _birth_by_time(patch: pytest.MonkeyPatch) -> None:
+    whole = folding.fold_record
+    patch.setattr(folding, "fold_record", lambda state, event: whole(state, replace(event, born_at_us=None)))
+
+
 def _patch_without_life(patch: pytest.MonkeyPatch) -> None:
     live = property(lambda state: state.base is not None and not state.base.deleted)
     patch.setattr(folding.RecordState, "live", live)
@@ -185,6 +190,7 @@ MUTANTS: dict[str, Break] = {
     "fold: of one version the lesser digest wins": _lesser_digest,
     "fold: a delete says nothing of when a record was born": _birth_without_deletes,
     "fold: a record is born with its last event": _latest_birth,
+    "fold: a record is born when its event says, whenever that arrived": _birth_by_time,
     "fold: a patch brings no deleted record back": _patch_without_life,
     "cluster: the largest size allowed is one too many": _clustering(
         lambda members, links, separated, exclusive, most: (members, links, separated, exclusive, most - 1)

@@ -24,6 +24,8 @@ from mdm_stream.core.ruleset import (
     Strategy,
     SurvivorshipRule,
 )
+from mdm_stream.decode import Delivery
+from mdm_stream.decode.clock import dated
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.memory import MemoryIndex
 
@@ -48,7 +50,8 @@ def compare(seed):
     rules = rules_of(seed)
     history = history_of(seed, rules)
     expected = plain_f.resolve(rules, history)
-    compiled, events = ruleset(rules, seed), [event_of(event) for event in history]
+    compiled = ruleset(rules, seed)
+    events = [event_of(event, compiled) for event in history]
     found = differences("reference", expected, resolve(compiled, events))
     found += differences("engine", expected, delivered(compiled, events, seed))
     refused = sum(item["refused_links"] > 0 for item in expected["review"].values())
@@ -159,7 +162,7 @@ def _attribute(attribute):
 
 def _source(name, source, names):
     columns = {each: tuple(found) for each, found in source.get("columns", {}).items() if each in names}
-    return Source(name, columns=columns, trust=source["trust"])
+    return Source(name, columns=columns, trust=source["trust"], backdating_us=source["backdating"])
 
 
 def _comparison(comparison, place):
@@ -183,13 +186,14 @@ def _strategy(strategy):
     return Strategy(strategy["name"], {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 
-def event_of(event):
+def event_of(event, rules):
     """Return a plain event as the core has it."""
     kind, time = event["kind"], event["time"]
     if kind == "record":
         attributes = {name: _frozen(value) for name, value in event["attributes"].items()}
         key = (event["source"], event["record_id"], event["op"], event["version"], time)
-        return RecordEvent("person", *key, attributes)
+        delivery = Delivery(b"", "1", event["arrival"] or 0)
+        return dated(RecordEvent("person", *key, attributes), rules.sources.get(key[0], Source(key[0])), delivery)
     if kind == "verdict":
         return VerdictEvent(
             "person", event["a"], event["b"], event["verdict"], event["version"], time, event["steward"]

@@ -19,7 +19,7 @@ SEPARATED_LISTED = 20
 
 def resolve(rules, events):
     """Return F: ``crosswalk`` by reference, ``golden`` by golden id, ``review`` by pair."""
-    states = plain_fold.live_states(events)
+    states = plain_fold.live_states(events, rules["sources"])
     records = {ref: _record(rules, ref, state) for ref, state in states.items()}
     links, doubts = _decided(rules, records)
     clusters, refusals = _clusters(rules, records, links)

@@ -33,17 +33,27 @@ def refs_of(event):
     return [event["ref"]]
 
 
-def live_states(events):
-    """Return, by reference, what the live records hold."""
+DAY_US = 86_400_000_000
+
+
+def born_of(event, sources):
+    """Return when a write says that its record was born: its time, but no longer before its arrival than allowed."""
+    if event["arrival"] is None:
+        return event["time"]
+    return max(event["time"], event["arrival"] - sources.get(event["source"], {}).get("backdating", DAY_US))
+
+
+def live_states(events, sources):
+    """Return, by reference, what the live records hold; ``sources`` are those that the rules declare."""
     by_ref = {}
     for event in events:
         for ref in refs_of(event):
             by_ref.setdefault(ref, []).append(event)
-    states = {ref: state_of(ref, about) for ref, about in by_ref.items()}
+    states = {ref: state_of(ref, about, sources) for ref, about in by_ref.items()}
     return {ref: state for ref, state in sorted(states.items()) if state["live"]}
 
 
-def state_of(ref, events):
+def state_of(ref, events, sources):
     """Return the state of one record key: ``live``, ``born``, columns, verdicts and overrides."""
     if any(event["kind"] == "erase" for event in events):
         return {"live": False}
@@ -57,7 +67,7 @@ def state_of(ref, events):
             columns[column] = {"value": value, "version": write["version"], "time": write["time"]}
     return {
         "live": bool(patches) or (base is not None and base["op"] == "upsert"),
-        "born": min((write["time"] for write in writes), default=0),
+        "born": min((born_of(write, sources) for write in writes), default=0),
         "columns": {column: cell for column, cell in columns.items() if cell["value"] is not None},
         "newest": _newest_write(base, patches),
         "verdicts": _verdicts(ref, [event for event in events if event["kind"] == "verdict"]),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 
 HOUR_US = 3_600_000_000
+ARRIVED_US = 10_957 * 24 * HOUR_US
+"""The first day of 2000: what happened in 1970 arrives from then on."""
 SOURCES = ("crm", "crm-b", "web")
 """Their order as sources is another one than that of their references: a dash sorts before the slash."""
 IDS = ("1", "2", "3", "4")
@@ -116,6 +118,8 @@ def rules_of(seed):
 def _sources(chance):
     """Declare some sources, crm with columns of its own; trusts are such that they tie, at once or when halved."""
     declared = {name: {"trust": chance.choice([0.2, 0.4, 0.5, 0.8, 0.8])} for name in SOURCES[: chance.randint(1, 3)]}
+    for place, source in enumerate(declared.values()):
+        source["backdating"] = [0, 24 * HOUR_US, 50 * 365 * 24 * HOUR_US][place]
     if chance.random() < 0.5:
         own = {name: [name] for name in VALUES}
         own["note"] = ["note", "remark"]
@@ -200,7 +204,8 @@ def history_of(seed, rules):
             events.append({"kind": "erase", "ref": ref, "time": 0})
         else:
             events.append(_expiry(_override(chance, ref, pools)))
-    return events
+    arriving = random.Random(f"arrivals {seed}")
+    return [{**event, "arrival": _arrival(arriving)} if event["kind"] == "record" else event for event in events]
 
 
 def _version(chance):
@@ -217,6 +222,11 @@ def _value(chance, pools, name):
     if name in MULTI or chance.random() < 0.04:
         return chance.sample(pools[name], chance.randint(0, min(3, len(pools[name]))))
     return chance.choice(pools[name])
+
+
+def _arrival(chance):
+    """Return when the event came in: long after its time, or that is not known, as of a file's row."""
+    return None if chance.random() < 0.7 else ARRIVED_US + chance.randint(0, 30) * 24 * HOUR_US
 
 
 def _record_event(chance, ref, mapped, pools):
@@ -236,6 +246,7 @@ def _record_event(chance, ref, mapped, pools):
         "op": op,
         "version": _version(chance),
         "time": _time(chance),
+        "arrival": None,
         "attributes": {} if op == "delete" else attributes,
     }
 

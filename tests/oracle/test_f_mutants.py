@@ -30,9 +30,9 @@ def test_reference_and_engine_do_not_notice_a_mutant(monkeypatch, name):
     MUTANTS[name](monkeypatch)
     for seed in AGREEING:
         rules = plain_worlds.rules_of(seed)
-        events = [event_of(event) for event in plain_worlds.history_of(seed, rules)]
-        shuffled = random.Random(seed).sample(events, len(events))
         compiled = ruleset(rules, seed)
+        events = [event_of(event, compiled) for event in plain_worlds.history_of(seed, rules)]
+        shuffled = random.Random(seed).sample(events, len(events))
         assert resolve(compiled, events) == resolve(compiled, shuffled) == delivered(compiled, events, seed)
 
 

@@ -15,7 +15,7 @@ def _canonical() -> list[bytes]:
     return [
         orjson.dumps(each)
         for each in (
-            event,
+            {**event, "source": "streamed"},
             {**event, "version": 1, "event_time": "2026-01-01T00:00:00Z"},
             {**event, "version": 2, "event_time": "2026-01-02T00:00:00Z", "op": "patch"},
             {"domain": "person", "op": "verdict", **sides, "verdict": "link", "steward": "reviewer"},

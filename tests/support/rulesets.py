@@ -28,6 +28,7 @@ PERSONS = {
         Source("web"),
         Source("counted", version_kind="integer"),
         Source("logged", version_kind="text"),
+        Source("streamed", version_kind="position"),
         Source("crm", "debezium", "public.customer", ("id",), columns={"given_name": ("first",), "city": ("town",)}),
         Source("erp", "dms", "sales.client", ("company", "client_no"), columns={"family_name": ("name1", "name2")}),
     ),

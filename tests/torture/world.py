@@ -52,8 +52,8 @@ batch falls into many groups. With the tide, few blocks hold all, and cross thei
 SOURCES = ("crm", "erp", "web")
 RECORD_IDS = ("1", "2", "a/b", 'ü "4"', "5", "6")
 """What a record id may hold that a key, a pair or a hash field must survive: slashes, quotes, letters beyond ASCII."""
-VERSIONS = (1, 2, 3, 4, 5, 6, 7, "1", "a")
-"""Few enough that versions collide and arrive late; every integer sorts below every text."""
+VERSIONS = (-1, 0, 1, 2, 3, 4, 5, 6, 7)
+"""Few enough that versions collide and arrive late; of one kind, as a source that declares no other has them."""
 DAY_US = 86_400_000_000
 
 OPS = (

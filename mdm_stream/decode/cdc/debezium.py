@@ -85,6 +85,7 @@ def _written(
         before if payload["op"] == "u" else None,
         position=debezium_position(source, SNAPSHOT if snapshot else WRITE) if route.source.version is None else "",
         event_time_us=_time_us(payload, source, delivery),
+        delivery=delivery,
         unavailable=frozenset(column for column, value in row.items() if _is_unavailable(value)),
         path="after",
     )
@@ -101,6 +102,7 @@ def _deleted(
         _image(payload, "before"),
         position=debezium_position(source, DELETE) if route.source.version is None else "",
         event_time_us=_time_us(payload, source, delivery),
+        delivery=delivery,
         path="before",
     )
 

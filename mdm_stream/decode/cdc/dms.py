@@ -69,15 +69,30 @@ def _changes(
     time_us = _time_us(metadata, delivery, "commit-timestamp", "timestamp")
     if operation == "load":
         loaded_us = _time_us(metadata, delivery, "timestamp")
-        return write_events(route, row, None, position=dms_load_position(loaded_us), event_time_us=time_us, path="data")
+        return write_events(
+            route,
+            row,
+            None,
+            position=dms_load_position(loaded_us),
+            event_time_us=time_us,
+            delivery=delivery,
+            path="data",
+        )
     if operation in ("insert", "update"):
         before = _before_image(event) if operation == "update" else None
         position = _position(route, metadata, deleted=False)
-        return write_events(route, row, before, position=position, event_time_us=time_us, path="data")
+        return write_events(
+            route, row, before, position=position, event_time_us=time_us, delivery=delivery, path="data"
+        )
     if operation == "delete":
         position = _position(route, metadata, deleted=True)
         return delete_events(
-            route, _deleted_row(route, event, row), position=position, event_time_us=time_us, path="data"
+            route,
+            _deleted_row(route, event, row),
+            position=position,
+            event_time_us=time_us,
+            delivery=delivery,
+            path="data",
         )
     raise rejection(
         "missing" if operation is None else "unknown_value",

@@ -23,6 +23,7 @@ DELETE: Rank = "1"
 WRITE: Rank = "2"
 
 _LOG_CONNECTORS = ("postgresql", "mysql", "mariadb", "sqlserver", "oracle")
+_DELETED = " deleted"
 _DIGITS = 20
 """Enough for every unsigned number of 64 bits."""
 _HEX_DIGITS = 16
@@ -100,10 +101,18 @@ def column_position(value: object, path: str, *, deleted: bool) -> str:
         )
     else:
         raise rejection("wrong_type", path, "must be an integer or a printable text, because it orders this source")
-    version = f"{text} deleted" if deleted else text
+    version = f"{text}{_DELETED}" if deleted else text
     if len(version) > VERSION_CHARS_MAX:
         raise rejection("too_long", path, "is longer than a version may be")
     return version
+
+
+def number_in_position(text: str) -> int | None:
+    """Return the integer that ``column_position`` made a text of, ``None`` if it made none of it."""
+    digits = text.removesuffix(_DELETED)
+    if len(digits) != _DIGITS or not (digits.isascii() and digits.isdigit()):
+        return None
+    return int(digits) - INTEGER_MAX - 1
 
 
 def _postgres(source: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,11 +12,14 @@ from mdm_stream.contracts.change import (
     check_value,
     has_control_character,
 )
-from mdm_stream.core.model import RecordEvent, Value
+from mdm_stream.core.model import ChangeEvent, RecordEvent, Value
 from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.decode.cdc.positions import column_position
+from mdm_stream.decode.clock import dated
+from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import REASONS_MAX, rejection
 from mdm_stream.decode.sources import Route
+from mdm_stream.decode.versions import checked_version
 from mdm_stream.errors import Reason, RejectedEventError
 
 _EXACT_FLOAT_MAX = 2**53
@@ -32,9 +35,10 @@ def write_events(
     *,
     position: str,
     event_time_us: int,
+    delivery: Delivery,
     unavailable: frozenset[str] = frozenset(),
     path: str,
-) -> tuple[RecordEvent, ...]:
+) -> tuple[ChangeEvent, ...]:
     """Return the events of an inserted or updated row.
 
     Usually one upsert; a patch if the database did not log the columns named in ``unavailable``. If ``before`` shows
@@ -42,18 +46,20 @@ def write_events(
     """
     record_id = record_id_of(route, row, path)
     attributes = attributes_of(route, row, path, unavailable)
-    version = _version_of(route, row, position, path, deleted=False)
+    version = _version_of(route, row, position, delivery, path, deleted=False)
     time_us = _time_of(route, row, event_time_us, path)
     op = "patch" if unavailable & route.columns else "upsert"
     source = route.source.name
-    written = RecordEvent(route.domain, source, record_id, op, version, time_us, attributes)  # type: ignore[arg-type]
+    event = RecordEvent(route.domain, source, record_id, op, version, time_us, attributes)  # type: ignore[arg-type]
+    written = dated(event, route.source, delivery)
     if before is None:
         return (written,)
     old = {**row, **{name: value for name, value in before.items() if value is not None}}
     old_id = record_id_of(route, old, "before")
     if old_id == record_id:
         return (written,)
-    return RecordEvent(route.domain, source, old_id, "delete", version, time_us), written
+    deleted = RecordEvent(route.domain, source, old_id, "delete", version, time_us)
+    return dated(deleted, route.source, delivery), written
 
 
 def delete_events(
@@ -62,15 +68,17 @@ def delete_events(
     *,
     position: str,
     event_time_us: int,
+    delivery: Delivery,
     path: str,
-) -> tuple[RecordEvent, ...]:
+) -> tuple[ChangeEvent, ...]:
     """Return the event of a deleted row, of which only the key (and a version column, if the rules name one) is needed.
 
     Its time is the log's: the row's own time column still says when it was last written.
     """
     record_id = record_id_of(route, row, path)
-    version = _version_of(route, row, position, path, deleted=True)
-    return (RecordEvent(route.domain, route.source.name, record_id, "delete", version, event_time_us),)
+    version = _version_of(route, row, position, delivery, path, deleted=True)
+    event = RecordEvent(route.domain, route.source.name, record_id, "delete", version, event_time_us)
+    return (dated(event, route.source, delivery),)
 
 
 def record_id_of(route: Route, row: Mapping[str, Any], path: str) -> str:
@@ -156,15 +164,16 @@ def _text_time_us(text: str) -> int:
         raise
 
 
-def _version_of(route: Route, row: Mapping[str, Any], position: str, path: str, *, deleted: bool) -> str:
+def _version_of(
+    route: Route, row: Mapping[str, Any], position: str, delivery: Delivery, path: str, *, deleted: bool
+) -> str:
     column = route.source.version
     if column is None:
         return position
     path = f"{path}.{column}"
     value = row.get(column)
-    kind = route.source.version_kind
-    if value is not None and kind is not None and (kind == "text") != isinstance(value, str):
-        raise rejection("wrong_version_kind", path, f"must be {'a text' if kind == 'text' else 'an integer'}")
+    if value is not None:
+        value = checked_version(value, route.source, delivery, path)
     return column_position(value, path, deleted=deleted)
 
 

@@ -8,7 +8,6 @@ an upsert.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
 
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_MAX
 from mdm_stream.core.faults import as_rejection
@@ -21,13 +20,14 @@ from mdm_stream.decode.cdc.table_row import (
     column_time_us,
     record_id_of,
 )
-from mdm_stream.decode.delivery import row_position
+from mdm_stream.decode.clock import check_floor
+from mdm_stream.decode.delivery import Delivery, row_position
 from mdm_stream.decode.files.csv_records import CsvRecords
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
+from mdm_stream.decode.versions import checked_version, position_version
 from mdm_stream.errors import RejectedEventError
 
-VersionKind = Literal["integer", "text"]
 _INTEGER_CHARS_MAX = 20
 
 
@@ -38,9 +38,9 @@ def iter_csv_events(
 ) -> Iterator[tuple[bytes, RecordEvent | RejectedEventError]]:
     """Yield the bytes of each row with its event, or with why it has none; the header yields nothing if it is good.
 
-    ``lines`` are physical lines with their line ends. A source's versions are integers if its first row's is, else
-    texts, unless the rules say which. Without a version column the number of the row (1 is the first after the header)
-    is the version, and without a time microsecond ``row`` of 1970 the time: the same file always gives the same events.
+    ``lines`` are physical lines with their line ends. A source's versions are of the kind that its rules declare.
+    Without a version column the number of the row (1 is the first after the header) is the version, unless it is to be
+    a time; without a time microsecond ``row`` of 1970 is the time: the same file always gives the same events.
     """
     catalogue = SourceCatalogue(rulesets)
     rows = iter(CsvRecords(lines))
@@ -61,14 +61,13 @@ def iter_csv_events(
 
 
 class _CsvTable:
-    """The rows of one file: what its header says, and the version kind of each source as its first row set it."""
+    """The rows of one file, as its header says how to read them."""
 
     def __init__(self, header: tuple[str, ...], catalogue: SourceCatalogue, source_default: str | None) -> None:
         self._header = header
         self._catalogue = catalogue
         self._source_default = source_default
         self._routes: dict[str, Route] = {}
-        self._kinds: dict[str, VersionKind] = {}
 
     def event(self, fields: list[str] | RejectedEventError, number: int) -> RecordEvent:
         if isinstance(fields, RejectedEventError):
@@ -93,30 +92,26 @@ class _CsvTable:
 
     def _version(self, source: Source, row: Mapping[str, str | None], number: int) -> Version:
         column = source.version or "version"
+        place = Delivery.from_row(b"", number)
         if column not in self._header:
-            if source.version_kind == "text":
-                return row_position(number)
-            return number
+            if source.version_kind == "integer":
+                return number
+            return row_position(number) if source.version_kind == "text" else position_version(source, place, column)
         text = row[column]
         if text is None:
             raise rejection("missing", "version", "is empty; give every row of the file a version, or none")
-        kind = source.version_kind or self._kinds.get(source.name)
-        integer = _integer_of(text)
-        if kind is None:
-            kind = self._kinds[source.name] = "text" if integer is None else "integer"
-        if kind == "text":
-            if len(text) > VERSION_CHARS_MAX or not text.isprintable():
-                raise rejection("wrong_format", "version", "must be a printable text of 1 to 256 characters")
-            return text
-        if integer is None:
-            raise rejection("wrong_version_kind", "version", "must be an integer of 64 bits, as the file's first one")
-        return integer
+        if len(text) > VERSION_CHARS_MAX or not text.isprintable():
+            raise rejection("wrong_format", "version", "must be a printable text of 1 to 256 characters")
+        integer = None if source.version_kind == "text" else _integer_of(text)
+        return checked_version(text if integer is None else integer, source, place, "version")
 
     def _time_us(self, source: Source, row: Mapping[str, str | None], number: int) -> int:
         text = row.get(source.event_time or "event_time")
         if text is None:
             return number
-        return checked_time_us(column_time_us(text, "event_time"), "event_time")
+        time_us = checked_time_us(column_time_us(text, "event_time"), "event_time")
+        check_floor(time_us, source)
+        return time_us
 
 
 def _checked_header(fields: list[str] | RejectedEventError) -> tuple[str, ...]:

@@ -260,7 +260,7 @@ def test_a_version_column_orders_instead_of_the_log():
     assert version("c", {"rev": 1, "seen": "2026-01-01T00:00:00+01:00"})[1] == 1_767_222_000_000_000
     assert version("c", {"rev": 1, "seen": 1_600_000_000_000})[1] == 1_600_000_000_000_000
     assert version("c", {"rev": 1, "seen": None})[1] == RECEIVED.arrival_time_us
-    for wrong, code in (({}, "no_position"), ({"rev": "9"}, "wrong_version_kind"), ({"rev": 1.5}, "wrong_type")):
+    for wrong, code in (({}, "no_position"), ({"rev": "9"}, "version_kind"), ({"rev": 1.5}, "version_kind")):
         with pytest.raises(RejectedEventError) as caught:
             version("c", wrong)
         assert caught.value.reasons[0].code == code
