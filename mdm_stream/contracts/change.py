@@ -176,8 +176,8 @@ class _SignedModel(_ChangeModel):
 class RecordChangeBase(_SignedModel):
     """What every change of a source record says.
 
-    Without ``version`` the position at which the event is archived orders it, without ``event_time`` the time of its
-    arrival there dates it: both are the same on a redelivery and on a replay.
+    Without ``version`` the position at which the event is archived orders it, if the source declares that; without
+    ``event_time`` its arrival there dates it: both are the same on a redelivery and on a replay.
     """
 
     domain: Domain

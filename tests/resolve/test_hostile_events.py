@@ -92,6 +92,8 @@ def test_no_event_stops_the_stream(deliveries, redis_client, tmp_path_factory):
         assert (report.first_failed, report.cause, report.faults, report.totals.stuck) == (None, "", [], [])
     world.resolver.tick()
     expected = resolve(RULES, world.archived())
+    world.archive.compact("thing")
+    assert resolve(RULES, world.archived()) == expected
     assert world.index.snapshot() == expected
     assert orjson.loads(orjson.dumps(expected.golden)) == expected.golden
     feed = [Delivery.from_kinesis(message, str(n), 1.5) for n, message in enumerate(world.golden.messages, start=1)]

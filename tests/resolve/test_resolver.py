@@ -13,6 +13,7 @@ from mdm_stream.archive import Archive, open_archive
 from mdm_stream.core.model import split_ref
 from mdm_stream.dead_letters.quarantine import decode_entry, open_quarantine
 from mdm_stream.decode import Decoder, Delivery, canonical
+from mdm_stream.decode.redrive_envelope import wrap
 from mdm_stream.engine import batch as batch_module
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
@@ -446,3 +447,28 @@ def test_a_fault_among_waiting_records_leaves_them_waiting_and_is_told(world, mo
     assert (report.first_failed, report.archived, len(report.totals.stuck)) == (None, 1, 1)
     assert "Marker" not in report.totals.stuck[0]
     assert world.index.pending(10) == ["crm/1"]
+
+
+def test_a_write_that_is_absorbed_though_it_is_later_is_told(world):
+    """Its source is named in the batch's report, and no value; what is as old as what beats it is ordinary."""
+    first = upsert("1", 9) | {"event_time": "2026-01-01T00:00:00Z"}
+    world.handle(first, upsert("1", 3) | {"event_time": "2026-01-01T00:04:00Z"})
+    report = world.handle(upsert("1", 4, city="Marker") | {"event_time": "2026-01-01T00:06:00Z"})
+    assert report.totals.absorbed_later == {"crm": 1}
+    assert report.summary()["absorbed_later"] == {"crm": 1}
+    assert world.handle(first).totals.absorbed_later == {}
+    patch = upsert("1", 4) | {"op": "patch", "event_time": "2026-02-01T00:00:00Z"}
+    assert world.handle(patch).totals.absorbed_later == {"crm": 1}
+
+
+def test_a_redriven_event_that_claims_what_cannot_be_is_kept_as_it_came(world, tmp_path):
+    """It is quarantined without the envelope, under the place that it has: redriven from there it is judged by that."""
+    arrival_us = 1_780_000_000_000_000
+    claimed = Delivery(orjson.dumps(upsert("1")), "9".zfill(64), arrival_us + 1, "changes/s:9")
+    record = Delivery(wrap(claimed), "7".zfill(64), arrival_us, "changes/s:7")
+    report = world.resolver.handle([record])
+    assert (report.quarantined, report.archived) == (1, 0)
+    [path] = (tmp_path / "quarantine").rglob("*.json")
+    kept = decode_entry(path.read_bytes())
+    assert (kept.reasons[0].code, kept.record_id) == ("bad_envelope", "1")
+    assert kept.delivery == replace(record, raw=claimed.raw)

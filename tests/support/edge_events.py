@@ -36,7 +36,9 @@ attributes:
   site: {type: url}
 sources:
   web: {format: canonical}
-  log: {format: canonical, version_kind: text}
+  log: {format: canonical, version_kind: text, backdating: 0s}
+  pos: {format: canonical, version_kind: position, history_until: 2024-01-01}
+  iso: {format: canonical, version_kind: time, event_time_floor: 0001-01-01}
   crm: {format: debezium, table: public.thing, key: [id]}
   ver: {format: debezium, table: public.versioned, key: [id], version: rev, event_time: changed}
   erp: {format: dms, table: sales.thing, key: [company_no, id], attributes: {name: [n1, n2], note: [x, y], born: b}}
@@ -273,7 +275,7 @@ def _absent(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return strategy | st.just(...)
 
 
-_KEY = {"domain": st.just("thing"), "source": st.sampled_from(["web", "log", "crm", "erp"]), "record_id": _IDS}
+_KEY = {"domain": st.just("thing"), "source": st.sampled_from(["web", "web", "log", "pos", "iso", "crm", "erp"]), "record_id": _IDS}
 _PLACE = {"version": _absent(_VERSIONS), "event_time": _absent(_TIMES)}
 _PAIR = st.fixed_dictionaries({"source": _KEY["source"], "record_id": _IDS})
 _STEWARD = {"steward": st.sampled_from(["ann", "\u202e", "é", "|"])}
