@@ -74,20 +74,20 @@ def own(number: int, emails: int = 1, phones: int = 0) -> dict[str, Any]:
 
 
 def _contacts(count: int, first: int = 0) -> list[Event]:
-    """Every record has 16 of 80 emails and 16 of 80 phones: some 160 of 800 share each, and all share some."""
+    """Every record has 16 of 100 emails and 16 of 100 phones: some 130 of 800 share each, and nearly all share some."""
     found = []
     for number in range(first, first + count):
         chance = random.Random(f"contacts {number}")
-        mails, phones = (sorted(chance.sample(range(80), CONTACTS)) for _ in range(2))
+        mails, phones = (sorted(chance.sample(range(100), CONTACTS)) for _ in range(2))
         found.append(record(f"c{number}", {**ANN, "email": list(map(email, mails)), "phone": list(map(phone, phones))}))
     return found
 
 
 def _doubts(count: int, first: int = 0) -> list[Event]:
-    """Every record has 16 of 40 emails, and nothing else: an email without a name is a question."""
+    """Every record has 16 of 48 emails, and nothing else: an email without a name is a question."""
     found = []
     for number in range(first, first + count):
-        mails = random.Random(f"doubts {number}").sample(range(40), CONTACTS)
+        mails = random.Random(f"doubts {number}").sample(range(48), CONTACTS)
         found.append(record(f"d{number}", {"email": [email(each) for each in sorted(mails)]}))
     return found
 

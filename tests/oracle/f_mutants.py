@@ -120,12 +120,6 @@ def _numbers(key: tuple) -> list:
     return [*key[:2], *map(ord, key[2]), *[0] * (16 - len(key[2]))]
 
 
-def _rules_last(patch: pytest.MonkeyPatch) -> None:
-    to_later, to_earlier = strongest._to_later, strongest._to_earlier
-    patch.setattr(strongest, "_to_later", lambda edge: (3 - to_later(edge)[0], *to_later(edge)[1:]))
-    patch.setattr(strongest, "_to_earlier", lambda edge: (-3 - to_earlier(edge)[0], *to_earlier(edge)[1:]))
-
-
 def _strategy(name: str, worth: Callable) -> Break:
     """Let a strategy keep the candidates of another greatest worth."""
 
@@ -215,7 +209,6 @@ MUTANTS: dict[str, Break] = {
     "keys: of too many the greatest digests stay": _greatest_digests,
     "links: verdicts count among the strongest": _verdicts_count,
     "links: of equal ones to the farthest first": _farthest_first,
-    "links: rules come after scores": _rules_last,
     "survive: the shortest is the longest": _strategy("longest", lambda _, candidate: -_length(candidate)),
     "survive: equal is what looks equal": _shown_values_counted,
     "survive: sources that are not listed come first": _unlisted_first,

@@ -20,7 +20,16 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein, Prefix
 
 from mdm_stream.core.match import phonetics
-from mdm_stream.core.match.compare import AT_MOST_MEASURES, CHARACTERS_MAX, acronyms, read_date, read_number, texts_of
+from mdm_stream.core.match.compare import (
+    AT_MOST_MEASURES,
+    CHARACTERS_MAX,
+    EQUALITY_MEASURES,
+    acronyms,
+    all_texts_of,
+    read_date,
+    read_number,
+    texts_of,
+)
 from mdm_stream.core.standardise import nickname_root
 
 Codes = NDArray[np.int64]
@@ -40,10 +49,11 @@ class Column:
 
     ``codes`` has the value code of each record; ``texts`` the text of each text code. Where every value is one text
     (``single``) a value's code is also its text's. Otherwise value ``v`` has the text codes
-    ``flat[starts[v] : starts[v] + counts[v]]``.
+    ``flat[starts[v] : starts[v] + counts[v]]``, and ``wholes[v]`` is the set of all its texts, those included that are
+    compared for equality alone.
     """
 
-    __slots__ = ("_derived", "codes", "counts", "flat", "single", "starts", "texts")
+    __slots__ = ("_derived", "codes", "counts", "flat", "single", "starts", "texts", "wholes")
 
     def __init__(self, size: int, rows: Codes, values: list[MatchValue]) -> None:
         """Take the number of records, and the values of those among them that will be asked for."""
@@ -59,12 +69,14 @@ class Column:
         self.single = tuple not in set(map(type, distinct))
         self.texts: list[str] = [""]
         self.starts = self.counts = self.flat = np.zeros(0, np.int64)
+        self.wholes: list[frozenset[str]] = []
         if self.single:
             self.texts += cast("list[str]", distinct)
         else:
             self._spread(distinct, rows)
 
     def _spread(self, distinct: list[MatchValue], rows: Codes) -> None:
+        self.wholes = [frozenset(), *(frozenset(all_texts_of(value)) for value in distinct)]
         spans = [texts_of(value) for value in distinct]
         text_code: dict[str, int] = {}
         flat = [text_code.setdefault(text, len(text_code) + 1) for span in spans for text in span]
@@ -104,11 +116,20 @@ def measure_columns(measure: str, left: Column, a: Codes, right: Column, b: Code
     if left.single and right.single:
         measured[present] = function(left, a[present], right, b[present])
         return measured
+    if measure in EQUALITY_MEASURES and left is right:
+        measured[present] = _share_a_text(left, a[present], b[present])
+        return measured
     counts = _counts(left, a[present]) * _counts(right, b[present])
     for part in _slices(counts):
         places = present[part]
         measured[places] = _measure_several(measure, left, a[places], right, b[places])
     return measured
+
+
+def _share_a_text(column: Column, a: Codes, b: Codes) -> Floats:
+    wholes = column.wholes
+    shared = (not wholes[x].isdisjoint(wholes[y]) for x, y in zip(a.tolist(), b.tolist(), strict=True))
+    return np.fromiter(shared, np.float64, len(a))
 
 
 def _measure_several(measure: str, left: Column, a: Codes, right: Column, b: Codes) -> Floats:

@@ -5,7 +5,8 @@ or units, the length of a shared prefix, or 1 and 0 for yes and no. It is NaN wh
 measure needs. A predicate holds if the best measure over the values of the two records passes its bar.
 
 Long inputs are bounded, so that no value can stall a batch: of a multi-valued attribute the first ``VALUES_MAX``
-values are compared, and the similarity and edit measures read the first ``CHARACTERS_MAX`` characters of a text.
+values are compared, unless it is for equality, and the similarity and edit measures read the first ``CHARACTERS_MAX``
+characters of a text.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, Predicate
 from mdm_stream.core.standardise import nickname_root
 
-VALUES_MAX = 16
+VALUES_MAX = 8
 CHARACTERS_MAX = 256
 DAYS_MAX = 3_652_059
 """The days from 0001-01-01 to 9999-12-31."""
 DATES_CACHED_MAX = 32_768
 
 UNBOUNDED = 1e300
+
+EQUALITY_MEASURES = frozenset({"exact", "intersect"})
+"""Whether two records share a value at all. All of their values are asked: it takes no comparison of each with each."""
 
 SMALL_WORDS = frozenset({"and", "de", "del", "des", "di", "do", "du", "e", "et", "for", "in", "of", "the", "und", "y"})
 """Words that an acronym may leave out: articles, prepositions and *and* in the languages of western business names."""
@@ -149,11 +153,14 @@ def bar_of(predicate: Predicate) -> float:
 
 def texts_of(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     """Return the texts of a match value that are compared: none where it is missing, ``VALUES_MAX`` at most."""
+    return all_texts_of(value)[:VALUES_MAX]
+
+
+def all_texts_of(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the texts of a match value, none where it is missing."""
     if not value:
         return ()
-    if isinstance(value, str):
-        return (value,)
-    return tuple(text for text in value if text)[:VALUES_MAX]
+    return (value,) if isinstance(value, str) else tuple(text for text in value if text)
 
 
 def measure_of(measure: str, attributes: tuple[int, ...], a: MatchValues, b: MatchValues) -> float:
@@ -170,6 +177,9 @@ def _best(measure: str, a: str | tuple[str, ...] | None, b: str | tuple[str, ...
     function = MEASURES.get(measure)
     if function is None:
         raise ValueError(f"unknown kind of predicate {measure!r}; expected one of {sorted(PREDICATE_KINDS)}")
+    if measure in EQUALITY_MEASURES:
+        left, right = set(all_texts_of(a)), set(all_texts_of(b))
+        return float(not left.isdisjoint(right)) if left and right else math.nan
     measured = [function(x, y) for x, y in _pairs(texts_of(a), texts_of(b))]
     readable = [value for value in measured if not math.isnan(value)]
     if not readable:

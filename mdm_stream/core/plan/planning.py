@@ -186,12 +186,14 @@ def _join_by_component(batch: PlanInput, position: Mapping[str, int], parts: Par
 def _join_by_review(batch: PlanInput, position: Mapping[str, int], parts: Partition) -> None:
     """Join records whose REVIEW edges, old or new, meet in one record: which of them that one keeps is one decision."""
     first_at: dict[str, int] = {}
-    edges = [edge for edge in batch.edges if not edge.link]
-    edges += [review.edge for ref in position for review in batch.reviews.get(ref, ())]
-    for edge in edges:
-        ends = [position[ref] for ref in edge.pair if ref in position]
-        for ref in edge.pair:
-            parts.join(ends[0], first_at.setdefault(ref, ends[-1]))
+    pairs = {edge.pair for edge in batch.edges if not edge.link}
+    pairs.update(review.edge.pair for ref in position for review in batch.reviews.get(ref, ()))
+    for a, b in pairs:
+        i = position[a] if a in position else position[b]
+        for ref in (a, b):
+            first = first_at.setdefault(ref, position.get(ref, i))
+            if first != i:
+                parts.join(i, first)
 
 
 def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:

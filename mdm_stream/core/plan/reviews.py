@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mdm_stream.core.cluster.edges import Edge
-from mdm_stream.core.cluster.strongest import Pair, Side, by_side, has_hole, strongest
+from mdm_stream.core.cluster.strongest import Pair, by_side, has_hole, strongest
 from mdm_stream.core.plan.commit import HeldReview
 
 
@@ -44,20 +44,26 @@ def plan_reviews(
         return ReviewPlan({}, {}, (), (), changed, ())
     read = changed.union(*old, *new)
     fresh_beside = by_side(new.values())
-    tops: dict[Side, set[Pair]] = {}
+    keepers: dict[Pair, set[str]] = {}
     holes = set()
     for side in ((ref, later) for ref in read for later in (True, False)):
         ref = side[0]
         known = [review.edge for review in held.get(ref, ()) if review.is_kept_by(side)]
         after = [edge for edge in known if changed.isdisjoint(edge.pair)] + fresh_beside.get(side, [])
         top = strongest(side, after, limit)
-        tops[side] = {edge.pair for edge in top}
+        for edge in top:
+            keepers.setdefault(edge.pair, set()).add(ref)
         if ref not in changed and has_hole(side, known, top, limit):
             holes.add(ref)
     stored = {review.edge.pair: review for ref in read for review in held.get(ref, ())}
-    edges = {pair: review.edge for pair, review in stored.items() if pair not in old} | new
-    wanted = {pair: _wanted(edge, stored.get(pair), tops) for pair, edge in edges.items()}
-    kept = {pair: review for pair, review in wanted.items() if review.by_a or review.by_b}
+    for pair, review in stored.items():
+        for ref, keeps in ((pair[0], review.by_a), (pair[1], review.by_b)):
+            if keeps and ref not in read:
+                keepers.setdefault(pair, set()).add(ref)
+    kept = {
+        (a, b): HeldReview(new[a, b] if (a, b) in new else stored[a, b].edge, a in who, b in who)
+        for (a, b), who in keepers.items()
+    }
     return ReviewPlan(
         {pair: review.edge for pair, review in old.items()},
         {pair: review.edge for pair, review in kept.items() if pair in new},
@@ -65,14 +71,4 @@ def plan_reviews(
         sorted(stored.keys() - kept.keys()),
         read,
         sorted(holes),
-    )
-
-
-def _wanted(edge: Edge, before: HeldReview | None, tops: Mapping[Side, set[Pair]]) -> HeldReview:
-    """Return an edge with who keeps it: of a record that was not looked at, what is stored still holds."""
-    by_a, by_b = tops.get((edge.a, True)), tops.get((edge.b, False))
-    return HeldReview(
-        edge,
-        before is not None and before.by_a if by_a is None else edge.pair in by_a,
-        before is not None and before.by_b if by_b is None else edge.pair in by_b,
     )

@@ -123,10 +123,11 @@ def test_unknown_kinds_are_refused() -> None:
 
 
 def test_only_the_first_values_are_compared() -> None:
-    """A value beyond the limit is not compared, on either side."""
-    crowd = tuple(f"value{number:03}" for number in range(VALUES_MAX + 1))
-    assert both("exact", crowd, crowd[VALUES_MAX - 1])
-    assert not both("exact", crowd, crowd[VALUES_MAX])
+    """A value beyond the limit is not compared, on either side; whether it is the same is asked of all."""
+    crowd = tuple(f"{number:03}" * 5 for number in range(VALUES_MAX + 1))
+    assert both("levenshtein", crowd, crowd[VALUES_MAX - 1], 1.0)
+    assert not both("levenshtein", crowd, crowd[VALUES_MAX], 1.0)
+    assert both("exact", crowd, crowd[VALUES_MAX])
 
 
 def test_tables_agree() -> None:
