@@ -5,7 +5,7 @@ Folding commutes, associates and absorbs duplicates, so any order of delivery gi
 * an *upsert* or *delete* is a whole-record write, the ``base``; the greatest ``(version, digest)`` is kept;
 * a *patch* writes single columns; per column the greatest ``(version, digest)`` is kept, and only while it is
   greater than the base's;
-* a *verdict* is kept per other record, by the same order;
+* a *verdict* is kept per other record, by the same order; of more than ``VERDICTS_MAX`` the greatest are kept;
 * an *override* is kept per attribute, by the same order; of one version, its expiry wins;
 * ``born_at_us`` is the least birth ever delivered for the key, stale events and deletes included: the event's time,
   or the bound that its arrival sets;
@@ -35,6 +35,11 @@ from mdm_stream.core.model import (
 
 LATER_TOLERANCE_US = 300_000_000
 """Five minutes: clocks of one source's servers differ by less, and its transactions take less."""
+VERDICTS_MAX = 500
+"""Verdicts that one record holds. A record is read, digested and written whole, so each further verdict on it costs as
+much as all that it holds. Those with the greatest versions stay, whatever order they come in: one that was left out is
+never among them later, since versions only grow. A verdict stands while both of its records hold it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +231,7 @@ def join_states(left: RecordState, right: RecordState) -> RecordState:
         born_at_us=min(births_us, default=None),
         base=base,
         patches=patches,
-        verdicts=_greatest(left.verdicts, right.verdicts, _write_order),
+        verdicts=_newest_verdicts(_greatest(left.verdicts, right.verdicts, _write_order)),
         overrides=_greatest(left.overrides, right.overrides, _override_order),
     )
 
@@ -271,7 +276,18 @@ def fold_verdict(state: RecordState, event: VerdictEvent, ref: str) -> Folded:
         if order <= (version_order(held.version), held.digest):
             return Folded(state, collided)
     verdict = HeldVerdict(event.version, digest, event.event_time_us, event.verdict, event.steward)
-    return Folded(replace(state, verdicts={**state.verdicts, other: verdict}), collided)
+    verdicts = _newest_verdicts({**state.verdicts, other: verdict})
+    if other not in verdicts:
+        return Folded(state, collided)
+    return Folded(replace(state, verdicts=verdicts), collided)
+
+
+def _newest_verdicts(verdicts: dict[str, HeldVerdict]) -> dict[str, HeldVerdict]:
+    """Return the greatest ``VERDICTS_MAX`` of the verdicts on one record, of equal ones by the greater reference."""
+    if len(verdicts) <= VERDICTS_MAX:
+        return verdicts
+    ordered = sorted(verdicts, key=lambda other: (_write_order(verdicts[other]), other))
+    return {other: verdicts[other] for other in ordered[-VERDICTS_MAX:]}
 
 
 def _fold_base(state: RecordState, event: RecordEvent, digest: str) -> Folded:

@@ -83,7 +83,7 @@ def _edges(rules: Ruleset, records: Mapping[str, Record]) -> list[Edge]:
     edges = []
     candidates = _candidate_pairs(rules, records)
     for a, b in sorted(candidates | _verdict_pairs(records)):
-        verdict = verdict_on(records[a].state, b)
+        verdict = verdict_on(records[a], records[b])
         if verdict == "link":
             edges.append(verdict_edge((a, b)))
         elif verdict == "none" and (a, b) in candidates:

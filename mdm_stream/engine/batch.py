@@ -23,7 +23,7 @@ from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
 from mdm_stream.core.match.score import score_pairs
 from mdm_stream.core.memo import forget_values
 from mdm_stream.core.model import EraseEvent, split_ref
-from mdm_stream.core.plan.commit import ABSENT, BlockView, Revision
+from mdm_stream.core.plan.commit import ABSENT, BlockView, HeldComponent, Revision
 from mdm_stream.core.plan.planning import (
     PlanInput,
     block_view,
@@ -309,10 +309,9 @@ class Engine:
         near = self._index.read_neighbourhood(
             list({**mine, **dict.fromkeys(sorted(linked))}), changing=list(mine), ends=sorted(doubted - mine.keys())
         )
-        members = {ref for component in near.components.values() for ref in component.members}
-        missing = sorted(members - records.keys())
-        live.update({ref: record for ref, record in self._index.read_records(missing).items() if record.live})
-        _require_consistent(linked, members, near.component_of, live, mine)
+        if any(ref not in near.component_of and ref not in mine for ref in linked):
+            raise StaleReadError("a linked record has no component any more")
+        live.update(self._members(near.components.values(), live, mine))
         return PlanInput(
             rules=self._rules,
             revisions=revisions,
@@ -324,7 +323,6 @@ class Engine:
             review_stamps=near.review_stamps,
             records=live,
             partners={ref: records[ref].revision if ref in records else ABSENT for ref in partners},
-            early={ref: records[ref].revision for ref in members & records.keys() if ref not in mine},
         )
 
     def _load(self, mates: Mapping[str, Mapping[str, str]], partners: Iterable[str]) -> dict[str, Record]:
@@ -345,12 +343,38 @@ class Engine:
         records.update(loaded)
         return records
 
+    def _members(
+        self, components: Iterable[HeldComponent], known: Mapping[str, Record], mine: Mapping[str, Record]
+    ) -> dict[str, Record]:
+        """Return all members outside the batch as their components name them, from the cache where it holds them.
+
+        A commit rests on the stamps of components, and so on their members. ``StaleReadError`` where one was read as
+        something else, before the component or after it: the commit would meet a conflict anyway.
+        """
+        found: dict[str, Record] = {}
+        missing: dict[str, str] = {}
+        for component in components:
+            for ref, revision in zip(component.members, component.revisions, strict=True):
+                if ref not in mine:
+                    record = known.get(ref) or self._cache.get(ref, revision)
+                    if record is None:
+                        missing[ref] = revision
+                    elif record.revision != revision:
+                        raise StaleReadError("a component's member has changed")
+                    else:
+                        found[ref] = record
+        loaded = self._index.read_records(list(missing))
+        if any(ref not in loaded or loaded[ref].revision != revision for ref, revision in missing.items()):
+            raise StaleReadError("a component's member has changed")
+        self._cache.put(loaded.values())
+        return {**found, **loaded}
+
     def _score(
         self, mates: Mapping[str, Mapping[str, str]], live: Mapping[str, Record], report: BatchReport
     ) -> list[Edge]:
         """Score every candidate pair of the batch in bulk; return the edges."""
         pairs = sorted({ordered(ref, mate) for ref, found in mates.items() for mate in found if mate in live})
-        pairs = [pair for pair in pairs if verdict_on(live[pair[0]].state, pair[1]) == "none"]
+        pairs = [pair for pair in pairs if verdict_on(live[pair[0]], live[pair[1]]) == "none"]
         report.pairs += len(pairs)
         if not pairs:
             return []
@@ -389,21 +413,7 @@ def _verdict_partners(revisions: Sequence[Revision]) -> list[str]:
         {
             other
             for revision in revisions
-            for other in revision.after.state.verdicts
-            if other not in mine and verdict_on(revision.after.state, other) == "link"
+            for other, held in revision.after.state.verdicts.items()
+            if other not in mine and held.verdict == "link"
         }
     )
-
-
-def _require_consistent(
-    linked: set[str],
-    members: set[str],
-    component_of: Mapping[str, str],
-    live: Mapping[str, Record],
-    mine: Mapping[str, Record],
-) -> None:
-    """Refuse to plan on reads that contradict each other; the commit would meet a conflict anyway."""
-    if any(ref not in component_of and ref not in mine for ref in linked):
-        raise StaleReadError("a linked record has no component any more")
-    if any(ref not in live and ref not in mine for ref in members):
-        raise StaleReadError("a component's member is not live any more")

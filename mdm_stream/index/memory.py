@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -235,7 +236,7 @@ class MemoryIndex:
 
     def _write_components(self, commit: Commit, stamp: str) -> None:
         for component_id, c in commit.put_components.items():
-            self._components[component_id] = HeldComponent(stamp, c.members, c.links, c.golden, c.refused)
+            self._components[component_id] = replace(c, stamp=stamp)
         for component_id in commit.drop_components:
             self._components.pop(component_id, None)
         self._component_of.update(commit.component_of)

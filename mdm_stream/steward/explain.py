@@ -72,7 +72,7 @@ def explain(
     score = _score(rules, a, b) if a.live and b.live else None
     decision, decided_by = _decision(a, b, shared, score)
     golden_ids = {record.ref: golden_id_in(around.components.get(record.ref), record.ref) for record in (a, b)}
-    verdict = a.state.verdicts.get(b.ref)
+    verdict = a.state.verdicts.get(b.ref) if a.ref in b.state.verdicts else None
     component = around.components.get(a.ref)
     link: LinkState | None = None
     path: list[LinkState] = []
@@ -174,7 +174,7 @@ def _decision(
 ) -> tuple[Decision, DecidedBy]:
     if score is None:
         return "NO_LINK", "not_live"
-    verdict = verdict_on(a.state, b.ref)
+    verdict = verdict_on(a, b)
     if verdict != "none":
         return ("LINK" if verdict == "link" else "NO_LINK"), "verdict"
     if not shared:

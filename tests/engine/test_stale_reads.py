@@ -9,6 +9,7 @@ from small_world import small_rules
 
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent
 from mdm_stream.core.reference import resolve
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.settings import EngineSettings
@@ -38,16 +39,22 @@ def upsert(ref: str, version: int, **attributes: object) -> RecordEvent:
     return RecordEvent("person", source, record_id, "upsert", version, 0, attributes)
 
 
-def run(before: list[ChangeEvent], batch: list[ChangeEvent], meanwhile: list[ChangeEvent], operation: str) -> None:
+def run(
+    before: list[ChangeEvent],
+    batch: list[ChangeEvent],
+    meanwhile: list[ChangeEvent],
+    operation: str,
+    rules: Ruleset = RULES,
+) -> None:
     """Apply ``batch`` while another worker applies ``meanwhile`` before one of its reads; expect F of everything."""
-    index = MemoryIndex(RULES)
-    Engine(RULES, index).process(before)
-    interposed = Interposed(index, operation, lambda: Engine(RULES, index).process(meanwhile))
-    engine = Engine(RULES, interposed, SINGLY, sleep=lambda _: None)
+    index = MemoryIndex(rules)
+    Engine(rules, index).process(before)
+    interposed = Interposed(index, operation, lambda: Engine(rules, index).process(meanwhile))
+    engine = Engine(rules, interposed, SINGLY, sleep=lambda _: None)
     report = engine.process(batch)
     assert report.failed == []
     assert report.conflicts > 0
-    assert index.snapshot() == resolve(RULES, [*before, *meanwhile, *batch])
+    assert index.snapshot() == resolve(rules, [*before, *meanwhile, *batch])
 
 
 def test_a_member_read_for_another_record_of_the_batch_is_not_used_when_it_has_changed():
@@ -95,3 +102,20 @@ def test_a_key_that_opens_while_a_record_enters_it_makes_candidates():
     batch = [upsert("crm/x", 1, email=("s@x.org",))]
     meanwhile = [upsert(f"crm/{n}", 2, email=(f"{n}@x.org",)) for n in range(3)]
     run(before, batch, meanwhile, "commit")
+
+
+def test_a_question_that_another_worker_pushed_out_is_not_asked():
+    """Which questions a record keeps is one decision, though those who ask share neither a block nor a component."""
+    # web/s keeps one question to earlier records: crm/2, the nearer, which has its initial and year. crm/1 has its
+    # family name and keeps its own one question for web/a. The batch knows of crm/1 alone.
+    before = [
+        upsert("web/s", 1, given_name="Zoe", family_name="Lee", birth_date="1970-01-01"),
+        upsert("web/a", 1, family_name="Lee", birth_date="1970-01-03"),
+        VerdictEvent("person", "web/a", "web/s", "separate", 1, 0, "steward-1"),
+    ]
+    batch = [upsert("crm/1", 1, family_name="Lee", birth_date="1970-01-02")]
+    meanwhile = [upsert("crm/2", 1, given_name="Zoe", birth_date="1970-01-02")]
+    rules = small_rules(max_block_size=10, max_cluster_size=50, kept=1)
+    assert len(resolve(rules, [*before, *meanwhile, *batch]).review) == 2
+    assert len(resolve(rules, [*before, *batch]).review) == 2
+    run(before, batch, meanwhile, "commit", rules)

@@ -42,7 +42,7 @@ def golden(source: str, record_id: str, members: list[dict[str, str]]) -> bytes:
 
 
 KEY = {"source": "crm", "record_id": "p-7"}
-COMPONENT = STAMP.encode() + encode_component(HeldComponent("", (REF,), (), (), ()))
+COMPONENT = STAMP.encode() + encode_component(HeldComponent("", (REF,), ("0" * 16,), (), (), ()))
 LEFTOVERS: dict[str, Callable[[Any], object]] = {
     "record that is not erased": lambda client: client.hset(EPOCH + "rec", REF, encode_record(record())),
     "golden record with a value of theirs": lambda client: client.hset(EPOCH + "gold", "g1", golden("crm", "p-7", [])),

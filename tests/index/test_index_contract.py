@@ -57,7 +57,7 @@ def kept(edge: Edge) -> HeldReview:
 def component(members: tuple[str, ...], **more: object) -> HeldComponent:
     """A component as a plan writes it."""
     parts = {"links": (), "golden": (HeldGolden("g1", "d1", members),), "refused": (), **more}
-    return HeldComponent("", members, **parts)
+    return HeldComponent("", members, ("0123456789abcdef",) * len(members), **parts)
 
 
 def commit(index: object, **writes: object) -> CommitOutcome:
@@ -196,7 +196,13 @@ def test_components_and_their_reviews_are_read_around_records(index):
     near = index.read_neighbourhood([refs[1], "crm/none", "erp/1"])
     held = near.components[refs[0]]
     assert near.component_of == {refs[1]: refs[0]}
-    assert (held.members, held.links, held.golden, held.refused) == (refs, links, whole.golden, whole.refused)
+    assert (held.revisions, held.members, held.links, held.golden, held.refused) == (
+        whole.revisions,
+        refs,
+        links,
+        whole.golden,
+        whole.refused,
+    )
     assert near.reviews == {refs[2]: [kept(edge)], "erp/1": [kept(edge)]}
     assert near.review_stamps.keys() == near.reviews.keys()
     commit(index, put_components={refs[0]: whole}, expect_components={refs[0]: held.stamp})

@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from hashlib import blake2b
 
+VERDICTS_MAX = 500
+"""So many verdicts one record holds, the newest."""
+
 
 def canonical(value):
     """Return canonical JSON: sorted keys, no spaces, UTF-8."""
@@ -50,6 +53,9 @@ def live_states(events, sources):
         for ref in refs_of(event):
             by_ref.setdefault(ref, []).append(event)
     states = {ref: state_of(ref, about, sources) for ref, about in by_ref.items()}
+    for ref, state in states.items():
+        held = state.get("verdicts", {})
+        state["verdicts"] = {other: word for other, word in held.items() if ref in states[other].get("held", ())}
     return {ref: state for ref, state in sorted(states.items()) if state["live"]}
 
 
@@ -70,6 +76,7 @@ def state_of(ref, events, sources):
         "born": min((born_of(write, sources) for write in writes), default=0),
         "columns": {column: cell for column, cell in columns.items() if cell["value"] is not None},
         "newest": _newest_write(base, patches),
+        "held": set(_verdicts(ref, [event for event in events if event["kind"] == "verdict"])),
         "verdicts": _verdicts(ref, [event for event in events if event["kind"] == "verdict"]),
         "overrides": _overrides([event for event in events if event["kind"] in ("override", "expiry")]),
     }
@@ -93,8 +100,11 @@ def _verdicts(ref, events):
 
     standing = {}
     for event in sorted(events, key=order):
-        standing[event["b"] if event["a"] == ref else event["a"]] = event["verdict"]
-    return standing
+        other = event["b"] if event["a"] == ref else event["a"]
+        standing.pop(other, None)
+        standing[other] = (order(event), other, event["verdict"])
+    newest = sorted(standing.values())[-VERDICTS_MAX:]
+    return {other: word for _, other, word in newest}
 
 
 def _overrides(events):

@@ -275,7 +275,11 @@ def _absent(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return strategy | st.just(...)
 
 
-_KEY = {"domain": st.just("thing"), "source": st.sampled_from(["web", "web", "log", "pos", "iso", "crm", "erp"]), "record_id": _IDS}
+_KEY = {
+    "domain": st.just("thing"),
+    "source": st.sampled_from(["web", "web", "log", "pos", "iso", "crm", "erp"]),
+    "record_id": _IDS,
+}
 _PLACE = {"version": _absent(_VERSIONS), "event_time": _absent(_TIMES)}
 _PAIR = st.fixed_dictionaries({"source": _KEY["source"], "record_id": _IDS})
 _STEWARD = {"steward": st.sampled_from(["ann", "\u202e", "é", "|"])}

@@ -50,7 +50,7 @@ def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], edges: Iter
     keys: Keys = {
         "rec": {ref: encode_record(record) for ref, record in records.items()},
         "of": {ref: component.members[0] for component in resolved for ref in component.members},
-        "comp": {component.members[0]: _held(rules, component) for component in resolved},
+        "comp": {component.members[0]: _held(rules, component, live) for component in resolved},
         "xw": crosswalk,
         "gold": {g.golden_id: g.content for component in resolved for g in component.golden},
         "review": _review(rules, resolved, crosswalk, edges),
@@ -123,11 +123,12 @@ def _resolved(rules: Ruleset, live: Mapping[str, Record], edges: Iterable[Edge])
     ]
 
 
-def _held(rules: Ruleset, component: ResolvedComponent) -> bytes:
+def _held(rules: Ruleset, component: ResolvedComponent, live: Mapping[str, Record]) -> bytes:
     return encode_component(
         HeldComponent(
             "",
             component.members,
+            tuple(live[ref].revision for ref in component.members),
             component.links,
             tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
             tuple(

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from mdm_stream.core.cluster.strongest import KeptLinks
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import Folded, RecordState, fold
 from mdm_stream.core.model import ChangeEvent, RecordEvent
 from mdm_stream.core.plan.commit import Commit
-from mdm_stream.core.plan.reviews import plan_reviews
 from mdm_stream.core.record import Record
 from mdm_stream.engine.cache import RecordCache
 from mdm_stream.feed.envelope import change_message
@@ -99,15 +97,7 @@ def _acknowledge_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("torture.machine.publish_outbox", publish)
 
 
-def _no_holes_of_reviews(patch: pytest.MonkeyPatch) -> None:
-    """Leave a record with fewer questions than are due to it."""
-    patch.setattr("mdm_stream.core.plan.planning.plan_reviews", lambda *asked: replace(plan_reviews(*asked), holes=()))
-
-
 MUTANTS: dict[str, Break] = {
-    "dropped expectation: REVIEW edges": _dropped("expect_edges"),
-    "a hole that is not seen: links": lambda patch: patch.setattr(KeptLinks, "with_hole", lambda _: []),
-    "a hole that is not seen: REVIEW edges": _no_holes_of_reviews,
     "dropped expectation: blocks": _dropped("expect_blocks"),
     "dropped expectation: components": _dropped("expect_components"),
     "dropped expectation: records": _dropped("expect_records"),

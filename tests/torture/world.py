@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 DOMAIN = "person"
 RULES = (
-    small_rules(kept=2),
+    small_rules(kept=1),
     small_rules(max_block_size=3, max_cluster_size=2),
     small_rules(exclusive=(2,), kept=1),
     small_rules(2, 9),
-    small_rules(50, 50, kept=2),
-    small_rules(50, 4, kept=1),
+    small_rules(50, 50, kept=1),
+    small_rules(50, 4, kept=2),
 )
 """Blocks that cross their limit at once or never, clusters that are cut at two members or never, exclusive values; and
 records that keep all of their links and questions, or the strongest alone.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mdm_stream.core.fold import RecordState
 from mdm_stream.core.model import Verdict
 
 if TYPE_CHECKING:
     from mdm_stream.core.match.score import PairScore  # numpy, which those who only read do without
+    from mdm_stream.core.record import Record
 
 VERDICT_RULE = "verdict"
 """The name that a steward's LINK carries in place of a rule's; no deterministic rule may have it."""
@@ -64,7 +64,7 @@ def verdict_edge(pair: tuple[str, str]) -> Edge:
     return Edge(*pair, link=True, weight=VERDICT_WEIGHT_BITS, confidence=1.0, rule=VERDICT_RULE, levels="")
 
 
-def verdict_on(state: RecordState, other: str) -> Verdict:
-    """Return the standing verdict on a record and another one (``none`` if there is none)."""
-    held = state.verdicts.get(other)
-    return "none" if held is None else held.verdict
+def verdict_on(a: Record, b: Record) -> Verdict:
+    """Return the standing verdict on two records (``none`` if there is none): both of them must hold it."""
+    held = a.state.verdicts.get(b.ref)
+    return "none" if held is None or a.ref not in b.state.verdicts else held.verdict

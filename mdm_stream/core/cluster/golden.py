@@ -36,7 +36,10 @@ def anchor_of(members: Iterable[Record]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """One golden record. ``content`` is its canonical JSON, ``digest`` identifies that."""
+    """One golden record. ``content`` is its canonical JSON, ``digest`` identifies that.
+
+    ``content`` is empty where nothing was made anew, since no member has changed: then the digest is what it was.
+    """
 
     golden_id: str
     members: tuple[str, ...]
@@ -73,9 +76,16 @@ class ResolvedComponent:
 
 
 def resolve_component(
-    rules: Ruleset, members: Sequence[str], links: Iterable[Edge], records: Mapping[str, Record]
+    rules: Ruleset,
+    members: Sequence[str],
+    links: Iterable[Edge],
+    records: Mapping[str, Record],
+    known: Mapping[tuple[str, ...], str] | None = None,
 ) -> ResolvedComponent:
-    """Cluster one component of live records and let the golden values survive."""
+    """Cluster one component of live records and let the golden values survive.
+
+    ``known`` has the digests of golden records by their members, sorted, none of which has changed.
+    """
     links = tuple(sorted(links, key=lambda edge: edge.pair))
     separated: set[tuple[str, str]] = set()
     if len(members) == 1:
@@ -85,7 +95,13 @@ def resolve_component(
         exclusive_attributes = rules.match.exclusive
         exclusive = {ref: tuple(records[ref].match[i] for i in exclusive_attributes) for ref in members}
         clustering = cluster(members, links, separated, exclusive, rules.max_cluster_size)
-    golden = tuple(golden_record(rules, [records[ref] for ref in refs]) for refs in clustering.clusters)
+    digests = known or {}
+    golden = tuple(
+        _as_known(rules, [records[ref] for ref in refs], digests[refs])
+        if refs in digests
+        else golden_record(rules, [records[ref] for ref in refs])
+        for refs in clustering.clusters
+    )
     return ResolvedComponent(tuple(members), links, golden, clustering, _kept_apart(golden, clustering, separated))
 
 
@@ -113,7 +129,7 @@ def separated_pairs(records: Mapping[str, Record], members: Collection[str]) -> 
         (ref, other)
         for ref in members
         for other in records[ref].state.verdicts
-        if ref < other and other in inside and verdict_on(records[ref].state, other) == "separate"
+        if ref < other and other in inside and verdict_on(records[ref], records[other]) == "separate"
     }
 
 
@@ -136,6 +152,12 @@ def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:
         }
     )
     return Golden(golden_id, tuple(record.ref for record in ordered), content, digest_of_content(content))
+
+
+def _as_known(rules: Ruleset, members: Sequence[Record], digest: str) -> Golden:
+    """Return a golden record whose content nobody needs."""
+    ordered = sorted(members, key=lambda record: split_ref(record.ref))
+    return Golden(golden_id_of(rules.domain, anchor_of(ordered)), tuple(record.ref for record in ordered), b"", digest)
 
 
 def digest_of_content(content: bytes) -> str:

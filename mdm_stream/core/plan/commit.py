@@ -76,11 +76,13 @@ class HeldReview:
 class HeldComponent:
     """A component as the index holds it. Its id is its least member.
 
-    ``refused`` has the review item of each two of its golden records between which links were refused.
+    ``revisions`` are those of the members, so that a process that knows these records need not read them. ``refused``
+    has the review item of each two of its golden records between which links were refused.
     """
 
     stamp: str
     members: tuple[str, ...]
+    revisions: tuple[str, ...]
     links: tuple[Edge, ...]
     golden: tuple[HeldGolden, ...]
     refused: tuple[HeldItem, ...]

@@ -95,9 +95,7 @@ class PlanInput:
     has every live record that is a member of a touched component or at the end of a new link, as it will be.
     ``reviews`` and ``review_stamps`` are the stored REVIEW edges, and their stamps, of every record of the batch, of
     those at the other ends of their edges, old and new, and of every member of a component.
-    ``partners`` gives the revision of every record under a LINK verdict with one of the batch, itself not in it;
-    ``early`` that of every component member that was read before its component was, so that the component's stamp
-    does not say whether it is still as it was read.
+    ``partners`` gives the revision of every record under a LINK verdict with one of the batch, itself not in it.
     """
 
     rules: Ruleset
@@ -110,7 +108,6 @@ class PlanInput:
     review_stamps: Mapping[str, str]
     records: Mapping[str, Record]
     partners: Mapping[str, str]
-    early: Mapping[str, str]
 
 
 def verdict_links(revisions: Sequence[Revision], live: Mapping[str, Record]) -> list[Edge]:
@@ -120,7 +117,7 @@ def verdict_links(revisions: Sequence[Revision], live: Mapping[str, Record]) -> 
         for revision in revisions
         if revision.after.live
         for other in revision.after.state.verdicts
-        if other in live and verdict_on(revision.after.state, other) == "link"
+        if other in live and verdict_on(revision.after, live[other]) == "link"
     }
     return [verdict_edge(pair) for pair in sorted(pairs)]
 
@@ -211,7 +208,6 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     commit.expect_components = {component_id: component.stamp for component_id, component in held.items()}
 
     nodes = {ref for component in held.values() for ref in component.members}
-    _expect_members(batch, nodes, commit)
     nodes |= {revision.ref for revision in revisions}
     nodes -= {revision.ref for revision in revisions if not revision.after.live}
     links = KeptLinks(
@@ -220,11 +216,11 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
         in_group,
         batch.rules.max_links,
     )
-    resolved = _resolve(batch, nodes, links.kept())
+    held, resolved = _resolve(batch, held, nodes, links.kept(), in_group)
     reviews = plan_reviews(batch.reviews, (edge for edge in edges if not edge.link), in_group, batch.rules.max_reviews)
     commit.enqueue = sorted({*commit.enqueue, *links.with_hole(), *reviews.holes})
 
-    _write_components(batch.rules, held, resolved, commit, [r.ref for r in revisions if not r.after.live])
+    _write_components(batch, held, resolved, commit, [r.ref for r in revisions if not r.after.live])
     _write_reviews(batch, held, resolved, commit, reviews)
     _write_erasures(batch.rules, revisions, commit)
     _write_golden(batch, held, resolved, commit)
@@ -284,27 +280,44 @@ def _expect_partners(batch: PlanInput, revisions: list[Revision], commit: Commit
                 commit.expect_records[other] = batch.partners[other]
 
 
-def _expect_members(batch: PlanInput, members: set[str], commit: Commit) -> None:
-    """Expect component members that were read before their component, unless an expected block vouches for them."""
-    vouched: set[str] = set().union(*(batch.blocks[key].members or () for key in commit.expect_blocks))
-    for ref in sorted((members & batch.early.keys()) - vouched):
-        commit.expect_records.setdefault(ref, batch.early[ref])
+def _resolve(
+    batch: PlanInput,
+    held: Mapping[str, HeldComponent],
+    nodes: set[str],
+    links: Sequence[Edge],
+    in_group: frozenset[str],
+) -> tuple[dict[str, HeldComponent], list[ResolvedComponent]]:
+    """Return those of the held components that change, and what they become.
 
-
-def _resolve(batch: PlanInput, nodes: set[str], links: list[Edge]) -> list[ResolvedComponent]:
-    components = connected(nodes, (edge.pair for edge in links))
+    A component without a record of the group, whose links are what they were, stays as it is. Within one that changes,
+    a golden record that has the members it had, none of the group among them, is not made anew.
+    """
+    components = connected(nodes, ((edge.a, edge.b) for edge in links))
     component_of = {ref: position for position, members in enumerate(components) for ref in members}
     links_of: dict[int, list[Edge]] = {}
     for edge in links:
         links_of.setdefault(component_of[edge.a], []).append(edge)
-    return [
-        resolve_component(batch.rules, members, links_of.get(position, []), batch.records)
-        for position, members in enumerate(components)
-    ]
+    known = {
+        tuple(sorted(golden.members)): golden.digest
+        for component in held.values()
+        for golden in component.golden
+        if in_group.isdisjoint(golden.members)
+    }
+    changing = dict(held)
+    resolved = []
+    for position, members in enumerate(components):
+        own = sorted(links_of.get(position, ()))
+        before = held.get(members[0])
+        unchanged = before is not None and before.members == tuple(members) and before.links == tuple(own)
+        if unchanged and in_group.isdisjoint(members):
+            del changing[members[0]]
+            continue
+        resolved.append(resolve_component(batch.rules, members, own, batch.records, known))
+    return changing, resolved
 
 
 def _write_components(
-    rules: Ruleset,
+    batch: PlanInput,
     held: Mapping[str, HeldComponent],
     resolved: Sequence[ResolvedComponent],
     commit: Commit,
@@ -316,10 +329,12 @@ def _write_components(
         commit.put_components[component_id] = HeldComponent(
             stamp=ABSENT,
             members=component.members,
+            revisions=tuple(batch.records[ref].revision for ref in component.members),
             links=component.links,
             golden=tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
             refused=tuple(
-                HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(rules, kept))) for kept in component.apart
+                HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(batch.rules, kept)))
+                for kept in component.apart
             ),
         )
         for ref in component.members:

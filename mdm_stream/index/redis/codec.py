@@ -112,6 +112,7 @@ def encode_component(component: HeldComponent) -> bytes:
     packed: bytes = msgpack.packb(
         [
             component.members,
+            "".join(component.revisions),
             list(kinds),
             links,
             [[g.golden_id, g.digest, [position[ref] for ref in g.members]] for g in component.golden],
@@ -123,11 +124,13 @@ def encode_component(component: HeldComponent) -> bytes:
 
 def decode_component(stored: bytes) -> HeldComponent:
     """Return a component of its stored form, stamp included."""
-    members, kinds, links, golden, refused = msgpack.unpackb(stored[STAMP_LENGTH:])
+    members, revisions, kinds, links, golden, refused = msgpack.unpackb(stored[STAMP_LENGTH:])
+    starts = range(0, len(revisions), REVISION_LENGTH)
     flat = iter(links)
     return HeldComponent(
         stored[:STAMP_LENGTH].decode(),
         tuple(members),
+        tuple(revisions[start : start + REVISION_LENGTH] for start in starts),
         tuple(Edge(members[a], members[b], True, *kinds[kind]) for a, b, kind in zip(flat, flat, flat, strict=True)),
         tuple(HeldGolden(g, digest, tuple(members[i] for i in refs)) for g, digest, refs in golden),
         tuple(HeldItem((members[a], members[b]), digest) for a, b, digest in refused),

@@ -156,7 +156,7 @@ def test_every_question_is_asked_once(history, world):
     separated = {
         frozenset((found.crosswalk[a], found.crosswalk[b]))
         for a, b in combinations(records, 2)
-        if verdict_on(records[a].state, b) == "separate"
+        if verdict_on(records[a], records[b]) == "separate"
     }
     wanted = {}
     for golden_ids, refused in links.items():
