@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+_GZIP = b"\x1f\x8b"
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
 
 
@@ -17,15 +20,15 @@ def places_with(state: Path, needles: Sequence[str]) -> dict[str, set[str]]:
     """Return, for each needle that is anywhere, the top folders (or the files, without an ending) that it is in."""
     found: dict[str, set[str]] = {}
     for path in sorted(path for path in state.rglob("*") if path.is_file()):
-        for content in _unpacked(path):
+        for content in unpacked(path):
             for needle in needles:
                 if needle.encode() in content:
                     found.setdefault(needle, set()).add(path.relative_to(state).parts[0].partition(".")[0])
     return found
 
 
-def _unpacked(path: Path) -> Iterator[bytes]:
-    """Yield a file as it is, unzipped, by its rows, and what is in it as base64, twice over."""
+def unpacked(path: Path) -> Iterator[bytes]:
+    """Yield a file as it is, unzipped, by its rows, and what is in it as base64, twice over, unzipped too."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:  # put under its name, or replaced, since it was listed
@@ -46,4 +49,7 @@ def _inside(content: bytes, depth: int) -> Iterator[bytes]:
         text = packed.rstrip(b"=")
         decoded = base64.b64decode(text + b"=" * (-len(text) % 4) if len(text) % 4 != 1 else text[:-1])
         yield decoded
+        if decoded.startswith(_GZIP):
+            with suppress(zlib.error):
+                yield zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(decoded)  # as far as it goes
         yield from _inside(decoded, depth - 1)
