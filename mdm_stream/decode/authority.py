@@ -15,15 +15,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, get_args
-
-import orjson
+from typing import Final, Literal, get_args
 
 from mdm_stream.contracts.signature import SigningKey, is_signed_by, may_be_signed
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, RecordEvent, split_ref
 from mdm_stream.core.wire_formats import enumerated
 from mdm_stream.decode.canonical import is_canonical
 from mdm_stream.decode.delivery import Delivery
+from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import RejectedEventError
 
@@ -131,7 +130,7 @@ class Authority:
         """Return the key that signed an event, nothing if it is not signed; a signature that is wrong is refused."""
         if b"signature" not in raw and b"\\u" not in raw:
             return ""
-        event: Any = orjson.loads(raw)
+        event = parse_object(raw)  # as the decoder did: what it takes for an object is one here
         claim = event.get("signature") if is_canonical(event) else None
         if claim is None:
             return ""

@@ -111,6 +111,34 @@ def test_a_signature_cannot_be_hidden():
     assert refused(AUTHORITY, delivered(raw)) == "signature"
 
 
+@given(
+    event=st.sampled_from([said(op) for op in OPS if op != "redrive"]),
+    claim=st.one_of(
+        st.none(),
+        st.text(max_size=3),
+        st.fixed_dictionaries({}, optional={"key_id": st.sampled_from(["shop-key", 1, None]), "value": st.text()}),
+        st.just({"key_id": "shop-key", "value": "0" * 64}),
+    ),
+    mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    extra=st.dictionaries(st.sampled_from(["attributes", "more"]), st.recursive(st.floats(), st.lists, max_leaves=50)),
+)
+def test_whatever_the_decoder_takes_is_judged(event, claim, mark, extra):
+    """No signature and no form of the bytes makes the judgement fail: it is yes or no."""
+    raw = mark + orjson.dumps({**event, **extra, "signature": claim})
+    try:
+        DECODER.decode(delivered(raw))
+    except RejectedEventError:
+        return
+    found = judged(AUTHORITY, delivered(raw))
+    assert isinstance(found, str) or found.code == "not_authorised"
+
+
+def test_a_byte_order_mark_hides_no_signature():
+    """The decoder reads past it, and so does the judgement."""
+    forged = orjson.dumps(signed(said(), SigningKey("shop-key", b"x" * 32)))
+    assert refused(AUTHORITY, delivered(b"\xef\xbb\xbf" + forged)) == "signature"
+
+
 def test_a_signed_event_is_the_same_wherever_it_lies():
     """One that takes its version or its time from its place would be another event if somebody put it there again."""
     for lacking in ("version", "event_time"):
