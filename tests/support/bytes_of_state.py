@@ -13,11 +13,22 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 _GZIP = b"\x1f\x8b"
+SCANS_MAX = 10
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
 
 
 def places_with(state: Path, needles: Sequence[str]) -> dict[str, set[str]]:
-    """Return, for each needle that is anywhere, the top folders (or the files, without an ending) that it is in."""
+    """Return, for each needle that is anywhere, the top folders (or the files, without an ending) that it is in.
+
+    A file that its server removes meanwhile may have gone into one that was read before: then all is read again.
+    """
+    for _ in range(SCANS_MAX):
+        with suppress(FileNotFoundError):
+            return _scan(state, needles)
+    raise AssertionError("files came and went during every scan")
+
+
+def _scan(state: Path, needles: Sequence[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in sorted(path for path in state.rglob("*") if path.is_file()):
         for content in unpacked(path):
