@@ -7,6 +7,7 @@ shown for ``mdm-stream --debug COMMAND`` alone.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -19,6 +20,7 @@ try:
 except ModuleNotFoundError:
     raise SystemExit("mdm-stream: the command line needs more packages: pip install 'mdm-stream[local]'") from None
 
+from mdm_stream.cli.output import say_error
 from mdm_stream.cli.registry import COMMANDS
 from mdm_stream.errors import ConfigurationError, MdmError, RulesError
 from mdm_stream.files import PRIVATE_UMASK
@@ -93,7 +95,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         outcome = cli.main(args=argv, prog_name=PROGRAM, obj=session, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(file=told)  # it may repeat an argument, and that an id from outside
+        say_error(told.getvalue().rstrip("\n"))
         return EXIT_USAGE if isinstance(error, click.UsageError) else EXIT_FAILED
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does. What is still buffered must not fail again at exit.
@@ -101,9 +105,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last resort of a program: a sentence
         if session.debug:
-            traceback.print_exception(error)
+            say_error("".join(traceback.format_exception(error)).rstrip())
         code, said = _verdict_on(error)
-        click.echo(f"{PROGRAM}: {said}", err=True)
+        say_error(f"{PROGRAM}: {said}")
         return code
     return outcome if isinstance(outcome, int) else 0
 

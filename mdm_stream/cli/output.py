@@ -1,8 +1,15 @@
-"""What commands show: one JSON document for machines, tables for people, progress on a terminal."""
+r"""What commands show: one JSON document for machines, lines and tables for people, progress on a terminal.
+
+All that a command writes goes through here, and so nothing that came from outside reaches a terminal as anything but
+text: a value with escape sequences would clear the screen, type into a shell or show one id as another. Control
+characters, line ends in a line, what turns the direction of writing or is not to be seen are written as escapes such as
+``\x1b`` and ``\u202e``; in JSON as JSON's own, so that a program reads what was there.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +17,6 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import click
-import orjson
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
 
@@ -19,6 +25,15 @@ _WHOLE_CHARS_MAX = 32
 _UNBROKEN_WIDTH = 100_000
 """Wider than any table: what reads a pipe or a file looks for whole lines."""
 
+_DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_UNSEEN = "\u00ad\u180e\u200b\u2028\u2029\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_SURROGATES = "\ud800-\udfff"
+_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_DIRECTION}{_UNSEEN}{_SURROGATES}]")
+"""Control characters, what directs writing, and what is not seen. The zero-width joiners stay: Persian and emoji need
+them, and they move nothing."""
+_UNSAFE_IN_JSON = re.compile(f"[\x7f-\x9f{_DIRECTION}{_UNSEEN}]")
+"""The same without what JSON escapes anyway, and cannot hold."""
+
 PHASE_LINE_S = 5.0
 """Between two lines about the same step of something long."""
 
@@ -26,9 +41,43 @@ Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is to do (0: unknown)."""
 
 
+def plain(text: str) -> str:
+    """Return one line of text as a terminal may have it: see the module's note."""
+    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escaped, text)
+
+
+def plain_lines(text: str) -> str:
+    """Return lines of text as a terminal may have them; line ends stay. For errors, whose lines are their own."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def say(line: str = "", *, err: bool = False) -> None:
+    """Write one line to stdout, or to stderr."""
+    click.echo(plain(line), err=err)
+
+
+def say_error(text: str) -> None:
+    """Write an error to stderr, which may be of several lines."""
+    click.echo(plain_lines(text), err=True)
+
+
 def print_json(document: object) -> None:
     """Write one JSON document, indented, and nothing else to stdout."""
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    import orjson  # noqa: PLC0415 - --help does without
+
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    click.echo(_UNSAFE_IN_JSON.sub(_escaped_in_json, text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    named = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
+    return named or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65_536 else f"\\U{code:08x}")
+
+
+def _escaped_in_json(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def print_table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, texts: bool = False) -> None:
@@ -41,12 +90,13 @@ def print_table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str,
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(title=title or None, title_justify="left")
+    rows = [tuple(map(plain, row)) for row in rows]
+    table = Table(title=Text(plain(title)) if title else None, title_justify="left")
     for number, heading in enumerate(headings):
         right = number and not texts
         whole = not number and all(len(row[0]) <= _WHOLE_CHARS_MAX for row in rows)
         overflow: Literal["fold", "ellipsis"] = "fold" if texts else "ellipsis"
-        table.add_column(heading, justify="right" if right else "left", overflow=overflow, no_wrap=whole)
+        table.add_column(Text(plain(heading)), justify="right" if right else "left", overflow=overflow, no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console = Console()
@@ -62,6 +112,7 @@ def progress() -> Iterator[Advance]:
         yield lambda _what, _done, _expected: None
         return
     from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -70,7 +121,7 @@ def progress() -> Iterator[Advance]:
 
         def advance(what: str, done: int, expected: int) -> None:
             if what not in tasks:
-                tasks[what] = shown.add_task(what, total=expected or None)
+                tasks[what] = shown.add_task(escape(plain(what)), total=expected or None)
             shown.update(tasks[what], completed=done, total=max(expected, done) if expected else None)
 
         yield advance
@@ -91,6 +142,6 @@ def phases(*, quiet: bool = False, clock_s: Callable[[], float] = time.monotonic
             return
         last, told_s = what, now_s
         if not quiet:
-            click.echo(what + (f": {done:,}" if done else "") + (f" of {expected:,}" if expected else ""), err=True)
+            say(what + (f": {done:,}" if done else "") + (f" of {expected:,}" if expected else ""), err=True)
 
     yield advance

@@ -15,7 +15,7 @@ from mdm_stream.aws.clients import aws_client
 from mdm_stream.aws.signing_keys import read_signing_key
 from mdm_stream.cli.index_options import chosen_ruleset, index_on
 from mdm_stream.cli.options import deployment_options
-from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.cli.output import json_option, print_json, say
 from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
@@ -108,7 +108,7 @@ class StewardChannel:
         known = index_on(self._redis_url, self.rules, self._namespace).read_records(refs)
         for ref in refs:
             if ref not in known:
-                click.echo(f"note: the index knows no record {ref}; the decision counts from when it comes", err=True)
+                say(f"note: the index knows no record {ref}; the decision counts from when it comes", err=True)
         return next_version(versions_to_beat(known[refs[0]].state if refs[0] in known else EMPTY), self.now_us)
 
     def send(self, event: VerdictEvent | OverrideEvent, *, as_json: bool) -> None:
@@ -136,7 +136,7 @@ class StewardChannel:
         if as_json:
             print_json({"stream": self._stream, "sent": wire})
         else:
-            click.echo(f"{wire['op']} of version {wire['version']} sent to {self._stream}")
+            say(f"{wire['op']} of version {wire['version']} sent to {self._stream}")
 
 
 def record_reference(name: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from mdm_stream import cli
 from mdm_stream.cli.output import phases, print_table
 
 ID = "52cd3a3fb565a696ed7672848ce711d5"
@@ -39,3 +42,15 @@ def test_steps_are_told_at_once_and_their_progress_now_and_then(capsys):
     with phases(quiet=True) as advance:
         advance("filling", 1, 0)
     assert capsys.readouterr().err == ""
+
+
+def test_one_module_alone_writes():
+    """No other module of the command line prints, so that nothing can pass by what makes text safe for a terminal."""
+    writers = ("click.echo", "click.secho", " print(", "sys.stdout.write", "sys.stderr.write")
+    found = [
+        (path.name, writer)
+        for path in Path(cli.__file__).parent.rglob("*.py")
+        for writer in writers
+        if path.name != "output.py" and writer in path.read_text("utf-8")
+    ]
+    assert not found

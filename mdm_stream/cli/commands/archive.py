@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.options import state_option
-from mdm_stream.cli.output import json_option, print_json, print_table
+from mdm_stream.cli.output import json_option, print_json, print_table, say
 from mdm_stream.deployment import ARCHIVE_FOLDER, Deployment
 from mdm_stream.errors import ConfigurationError, TerminalError
 
@@ -86,7 +86,7 @@ def compact(*, state: Path, url: str | None, domain: str | None, as_json: bool, 
         print_json({each: asdict(compaction) for each, compaction in done.items()})
         return
     for each, compaction in done.items():
-        click.echo(
+        say(
             f"{each}: {compaction.objects_replaced:,} objects became {compaction.parts_written:,} parts with "
             f"{compaction.rows_kept:,} rows; {compaction.duplicates_dropped:,} duplicates dropped, "
             f"{compaction.overtaken:,} groups left for the next time"
@@ -104,7 +104,7 @@ def verify(*, state: Path, url: str | None, domain: str | None, as_json: bool) -
         print_json({each: asdict(verification) for each, verification in found.items()})
     else:
         for each, verification in found.items():
-            click.echo(
+            say(
                 f"{each}: {verification.objects:,} objects with {verification.rows:,} rows, "
                 f"{len(verification.damaged):,} damaged; {verification.unfinished:,} replacements under way"
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.options import deployment_options, state_option
-from mdm_stream.cli.output import json_option, print_json, print_table
+from mdm_stream.cli.output import json_option, print_json, print_table, say
 from mdm_stream.core.times import format_time_us
 from mdm_stream.deployment import ON_FAILURE_FOLDER, QUARANTINE_FOLDER, Deployment, running_stack
 from mdm_stream.errors import ConfigurationError, TerminalError
@@ -90,7 +90,7 @@ def list_letters(*, as_json: bool, **where: Any) -> None:
         headings = ("id", "events", "bytes", "domain", "record", "why", "when", "state")
         print_table("", headings, [_row(letter) for letter in letters], texts=True)
     events = sum(letter.events for letter in letters)
-    click.echo(f"{len(letters):,} dead letters with {events:,} events")
+    say(f"{len(letters):,} dead letters with {events:,} events")
 
 
 @dlq.command()
@@ -173,7 +173,7 @@ def drop(*, everything: bool, yes: bool, as_json: bool, **where: Any) -> None:
     if as_json:
         print_json({"dropped": [letter.letter_id for letter in letters]})
     else:
-        click.echo(f"{len(letters):,} dead letters removed")
+        say(f"{len(letters):,} dead letters removed")
 
 
 def _places(
@@ -270,19 +270,19 @@ def _shown(raw: bytes) -> tuple[str, str]:
 def _print_letter(letter: DeadLetter, contents: Contents, *, raw: bool) -> None:
     what = "was rejected" if letter.kind == "quarantine" else f"failed its last attempt: {contents.condition}"
     aside = "; a redrive has set it aside" if letter.redriving else ""
-    click.echo(f"Dead letter {letter.letter_id} {what}, {format_time_us(contents.when_us)}{aside}")
+    say(f"Dead letter {letter.letter_id} {what}, {format_time_us(contents.when_us)}{aside}")
     for reason in contents.reasons:
-        click.echo(f"  {reason.code} at {reason.path or 'event'}: {reason.message}")
+        say(f"  {reason.code} at {reason.path or 'event'}: {reason.message}")
     for event in contents.events:
         delivery = event.delivery
         arrived = f", arrived {format_time_us(delivery.arrival_time_us)}" if delivery.placed else ""
         claimed = "/".join(
             name or "?" for name in (event.claimed.domain, event.claimed.source, event.claimed.record_id)
         )
-        click.echo(f"Event {delivery.origin}{arrived}: {len(delivery.raw):,} bytes, claims {claimed}")
+        say(f"Event {delivery.origin}{arrived}: {len(delivery.raw):,} bytes, claims {claimed}")
         if raw:
             kind, shown = _shown(delivery.raw)
-            click.echo(f"  {kind}: {shown}")
+            say(f"  {kind}: {shown}")
 
 
 def _tell(report: RedriveReport, stream: str, *, as_json: bool) -> None:
@@ -291,8 +291,8 @@ def _tell(report: RedriveReport, stream: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"stream": stream, "redriven": report.letters, "events": report.events, "left": left})
     else:
-        click.echo(f"{report.letters:,} dead letters with {report.events:,} events sent to {stream}")
+        say(f"{report.letters:,} dead letters with {report.events:,} events sent to {stream}")
         for letter_id, why in left.items():
-            click.echo(f"  {letter_id} is left: {why}")
+            say(f"  {letter_id} is left: {why}")
     if left:
         raise TerminalError(f"{len(left):,} dead letters could not be sent, and are still there")

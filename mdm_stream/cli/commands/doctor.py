@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from mdm_stream.cli.machine import Check, examine
-from mdm_stream.cli.output import json_option, print_json, progress
+from mdm_stream.cli.output import json_option, print_json, progress, say
 
 _MARKS = {"ok": "ok", "absent": "absent (optional)", "warning": "WARNING", "failed": "FAILED"}
 
@@ -31,6 +31,6 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 def _show(checks: list[Check]) -> None:
     for check in checks:
-        click.echo(f"{_MARKS[check.status]:<18} {check.name:<32} {check.found}")
+        say(f"{_MARKS[check.status]:<18} {check.name:<32} {check.found}")
         if check.advice:
-            click.echo(f"{'':<18} -> {check.advice}")
+            say(f"{'':<18} -> {check.advice}")

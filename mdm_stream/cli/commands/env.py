@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mdm_stream.cli.options import state_option
-from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.cli.output import json_option, print_json, say
 from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError
 
@@ -34,6 +34,6 @@ def env(*, state: Path, as_json: bool) -> None:
     if as_json:
         print_json(variables)
         return
-    click.echo(f"unset {' '.join(_IN_THE_WAY)}")
+    say(f"unset {' '.join(_IN_THE_WAY)}")
     for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        say(f"export {name}={shlex.quote(value)}")

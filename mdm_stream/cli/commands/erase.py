@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.erase_options import Addresses, open_places, place_options
-from mdm_stream.cli.output import json_option, print_json, print_table, progress
+from mdm_stream.cli.output import json_option, print_json, print_table, progress, say
 from mdm_stream.cli.steward_channel import record_reference
 from mdm_stream.errors import ConfigurationError, TerminalError
 
@@ -151,7 +151,7 @@ def _ask(refs: list[str], domain: str, *, yes: bool) -> None:
     if yes:
         return
     for ref in refs:
-        click.echo(f"  {ref}", err=True)
+        say(f"  {ref}", err=True)
     if not click.confirm(f"Erase {len(refs):,} records of domain {domain} for good?", err=True):
         raise TerminalError("nothing was done")
 
@@ -180,24 +180,24 @@ def _more(remnant: Remnant) -> bool:
 
 
 def _print_receipt(receipt: Receipt, location: str) -> None:
-    click.echo(f"Erased {len(receipt.subjects):,} records of domain {receipt.domain}; receipt {receipt.receipt_id}")
+    say(f"Erased {len(receipt.subjects):,} records of domain {receipt.domain}; receipt {receipt.receipt_id}")
     rows = [(name, f"{s.found:,}", f"{s.removed:,}", f"{s.left:,}") for name, s in receipt.stores.items()]
     print_table("", ("store", "found", "removed", "left"), rows)
     for note in receipt.notes:
-        click.echo(note)
-    click.echo(f"The receipt, without personal data, is kept at {location}")
+        say(note)
+    say(f"The receipt, without personal data, is kept at {location}")
 
 
 def _print_left(left: Searched) -> None:
-    click.echo(
+    say(
         f"{left.values:,} values were looked for by their bytes; {left.shared:,} of them are shared with records that "
         f"are not erased, and {left.too_short:,} more are too short to tell: these point to the record only with others"
     )
     if not left.findings:
-        click.echo("Nothing is left")
+        say("Nothing is left")
         return
     rows = [(each.store, each.what, f"{each.count:,}", _time(each.until_us) or "") for each in left.findings]
     print_table("Left", ("store", "what", "how many", "goes by itself at"), rows, texts=True)
     for each in left.findings:
         if each.where:
-            click.echo(f"{each.store}, {each.what}: {', '.join(each.where)}{' and more' if _more(each) else ''}")
+            say(f"{each.store}, {each.what}: {', '.join(each.where)}{' and more' if _more(each) else ''}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mdm_stream.cli.output import json_option, print_json, print_table, progress
+from mdm_stream.cli.output import json_option, print_json, print_table, progress, say
 from mdm_stream.evaluate import evaluate_files
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -34,12 +34,12 @@ def evaluate(*, crosswalk: Path, truth: Path, cross_source: bool, as_json: bool)
     ]
     title = "Pairs of different sources" if cross_source else "All pairs"
     print_table(title, ("measure", "precision", "recall", "F1"), rows)
-    click.echo(
+    say(
         f"{result.records:,} records of {result.entities:,} entities in {result.clusters:,} clusters; "
         f"{result.true_pairs:,} true pairs, {result.found_pairs:,} found, {result.correct_pairs:,} of them right."
     )
     if result.missing_from_crosswalk or result.missing_from_truth:
-        click.echo(
+        say(
             f"{result.missing_from_crosswalk:,} records are missing from the crosswalk (counted as alone), "
             f"{result.missing_from_truth:,} from the truth (left out)."
         )

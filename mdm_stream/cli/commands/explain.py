@@ -10,7 +10,7 @@ import click
 
 from mdm_stream.cli.commands.show import ref_of, size_of, text_of
 from mdm_stream.cli.index_options import index_options, open_index, reveal_option
-from mdm_stream.cli.output import print_json, print_table
+from mdm_stream.cli.output import print_json, print_table, say
 
 
 @click.command()
@@ -52,14 +52,14 @@ def print_explanation(document: Mapping[str, Any]) -> None:
     from mdm_stream.steward.explain import CONCLUSIONS  # noqa: PLC0415 - --help does without
 
     a, b = document["a"], document["b"]
-    click.echo(f"{ref_of(a)} and {ref_of(b)}: {CONCLUSIONS[document['conclusion']]}")
+    say(f"{ref_of(a)} and {ref_of(b)}: {CONCLUSIONS[document['conclusion']]}")
     for side in (a, b):
         held = f"golden record {side['golden_id']}" if side["golden_id"] else f"no golden record ({side['status']})"
-        click.echo(f"  {ref_of(side)}: {held}")
+        say(f"  {ref_of(side)}: {held}")
     verdict = document["verdict"]
     if verdict is not None:
-        click.echo(f"Verdict: {verdict['verdict']}, by {verdict['steward']}, version {verdict['version']}")
-    click.echo(f"Decision on the pair: {document['decision']}, by {document['decided_by'].replace('_', ' ')}")
+        say(f"Verdict: {verdict['verdict']}, by {verdict['steward']}, version {verdict['version']}")
+    say(f"Decision on the pair: {document['decision']}, by {document['decided_by'].replace('_', ' ')}")
     _print_keys(document)
     if document["score"]:
         _print_score(document["score"])
@@ -73,7 +73,7 @@ def print_explanation(document: Mapping[str, Any]) -> None:
 def _print_keys(document: Mapping[str, Any]) -> None:
     keys = document["shared_keys"]
     if not keys:
-        click.echo("Shared blocking keys: none")
+        say("Shared blocking keys: none")
         return
     rows = [(each["expression"], each.get("key", ""), size_of(each)) for each in keys]
     if "key" in keys[0]:
@@ -86,7 +86,7 @@ def _print_score(score: Mapping[str, Any]) -> None:
     rule = score["rule"]
     if rule is not None:
         means = "links" if rule["link"] else "keeps apart"
-        click.echo(f"Deterministic rule {rule['name']!r} {means}; the comparisons below did not count")
+        say(f"Deterministic rule {rule['name']!r} {means}; the comparisons below did not count")
     rows = []
     if score["method"] == "fellegi_sunter":
         headings = ("evidence", "level", "bits")
@@ -106,7 +106,7 @@ def _print_score(score: Mapping[str, Any]) -> None:
     print_table("Evidence", headings, rows)
     confidence = "none, as nothing could be compared" if score["confidence"] is None else f"{score['confidence']:.6f}"
     thresholds = score["thresholds"]
-    click.echo(f"Confidence: {confidence} (links from {thresholds['link']}, review from {thresholds['review']})")
+    say(f"Confidence: {confidence} (links from {thresholds['link']}, review from {thresholds['review']})")
 
 
 def _print_links(document: Mapping[str, Any]) -> None:

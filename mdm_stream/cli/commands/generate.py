@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mdm_stream.cli.output import json_option, print_json, progress
+from mdm_stream.cli.output import json_option, print_json, progress, say
 from mdm_stream.simulate.files import MANIFEST_FILE, write_population
 from mdm_stream.simulate.stream import PEOPLE_MAX
 
@@ -29,9 +29,9 @@ def generate(*, people: int, seed: int, out: Path, as_json: bool) -> None:
     if as_json:
         print_json(manifest)
         return
-    click.echo(
+    say(
         f"{manifest['deliveries']:,} events about {people:,} people in {out}, "
         f"{manifest['records_alive']:,} records alive at the end. Try, in that folder ({MANIFEST_FILE} tells more):"
     )
     for command in manifest["try"]:
-        click.echo(f"  {command}")
+        say(f"  {command}")

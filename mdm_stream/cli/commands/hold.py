@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.options import deployment_options
-from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.cli.output import json_option, print_json, say
 from mdm_stream.deployment import redis_client, running_stack
 from mdm_stream.errors import ConfigurationError
 
@@ -71,15 +71,15 @@ def release(
     was_fenced = abandon_rebuild and lift_fence(client, namespace, domain)
     if not as_json:
         if was_fenced:
-            click.echo(f"the rebuild of domain {domain} is abandoned, and its index written as it was before")
+            say(f"the rebuild of domain {domain} is abandoned, and its index written as it was before")
         elif is_fenced(client, namespace, domain):
-            click.echo(
+            say(
                 f"a rebuild holds the writers of domain {domain}; if none is running any more, run "
                 "`mdm-stream rebuild` again, or release with --abandon-rebuild",
                 err=True,
             )
         if not was_held:
-            click.echo(f"domain {domain} was not held back")
+            say(f"domain {domain} was not held back")
             return
     _tell(domain, None, as_json=as_json)
 
@@ -110,6 +110,6 @@ def _tell(domain: str, reason: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"domain": domain, "held": reason})
     elif reason is None:
-        click.echo(f"domain {domain} is not held back")
+        say(f"domain {domain} is not held back")
     else:
-        click.echo(f"domain {domain} is held back: {reason}")
+        say(f"domain {domain} is held back: {reason}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mdm_stream.cli.output import plain
 from mdm_stream.cli.steward_channel import ChannelAddress, StewardChannel, record_reference, steward_options
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _attributes(rules: Ruleset, assignments: Sequence[str], cleared: Sequence[st
 
 def _from_stdin(attribute: str) -> str:
     if sys.stdin.isatty():
-        said: str = click.prompt(attribute, err=True, hide_input=True)
+        said: str = click.prompt(plain(attribute), err=True, hide_input=True)
         return said
     line = sys.stdin.readline()
     if not line:

@@ -14,7 +14,7 @@ import orjson
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.aws.signing_keys import read_signing_key
 from mdm_stream.cli.options import deployment_options
-from mdm_stream.cli.output import Advance, json_option, print_json, progress
+from mdm_stream.cli.output import Advance, json_option, print_json, progress, say
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_ref
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
@@ -97,7 +97,7 @@ def publish(
     if as_json:
         print_json({"stream": stream, **counts})
     else:
-        click.echo(f"{counts['sent']:,} events sent to {stream}, {counts['unreadable']:,} of them unreadable")
+        say(f"{counts['sent']:,} events sent to {stream}, {counts['unreadable']:,} of them unreadable")
     if counts["too_large"]:
         raise TerminalError(f"{counts['too_large']:,} events were not sent: each is larger than the stream takes")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mdm_stream.cli.options import deployment_options
-from mdm_stream.cli.output import Advance, json_option, phases, print_json
+from mdm_stream.cli.output import Advance, json_option, phases, print_json, say
 from mdm_stream.deployment import Deployment
 from mdm_stream.errors import ConfigurationError
 
@@ -114,15 +114,15 @@ def _of(domain: str, advance: Advance) -> Advance:
 
 def _tell(report: RebuildReport) -> None:
     before = f"in place of epoch {report.replaced}" if report.replaced else "where there was none"
-    click.echo(f"{report.domain}: epoch {report.epoch} is live, {before}")
-    click.echo(f"  rules and F {report.rules_digest}")
-    click.echo(f"  {report.rows:,} archived records, {report.states:,} record states, {report.golden:,} golden records")
+    say(f"{report.domain}: epoch {report.epoch} is live, {before}")
+    say(f"  rules and F {report.rules_digest}")
+    say(f"  {report.rows:,} archived records, {report.states:,} record states, {report.golden:,} golden records")
     waited = f", waited {report.waited_s:.1f} s for consumers of the lost index" if report.waited_s else ""
-    click.echo(f"  filled in {report.fill_s:.1f} s{waited}; held writers for {report.held_s:.1f} s")
-    click.echo(f"  {report.told:,} changes for the golden feed")
+    say(f"  filled in {report.fill_s:.1f} s{waited}; held writers for {report.held_s:.1f} s")
+    say(f"  {report.told:,} changes for the golden feed")
     if report.excluded:
-        click.echo(f"  {report.excluded:,} events are taken out: mdm-stream source list")
+        say(f"  {report.excluded:,} events are taken out: mdm-stream source list")
     for code, count in sorted(report.rejected.items()):
-        click.echo(f"  {count:,} archived records are not accepted by these rules: {code}")
+        say(f"  {count:,} archived records are not accepted by these rules: {code}")
     for fault, count in sorted(report.faults.items()):
-        click.echo(f"  {count:,} of them {fault}")
+        say(f"  {count:,} of them {fault}")

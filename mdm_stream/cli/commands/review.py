@@ -10,7 +10,7 @@ import click
 
 from mdm_stream.cli.commands.show import ref_of
 from mdm_stream.cli.index_options import index_options, open_index
-from mdm_stream.cli.output import print_json, print_table
+from mdm_stream.cli.output import print_json, print_table, say
 from mdm_stream.cli.steward_channel import ChannelAddress, StewardChannel, record_reference, steward_options
 from mdm_stream.core.cluster.review_order import REASONS
 
@@ -55,14 +55,14 @@ def list_(
         print_json(found)
         return
     if found["held"] is not None:
-        click.echo(f"Writing to domain {ruleset.domain} is held back: {found['held']}")
+        say(f"Writing to domain {ruleset.domain} is held back: {found['held']}")
     print_queue(found)
 
 
 def print_queue(found: Mapping[str, Any]) -> None:
     """Write the queue for people: a line an item, and below what a refused link hangs on."""
     if not found["total"]:
-        click.echo("The review queue is empty.")
+        say("The review queue is empty.")
         return
     counts = ", ".join(f"{count:,} {_worded(reason)}" for reason, count in found["by_reason"].items())
     headings = ("pair", "reason", "confidence", "members", "worth (pairs)", "evidence")
@@ -82,16 +82,16 @@ def print_queue(found: Mapping[str, Any]) -> None:
         pair = f"{ref_of(item['a'])} {ref_of(item['b'])}"
         if item["refused_links"] > 1:
             more = item["refused_links"] - 1
-            click.echo(f"{pair}: and {more:,} more link{'s' * (more > 1)} between the same two golden records")
+            say(f"{pair}: and {more:,} more link{'s' * (more > 1)} between the same two golden records")
         if item["answered"] and not item["separated"]:
-            click.echo(f"{pair}: a SEPARATE verdict stands between other members of the two golden records")
+            say(f"{pair}: a SEPARATE verdict stands between other members of the two golden records")
         for separated in item["separated"]:
-            click.echo(f"{pair}: {_verdict(separated)}")
+            say(f"{pair}: {_verdict(separated)}")
             for link in separated["chain"]:
-                click.echo(f"    though {_verdict(link)}")
+                say(f"    though {_verdict(link)}")
         unlisted = item["separated_count"] - len(item["separated"])
         if unlisted:
-            click.echo(f"{pair}: and {unlisted:,} more SEPARATE verdict{'s' * (unlisted > 1)}")
+            say(f"{pair}: and {unlisted:,} more SEPARATE verdict{'s' * (unlisted > 1)}")
 
 
 @review.command()

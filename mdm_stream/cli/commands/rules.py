@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.cli.output import json_option, print_json, say
 from mdm_stream.errors import RulesError
 
 
@@ -42,18 +42,18 @@ def check(ctx: click.Context, *, file: str, as_json: bool) -> None:
     if errors:
         raise RulesError("\n".join(str(finding) for finding in errors))
     for finding in findings:
-        click.echo(str(finding))
+        say(str(finding))
     ruleset = load_ruleset(file)
-    click.echo(
+    say(
         f"{file}: usable; domain {ruleset.domain}, version {ruleset.version}, {len(ruleset.attributes)} attributes, "
         f"{len(ruleset.sources)} sources, {len(ruleset.blocking)} blocking keys, "
         f"{len(ruleset.match.comparisons)} comparisons, {len(findings)} warnings"
     )
-    click.echo(
+    say(
         f"a record has at most {candidates_max(ruleset):,} candidates, and keeps {ruleset.max_links} links and "
         f"{ruleset.max_reviews} questions to records before it, and as many to those after it"
     )
-    click.echo(f"digest {ruleset.digest}; {f_identity()}")
+    say(f"digest {ruleset.digest}; {f_identity()}")
 
 
 @rules.command()

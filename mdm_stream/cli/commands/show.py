@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mdm_stream.cli.index_options import index_options, open_index, reveal_option
-from mdm_stream.cli.output import print_json, print_table
+from mdm_stream.cli.output import print_json, print_table, say
 
 
 @click.command()
@@ -41,7 +41,7 @@ def show(
         return
     if found["redirected_from"]:
         record = ref_of(found["record"])
-        click.echo(f"{found['redirected_from']} is no live golden record; its record {record} is shown where it is now")
+        say(f"{found['redirected_from']} is no live golden record; its record {record} is shown where it is now")
     if found["golden"]:
         print_golden(found["golden"])
     if found["record"]:
@@ -51,7 +51,7 @@ def show(
 def print_golden(golden: Mapping[str, Any]) -> None:
     """Write a golden record: its members, and a line for each value."""
     members = golden["members"]
-    click.echo(f"Golden record {golden['golden_id']} of {len(members)}: {', '.join(map(ref_of, members))}")
+    say(f"Golden record {golden['golden_id']} of {len(members)}: {', '.join(map(ref_of, members))}")
     rows = []
     for name, value in golden["values"].items():
         values = value if isinstance(value, list) else [value]
@@ -70,7 +70,7 @@ _INVALID = {
 
 def print_record(record: Mapping[str, Any]) -> None:
     """Write a source record's own state."""
-    click.echo(f"Source record {ref_of(record)}: {_STATUS[record['status']]}{_whole_write(record)}")
+    say(f"Source record {ref_of(record)}: {_STATUS[record['status']]}{_whole_write(record)}")
     rows = [
         (
             name,
@@ -86,7 +86,7 @@ def print_record(record: Mapping[str, Any]) -> None:
         keys = [(each["expression"], each["key"], size_of(each)) for each in record["blocking_keys"]]
         print_table("", ("blocking key", "value", "records"), keys, texts=True)
     for each in record["verdicts"]:
-        click.echo(
+        say(
             f"Verdict on {ref_of(each['other'])}: {each['verdict']}, by {each['steward']}, "
             f"version {each['version']} of {each['event_time']}"
         )

@@ -14,7 +14,7 @@ import click
 
 from mdm_stream.cli.index_options import chosen_ruleset
 from mdm_stream.cli.options import deployment_options
-from mdm_stream.cli.output import json_option, phases, print_json, print_table
+from mdm_stream.cli.output import json_option, phases, print_json, print_table, say
 from mdm_stream.core.times import format_time_us, parse_time_us
 from mdm_stream.deployment import Deployment
 from mdm_stream.errors import ConfigurationError, TerminalError
@@ -63,11 +63,11 @@ def list_marks(*, as_json: bool, **where: Any) -> None:
     rows = [(each.source, format_time_us(each.since_us), f"{waiting[each.source]:,}", each.reason)
             for each in found.held]  # fmt: skip
     if not (rows or left or found.exclusions):
-        click.echo(f"no source of domain {ruleset.domain} is held, and nothing is taken out")
+        say(f"no source of domain {ruleset.domain} is held, and nothing is taken out")
     if rows:
         print_table("Held", ("source", "since", "kept aside", "why"), rows, texts=True)
     for name, count in left.items():
-        click.echo(f"{count:,} events of {name} are kept aside though it is not held: mdm-stream source release {name}")
+        say(f"{count:,} events of {name} are kept aside though it is not held: mdm-stream source release {name}")
     gone = [
         (
             each.exclusion_id,
@@ -98,7 +98,7 @@ def hold(*, name: str, reason: str, as_json: bool, **where: Any) -> None:
     if as_json:
         print_json({"domain": ruleset.domain, **asdict(mark)})
     else:
-        click.echo(f"source {name} of domain {ruleset.domain} is held since {format_time_us(mark.since_us)}")
+        say(f"source {name} of domain {ruleset.domain} is held since {format_time_us(mark.since_us)}")
 
 
 @source.command()
@@ -127,7 +127,7 @@ def release(*, name: str, grace_s: float | None, as_json: bool, **where: Any) ->
         print_json({"domain": ruleset.domain, **asdict(report)})
     else:
         before = "goes on" if report.was_held else "was not held"
-        click.echo(f"source {name} of domain {ruleset.domain} {before}; {report.events:,} events sent again")
+        say(f"source {name} of domain {ruleset.domain} {before}; {report.events:,} events sent again")
     if report.left:
         raise TerminalError(f"{len(report.left):,} events could not be sent, and are still in the quarantine")
 
@@ -166,7 +166,7 @@ def purge(*, name: str, from_: str, to: str, yes: bool, workers: int, as_json: b
         if as_json:
             print_json({"forecast": asdict(expected), "exclusion": None, "rebuilt": None})
         else:
-            click.echo("Nothing was done; say --yes to do it")
+            say("Nothing was done; say --yes to do it")
         return
     exclusion = marks.exclude(name, from_us, to_us, now_us)
     report = _rebuilt(deployment, ruleset, workers, quiet=as_json)
@@ -232,13 +232,13 @@ def _rebuilt(deployment: Deployment, ruleset: Ruleset, workers: int, *, quiet: b
 
 
 def _show(expected: Forecast) -> None:
-    click.echo(f"{expected.events:,} events would count as never sent")
-    click.echo(f"  {expected.records:,} source records would change, {expected.records_gone:,} of them would be gone")
-    click.echo(
+    say(f"{expected.events:,} events would count as never sent")
+    say(f"  {expected.records:,} source records would change, {expected.records_gone:,} of them would be gone")
+    say(
         f"  {expected.golden_changed:,} golden records would change, {expected.golden_gone:,} would be gone, "
         f"{expected.golden_new:,} would be new"
     )
-    click.echo(f"  {expected.values_changed:,} golden values would be others, {expected.values_gone:,} would be lost")
+    say(f"  {expected.values_changed:,} golden values would be others, {expected.values_gone:,} would be lost")
 
 
 def _tell(exclusion: Exclusion, report: RebuildReport, expected: Forecast | None, *, as_json: bool) -> None:
@@ -247,5 +247,5 @@ def _tell(exclusion: Exclusion, report: RebuildReport, expected: Forecast | None
         print_json({"forecast": forecast, "exclusion": asdict(exclusion), "rebuilt": asdict(report)})
         return
     done = "is in again" if expected is None else "is taken out"
-    click.echo(f"{exclusion.source}: exclusion {exclusion.exclusion_id} {done}; epoch {report.epoch} is live")
-    click.echo(f"  {report.told:,} changes for the golden feed; writers were held for {report.held_s:.1f} s")
+    say(f"{exclusion.source}: exclusion {exclusion.exclusion_id} {done}; epoch {report.epoch} is live")
+    say(f"  {report.told:,} changes for the golden feed; writers were held for {report.held_s:.1f} s")

@@ -14,7 +14,7 @@ import redis
 from mdm_stream.archive import open_archive
 from mdm_stream.cli.obstacles import Obstacles
 from mdm_stream.cli.options import state_option
-from mdm_stream.cli.output import json_option, print_json
+from mdm_stream.cli.output import json_option, print_json, say
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
 from mdm_stream.local.pipeline import Authorisation, start_consumers
@@ -75,26 +75,26 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
         finally:
             remove_stack(state)
     if not as_json:
-        click.echo("stopped; the state is kept")
+        say("stopped; the state is kept")
 
 
 def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({name: getattr(running, name) for name in running.__slots__ if name != "keys"})
         return
-    click.echo(f"mdm-stream is up; state, logs and quarantine are in {state}")
-    click.echo(f"  change stream   {running.changes_stream} at {running.kinesis_endpoint_url}")
-    click.echo(f"  steward stream  {running.steward_stream} at the same address")
-    click.echo(f"  golden feed     {running.golden_stream} at the same address")
-    click.echo(f"  index           {running.redis_url}")
-    click.echo(f"  warehouse       {running.warehouse} (DuckDB)")
-    click.echo(f"Publish with:     mdm-stream publish FILE --format canonical --state {shlex.quote(str(state))}")
-    click.echo(f'Other programs:   eval "$(mdm-stream env --state {shlex.quote(str(state))})"')
-    click.echo("Stop with:        Ctrl-C")
+    say(f"mdm-stream is up; state, logs and quarantine are in {state}")
+    say(f"  change stream   {running.changes_stream} at {running.kinesis_endpoint_url}")
+    say(f"  steward stream  {running.steward_stream} at the same address")
+    say(f"  golden feed     {running.golden_stream} at the same address")
+    say(f"  index           {running.redis_url}")
+    say(f"  warehouse       {running.warehouse} (DuckDB)")
+    say(f"Publish with:     mdm-stream publish FILE --format canonical --state {shlex.quote(str(state))}")
+    say(f'Other programs:   eval "$(mdm-stream env --state {shlex.quote(str(state))})"')
+    say("Stop with:        Ctrl-C")
 
 
 def _obstacles(running: RunningStack, rulesets: Iterable[Ruleset], state: Path) -> Obstacles:
     """Return what watches the domains, and writes to stderr."""
     client = redis.Redis.from_url(running.redis_url, socket_timeout=_REDIS_TIMEOUT_S)
     archive = open_archive((state / ARCHIVE_FOLDER).absolute().as_uri())
-    return Obstacles(client, rulesets, _NAMESPACE, archive, lambda line: click.echo(line, err=True))
+    return Obstacles(client, rulesets, _NAMESPACE, archive, lambda line: say(line, err=True))
