@@ -42,6 +42,8 @@ from producers.publisher import Publisher
 
 RULES = load_ruleset("person")
 HANDLER = "consumers.resolve.handler"
+FIRST_ARRIVAL_US = 1_772_500_000_000_000
+"""Two days after the events' own time, and less than 400 days ago: what a delivery and an envelope may say."""
 RECORD_OPS = ["upsert", "patch", "delete"]
 KEYS = {name: SigningKey(name, name.encode().ljust(32, b"-")) for name in ("shop-key", "crm-key", "steward-key")}
 STRANGER = SigningKey("shop-key", b"guessed".ljust(32, b"-"))
@@ -130,7 +132,7 @@ class LambdaForm:
             "sequenceNumber": str(self._sent),
             "partitionKey": "key",
             "data": base64.b64encode(data).decode(),
-            "approximateArrivalTimestamp": 1_772_000_000.0 + self._sent,
+            "approximateArrivalTimestamp": FIRST_ARRIVAL_US / 1e6 + self._sent,
         }
         arn = f"arn:aws:kinesis:eu-central-1:123456789012:stream/{stream}"
         return {"kinesis": kinesis, "eventID": f"shardId-0:{self._sent}", "eventSourceARN": arn}
@@ -212,7 +214,7 @@ def attempts() -> Iterator[Attempt]:
 
 def _redriven() -> Iterator[Attempt]:
     def enveloped(name: str, lies_on: str, first: str, event: dict[str, Any], *, counts: bool) -> Attempt:
-        delivery = Delivery(orjson.dumps(event), "7".zfill(64), 1_772_000_000_000_000, f"{first}/shardId-0:7")
+        delivery = Delivery(orjson.dumps(event), "7".zfill(64), FIRST_ARRIVAL_US, f"{first}/shardId-0:7")
         return Attempt(name, lies_on, wrap(delivery), counts, event)
 
     erase, upsert = said("erase", "crm", "51"), said("upsert", "crm", "52")
@@ -282,7 +284,10 @@ def four_ways(folder: Path, redis: RedisServer, kinesis: KinesisServer) -> int:
     open_key = {"keys": {"shop-key": everything}, "streams": {CHANGES_STREAM: {"allowed_ops": []}}}
     sign = [orjson.dumps(signed(event, KEYS["shop-key"])) for event in [*records, *decisions]]
     raw = [orjson.dumps(event) for event in [*records, *decisions]]
-    again = [wrap(Delivery(each, str(n).zfill(64), n, f"{STEWARD_STREAM}/s:{n}")) for n, each in enumerate(raw, 1)]
+    again = [
+        wrap(Delivery(each, str(n).zfill(64), FIRST_ARRIVAL_US + n, f"{STEWARD_STREAM}/s:{n}"))
+        for n, each in enumerate(raw, 1)
+    ]
     ways: list[tuple[dict[str, Any], list[tuple[str, list[bytes]]]]] = [
         ({}, [(CHANGES_STREAM, raw[:2]), (STEWARD_STREAM, raw[2:])]),
         ({"streams": {CHANGES_STREAM: everything}}, [(CHANGES_STREAM, raw)]),
@@ -320,7 +325,7 @@ def lambda_form(
         "MDM_AUTHORITY": json.dumps(policy),
         "MDM_SIGNING_KEYS": str(write_keys(folder)),
     }
-    with mock.patch.dict(os.environ, loopback_environment(kinesis.endpoint_url, {}) | settings):
+    with mock.patch.dict(os.environ, loopback_environment(kinesis.endpoint_url, kinesis.keys, {}) | settings):
         sys.modules.pop(HANDLER, None)
         module = importlib.import_module(HANDLER)
         yield LambdaForm(module.handler, redis, folder / "quarantine", namespace)

@@ -41,7 +41,7 @@ from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
 from mdm_stream.local.pipeline import start_consumers
-from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from producers.publisher import Publisher
 
@@ -183,7 +183,7 @@ def measure(state: Path) -> Canaries:
     with LocalStack(state) as stack:
         start_consumers(stack, ["person"])
         addresses = (stack.kinesis.endpoint_url, CHANGES_STREAM, GOLDEN_STREAM, stack.redis.url)
-        write_stack(state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), ("person",)))
+        write_stack(state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), ("person",), keys=stack.kinesis.keys))
         _publish(stack, good_events())
         _publish(stack, list(bad_events().values()))
         _run(redrive, state, "--all", "--yes")
@@ -214,8 +214,10 @@ def measure(state: Path) -> Canaries:
 
 
 def _publish(stack: LocalStack, raws: list[bytes]) -> None:
-    with Publisher(stack.kinesis.client("kinesis"), CHANGES_STREAM) as publisher:
+    kinesis = stack.kinesis.client("kinesis")
+    with Publisher(kinesis, CHANGES_STREAM) as changes, Publisher(kinesis, STEWARD_STREAM) as steward:
         for raw in raws:
+            publisher = steward if b'"steward"' in raw and raw.startswith(b"{") else changes
             publisher.put(raw, f"person/{SOURCE}/{RECORD_ID}")
     settle(stack, RULES)
 

@@ -71,4 +71,7 @@ def replay(
     if as_json:
         print_json(stats)
     else:
-        print_table(str(out), ("", "value"), [(name.replace("_", " "), f"{value:,}") for name, value in stats.items()])
+        by_source = stats.pop("absorbed_later_by_source")
+        rows = [(name.replace("_", " "), f"{value:,}") for name, value in stats.items()]
+        rows += [(f"absorbed later, of {source}", f"{count:,}") for source, count in by_source.items()]
+        print_table(str(out), ("", "value"), rows)
