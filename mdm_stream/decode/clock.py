@@ -7,8 +7,6 @@ the same; where a delivery has none (a file's row), times are taken as they are,
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mdm_stream.core.model import ChangeEvent, EraseEvent, RecordEvent
 from mdm_stream.core.ruleset import DAY_US, Source
 from mdm_stream.decode.delivery import Delivery
@@ -31,7 +29,21 @@ def dated(event: ChangeEvent, source: Source | None, delivery: Delivery) -> Chan
         return event
     check_floor(event.event_time_us, source)
     born_at_us = _born_at_us(event.event_time_us, source, delivery)
-    return event if born_at_us == event.event_time_us else replace(event, born_at_us=born_at_us)
+    return event if born_at_us == event.event_time_us else _born(event, born_at_us)
+
+
+def _born(event: RecordEvent, born_at_us: int) -> RecordEvent:
+    # Not dataclasses.replace, which takes three times as long, for nearly every event of a stream.
+    return RecordEvent(
+        event.domain,
+        event.source,
+        event.record_id,
+        event.op,
+        event.version,
+        event.event_time_us,
+        event.attributes,
+        born_at_us,
+    )
 
 
 def check_floor(time_us: int, source: Source) -> None:
