@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -27,6 +28,7 @@ import orjson
 from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.contracts.signature import SigningKey, signed
 from mdm_stream.core.reference import resolve
+from mdm_stream.core.times import format_time_us
 from mdm_stream.dead_letters.quarantine import decode_entry
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.redrive_envelope import wrap
@@ -42,8 +44,9 @@ from producers.publisher import Publisher
 
 RULES = load_ruleset("person")
 HANDLER = "consumers.resolve.handler"
-FIRST_ARRIVAL_US = 1_772_500_000_000_000
-"""Two days after the events' own time, and less than 400 days ago: what a delivery and an envelope may say."""
+NOW_S = int(time.time())
+FIRST_ARRIVAL_US = NOW_S * 1_000_000
+"""When events happened and, of envelopes, arrived: hours before or after it a birth would be dated by the arrival."""
 RECORD_OPS = ["upsert", "patch", "delete"]
 KEYS = {name: SigningKey(name, name.encode().ljust(32, b"-")) for name in ("shop-key", "crm-key", "steward-key")}
 STRANGER = SigningKey("shop-key", b"guessed".ljust(32, b"-"))
@@ -166,7 +169,7 @@ class StackForm:
 
 def said(op: str, source: str, record_id: str, **members: Any) -> dict[str, Any]:
     """Return a canonical event."""
-    event: dict[str, Any] = {"domain": "person", "op": op, "event_time": "2026-03-01T00:00:00Z"}
+    event: dict[str, Any] = {"domain": "person", "op": op, "event_time": format_time_us(FIRST_ARRIVAL_US)}
     if op == "verdict":
         sides = {side: {"source": source, "record_id": f"{record_id}-{side}"} for side in ("a", "b")}
         return {**event, **sides, "version": 1, "verdict": "link", "steward": "s", **members}

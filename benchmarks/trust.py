@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import freeze_attempts
 import orjson
+import text_growth
 from hostile.files import HostileFile, hostile_files, hostile_rules, plain_csv
 from show import Show
 from trees import ROOT
@@ -28,7 +30,11 @@ from trees import ROOT
 CPU_FACTOR_MAX = 20
 MEMORY_FACTOR_MAX = 4
 REDIS_FACTOR_MAX = 4
-CORPUS_MIN = 200
+FREEZE_ATTEMPTS_MIN = 12
+HISTORIES = 2_000
+TORTURE_MINUTES = 2
+BEFORE = "e6f6fa081aba7e4dba1ecdbb18fd7ff7fe41bc44"
+"""The last commit before sources, files, rule files and web pages were taken for hostile."""
 RUN_TIMEOUT_S = 600
 MEMORY_MAX = 6 * 1024**3
 CLI = ("-m", "mdm_stream.cli.main")
@@ -47,11 +53,11 @@ class Ran:
     peak_bytes: int
 
 
-def run(arguments: Sequence[str], *, timeout_s: float = RUN_TIMEOUT_S) -> Ran:
-    """Run a command of the project in a process of its own, within a bound on memory."""
+def run(arguments: Sequence[str], *, timeout_s: float = RUN_TIMEOUT_S, memory_max: int = MEMORY_MAX) -> Ran:
+    """Run a command of the project in a process of its own, within a bound on addresses (``RLIM_INFINITY``: none)."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
         process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=out, stderr=said)
-        resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (memory_max, memory_max))
         ended_at = time.monotonic() + timeout_s
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -69,9 +75,9 @@ def run(arguments: Sequence[str], *, timeout_s: float = RUN_TIMEOUT_S) -> Ran:
     return Ran(process.returncode, *texts, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-def figures_of(script: str, *options: str) -> Any:
+def figures_of(script: str, *options: str, memory_max: int = MEMORY_MAX) -> Any:
     """Run a benchmark of this folder that prints JSON, and return that."""
-    ran = run([str(ROOT / "benchmarks" / script), *options], timeout_s=3 * RUN_TIMEOUT_S)
+    ran = run([str(ROOT / "benchmarks" / script), *options], timeout_s=3 * RUN_TIMEOUT_S, memory_max=memory_max)
     if ran.code:
         raise RuntimeError(f"{script} ended with {ran.code}: {ran.said[-2000:]}")
     return orjson.loads(ran.out)
@@ -216,12 +222,133 @@ def rules(show: Show) -> None:
     )
 
 
+def growth(show: Show) -> None:
+    """How time grows with the length of a text, for each attribute type, decoder, key, comparison and pattern."""
+    found = [made() for made in text_growth.subjects().values()]
+    worst = max(found, key=lambda each: each.growth)
+    show.figure(
+        f"growth of time over growth of length, 1 to 100 kB, worst of {len(found)} subjects",
+        f"{worst.growth:.2f} ({worst.subject}: {worst.shape}, {worst.slowest_s * 1e3:.0f} ms)",
+        floor=f"{text_growth.LINEAR_MAX:g} at most (1: linear, 10: quadratic)",
+        holds=worst.growth <= text_growth.LINEAR_MAX,
+    )
+
+
+def storms(show: Show) -> None:
+    """Every storm, before and now: what it takes, and what one event more then costs."""
+    found = figures_of("poison_storm.py", "--json", "--before", BEFORE)
+    before = {cost["storm"]: cost for cost in found["before"]}
+    for cost in found["now"]:
+        old = before.get(cost["storm"], {})
+        told = [f"{old.get(key, '-')} -> {cost[key]}" for key in ("seconds", "peak_mb", "redis_mb", "review_items")]
+        show.fact(f"{cost['storm']}: seconds, peak MB, Redis MB, review items", ", ".join(told))
+        show.figure(
+            f"{cost['storm']}: CPU of one event more over a plain one of its size",
+            f"{_ratio(old):.1f} -> {_ratio(cost):.1f}",
+            floor=f"{CPU_FACTOR_MAX} at most",
+            holds=_ratio(cost) <= CPU_FACTOR_MAX and not cost["failed"],
+        )
+
+
+def _ratio(cost: dict[str, Any]) -> float:
+    return float(cost["more_ms"] / cost["plain_ms"]) if cost else float("nan")
+
+
+def freezing(show: Show) -> None:
+    """Attempts to freeze, hijack or spoof a record, each in every order of delivery."""
+    outcomes = freeze_attempts.run()
+    through = [outcome.name for outcome in outcomes if not outcome.how]
+    how = Counter(outcome.how for outcome in outcomes)
+    orders = sum(outcome.orders for outcome in outcomes)
+    show.figure(
+        f"of {len(outcomes)} attempts to freeze, hijack or spoof, in {orders} orders, those that got through",
+        through or f"0 {dict(how)}",
+        floor=f"0 of {FREEZE_ATTEMPTS_MIN} or more",
+        holds=not through and len(outcomes) >= FREEZE_ATTEMPTS_MIN,
+    )
+
+
+def rights(show: Show) -> None:
+    """Who may say what: through the Lambda handler, the local stack and the publisher."""
+    figures = figures_of("authority.py", "--json")
+    outcomes = figures["outcomes"]
+    wrong = [f"{each['form']}: {each['name']}" for each in outcomes if each["wanted"] != each["found"]]
+    refused = sum(each["found"] == "refused" for each in outcomes)
+    show.figure(
+        f"of {len(outcomes)} attempts to write, decide or erase ({refused} refused), those with the wrong answer",
+        wrong or 0,
+        floor="0",
+        holds=not wrong,
+    )
+    same = all(figures["state_is_f"].values())
+    show.figure("state is F of what was accepted", figures["state_is_f"], floor="in each form", holds=same)
+    ways = figures["states_of_four_ways"]
+    show.figure("states that four ways of giving the right make of the same events", ways, floor="1", holds=ways == 1)
+
+
+def others(show: Show) -> None:
+    """From pages of other origins in a real browser, and as another user of the machine."""
+    # A browser reserves far more addresses than it uses.
+    for who, found in figures_of("other_people.py", "--json", memory_max=resource.RLIM_INFINITY).items():
+        done = len(found["reads"]) + len(found["writes"])
+        show.figure(
+            f"{who}: attempts, reads, writes",
+            found["skipped"] or f"{found['attempts']}, {len(found['reads'])}, {len(found['writes'])}",
+            floor="tried; no read, no write",
+            holds=not found["skipped"] and found["attempts"] > 0 and not done,
+        )
+
+
+def canaries(show: Show) -> None:
+    """Values through good, bad, truncated, escaped, crashing and erased paths: found nowhere afterwards."""
+    found = figures_of("canaries.py", "--json")
+    before, after = len(found["before"]), found["after"]
+    show.figure(
+        f"paths of {found['paths']} whose value was somewhere before the erasure",
+        before,
+        floor="all",
+        holds=before == found["paths"],
+    )
+    show.figure(
+        f"of their {found['forms']:,} forms, those found afterwards in {found['bytes_searched'] / 1e6:.1f} MB",
+        after or 0,
+        floor="0, and erase --verify says so",
+        holds=not after and not found["verify_left"] and found["verify_exit"] == 0 and found["others_kept"],
+    )
+
+
+def oracle(show: Show) -> None:
+    """The second implementation of F, under limits so small that they bite."""
+    ran = run([str(ROOT / "tests" / "oracle" / "run_oracle.py"), "--histories", str(HISTORIES)])
+    said = (ran.out.strip() or ran.said.strip()).splitlines()[-1]
+    show.figure("reference, engine, oracle", said, floor=f"{HISTORIES:,} histories, 0 differ", holds=not ran.code)
+
+
+def torture(show: Show) -> None:
+    """Random schedules with faults and kills; ``make torture MINUTES=10`` is the long form."""
+    ran = run([str(ROOT / "tests" / "torture" / "run.py"), "--minutes", str(TORTURE_MINUTES)])
+    said = (ran.out.strip() or ran.said.strip()).splitlines()[-1]
+    show.figure(f"torture for {TORTURE_MINUTES} minutes", said, floor="0 violations", holds=not ran.code)
+
+
 def main() -> int:
     """Run the sections; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=lambda text: text.split(","), default=[])
     options = parser.parse_args()
-    sections = {"events": events, "files": files, "rules": rules}
+    sections = {
+        "events": events,
+        "files": files,
+        "rules": rules,
+        "growth": growth,
+        "storms": storms,
+        "freezing": freezing,
+        "rights": rights,
+        "others": others,
+        "canaries": canaries,
+        "oracle": oracle,
+        "torture": torture,
+    }
     return Show().run(sections, options.only)
 
 
