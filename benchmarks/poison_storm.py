@@ -32,13 +32,15 @@ import mdm_stream
 
 BATCH = 100
 """Lambda's default batch."""
+FEW = 5
+"""The same where events are of few records, which one batch folds to one change each."""
 MEMORY_BYTES_MAX = 6 * 1024**3
 """More than this of address space is refused: a storm must not take the machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one storm came to. ``ratio``: CPU time of one more event to that of a plain event of its size."""
+    """What one storm came to, beside plain events of its size. ``plain_redis_mb`` is of as many as the storm has."""
 
     storm: str
     events: int
@@ -50,7 +52,19 @@ class Cost:
     bytes_for_one_more: int
     more_ms: float
     plain_ms: float
+    plain_peak_mb: float
+    plain_redis_mb: float
     failed: int
+
+    @property
+    def memory_factor(self) -> float:
+        """How many times the peak memory of plain events the storm takes."""
+        return self.peak_mb / self.plain_peak_mb
+
+    @property
+    def redis_factor(self) -> float:
+        """How many times the bytes of as many plain events the storm takes in Redis."""
+        return self.redis_mb / self.plain_redis_mb
 
     @property
     def ratio(self) -> float:
@@ -94,32 +108,36 @@ def measure(name: str) -> Cost:
         rules = _rules(shape)
         plain = _Stream(client, rules)
         plain.deliver([shape.plain(number) for number in range(5 * BATCH)])
+        plain_redis_mb = _redis_mb(client) / (5 * BATCH)
         more = shape.more()
+        size = BATCH if len({str(event.get("id", event)) for event in more}) == len(more) else FEW
         plain_s = min(
-            plain.deliver([shape.plain(number) for number in range(start, start + BATCH)])
+            plain.deliver([shape.plain(number) for number in range(start, start + BATCH)], size)
             for start in range(5 * BATCH, 8 * BATCH, BATCH)
         )
+        plain_peak_mb = _peak_mb()
         client.flushall()
         storm = _Stream(client, rules)
-        empty = _used(client)
         flood, began_s = shape.flood(), time.perf_counter()
         cpu_s = storm.deliver(flood)
         seconds = time.perf_counter() - began_s
-        redis_mb, review_items = (_used(client) - empty) / 1e6, len(storm.index.snapshot().review)
+        redis_mb, review_items = _redis_mb(client), len(storm.index.snapshot().review)
         written = storm.index.counters.bytes_written
-        more_s = storm.deliver(more, size=BATCH if len({str(e.get("id", e)) for e in more}) == len(more) else 5)
+        more_s = storm.deliver(more, size)
         written = storm.index.counters.bytes_written - written
         return Cost(
             name,
             len(flood),
             round(seconds, 2),
             round(cpu_s, 2),
-            round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            _peak_mb(),
             round(redis_mb, 1),
             review_items,
             written // len(more),
             round(more_s / len(more) * 1e3, 3),
             round(plain_s / BATCH * 1e3, 3),
+            plain_peak_mb,
+            round(plain_redis_mb * len(flood), 3),
             storm.failed + plain.failed,
         )
 
@@ -162,8 +180,13 @@ def _rules(shape: Shape) -> Any:
         return _named("load_ruleset")(path)
 
 
-def _used(client: Any) -> int:
-    return int(client.info("memory")["used_memory"])
+def _peak_mb() -> int:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _redis_mb(client: Any) -> float:
+    """Return the size of all keys: the server's own figure holds its buffers too, which come and go."""
+    return sum(client.memory_usage(key, samples=0) for key in client.scan_iter(count=1_000)) / 1e6
 
 
 def _named(name: str, known: dict[str, Any] = {}) -> Any:  # noqa: B006 - found once a process
@@ -179,21 +202,21 @@ def _named(name: str, known: dict[str, Any] = {}) -> Any:  # noqa: B006 - found 
 
 def _print(found: dict[str, list[Cost]]) -> None:
     heads = ("s", "CPU s", "peak MB", "Redis MB", "review", "B/one more", "ms/one more", "ratio")
-    print(f"{'storm':<40}{'tree':<8}" + "".join(f"{head:>13}" for head in heads))
+    print(f"{'storm':<40}{'tree':<8}" + "".join(f"{head:>14}" for head in heads))
     for each in zip(*found.values(), strict=True):
         for tree, cost in zip(found, each, strict=True):
             figures = (
                 f"{cost.seconds:,.1f}",
                 f"{cost.cpu_s:,.1f}",
-                f"{cost.peak_mb:,.0f}",
-                f"{cost.redis_mb:,.1f}",
+                f"{cost.peak_mb:,.0f} ({cost.memory_factor:.1f}x)",
+                f"{cost.redis_mb:,.1f} ({cost.redis_factor:.1f}x)",
                 f"{cost.review_items:,}",
                 f"{cost.bytes_for_one_more:,}",
                 f"{cost.more_ms:,.2f}",
                 f"{cost.ratio:,.1f}",
             )
             failed = f"   {cost.failed} FAILED" if cost.failed else ""
-            print(f"{cost.storm:<40}{tree:<8}" + "".join(f"{figure:>13}" for figure in figures) + failed)
+            print(f"{cost.storm:<40}{tree:<8}" + "".join(f"{figure:>14}" for figure in figures) + failed)
 
 
 def _arguments() -> argparse.Namespace:

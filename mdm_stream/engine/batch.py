@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from mdm_stream.aws.retry import full_jitter
-from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_on
+from mdm_stream.core.cluster.edges import Edge, scored_edge, verdict_on
 from mdm_stream.core.faults import EngineFault, is_of_the_process
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
 from mdm_stream.core.match.score import score_pairs
@@ -304,7 +304,8 @@ class Engine:
         live = {ref: record for ref, record in records.items() if record.live}
         edges = self._score(mates, live, report) + verdict_links(revisions, live)
 
-        linked = {ref for edge in edges if edge.link for ref in edge.pair}
+        links = [edge for edge in edges if edge.link]
+        linked = {edge.a for edge in links} | {edge.b for edge in links}
         doubted = {ref for edge in edges if not edge.link for ref in edge.pair}
         near = self._index.read_neighbourhood(
             list({**mine, **dict.fromkeys(sorted(linked))}), changing=list(mine), ends=sorted(doubted - mine.keys())
@@ -373,15 +374,23 @@ class Engine:
         self, mates: Mapping[str, Mapping[str, str]], live: Mapping[str, Record], report: BatchReport
     ) -> list[Edge]:
         """Score every candidate pair of the batch in bulk; return the edges."""
-        pairs = sorted({ordered(ref, mate) for ref, found in mates.items() for mate in found if mate in live})
-        pairs = [pair for pair in pairs if verdict_on(live[pair[0]], live[pair[1]]) == "none"]
+        pairs = sorted(
+            {
+                (ref, mate) if ref < mate else (mate, ref)
+                for ref, found in mates.items()
+                for mate in found
+                if mate in live
+            }
+        )
+        judged = {ref for ref in mates.keys() | {a for a, _ in pairs} if live[ref].state.verdicts}
+        pairs = [(a, b) for a, b in pairs if a not in judged or verdict_on(live[a], live[b]) == "none"]
         report.pairs += len(pairs)
         if not pairs:
             return []
-        refs = list(dict.fromkeys(ref for pair in pairs for ref in pair))
+        refs = sorted({a for a, _ in pairs} | {b for _, b in pairs})
         position = {ref: i for i, ref in enumerate(refs)}
-        left = np.fromiter((position[a] for a, _ in pairs), dtype=np.int64, count=len(pairs))
-        right = np.fromiter((position[b] for _, b in pairs), dtype=np.int64, count=len(pairs))
+        left = np.array([position[a] for a, _ in pairs], np.int64)
+        right = np.array([position[b] for _, b in pairs], np.int64)
         scores = score_pairs(self._rules, [live[ref].match for ref in refs], left, right)
         return [scored_edge(pairs[i], score) for i, score in scores]
 

@@ -76,6 +76,12 @@ def test_evaluate_refuses_a_wrong_file(capsys, labelled):
     assert "no column entity_id" in capsys.readouterr().err
 
 
+def test_rules_check_says_what_one_record_can_cost():
+    """The candidates of a record are bounded by the rules alone: keys of each expression times the block size."""
+    result = invoke("rules", "check", "person")
+    assert "a record has at most 5,174 candidates, and keeps 32 links" in result.stdout
+
+
 def test_rules_check_accepts_the_population_s_rules(tmp_path):
     """The rules that generate writes are usable and without warnings."""
     write_population(tmp_path, 1, 1)

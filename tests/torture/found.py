@@ -12,17 +12,12 @@ from torture.world import World
 FOUND_BY_MUTANT = {
     "dropped expectation: blocks": Schedule(codes=(0, 87), world=World(values="wide"), workers=2, turns=1),
     "dropped expectation: components": Schedule(
-        codes=(136, 2921, 100000, 0, 0, 0, 0, 79, 0), world=World(rules=1, values="wide"), order=1, workers=4
+        codes=(*(0,) * 8, 385378, *(0,) * 6, 13461),
+        world=World(rules=3, records_per_source=4),
+        ticker=True,
+        faults=tuple(Fault(0, "refuse") for _ in range(7)),
     ),
     "dropped expectation: records": Schedule(codes=(0, 0, 1), world=World(values="wide"), workers=3),
-    "dropped expectation: suspended keys": Schedule(
-        codes=(
-            *(2161580, 2161, 96, 388, 21697, 1133516, 5835987, 5746, 0, 237890, 3983, 1190),
-            *(85, 436, 668, 3558611, 0, 157, 3505, 76, 1006030, 0, 0, 226310),
-        ),
-        world=World(rules=3, values="tide", records_per_source=3),
-        workers=3,
-    ),
     "lost outbox entry: not written": Schedule(
         codes=(0, 82, 100, 108), world=World(values="wide", records_per_source=3), batch_sizes=(7,)
     ),

@@ -37,14 +37,19 @@ from mdm_stream.index.redis.codec import (
 Keys = dict[str, Any]
 
 
-def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], edges: Iterable[Edge] | None = None) -> Keys:
+def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], held: Keys | None = None) -> Keys:
     """Return what Redis must hold of records, beside counters, queue and outbox.
 
-    ``edges`` stands in for those of F while records wait for re-evaluation: all else must follow from them.
+    While records wait for re-evaluation the edges that are ``held``, and which records keep them, stand in for those of
+    F: all else must follow from them.
     """
     records = {ref: build_record(rules, ref, state) for ref, state in states.items()}
     live = {ref: record for ref, record in sorted(records.items()) if record.live}
-    edges = list(kept_edges(rules, _edges(rules, live)) if edges is None else edges)
+    edges = kept_edges(rules, _edges(rules, live)) if held is None else _edges_of(held)
+    beside = by_side(edge for edge in edges if not edge.link)
+    reviews = (
+        {e.pair: _held_review(rules, e, beside) for e in edges if not e.link} if held is None else _reviews_of(held)
+    )
     resolved = _resolved(rules, live, edges)
     crosswalk = {ref: g.golden_id for component in resolved for g in component.golden for ref in g.members}
     keys: Keys = {
@@ -57,12 +62,10 @@ def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], edges: Iter
         "exp": {ref: end_us for ref, s in states.items() if (end_us := next_expiry_us(s)) is not None},
     }
     keys |= _blocks(rules, live)
-    beside = by_side(edge for edge in edges if not edge.link)
-    for edge in edges:
-        if not edge.link:
-            for ref, other in ((edge.a, edge.b), (edge.b, edge.a)):
-                keys.setdefault(f"e:{ref}", {})[other] = encode_review(_held_review(rules, edge, beside))
-                keys.setdefault("es", {})[ref] = True
+    for (a, b), review in reviews.items():
+        for ref, other in ((a, b), (b, a)):
+            keys.setdefault(f"e:{ref}", {})[other] = encode_review(review)
+            keys.setdefault("es", {})[ref] = True
     return {key: fields for key, fields in keys.items() if fields}
 
 
@@ -103,15 +106,18 @@ def states_of(keys: Keys) -> dict[str, RecordState]:
     return {ref: decode_record(ref, stored).state for ref, stored in keys.get("rec", {}).items()}
 
 
-def edges_of(keys: Keys) -> list[Edge]:
+def _edges_of(keys: Keys) -> list[Edge]:
     """Return the edges that are stored: links with their components, REVIEW edges with their records."""
     found: dict[tuple[str, str], Edge] = {}
     for component in keys.get("comp", {}).values():
         found.update((edge.pair, edge) for edge in decode_component(b"0" * STAMP_LENGTH + component).links)
-    for name, held in keys.items():
-        if name.startswith("e:"):
-            found.update((review.edge.pair, review.edge) for review in map(decode_review, held.values()))
+    found.update((pair, review.edge) for pair, review in _reviews_of(keys).items())
     return [found[pair] for pair in sorted(found)]
+
+
+def _reviews_of(keys: Keys) -> dict[tuple[str, str], HeldReview]:
+    stored = [decode_review(item) for name, held in keys.items() if name.startswith("e:") for item in held.values()]
+    return {review.edge.pair: review for review in stored}
 
 
 def _resolved(rules: Ruleset, live: Mapping[str, Record], edges: Iterable[Edge]) -> list[ResolvedComponent]:

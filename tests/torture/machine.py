@@ -19,7 +19,7 @@ import orjson
 import redis
 from hypothesis import strategies as st
 from torture.faults import FEED_KEY, KINDS, Fault, FaultyKinesis, FaultyRedis, Weather
-from torture.keyspace import differences, edges_of, expected_keys, states_of, stored_keys
+from torture.keyspace import differences, expected_keys, states_of, stored_keys
 from torture.lockstep import Baton, FreeRun, Killed
 from torture.subscriber import changes_of, newest, replay
 from torture.world import CODE_MAX, DOMAIN, RULES, SMALLEST, VALUES, World, event_of
@@ -330,8 +330,7 @@ class Watch:
         self._clock = clock  # type: ignore[assignment]
         self._tally.looks += 1
         stored = stored_keys(self._client, self._prefix)
-        edges = edges_of(stored) if stored.get("pend") else None
-        expected = expected_keys(self._rules, states_of(stored), edges)
+        expected = expected_keys(self._rules, states_of(stored), stored if stored.get("pend") else None)
         settled = {key: fields for key, fields in stored.items() if key not in ("meta", "out", "pend")}
         wrong = differences(settled, expected)
         assert wrong == [], "\n".join(wrong)

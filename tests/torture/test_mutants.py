@@ -13,8 +13,8 @@ SCHEDULES_PER_SEED = 30
 """A broken engine must be caught by one of so many schedules of these seeds; the whole one must pass them all."""
 
 RARE = {"dropped expectation: suspended keys"}
-"""Shown by one schedule in a hundred: a batch must see a key suspended while another one opens it, and share nothing
-else with that. The found case below shows it at once.
+"""Shown by one schedule in hundreds: a batch must see a key suspended while another one opens it, and share nothing
+else with that. ``tests/engine/test_stale_reads.py`` shows it at once.
 """
 
 

@@ -15,10 +15,13 @@ T = TypeVar("T")
 
 DOMAIN = "person"
 RULES = (
-    small_rules(kept=1),
+    small_rules(),
     small_rules(max_block_size=3, max_cluster_size=2),
-    small_rules(exclusive=(2,), kept=1),
+    small_rules(exclusive=(2,)),
     small_rules(2, 9),
+    small_rules(50, 50),
+    small_rules(kept=1),
+    small_rules(exclusive=(2,), kept=1),
     small_rules(50, 50, kept=1),
     small_rules(50, 4, kept=2),
 )

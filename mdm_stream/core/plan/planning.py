@@ -197,10 +197,9 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     commit = Commit(refs=tuple(revision.ref for revision in revisions))
     in_group = frozenset(commit.refs)
     edges = [edge for edge in batch.edges if edge.a in in_group or edge.b in in_group]
-    touched = {batch.component_of[ref] for ref in in_group if ref in batch.component_of}
-    touched |= {
-        batch.component_of[ref] for edge in edges if edge.link for ref in edge.pair if ref in batch.component_of
-    }
+    fresh = [edge for edge in edges if edge.link]
+    near = in_group | {edge.a for edge in fresh} | {edge.b for edge in fresh}
+    touched = {batch.component_of[ref] for ref in near if ref in batch.component_of}
     held = {component_id: batch.components[component_id] for component_id in sorted(touched)}
 
     _expect_and_place(batch, revisions, commit)
@@ -212,7 +211,7 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     nodes -= {revision.ref for revision in revisions if not revision.after.live}
     links = KeptLinks(
         (edge for component in held.values() for edge in component.links),
-        (edge for edge in edges if edge.link),
+        fresh,
         in_group,
         batch.rules.max_links,
     )
