@@ -88,7 +88,7 @@ def test_rules_check_accepts_the_population_s_rules(tmp_path):
     result = invoke("rules", "check", tmp_path / "rules.yaml")
     assert "usable; domain person" in result.stdout
     assert "3 sources" in result.stdout
-    assert result.stdout.count("\n") == 2
+    assert result.stdout.count("\n") == 3
     assert f"+{f_digest()}; F version {F_VERSION}, stored format {STORED_FORMAT} (" in result.stdout
 
 
