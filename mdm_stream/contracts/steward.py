@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, field_serializer
 from mdm_stream.contracts.golden import GoldenValue, Provenance, RecordKey
 from mdm_stream.core.cluster.clustering import RefusalReason
 from mdm_stream.core.match.decide import Decision
-from mdm_stream.core.standardise.spec import InvalidReason
+from mdm_stream.core.model import InvalidReason
 
 Number = int | float
 """As the rules have it: a whole number stays one."""

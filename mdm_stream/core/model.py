@@ -39,6 +39,11 @@ def version_order(version: Version) -> tuple[int, int, str]:
     return (1, 0, version)
 
 
+InvalidReason = Literal["too_long", "combining_marks", "wrong_form"]
+"""Why a value is invalid: more characters than its type standardises, more combining marks in a row than any language
+has, or not of the form of its type or pattern."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
     """One change of one source record. ``attributes`` is empty for a delete.

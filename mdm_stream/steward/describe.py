@@ -17,11 +17,11 @@ from mdm_stream.contracts.steward import (
     WholeWrite,
 )
 from mdm_stream.core.fold import HeldVerdict
-from mdm_stream.core.model import Standardised, split_ref
+from mdm_stream.core.model import InvalidReason, Standardised, split_ref
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
-from mdm_stream.core.standardise import InvalidReason, why_invalid
+from mdm_stream.core.standardise import why_invalid
 from mdm_stream.core.times import format_time_us
 
 MASK = "***"

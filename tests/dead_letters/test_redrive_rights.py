@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from letters_at_hand import CHANGES, GOLDEN, SHARD, both, change, delivered, give_up
 
 from mdm_stream.core.model import EraseEvent
+from mdm_stream.core.ruleset import Source
 from mdm_stream.dead_letters import RedriveRun, Selection, Streams
 from mdm_stream.dead_letters.letters import find_all
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
@@ -21,7 +24,8 @@ ERASE = orjson.dumps(
     {"domain": "person", "op": "erase", "source": "crm", "record_id": "1", "event_time": "2026-01-01T00:00:00Z"}
 )
 AUTHORITY = Authority(default_policy(STEWARD))
-DECODER = Decoder({"person": load_ruleset("person")})
+RULES = replace(load_ruleset("person"), sources={"crm": Source("crm", version_kind="position")})
+DECODER = Decoder({"person": RULES})
 
 
 def rejected(objects, record: Delivery) -> None:

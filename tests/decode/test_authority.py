@@ -47,7 +47,7 @@ def said(op="upsert", source="crm", **members):
 def delivered(event, stream=CHANGES, number=1):
     """An event as it lay on a stream."""
     raw = event if isinstance(event, bytes) else orjson.dumps(event)
-    return Delivery(raw, str(number).zfill(64), 1_772_000_000_000_000, f"{stream}/shardId-0:{number}")
+    return Delivery(raw, str(number).zfill(64), 1_772_330_000_000_000, f"{stream}/shardId-0:{number}")
 
 
 def judged(authority, delivery):

@@ -19,6 +19,7 @@ from mdm_stream.archive import open_archive
 from mdm_stream.cli.commands.source import source
 from mdm_stream.core.model import ChangeEvent, RecordEvent
 from mdm_stream.core.reference import Resolution, resolve
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.times import format_time_us
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.redrive_envelope import is_envelope
@@ -28,7 +29,8 @@ from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from producers.publisher import Publisher
 
-RULES = load_ruleset("person")
+SOURCES = "crm: {version_kind: position}, erp: {version_kind: position}"
+"""Their events have neither version nor time: both come from where they lie on the stream."""
 PAUSE_S = 0.02
 SOME = 20
 
@@ -88,9 +90,9 @@ def sending(stack: LocalStack, start: int) -> Iterator[None]:
         thread.join()
 
 
-def expected(stack: LocalStack, purged: tuple[int, int] = (0, 0)) -> Resolution:
+def expected(stack: LocalStack, rules: Ruleset, purged: tuple[int, int] = (0, 0)) -> Resolution:
     """Return F of what was first delivered, without what the CRM sent between two moments."""
-    decoder, counting = Decoder({"person": RULES}), list[ChangeEvent]()
+    decoder, counting = Decoder({"person": rules}), list[ChangeEvent]()
     for record in stream_records(stack.kinesis.client("kinesis"), CHANGES_STREAM):
         assert not is_envelope(record["Data"])
         arrival_s = record["ApproximateArrivalTimestamp"].timestamp()
@@ -99,7 +101,7 @@ def expected(stack: LocalStack, purged: tuple[int, int] = (0, 0)) -> Resolution:
             assert isinstance(event, RecordEvent)
             if event.source != "crm" or not purged[0] <= delivery.arrival_time_us < purged[1]:
                 counting.append(event)
-    return resolve(RULES, counting)
+    return resolve(rules, counting)
 
 
 def rows(stack: LocalStack, name: str) -> int:
@@ -112,10 +114,13 @@ def rows(stack: LocalStack, name: str) -> int:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Live through it once."""
     state, world = tmp_path_factory.mktemp("sources") / "state", World()
+    file = state.parent / "rules.yaml"
+    file.write_text(f"extends: person\nversion: 1\nsources: {{{SOURCES}}}\n", "utf-8")
+    rules = load_ruleset(file)
     with LocalStack(state) as stack:
-        start_consumers(stack, ["person"])
+        start_consumers(stack, [str(file)])
         addresses = (stack.kinesis.endpoint_url, CHANGES_STREAM, GOLDEN_STREAM, stack.redis.url)
-        write_stack(state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), ("person",)))
+        write_stack(state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), (str(file),), stack.kinesis.keys))
         with sending(stack, 0):
             wait_for(lambda: rows(stack, "crm") > SOME)
             world.held = run(state, "hold", "crm", "--reason", "gone mad")
@@ -126,22 +131,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             wait_for(lambda: run(state, "list")["held"][0]["kept_aside"] > SOME)
             world.listed = run(state, "list")
             world.released = run(state, "release", "crm")
-        world.after_release = settle(stack, RULES), expected(stack)
+        world.after_release = settle(stack, rules), expected(stack, rules)
 
         with sending(stack, 1_000):
             time.sleep(1)
             from_us = time.time_ns() // 1_000
             time.sleep(2)
             to_us = time.time_ns() // 1_000
-        settle(stack, RULES)
+        settle(stack, rules)
         window = ("crm", "--from", format_time_us(from_us), "--to", format_time_us(to_us))
         world.forecast = run(state, "purge", *window)
-        world.before_purge = settle(stack, RULES)
+        world.before_purge = settle(stack, rules)
         with sending(stack, 2_000):
             world.purged = run(state, "purge", *window, "--yes")
-        world.after_purge = settle(stack, RULES), expected(stack, (from_us, to_us))
+        world.after_purge = settle(stack, rules), expected(stack, rules, (from_us, to_us))
         run(state, "readmit", world.purged["exclusion"]["exclusion_id"])
-        world.after_readmission = settle(stack, RULES), expected(stack)
+        world.after_readmission = settle(stack, rules), expected(stack, rules)
     return world
 
 

@@ -24,6 +24,7 @@ ALLOWED = {
     "mdm_stream/core/f_version.py": "versions of libraries",
     "mdm_stream/core/standardise/text.py": "single characters",
     "mdm_stream/core/standardise/values.py": "options of the rules",
+    "mdm_stream/core/standardise/patterns.py": "patterns of the rules",
     "mdm_stream/core/standardise/registry.py": "standardisers by their options, each of which remembers by memo",
     "mdm_stream/erasure/folding.py": "two expressions",
     "mdm_stream/local/servers/children.py": "what this machine can do",

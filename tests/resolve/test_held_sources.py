@@ -58,45 +58,45 @@ def f_of(*deliveries):
     return resolve(RULES, [event for each in deliveries for event in decoder.decode(unpack(each)[0])])
 
 
-def versionless(record_id, source="crm", **attributes):
+def versionless(record_id, source="log", **attributes):
     """An event that takes its version and its time from its place."""
     event = {**upsert(record_id, **attributes), "source": source}
     return {name: value for name, value in event.items() if name not in ("version", "event_time")}
 
 
-def let_go(world, again):
-    """Release the source; return what the release said. ``again`` gets what is put on the steward stream."""
+def let_go(world, again, source="crm"):
+    """Release a source; return what the release said. ``again`` gets what is put on the steward stream."""
     redrive = RedriveRun(
         [world.quarantine],
         Streams("changes", steward="steward"),
         lambda _: "key",
         lambda messages: again.extend(messages) or {},
     )
-    return release(world.sources, kept_aside("person", "crm"), world.quarantine, redrive, 0.0, sleep=lambda _: None)
+    return release(world.sources, kept_aside("person", source), world.quarantine, redrive, 0.0, sleep=lambda _: None)
 
 
 def test_a_held_source_is_kept_aside_and_released_as_what_it_was(world, marks_age):
     """Others go on; once released the state is F of all that was delivered, with the places of the first delivery."""
     before = delivery(versionless("1", family_name="Old"), 1)
     held = [delivery(versionless("1", family_name="New"), 2), delivery(versionless("2"), 3)]
-    others = [delivery(versionless("1", "erp"), 4), delivery({**upsert("9"), "source": "erp"}, 5)]
+    others = [delivery(versionless("1", "tail"), 4), delivery({**upsert("9"), "source": "erp"}, 5)]
     assert world.resolver.handle([before]).first_failed is None
-    world.sources.hold("crm", "gone mad", 77)
+    world.sources.hold("log", "gone mad", 77)
     report = world.resolver.handle([*held, *others])
     assert (report.held, report.quarantined, report.archived, report.first_failed) == (2, 2, 2, None)
     assert world.index.snapshot() == f_of(before, *others)
-    letters = world.quarantine.find(kept_aside("person", "crm"))
-    assert [(each.source, each.record_id) for each in letters] == [("crm", "1"), ("crm", "2")]
-    assert world.sources.hold("crm", "again", 99).reason == "gone mad"
+    letters = world.quarantine.find(kept_aside("person", "log"))
+    assert [(each.source, each.record_id) for each in letters] == [("log", "1"), ("log", "2")]
+    assert world.sources.hold("log", "again", 99).reason == "gone mad"
     world.resolver.handle(held)  # redelivered while it is held
     again = []
-    done = let_go(world, again)
+    done = let_go(world, again, "log")
     assert (done.was_held, done.events, done.left) == (True, 2, {})
     assert {message.stream for message in again} == {"steward"}
     redriven = [delivery(message.data, 100 + n, "steward") for n, message in enumerate(again)]
     world.resolver.handle(redriven)
     assert world.index.snapshot() == f_of(before, *held, *others)
-    assert world.quarantine.find(kept_aside("person", "crm")) == []
+    assert world.quarantine.find(kept_aside("person", "log")) == []
 
 
 def test_a_release_that_dies_loses_nothing(world, marks_age):
@@ -160,9 +160,9 @@ def test_a_redelivery_to_a_new_epoch_finds_new_marks(world, redis_client):
     first = delivery(upsert("1"), 5)
     world.resolver.handle([first])
     world.sources.exclude("crm", 5, 6, 100)
-    host, port = (redis_client.connection_pool.connection_kwargs[name] for name in ("host", "port"))
+    socket = redis_client.connection_pool.connection_kwargs["path"]
     Rebuild(
-        RULES, f"redis://{host}:{port}/0", "main", archive=world.archive, golden=Silence(), published=Silence(),
+        RULES, f"unix://{socket}", "main", archive=world.archive, golden=Silence(), published=Silence(),
         options=RebuildOptions(workers=1, publish_grace_s=0.0),
     ).run()  # fmt: skip
     assert world.resolver.handle([first]).first_failed is None

@@ -436,10 +436,10 @@ def test_a_fault_among_waiting_records_leaves_them_waiting_and_is_told(world, mo
     world.resolver.tick()
     attempt = Engine._attempt
 
-    def broken(self, events, queued, report, *, first):
+    def broken(self, events, queued, *others, first):
         if "crm/1" in queued:
             raise BugError("Marker")
-        return attempt(self, events, queued, report, first=first)
+        return attempt(self, events, queued, *others, first=first)
 
     monkeypatch.setattr(Engine, "_attempt", broken)
     world.index._client.sadd(world.index._epoch.key("pend"), "crm/1", "crm/2", "crm/3")

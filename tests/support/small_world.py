@@ -57,6 +57,8 @@ def small_rules(
             "crm": Source("crm", trust=0.9),
             "erp": Source("erp", trust=0.6),
             "web": Source("web", trust=0.3),
+            "log": Source("log", version_kind="position"),
+            "tail": Source("tail", version_kind="position"),
         },
         blocking=(
             key("n", "soundex(family_name)"),

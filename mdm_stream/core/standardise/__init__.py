@@ -3,7 +3,7 @@
 from mdm_stream.core.standardise.names import nickname_root
 from mdm_stream.core.standardise.record_values import MULTI_VALUES_MAX, has_own_value, standardise_record
 from mdm_stream.core.standardise.registry import STANDARDISERS, TYPE_OPTIONS, TYPE_PARTS, why_invalid
-from mdm_stream.core.standardise.spec import InvalidReason, Options, OptionSpec, Standardiser
+from mdm_stream.core.standardise.spec import Options, OptionSpec, Standardiser
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, clean, fold
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "STANDARDISERS",
     "TYPE_OPTIONS",
     "TYPE_PARTS",
-    "InvalidReason",
     "OptionSpec",
     "Options",
     "Standardiser",

@@ -9,10 +9,10 @@ from types import MappingProxyType
 import phonenumbers
 
 from mdm_stream.core.memo import remembered
-from mdm_stream.core.model import MISSING, Standardised
+from mdm_stream.core.model import MISSING, InvalidReason, Standardised
 from mdm_stream.core.standardise import addresses, contacts, dates, names, organisations, places, values
 from mdm_stream.core.standardise import placeholders as unset
-from mdm_stream.core.standardise.spec import InvalidReason, Options, OptionSpec, OptionValue, Standardiser, TypeSpec
+from mdm_stream.core.standardise.spec import Options, OptionSpec, OptionValue, Standardiser, TypeSpec
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, composed, fold, is_blank, overmarked, squeezed
 
 CACHED_VALUES_MAX = 16_384

@@ -8,9 +8,6 @@ from typing import Literal
 
 from mdm_stream.core.model import Standardised
 
-InvalidReason = Literal["too_long", "combining_marks", "wrong_form"]
-"""Why a value is invalid: more characters than its type standardises, more combining marks in a row than any language
-has, or not of the form of its type or pattern."""
 OptionValue = str | int | float | bool
 Options = Mapping[str, OptionValue]
 Standardiser = Callable[[str, Options], Standardised]
