@@ -27,7 +27,7 @@ def test_each_attempt_ends_as_the_policy_says(figures):
     assert {each.form for each in figures.outcomes} == {"Lambda handler", "local stack", "publisher"}
     for found in ("accepted", "refused"):
         assert sum(each.found == found for each in figures.outcomes) > 20
-    assert {each.code for each in figures.outcomes} == {"", "not_authorised", "unknown_source"}
+    assert {each.code for each in figures.outcomes} == {"", "not_authorised", "unknown_source", "version_kind"}
 
 
 def test_the_state_is_that_of_what_was_accepted(figures):

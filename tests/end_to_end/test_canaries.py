@@ -24,7 +24,8 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Canaries:
 def test_every_word_was_somewhere_before(figures: Canaries) -> None:
     """Else finding none would prove nothing: accepted ones in index, archive and tables, others where they ended."""
     assert figures.missing() == []
-    assert set(figures.before["good"]) >= {"archive", "kinesis", "redis", "redis, live", "warehouse.duckdb"}
+    good = {place.removesuffix(".wal") for place in figures.before["good"]}  # DuckDB's log, or its file
+    assert good >= {"archive", "kinesis", "redis", "redis, live", "warehouse.duckdb"}
     assert "quarantine" in figures.before["escaped"]
     assert figures.before["given up"] == ["on-failure"]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import orjson
 import pytest
 from botocore.exceptions import ClientError
@@ -130,6 +131,8 @@ def running_consumer(folder: Path | None = None, **settings: str) -> Iterator[Co
         }
         for name, value in loopback_environment(kinesis.endpoint_url, kinesis.keys, {}).items():
             patch.setenv(name, value)
+        # boto3 remembers the credentials that a process had first: those of an earlier test's server.
+        patch.setattr(boto3, "DEFAULT_SESSION", None)
         resolver = build_resolver({f"MDM_{name}": value for name, value in environment.items()})
         yield Consumer(resolver, redis_server, kinesis, home)
 
