@@ -119,7 +119,7 @@ class QuarantineReason(_FeedModel):
 
 
 class QuarantinedEvent(_FeedModel):
-    """A rejected event. ``quarantine_id`` is derived from the raw bytes, so a redelivery reports the same one.
+    """A rejected event. ``quarantine_id`` is derived from raw bytes and stream: a redelivery reports the same one.
 
     ``location`` says where the raw bytes are kept (a path or an s3:// address with the object's key); on the feed
     the raw bytes themselves are never carried.

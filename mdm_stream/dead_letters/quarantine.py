@@ -4,7 +4,8 @@ One object an event, named by a digest: a redelivery overwrites what the first d
 and a time of their own say the same wherever they arrive, and so do bytes that no decoder reads: they are kept once,
 however often somebody sends them. An event that lacks either takes it from where it lies on the stream, so two
 deliveries of the same bytes are two events, both of which may count once they are redriven: its place is a part of its
-name.
+name. So is the stream by which it arrived, which decides what it may say, and of an envelope that was refused as one
+the stream on which it lay: a copy that a sender without a right puts there hides no event that has it.
 
 An object is JSON: ``quarantine_id``, ``domain``, ``source``, ``record_id`` (null if they could not be read),
 ``reasons`` (a list of ``code``, ``path``, ``message``), ``received_from``, ``redriven_on`` (the stream on which it was
@@ -33,6 +34,8 @@ from mdm_stream.objects.opening import open_object_store
 from mdm_stream.objects.store import ObjectStore
 
 UNKNOWN_DOMAIN = "unknown"
+_REFUSED = frozenset({"not_authorised", "bad_envelope"})
+"""Reasons by which nothing that an envelope claims of its event is believed."""
 _PARALLEL_PUTS = 8
 """A batch full of bad events must not wait for one round trip after the other; the SDK's pool has 10 connections."""
 
@@ -54,7 +57,8 @@ class QuarantineEntry:
     @property
     def quarantine_id(self) -> str:
         """The entry's id: the same for every redelivery of the event."""
-        return quarantine_id_of(self.delivery)
+        refused = any(reason.code in _REFUSED for reason in self.reasons)
+        return quarantine_id_of(self.delivery, refused_on=self.delivery.redriven_on if refused else "")
 
 
 class QuarantineStore:
@@ -92,15 +96,20 @@ def open_quarantine(url: str, *, s3_client: Any = None, kms_key_id: str | None =
     return QuarantineStore(open_object_store(url, s3_client=s3_client, kms_key_id=kms_key_id))
 
 
-def quarantine_id_of(delivery: Delivery) -> str:
+def quarantine_id_of(delivery: Delivery, refused_on: str = "") -> str:
     """Return the id of a rejected event: 32 hex digits (BLAKE2b-128).
 
-    They depend on its bytes alone, unless its place is known and a part of what it says (see ``depends_on_receipt``).
+    They depend on its bytes, the stream by which it arrived, and on its place if that is known and a part of what it
+    says (see ``depends_on_receipt``). ``refused_on`` is the stream on which it lay in an envelope that was refused.
     """
-    digest = digest_of_bytes(delivery.raw)
-    if not (delivery.placed and depends_on_receipt(delivery.raw)):
-        return digest
-    return digest_of_bytes(f"{digest} {delivery.position} {delivery.arrival_time_us}".encode())
+    said = [digest_of_bytes(delivery.raw)]
+    if delivery.placed and depends_on_receipt(delivery.raw):
+        said += [delivery.position, str(delivery.arrival_time_us)]
+    if delivery.arrived:
+        said.append(f"stream {delivery.stream}")
+    if refused_on:
+        said.append(f"refused on {refused_on}")
+    return said[0] if len(said) == 1 else digest_of_bytes(" ".join(said).encode())
 
 
 def object_name(entry: QuarantineEntry) -> str:

@@ -116,8 +116,7 @@ class Authority:
         The delivery must be an ``identified`` one.
         """
         key_id = delivery.key_id
-        if delivery.redriven_on:
-            self._require(delivery.redriven_on, "redrive", (), "")
+        self.require_envelope(delivery)
         for event in events:
             op, sources = _said(event)
             if key_id and self._is_granted_to_key(key_id, op, sources):
@@ -125,6 +124,11 @@ class Authority:
             self._require(delivery.stream, op, sources, key_id)
             if delivery.redriven_on:
                 self._require(delivery.redriven_on, op, sources, key_id)
+
+    def require_envelope(self, delivery: Delivery) -> None:
+        """Raise ``RejectedEventError``, code ``not_authorised``, if it lay in an envelope where none may be brought."""
+        if delivery.redriven_on:
+            self._require(delivery.redriven_on, "redrive", (), "")
 
     def _signer(self, raw: bytes) -> str:
         """Return the key that signed an event, nothing if it is not signed; a signature that is wrong is refused."""

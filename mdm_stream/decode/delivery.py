@@ -53,6 +53,11 @@ class Delivery:
         return self.origin.partition("/")[0]
 
     @property
+    def shard(self) -> str:
+        """Stream and shard in which the bytes lay, or are said to have lain if they were redriven."""
+        return self.origin.rpartition(":")[0]
+
+    @property
     def arrived(self) -> bool:
         """Whether ``arrival_time_us`` is when it came in: a file's row has a number there, other bytes nothing."""
         return self.arrival_time_us >= ARRIVALS_FROM_US

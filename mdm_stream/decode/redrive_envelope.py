@@ -110,16 +110,17 @@ def unwrap(data: bytes) -> Delivery | None:
 def check_first_place(redriven: Delivery, delivery: Delivery) -> None:
     """Refuse an envelope that claims what cannot be, having arrived in ``delivery``: anybody may write one.
 
-    What it holds came earlier, on the same stream at a lower position, and not longer ago than ``REDRIVE_AGE_US_MAX``.
+    What it holds came earlier, in the same shard at a lower position, and not longer ago than ``REDRIVE_AGE_US_MAX``.
     Otherwise it could say of any event that its version and times are not ahead, or that it was born before all others.
-    Positions of two streams say nothing of each other; there the right to send envelopes is what protects.
+    Positions of two shards say nothing of each other (Kinesis puts the shard's creation and number before the time, and
+    an envelope may go to another shard than its event); there the right to send envelopes is what protects.
     """
     if not delivery.arrived or redriven.raw is delivery.raw:
         return
     age_us = delivery.arrival_time_us - redriven.arrival_time_us
     if not 0 <= age_us <= REDRIVE_AGE_US_MAX:
         raise _rejection("arrival_time_us", "is later than the envelope's own arrival, or more than 400 days before it")
-    if redriven.stream == delivery.stream and int(redriven.position) > int(delivery.position):
+    if redriven.shard == delivery.shard and int(redriven.position) > int(delivery.position):
         raise _rejection("position", "lies behind that of the envelope itself")
 
 

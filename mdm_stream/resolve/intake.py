@@ -34,9 +34,14 @@ class Intake:
         for each in held:
             delivery = each
             try:
+                self.authority.require_envelope(each)  # and first: what it claims decides nothing of what follows
+            except RejectedEventError as error:
+                yield delivery, error
+                continue
+            try:
                 check_first_place(each, record)
             except RejectedEventError as error:  # kept with the place that it has here, not the one that it claims
-                yield replace(record, raw=each.raw), error
+                yield replace(record, raw=each.raw, redriven_on=each.redriven_on), error
                 continue
             try:
                 events = self.decoder.decode(delivery)

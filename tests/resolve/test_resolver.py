@@ -471,4 +471,4 @@ def test_a_redriven_event_that_claims_what_cannot_be_is_kept_as_it_came(world, t
     [path] = (tmp_path / "quarantine").rglob("*.json")
     kept = decode_entry(path.read_bytes())
     assert (kept.reasons[0].code, kept.record_id) == ("bad_envelope", "1")
-    assert kept.delivery == replace(record, raw=claimed.raw)
+    assert kept.delivery == replace(record, raw=claimed.raw, redriven_on="changes")
