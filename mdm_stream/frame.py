@@ -39,6 +39,9 @@ ROWS_TOLD_MAX = 10
 """How many bad rows an error names; the first ones say enough."""
 
 _KEY = ("source", "record_id")
+DIGITS_MAX = 4_096
+"""Digits of a number that becomes a text: Python refuses to write an integer of more than 4,300, and writes a short
+``Decimal`` such as 1E+999999999 in a gigabyte."""
 _EXACT_FLOAT_MAX = 2**53
 """Above it neighbouring integers share one double."""
 
@@ -154,10 +157,12 @@ def _plain_scalar(cell: Any) -> Any:
     if isinstance(cell, float):
         return float(cell) if math.isfinite(cell) else None
     if isinstance(cell, Decimal):
-        return f"{cell:f}" if cell.is_finite() else None
-    if isinstance(cell, str | UUID) or (isinstance(cell, int) and not INTEGER_MIN <= cell <= INTEGER_MAX):
-        return str(cell)
-    return cell
+        if not cell.is_finite():
+            return None
+        return f"{cell:f}" if cell.adjusted() < DIGITS_MAX and cell.as_tuple().exponent > -DIGITS_MAX else cell
+    if isinstance(cell, int) and not INTEGER_MIN <= cell <= INTEGER_MAX:
+        return str(cell) if cell.bit_length() < 3 * DIGITS_MAX else Decimal("Infinity")
+    return str(cell) if isinstance(cell, str | UUID) else cell
 
 
 def _as_value(cell: Any) -> Any:

@@ -197,6 +197,16 @@ def test_versions_of_one_kind_a_source():
     assert [event.version for event in frame_events(df.iloc[:2], rules)] == [1, "b"]
 
 
+@pytest.mark.parametrize("number", [10**5_000, Decimal("1E+999999999"), Decimal("1E-999999999")], ids=["int", "+", "-"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_number_that_no_text_holds_is_refused_as_a_cell(number, several):
+    """With its row; writing it would take a gigabyte, or be refused by Python with the whole frame."""
+    frame = pd.DataFrame({"source": ["a"], "record_id": ["1"]})
+    frame["given_name"] = pd.Series([[number] if several else number], dtype=object)
+    with pytest.raises(FrameError, match="row 1: given_name"):
+        resolve_frame(frame, "person")
+
+
 def test_many_bad_rows_are_not_all_told():
     """A frame of bad rows gives a short error."""
     df = pd.DataFrame({"source": "sap", "record_id": range(1_000), "given_name": "Ann"})
