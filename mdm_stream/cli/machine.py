@@ -67,7 +67,8 @@ def examine(state: Path | None = None) -> list[Check]:
 
 def _authority() -> Check:
     """Say what the policy in the environment lets each stream and key say, or the policy that there is without one."""
-    from mdm_stream.decode.authority_policy import policy_of  # noqa: PLC0415 - may be what is missing here
+    from mdm_stream.decode.authority import RECORD_OPS  # noqa: PLC0415 - may be what is missing here
+    from mdm_stream.decode.authority_policy import policy_of  # noqa: PLC0415
     from mdm_stream.settings import ResolveSettings  # noqa: PLC0415
 
     default = ResolveSettings.model_fields["steward_stream"].default
@@ -78,7 +79,14 @@ def _authority() -> Check:
     streams = [f"stream {name}: {grant.described()}" for name, grant in sorted(policy.streams.items())]
     keys = [f"key {name}: {grant.described()}" for name, grant in sorted(policy.keys.items())]
     signed = [f"must be signed: {', '.join(sorted(policy.signed_sources))}"] if policy.signed_sources else []
-    return Check("authority", "ok", "; ".join([*streams, *keys, *signed]))
+    found = "; ".join([*streams, *keys, *signed])
+    lacking = [
+        n for n, grant in sorted(policy.streams.items()) if "redrive" in grant.ops and not grant.ops >= RECORD_OPS
+    ]
+    if lacking:
+        advice = f"what is redriven needs its own right there: add upsert, patch and delete to {', '.join(lacking)}"
+        return Check("authority", "warning", found, advice)
+    return Check("authority", "ok", found)
 
 
 def _python() -> Check:

@@ -36,3 +36,6 @@ def test_doctor_shows_the_policy_in_the_environment(monkeypatch):
     assert "must be signed: shop" in shown().found
     monkeypatch.setenv("MDM_AUTHORITY", "{}}")
     assert shown().status == "failed"
+    monkeypatch.setenv("MDM_AUTHORITY", '{"streams": {"s": {"allowed_ops": ["verdict", "redrive"]}}}')
+    assert shown().status == "warning"
+    assert "add upsert, patch and delete to s" in shown().advice

@@ -227,6 +227,7 @@ def test_the_policy_of_the_page_on_trust():
     assert refused(authority, delivered(said(), "elsewhere")) == "op"
     erasure = signed(said("erase"), SigningKey("privacy-2026", b"p" * 32))
     assert judged(authority, delivered(erasure)) == "privacy-2026"
+    assert judged(authority, delivered(wrap(delivered(said())), STEWARD, 2)) == "", "what is redriven counts"
 
 
 @pytest.mark.parametrize(
