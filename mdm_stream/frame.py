@@ -159,7 +159,7 @@ def _plain_scalar(cell: Any) -> Any:
     if isinstance(cell, Decimal):
         if not cell.is_finite():
             return None
-        return f"{cell:f}" if cell.adjusted() < DIGITS_MAX and cell.as_tuple().exponent > -DIGITS_MAX else cell
+        return f"{cell:f}" if abs(cell.adjusted()) < DIGITS_MAX else cell
     if isinstance(cell, int) and not INTEGER_MIN <= cell <= INTEGER_MAX:
         return str(cell) if cell.bit_length() < 3 * DIGITS_MAX else Decimal("Infinity")
     return str(cell) if isinstance(cell, str | UUID) else cell
