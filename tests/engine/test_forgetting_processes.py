@@ -6,6 +6,7 @@ import ast
 import gc
 from types import FrameType
 
+import pytest
 from source_tree import ROOT
 
 from mdm_stream.archive.once import AppendOnce
@@ -16,6 +17,8 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.rules import load_ruleset
 from mdm_stream.settings import EngineSettings
+
+pytestmark = pytest.mark.slow
 
 RULES = load_ruleset("person")
 FORGET_AFTER_S = EngineSettings().forget_after_s

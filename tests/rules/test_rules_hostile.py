@@ -14,6 +14,8 @@ from mdm_stream.rules.extend import PACKS
 from mdm_stream.rules.findings import FINDINGS_MAX, MESSAGE_CHARS_MAX
 from mdm_stream.rules.tree import FILE_BYTES_MAX
 
+pytestmark = pytest.mark.slow
+
 GOOD = """domain: person
 version: 1
 attributes:

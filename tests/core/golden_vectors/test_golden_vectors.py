@@ -113,6 +113,7 @@ def files_in(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_the_command_refuses_another_output_under_the_same_f(folder, monkeypatch, capsys):
     """Without a new F version nothing is written, and the first difference is shown; with one, all is."""
     before = files_in(folder)
@@ -127,6 +128,7 @@ def test_the_command_refuses_another_output_under_the_same_f(folder, monkeypatch
     assert {name for name in now if now[name] != before[name]} == {"keys.json", "identity.json"}
 
 
+@pytest.mark.slow
 def test_the_command_changes_nothing_where_nothing_has_changed(folder):
     """Run again, under whatever hash seed, it writes the same bytes."""
     if apart := unpinned():

@@ -115,6 +115,7 @@ def test_a_row_of_the_largest_size_is_read():
     assert fields[0] == "1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [b"," * 589_000 + b"\n", b'a",b,"\n' * 80_000, b'"' * 589_000 + b"\n"])
 def test_memory_is_that_of_a_row(line):
     """A hostile file of 589 kB takes a few times the memory of its largest permitted row, not of its every field."""
