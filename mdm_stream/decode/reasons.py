@@ -57,6 +57,11 @@ Code = Literal[
     "bad_envelope",  # a redriven event's envelope that is damaged, or holds more than one may
 ]
 
+COMPLAINTS_READ_MAX = 200
+"""Complaints of a model from which reasons are made. Thousands of unknown members share one, and each costs a
+search for what was meant.
+"""
+
 REASONS_MAX = 20
 """An event with hundreds of wrong members is wrong as a whole; the first reasons say enough to find out why."""
 
@@ -94,7 +99,8 @@ def rejection_of(error: ValidationError, variants: frozenset[str], columns: Cont
     the names of attributes that the rules know.
     """
     reasons: dict[str, Reason] = {}
-    for detail in error.errors(include_url=False, include_input=False, include_context=True):
+    complaints = error.errors(include_url=False, include_input=False, include_context=True)
+    for detail in complaints[:COMPLAINTS_READ_MAX]:
         reason = _reason_of(detail, variants, columns)
         reasons.setdefault(reason.path, reason)
         if len(reasons) == REASONS_MAX:

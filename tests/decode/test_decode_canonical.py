@@ -14,6 +14,7 @@ from mdm_stream.contracts.change import EVENT_BYTES_MAX, encode_event
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.core.ruleset import Source
 from mdm_stream.decode import Decoder, Delivery, claimed_identity
+from mdm_stream.decode.reasons import COMPLAINTS_READ_MAX
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
 DECODER = Decoder(PERSONS)
@@ -280,3 +281,11 @@ def test_what_a_rejected_event_claims():
     assert claimed_identity(orjson.dumps({**EVENT, "op": "x"})).record_id == "42"
     assert claimed_identity(b'{"domain":"../etc","source":"a/b","record_id":"\\u0000"}') == claimed_identity(b"[1]")
     assert claimed_identity(b'{"domain":"person\\n"}').domain is None
+
+
+def test_thousands_of_unknown_members_cost_no_more_than_some(monkeypatch):
+    """Reasons are made from a bounded number of a model's complaints, however many there are."""
+    asked = []
+    monkeypatch.setattr("mdm_stream.decode.reasons._meant", lambda name: asked.append(name) or "")
+    assert rejected({**EVENT, **{f"x{number}": 1 for number in range(5_000)}}) == [("unexpected", "?")]
+    assert len(set(asked)) == COMPLAINTS_READ_MAX

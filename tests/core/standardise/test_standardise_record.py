@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mdm_stream.core.model import MISSING, Standardised
 from mdm_stream.core.ruleset import Attribute, Match, Ruleset, Source
 from mdm_stream.core.standardise import MULTI_VALUES_MAX, STANDARDISERS, standardise_record
+from mdm_stream.core.standardise.record_values import TEXTS_READ_MAX, _multi
 
 MATCH = Match("fellegi_sunter", prior=0.001, link=0.85, review=0.5, deterministic=(), comparisons=())
 FULL_NAME = Attribute(
@@ -92,6 +93,20 @@ def test_multi_values_are_bounded():
     (kept,) = standardise_record(rules, "crm", {"tag": many})
     assert kept.value == many[:MULTI_VALUES_MAX]
     assert standardise_record(rules, "crm", {"tag": many[::-1]}) == (kept,)
+
+
+def test_texts_of_a_long_list_are_not_all_read():
+    """Of a list of any length a documented number is standardised, each once, whatever their order."""
+    read = []
+    many = [f"tag {number:04}" for number in range(4 * TEXTS_READ_MAX)]
+
+    def standardise(text):
+        read.append(text)
+        return Standardised(text, text)
+
+    kept = _multi(standardise, [*many, *many[::-1]])
+    assert read == many[:TEXTS_READ_MAX]
+    assert kept == _multi(standardise, many[::-1])
 
 
 def test_a_pattern_marks_what_does_not_match_it_invalid():
