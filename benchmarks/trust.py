@@ -8,12 +8,10 @@ Sources, files, rule files and web pages are hostile here. Exits with 1 if a flo
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from trees import ROOT
 CPU_FACTOR_MAX = 20
 MEMORY_FACTOR_MAX = 4
 REDIS_FACTOR_MAX = 4
+CORPUS_MIN = 200
 FREEZE_ATTEMPTS_MIN = 12
 HISTORIES = 2_000
 TORTURE_MINUTES = 2
@@ -53,26 +52,28 @@ class Ran:
     peak_bytes: int
 
 
+_STARTER = """
+import json, os, resource, subprocess, sys
+memory, usage_file, *command = sys.argv[1:]
+process = subprocess.Popen(command)
+resource.prlimit(process.pid, resource.RLIMIT_AS, (int(memory), int(memory)))
+_, status, usage = os.wait4(process.pid, 0)
+took = {"cpu_s": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
+with open(usage_file, "w") as file:
+    json.dump(took, file)
+sys.exit(os.waitstatus_to_exitcode(status) % 256)
+"""
+"""Starts the command from a small process: Linux counts what the parent had in memory as a peak of its child."""
+
+
 def run(arguments: Sequence[str], *, timeout_s: float = RUN_TIMEOUT_S, memory_max: int = MEMORY_MAX) -> Ran:
     """Run a command of the project in a process of its own, within a bound on addresses (``RLIM_INFINITY``: none)."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
-        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=out, stderr=said)
-        resource.prlimit(process.pid, resource.RLIMIT_AS, (memory_max, memory_max))
-        ended_at = time.monotonic() + timeout_s
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() > ended_at:
-                process.kill()
-                _, status, usage = os.wait4(process.pid, 0)
-                break
-            time.sleep(0.01)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        said.seek(0)
-        texts = out.read().decode(errors="replace"), said.read().decode(errors="replace")
-    return Ran(process.returncode, *texts, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    with tempfile.NamedTemporaryFile() as usage:
+        command = [sys.executable, "-I", "-S", "-c", _STARTER, str(memory_max), usage.name, sys.executable, *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=timeout_s, check=False)
+        took = orjson.loads(usage.read())
+    out, said = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
+    return Ran(done.returncode, out, said, took["cpu_s"], took["peak_bytes"])
 
 
 def figures_of(script: str, *options: str, memory_max: int = MEMORY_MAX) -> Any:
@@ -88,7 +89,9 @@ def events(show: Show) -> None:
     figures = figures_of("hostile/through.py")
     results = figures["results"]
     kinds = Counter(result["kind"] for result in results)
-    show.figure("hostile events", f"{len(results)} of {dict(kinds)}", floor="200 with files and rules", holds=True)
+    corpus = len(results) + len(hostile_files()) + len(hostile_rules())
+    show.fact("hostile events by kind", f"{len(results)} of {dict(kinds)}")
+    show.figure("events, files and rule sets in the corpus", corpus, floor=f"{CORPUS_MIN}", holds=corpus >= CORPUS_MIN)
     stopped = [f"{result['kind']}: {result['name']} {result['fault']}" for result in results if result["stopped"]]
     show.figure("events that stop a shard", stopped or 0, floor="0", holds=not stopped)
     good, golden = (sum(result[name] for result in results) for name in ("good", "golden"))
@@ -237,9 +240,7 @@ def growth(show: Show) -> None:
 def storms(show: Show) -> None:
     """Every storm, before and now: what it takes, and what one event more then costs.
 
-    That cost is bounded by the limits of the rules, so it must not exceed what it was before they were there. Where
-    the rules of a storm raise a limit, or an event splits a component of a thousand members, it is above that of
-    hostile events elsewhere here; the figure says how far.
+    That cost is bounded by the limits of the rules, so it must be below what it was before they were there.
     """
     found = figures_of("poison_storm.py", "--json", "--before", BEFORE)
     before = {cost["storm"]: cost for cost in found["before"]}
@@ -250,8 +251,8 @@ def storms(show: Show) -> None:
         show.figure(
             f"{cost['storm']}: CPU of one event more over a plain one of its size",
             f"{_ratio(old):.1f} -> {_ratio(cost):.1f}",
-            floor=f"{CPU_FACTOR_MAX}, or what it was before, at most",
-            holds=_ratio(cost) <= max(CPU_FACTOR_MAX, _ratio(old)) and not cost["failed"],
+            floor="below what it was",
+            holds=_ratio(cost) < _ratio(old) and not cost["failed"],
         )
 
 
