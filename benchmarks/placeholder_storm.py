@@ -33,6 +33,7 @@ import os
 import pstats
 import resource
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -45,7 +46,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.engine.process import settle_garbage_collector
-from mdm_stream.index.redis.codec import decode_block, decode_component
+from mdm_stream.index.redis.codec import decode_block
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
@@ -260,11 +261,7 @@ def largest_of(client: redis.Redis, rules: Ruleset) -> Largest:
             suspended_block = max(suspended_block, client.hlen(prefix + "b:" + key.decode()))
         else:
             open_block = max(open_block, len(decode_block(stored)[1]))
-    component = golden = 0
-    for _, stored in client.hscan_iter(prefix + "comp", count=1_000):
-        held = decode_component(stored)
-        component = max(component, len(held.members))
-        golden = max(golden, *(len(each.members) for each in held.golden))
+    component, golden = (max(Counter(client.hvals(prefix + name)).values(), default=0) for name in ("of", "xw"))
     return Largest(open_block, suspended_block, golden, component)
 
 

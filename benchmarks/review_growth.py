@@ -89,7 +89,9 @@ def grown(server: Any, case: str, *, records: int, cap: int, separated: tuple[tu
     assert not engine.process([_record(records + 1)]).failed
     written = index.counters.bytes_written - before
     state = index.snapshot()
-    sizes = [len(stored) for key in client.keys("*:comp") for stored in client.hvals(key)]
+    sizes = [
+        len(stored) for name in ("comp", "page") for key in client.keys(f"*:{name}") for stored in client.hvals(key)
+    ]
     return Growth(case, records + 1, len(state.golden), len(state.review), written, max(sizes))
 
 

@@ -33,7 +33,7 @@ F_VERSION = 3
 """Raise it when F gives another result for some input: another value, key, score, cluster, golden record or review
 item, or other events for the same raw bytes. ``tests/core/golden_vectors`` finds most such changes, and says so."""
 
-STORED_FORMAT = 2
+STORED_FORMAT = 3
 """Raise it when records, components, edges, blocks or keys are written to an index in another form. The archive has
 a number of its own, ``ARCHIVE_FORMAT``, because every release must be able to rebuild from it, an older one too."""
 

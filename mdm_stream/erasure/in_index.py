@@ -11,8 +11,9 @@ from mdm_stream.core.model import make_ref
 from mdm_stream.core.record import REVISION_LENGTH, Record
 from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.places import Places
-from mdm_stream.index.redis.codec import decode_block, decode_component, decode_pair, decode_record, encode_record
+from mdm_stream.index.redis.codec import STAMP_LENGTH, decode_block, decode_pair, decode_record, encode_record
 from mdm_stream.index.redis.held_items import StoredItem, each_item
+from mdm_stream.index.redis.pages import DIRECTORY, decode_directory, decode_page
 
 INDEX = "index"
 
@@ -67,6 +68,12 @@ def _block(item: StoredItem, evidence: Evidence) -> None:
         _note(evidence, "blocking key", decode_block(item.value)[1])
 
 
+def _component(stored: bytes, evidence: Evidence) -> None:
+    # The directory of a large component names some of its members; all of them are in its pages.
+    members = decode_directory(stored) if stored.startswith(DIRECTORY) else decode_page(stored).members
+    _note(evidence, "component", members)
+
+
 def _note(evidence: Evidence, what: str, refs: Iterable[str]) -> None:
     if not evidence.refs.isdisjoint(refs):
         evidence.theirs(INDEX, what)
@@ -79,7 +86,8 @@ _JUDGES: dict[str, Callable[[StoredItem, Evidence], None]] = {
     "block": _block,
     "b:": lambda item, evidence: _note(evidence, "blocking key", [item.field]),
     "of": lambda item, evidence: _note(evidence, "component", [item.field]),
-    "comp": lambda item, evidence: _note(evidence, "component", decode_component(item.value).members),
+    "comp": lambda item, evidence: _component(item.value[STAMP_LENGTH:], evidence),
+    "page": lambda item, evidence: _component(item.value, evidence),
     "e:": lambda item, evidence: _note(evidence, "review edge", [item.key[2:], item.field]),
     "es": lambda item, evidence: _note(evidence, "review edge", [item.field]),
     "xw": lambda item, evidence: _note(evidence, "crosswalk entry", [item.field]),

@@ -13,14 +13,14 @@ from erase_world import REF, RULES, World, places_of, upsert
 
 from mdm_stream.core.fold import EMPTY, fold
 from mdm_stream.core.model import EraseEvent, RecordEvent
-from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.engine.batch import Engine
 from mdm_stream.erasure.evidence import Evidence, Remnant
 from mdm_stream.erasure.in_index import look_into_index
 from mdm_stream.erasure.values import Values
-from mdm_stream.index.redis.codec import STAMP_LENGTH, encode_block, encode_component, encode_pair, encode_record
+from mdm_stream.index.redis.codec import STAMP_LENGTH, encode_block, encode_pair, encode_record
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.redis.pages import Page, encode_page
 
 MARKER = "Markermund"
 EPOCH = "mdm:{main:person}:1:"
@@ -42,7 +42,7 @@ def golden(source: str, record_id: str, members: list[dict[str, str]]) -> bytes:
 
 
 KEY = {"source": "crm", "record_id": "p-7"}
-COMPONENT = STAMP.encode() + encode_component(HeldComponent("", (REF,), ("0" * 16,), (), (), ()))
+COMPONENT = STAMP.encode() + encode_page(Page((REF,), ("0" * 16,), (), (), ()))
 LEFTOVERS: dict[str, Callable[[Any], object]] = {
     "record that is not erased": lambda client: client.hset(EPOCH + "rec", REF, encode_record(record())),
     "golden record with a value of theirs": lambda client: client.hset(EPOCH + "gold", "g1", golden("crm", "p-7", [])),

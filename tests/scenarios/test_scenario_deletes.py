@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 import pytest
 from storyline import (
@@ -23,8 +21,7 @@ from storyline import (
     verdict,
 )
 
-from mdm_stream.core.plan.commit import HeldComponent
-from mdm_stream.index.redis.codec import STAMP_LENGTH, decode_component
+from mdm_stream.index.redis.pages import Page, decode_page
 
 pytestmark = pytest.mark.one_redis
 
@@ -78,8 +75,8 @@ def test_a_redirect_leads_on_when_its_target_is_merged_away(story):
         assert follow(newest, found.crosswalk, golden_id(ref)) == golden_id("crm/1")
 
 
-def _component(stored: bytes) -> HeldComponent:
-    return decode_component(b"0" * STAMP_LENGTH + stored)
+def _without_revisions(stored: bytes) -> Page:
+    return decode_page(stored)._replace(revisions=())
 
 
 WITHOUT = [
@@ -116,7 +113,7 @@ def test_a_deleted_record_leaves_nothing_but_its_tombstone(redis_client, more):
         del keys["rec"]
         # Where a verdict names the deleted record, the other side remembers it, and so is at another revision.
         keys["block"] = {key: sorted(held) for key, held in keys["block"].items()}
-        keys["comp"] = {name: replace(_component(stored), revisions=()) for name, stored in keys["comp"].items()}
+        keys["comp"] = {name: _without_revisions(stored) for name, stored in keys["comp"].items()}
     left.pop("exp", None)  # an override comes back with its record, and so does its end
     assert left == wanted
 

@@ -19,19 +19,27 @@ from mdm_stream.core.cluster.strongest import Side, by_side, kept_edges, stronge
 from mdm_stream.core.fold import RecordState
 from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem, HeldReview
+from mdm_stream.core.plan.component_id import component_id_of
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.reference import _edges
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
     decode_block,
-    decode_component,
     decode_record,
     decode_review,
-    encode_component,
     encode_pair,
     encode_record,
     encode_review,
+)
+from mdm_stream.index.redis.pages import (
+    DIRECTORY,
+    INLINE_MEMBERS_MAX,
+    decode_page,
+    encode_directory,
+    encode_page,
+    page_digest,
+    pages_of,
 )
 
 Keys = dict[str, Any]
@@ -54,13 +62,13 @@ def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], held: Keys 
     crosswalk = {ref: g.golden_id for component in resolved for g in component.golden for ref in g.members}
     keys: Keys = {
         "rec": {ref: encode_record(record) for ref, record in records.items()},
-        "of": {ref: component.members[0] for component in resolved for ref in component.members},
-        "comp": {component.members[0]: _held(rules, component, live) for component in resolved},
+        "of": {ref: component_id_of(component.members) for component in resolved for ref in component.members},
         "xw": crosswalk,
         "gold": {g.golden_id: g.content for component in resolved for g in component.golden},
         "review": _review(rules, resolved, crosswalk, edges),
         "exp": {ref: end_us for ref, s in states.items() if (end_us := next_expiry_us(s)) is not None},
     }
+    keys |= _components([_held(rules, component, live) for component in resolved])
     keys |= _blocks(rules, live)
     for (a, b), review in reviews.items():
         for ref, other in ((a, b), (b, a)):
@@ -109,8 +117,9 @@ def states_of(keys: Keys) -> dict[str, RecordState]:
 def _edges_of(keys: Keys) -> list[Edge]:
     """Return the edges that are stored: links with their components, REVIEW edges with their records."""
     found: dict[tuple[str, str], Edge] = {}
-    for component in keys.get("comp", {}).values():
-        found.update((edge.pair, edge) for edge in decode_component(b"0" * STAMP_LENGTH + component).links)
+    for stored in (*keys.get("comp", {}).values(), *keys.get("page", {}).values()):
+        if not stored.startswith(DIRECTORY):
+            found.update((edge.pair, edge) for edge in decode_page(stored).links)
     found.update((pair, review.edge) for pair, review in _reviews_of(keys).items())
     return [found[pair] for pair in sorted(found)]
 
@@ -129,19 +138,31 @@ def _resolved(rules: Ruleset, live: Mapping[str, Record], edges: Iterable[Edge])
     ]
 
 
-def _held(rules: Ruleset, component: ResolvedComponent, live: Mapping[str, Record]) -> bytes:
-    return encode_component(
-        HeldComponent(
-            "",
-            component.members,
-            tuple(live[ref].revision for ref in component.members),
-            component.links,
-            tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
-            tuple(
-                HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(rules, kept))) for kept in component.apart
-            ),
-        )
+def _held(rules: Ruleset, component: ResolvedComponent, live: Mapping[str, Record]) -> HeldComponent:
+    refused = [HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(rules, kept))) for kept in component.apart]
+    return HeldComponent(
+        "",
+        component.members,
+        tuple(live[ref].revision for ref in component.members),
+        component.links,
+        tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
+        tuple(sorted(refused, key=lambda item: item.pair)),
     )
+
+
+def _components(components: Iterable[HeldComponent]) -> Keys:
+    """Return components as they are stored: small ones whole, large ones as a directory of pages."""
+    whole: dict[str, bytes] = {}
+    paged: dict[str, bytes] = {}
+    for component in components:
+        stored = {page.members[0]: encode_page(page) for page in pages_of(component)}
+        component_id = component_id_of(component.members)
+        if len(component.members) <= INLINE_MEMBERS_MAX:
+            whole[component_id] = stored[component.members[0]]
+        else:
+            whole[component_id] = encode_directory({first: page_digest(page) for first, page in stored.items()})
+            paged |= stored
+    return {"comp": whole, "page": paged}
 
 
 def _held_review(rules: Ruleset, edge: Edge, beside: Mapping[Side, list[Edge]]) -> HeldReview:

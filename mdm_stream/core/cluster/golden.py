@@ -80,13 +80,13 @@ def resolve_component(
     members: Sequence[str],
     links: Iterable[Edge],
     records: Mapping[str, Record],
-    known: Mapping[tuple[str, ...], str] | None = None,
+    known: Mapping[tuple[str, ...], Golden] | None = None,
 ) -> ResolvedComponent:
     """Cluster one component of live records and let the golden values survive.
 
-    ``known`` has the digests of golden records by their members, sorted, none of which has changed.
+    ``known`` has golden records, without their content, by their members, sorted, none of which has changed.
     """
-    links = tuple(sorted(links, key=lambda edge: edge.pair))
+    links = tuple(sorted(links))  # an edge begins with its pair
     separated: set[tuple[str, str]] = set()
     if len(members) == 1:
         clustering = Clustering(((members[0],),), ())
@@ -95,12 +95,9 @@ def resolve_component(
         exclusive_attributes = rules.match.exclusive
         exclusive = {ref: tuple(records[ref].match[i] for i in exclusive_attributes) for ref in members}
         clustering = cluster(members, links, separated, exclusive, rules.max_cluster_size)
-    digests = known or {}
+    unchanged = known or {}
     golden = tuple(
-        _as_known(rules, [records[ref] for ref in refs], digests[refs])
-        if refs in digests
-        else golden_record(rules, [records[ref] for ref in refs])
-        for refs in clustering.clusters
+        unchanged.get(refs) or golden_record(rules, [records[ref] for ref in refs]) for refs in clustering.clusters
     )
     return ResolvedComponent(tuple(members), links, golden, clustering, _kept_apart(golden, clustering, separated))
 
@@ -152,12 +149,6 @@ def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:
         }
     )
     return Golden(golden_id, tuple(record.ref for record in ordered), content, digest_of_content(content))
-
-
-def _as_known(rules: Ruleset, members: Sequence[Record], digest: str) -> Golden:
-    """Return a golden record whose content nobody needs."""
-    ordered = sorted(members, key=lambda record: split_ref(record.ref))
-    return Golden(golden_id_of(rules.domain, anchor_of(ordered)), tuple(record.ref for record in ordered), b"", digest)
 
 
 def digest_of_content(content: bytes) -> str:

@@ -15,7 +15,7 @@ few; if a digest chose, each further record would cut the clusters anew.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge
 from mdm_stream.core.ruleset import Ruleset
@@ -72,42 +72,68 @@ def has_hole(side: Side, before: Sequence[Edge], after: Sequence[Edge], limit: i
 class KeptLinks:
     """The links of some components after a change, cut back to what F keeps.
 
-    ``held`` are the links as they were, ``fresh`` all of the records in ``changed``, before any is left out.
+    ``held`` are the links as they were, by component, ``fresh`` all of the records in ``changed``, before any is left
+    out. What comes out: ``standing``, those of the links held that stay, by component; ``fresh``, those of the changed
+    records that stay; and ``torn``, the components which lost a link between two records.
     """
 
-    def __init__(self, held: Iterable[Edge], fresh: Iterable[Edge], changed: frozenset[str], limit: int) -> None:
+    def __init__(
+        self, held: Mapping[str, Sequence[Edge]], fresh: Iterable[Edge], changed: frozenset[str], limit: int
+    ) -> None:
         self._limit = limit
         self._changed = changed
-        standing: list[Edge] = []
-        gone: list[Edge] = []
-        for edge in held:
-            (standing if edge.a not in changed and edge.b not in changed else gone).append(edge)
-        new = list(fresh)
-        self._all = [*standing, *new]
-        self._after = by_side(edge for edge in self._all if edge.rule != VERDICT_RULE)
+        self.fresh = list(fresh)
+        self.standing: dict[str, Sequence[Edge]] = dict(held)
+        leaving: dict[str, list[Edge]] = {}
+        for component_id, links in held.items():
+            own = [edge for edge in links if edge.a in changed or edge.b in changed]
+            if own:
+                leaving[component_id] = own
+                self.standing[component_id] = [
+                    edge for edge in links if edge.a not in changed and edge.b not in changed
+                ]
+        gone = [edge for own in leaving.values() for edge in own]
+        moved = {edge.a for edge in gone} | {edge.b for edge in gone}
+        moved.update([edge.a for edge in self.fresh], [edge.b for edge in self.fresh])
+        at_stake = [
+            edge for links in self.standing.values() for edge in links if edge.a in moved or edge.b in moved
+        ] + self.fresh
         self._gone = by_side(edge for edge in gone if edge.rule != VERDICT_RULE)
-        self._moved = {edge.a for edge in gone} | {edge.b for edge in gone}
-        self._moved.update({edge.a for edge in new}, {edge.b for edge in new})
+        # Of the records that moved, and of no other, these are all links.
+        self._beside = by_side(edge for edge in at_stake if edge.rule != VERDICT_RULE)
+        if any(len(edges) > limit for side, edges in self._beside.items() if side[0] in moved):
+            self._cut_back(at_stake)
+        again = {edge.pair for edge in self.fresh}
+        self.torn = {
+            component_id
+            for component_id, links in held.items()
+            if len(self.standing[component_id]) + len(leaving.get(component_id, ())) < len(links)
+            or any(edge.pair not in again for edge in leaving.get(component_id, ()))
+        }
 
-    def kept(self) -> list[Edge]:
-        """Return the links that are kept: those that moved nowhere stay as they are."""
-        moved = self._moved
-        at_stake = [edge for edge in self._all if edge.a in moved or edge.b in moved]
+    def _cut_back(self, at_stake: Sequence[Edge]) -> None:
+        """Drop links that neither of their records keeps; those of records that did not move stay as they are."""
+        after = by_side(edge for edge in self.kept() if edge.rule != VERDICT_RULE)
         sides = {(edge.a, True) for edge in at_stake}
         sides.update({(edge.b, False) for edge in at_stake})
-        kept = {
-            id(edge) for side in sides & self._after.keys() for edge in strongest(side, self._after[side], self._limit)
-        }
+        kept = {id(edge) for side in sides & after.keys() for edge in strongest(side, after[side], self._limit)}
         kept.update(id(edge) for edge in at_stake if edge.rule == VERDICT_RULE)
-        gone = {id(edge) for edge in at_stake} - kept
-        return [edge for edge in self._all if id(edge) not in gone]
+        dropped = {id(edge) for edge in at_stake} - kept
+        if dropped:
+            self.fresh = [edge for edge in self.fresh if id(edge) not in dropped]
+            for component_id, links in self.standing.items():
+                self.standing[component_id] = [edge for edge in links if id(edge) not in dropped]
+
+    def kept(self) -> list[Edge]:
+        """Return all links that are kept."""
+        return [*(edge for links in self.standing.values() for edge in links), *self.fresh]
 
     def with_hole(self) -> list[str]:
         """Return the records that must be evaluated again, since a link that was not kept may be due to them now."""
         return sorted({side[0] for side in self._gone if side[0] not in self._changed and self._has_hole(side)})
 
     def _has_hole(self, side: Side) -> bool:
-        after = self._after.get(side, [])
+        after = self._beside.get(side, [])
         standing = [edge for edge in after if edge.a not in self._changed and edge.b not in self._changed]
         before = strongest(side, [*standing, *self._gone[side]], self._limit)
         return has_hole(side, before, strongest(side, after, self._limit), self._limit)

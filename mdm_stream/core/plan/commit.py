@@ -74,10 +74,11 @@ class HeldReview:
 
 @dataclass(frozen=True, slots=True)
 class HeldComponent:
-    """A component as the index holds it. Its id is its least member.
+    """A component as the index holds it. Its id is :func:`~mdm_stream.core.plan.component_id.component_id_of`.
 
-    ``revisions`` are those of the members, so that a process that knows these records need not read them. ``refused``
-    has the review item of each two of its golden records between which links were refused.
+    ``members`` are sorted, ``links`` and ``refused`` by pair, and ``golden`` by least member. ``revisions`` are those
+    of the members, so that a process that knows these records need not read them. ``refused`` has the review item of
+    each two of its golden records between which links were refused.
     """
 
     stamp: str

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_edge, verdict_on
 from mdm_stream.core.cluster.golden import (
+    Golden,
     ResolvedComponent,
     anchor_named_by,
     digest_of_item,
@@ -34,6 +34,8 @@ from mdm_stream.core.plan.commit import (
     HeldReview,
     Revision,
 )
+from mdm_stream.core.plan.component_id import component_id_of
+from mdm_stream.core.plan.regrouping import regrouped
 from mdm_stream.core.plan.reviews import ReviewPlan, plan_reviews
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
@@ -206,23 +208,17 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     _expect_partners(batch, revisions, commit)
     commit.expect_components = {component_id: component.stamp for component_id, component in held.items()}
 
-    nodes = {ref for component in held.values() for ref in component.members}
-    nodes |= {revision.ref for revision in revisions}
-    nodes -= {revision.ref for revision in revisions if not revision.after.live}
-    links = KeptLinks(
-        (edge for component in held.values() for edge in component.links),
-        fresh,
-        in_group,
-        batch.rules.max_links,
-    )
-    held, resolved = _resolve(batch, held, nodes, links.kept(), in_group)
+    before = {component_id: component.links for component_id, component in held.items()}
+    links = KeptLinks(before, fresh, in_group, batch.rules.max_links)
+    dead = [revision.ref for revision in revisions if not revision.after.live]
+    held, resolved = _resolve(batch, held, links, in_group, dead)
     reviews = plan_reviews(batch.reviews, (edge for edge in edges if not edge.link), in_group, batch.rules.max_reviews)
     commit.enqueue = sorted({*commit.enqueue, *links.with_hole(), *reviews.holes})
 
-    _write_components(batch, held, resolved, commit, [r.ref for r in revisions if not r.after.live])
-    _write_reviews(batch, held, resolved, commit, reviews)
+    _write_components(batch, held, resolved, commit, dead)
+    _write_reviews(batch, held, resolved.values(), commit, reviews)
     _write_erasures(batch.rules, revisions, commit)
-    _write_golden(batch, held, resolved, commit)
+    _write_golden(batch, held, resolved.values(), commit)
     _write_expiries(revisions, commit)
     commit.dequeue = [revision.ref for revision in revisions]
     return commit
@@ -282,59 +278,55 @@ def _expect_partners(batch: PlanInput, revisions: list[Revision], commit: Commit
 def _resolve(
     batch: PlanInput,
     held: Mapping[str, HeldComponent],
-    nodes: set[str],
-    links: Sequence[Edge],
+    links: KeptLinks,
     in_group: frozenset[str],
-) -> tuple[dict[str, HeldComponent], list[ResolvedComponent]]:
-    """Return those of the held components that change, and what they become.
+    dead: Collection[str],
+) -> tuple[dict[str, HeldComponent], dict[str, ResolvedComponent]]:
+    """Return those of the held components that change, and what they become, both by id.
 
     A component without a record of the group, whose links are what they were, stays as it is. Within one that changes,
     a golden record that has the members it had, none of the group among them, is not made anew.
     """
-    components = connected(nodes, ((edge.a, edge.b) for edge in links))
-    component_of = {ref: position for position, members in enumerate(components) for ref in members}
-    links_of: dict[int, list[Edge]] = {}
-    for edge in links:
-        links_of.setdefault(component_of[edge.a], []).append(edge)
     known = {
-        tuple(sorted(golden.members)): golden.digest
+        tuple(sorted(golden.members)): Golden(golden.golden_id, golden.members, b"", golden.digest)
         for component in held.values()
         for golden in component.golden
         if in_group.isdisjoint(golden.members)
     }
     changing = dict(held)
-    resolved = []
-    for position, members in enumerate(components):
-        own = sorted(links_of.get(position, ()))
-        before = held.get(members[0])
-        unchanged = before is not None and before.members == tuple(members) and before.links == tuple(own)
+    resolved = {}
+    for members, own in regrouped(held, batch.component_of, links, in_group.difference(dead), dead):
+        component_id = component_id_of(members)
+        before = held.get(component_id)
+        unchanged = before is not None and before.members == members and before.links == own
         if unchanged and in_group.isdisjoint(members):
-            del changing[members[0]]
+            del changing[component_id]
             continue
-        resolved.append(resolve_component(batch.rules, members, own, batch.records, known))
+        resolved[component_id] = resolve_component(batch.rules, members, own, batch.records, known)
     return changing, resolved
 
 
 def _write_components(
     batch: PlanInput,
     held: Mapping[str, HeldComponent],
-    resolved: Sequence[ResolvedComponent],
+    resolved: Mapping[str, ResolvedComponent],
     commit: Commit,
-    dead: list[str],
+    dead: Sequence[str],
 ) -> None:
+    records = batch.records
     before = {ref: component_id for component_id, component in held.items() for ref in component.members}
-    for component in resolved:
-        component_id = component.members[0]
+    for component_id, component in resolved.items():
+        refused = [
+            HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(batch.rules, kept)))
+            for kept in component.apart
+        ]
         commit.put_components[component_id] = HeldComponent(
             stamp=ABSENT,
             members=component.members,
-            revisions=tuple(batch.records[ref].revision for ref in component.members),
+            revisions=tuple([records[ref].revision for ref in component.members]),
             links=component.links,
-            golden=tuple(HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden),
-            refused=tuple(
-                HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(batch.rules, kept)))
-                for kept in component.apart
-            ),
+            golden=tuple([HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden]),
+            refused=tuple(sorted(refused, key=lambda item: item.pair)),
         )
         for ref in component.members:
             if before.get(ref) != component_id:
@@ -346,7 +338,7 @@ def _write_components(
 def _write_reviews(
     batch: PlanInput,
     held: Mapping[str, HeldComponent],
-    resolved: Sequence[ResolvedComponent],
+    resolved: Collection[ResolvedComponent],
     commit: Commit,
     reviews: ReviewPlan,
 ) -> None:
@@ -397,32 +389,34 @@ def _queued(
 
 
 def _write_golden(
-    batch: PlanInput, held: Mapping[str, HeldComponent], resolved: Sequence[ResolvedComponent], commit: Commit
+    batch: PlanInput, held: Mapping[str, HeldComponent], resolved: Collection[ResolvedComponent], commit: Commit
 ) -> None:
     """Diff the golden records of the touched components; retirements come first, then by golden id."""
     rules = batch.rules
     before = {golden.golden_id: golden for component in held.values() for golden in component.golden}
     after = {golden.golden_id: golden for component in resolved for golden in component.golden}
-    crosswalk_before = {ref: golden.golden_id for golden in before.values() for ref in golden.members}
-    crosswalk_after = {ref: golden.golden_id for golden in after.values() for ref in golden.members}
-    commit.crosswalk = {
-        ref: golden_id for ref, golden_id in crosswalk_after.items() if crosswalk_before.get(ref) != golden_id
-    }
+    # Those with the members that they had have nothing to say of where a record is.
+    same = {name for name, golden in after.items() if name in before and before[name].members == golden.members}
+    moved_from = {ref: name for name, golden in before.items() if name not in same for ref in golden.members}
+    moved_to = {ref: name for name, golden in after.items() if name not in same for ref in golden.members}
+    commit.crosswalk = {ref: golden_id for ref, golden_id in moved_to.items() if moved_from.get(ref) != golden_id}
 
-    def removed(golden: HeldGolden | None) -> list[str]:
-        return [ref for ref in (golden.members if golden else ()) if ref not in crosswalk_after]
+    def removed(golden_id: str) -> list[str]:
+        if golden_id in same or golden_id not in before:
+            return []
+        return [ref for ref in before[golden_id].members if ref not in moved_to]
 
     for golden_id in sorted(before.keys() - after.keys()):
         ended = before[golden_id]
-        commit.changes.append(changes.retired(rules, golden_id, ended.members, removed(ended), crosswalk_after))
+        commit.changes.append(changes.retired(rules, golden_id, ended.members, removed(golden_id), moved_to))
         commit.drop_golden.append(golden_id)
-        commit.merges += int(anchor_named_by(rules.domain, golden_id, ended.members) in crosswalk_after)
+        commit.merges += int(anchor_named_by(rules.domain, golden_id, ended.members) in moved_to)
     for golden_id in sorted(after):
         golden = after[golden_id]
         known = before.get(golden_id)
         if known is None or known.digest != golden.digest:
             commit.put_golden[golden_id] = golden
-            commit.changes.append(changes.upserted(rules, golden_id, golden.content, removed(known)))
+            commit.changes.append(changes.upserted(rules, golden_id, golden.content, removed(golden_id)))
 
 
 def _write_erasures(rules: Ruleset, revisions: Sequence[Revision], commit: Commit) -> None:

@@ -1,7 +1,6 @@
-"""How records, edges and components are written in an index: compact, and the same bytes for the same thing.
+"""How records, REVIEW edges and blocks are written in an index: compact, and the same bytes for the same thing.
 
-A record is its revision (16 characters) followed by JSON; a component is a stamp (set by the commit script) followed by
-MessagePack, which the Lua scripts can read.
+A record is its revision (16 characters) followed by JSON. Components are in :mod:`mdm_stream.index.redis.pages`.
 """
 
 from __future__ import annotations
@@ -9,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgpack
 import orjson
 
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.fold import state_from_wire, state_to_wire
 from mdm_stream.core.model import MISSING, Standardised
-from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem, HeldReview
+from mdm_stream.core.plan.commit import HeldReview
 from mdm_stream.core.record import REVISION_LENGTH, Record, StandingOverride
 
 STAMP_LENGTH = 16
-"""Digits of a stamp, zero-padded, so that it can be cut off the front of a component."""
-
+"""Digits of a stamp, zero-padded, so that it can be cut off the front of what is stored."""
 
 _SEPARATOR = "\x1f"
 """Stands between references and revisions of a block: neither can hold a control character."""
@@ -96,45 +93,6 @@ def decode_block(stored: bytes) -> tuple[str, dict[str, str]]:
     text = stored.decode()
     texts = text[STAMP_LENGTH:].split(_SEPARATOR)
     return text[:STAMP_LENGTH], dict(zip(texts[::2], texts[1::2], strict=True))
-
-
-def encode_component(component: HeldComponent) -> bytes:
-    """Return the stored form of a component without its stamp. Members come first: the Lua scripts read them.
-
-    Links that say the same of their pairs share what they say: records that are all alike have n² links of one kind.
-    """
-    position = {ref: i for i, ref in enumerate(component.members)}
-    kinds: dict[tuple[float, float, str, str], int] = {}
-    links: list[int] = []
-    for e in component.links:
-        kind = kinds.setdefault((e.weight, e.confidence, e.rule, e.levels), len(kinds))
-        links += (position[e.a], position[e.b], kind)
-    packed: bytes = msgpack.packb(
-        [
-            component.members,
-            "".join(component.revisions),
-            list(kinds),
-            links,
-            [[g.golden_id, g.digest, [position[ref] for ref in g.members]] for g in component.golden],
-            [[position[item.pair[0]], position[item.pair[1]], item.digest] for item in component.refused],
-        ]
-    )
-    return packed
-
-
-def decode_component(stored: bytes) -> HeldComponent:
-    """Return a component of its stored form, stamp included."""
-    members, revisions, kinds, links, golden, refused = msgpack.unpackb(stored[STAMP_LENGTH:])
-    starts = range(0, len(revisions), REVISION_LENGTH)
-    flat = iter(links)
-    return HeldComponent(
-        stored[:STAMP_LENGTH].decode(),
-        tuple(members),
-        tuple(revisions[start : start + REVISION_LENGTH] for start in starts),
-        tuple(Edge(members[a], members[b], True, *kinds[kind]) for a, b, kind in zip(flat, flat, flat, strict=True)),
-        tuple(HeldGolden(g, digest, tuple(members[i] for i in refs)) for g, digest, refs in golden),
-        tuple(HeldItem((members[a], members[b]), digest) for a, b, digest in refused),
-    )
 
 
 def encode_pair(a: str, b: str) -> str:

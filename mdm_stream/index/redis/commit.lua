@@ -82,6 +82,35 @@ for i = 1, #p.shrink, 2 do
   each_run('HDEL', prefix .. 'b:' .. p.shrink[i], p.shrink[i + 1])
   redis.call('HSET', prefix .. 'block', p.shrink[i], stamp .. 'suspended')
 end
+-- A large component has a directory of its pages, marked with "*" (pages.py). A page that none has any more goes.
+local function firsts_of(stored, from)
+  if stored and string.byte(stored, from) == 42 then
+    return cmsgpack.unpack(string.sub(stored, from + 1))[1]
+  end
+  return {}
+end
+local changing, standing, gone = {}, {}, {}
+for i = 1, #p.put_components, 2 do
+  changing[#changing + 1] = p.put_components[i]
+  for _, first in ipairs(firsts_of(p.put_components[i + 1], 1)) do
+    standing[first] = true
+  end
+end
+for _, id in ipairs(p.drop_components) do
+  changing[#changing + 1] = id
+end
+for from = 1, #changing, 4000 do
+  local names = {unpack(changing, from, math.min(from + 3999, #changing))}
+  for _, stored in ipairs(redis.call('HMGET', prefix .. 'comp', unpack(names))) do
+    for _, first in ipairs(firsts_of(stored, 17)) do
+      if not standing[first] then
+        gone[#gone + 1] = first
+      end
+    end
+  end
+end
+each_run('HDEL', prefix .. 'page', gone)
+each_run('HSET', prefix .. 'page', p.put_pages)
 each_run('HSET', prefix .. 'comp', stamped(p.put_components))
 each_run('HDEL', prefix .. 'comp', p.drop_components)
 each_run('HSET', prefix .. 'of', p.component_of)

@@ -12,7 +12,8 @@ key        type    holds
 ``block``  hash    blocking key -> stamp and members with revisions; a suspended key: ``suspended``
 ``b:KEY``  hash    reference -> revision of the members of a suspended key
 ``of``     hash    reference -> component id
-``comp``   hash    component id -> stamp and component
+``comp``   hash    component id -> stamp and component, or the directory of its pages if it is large
+``page``   hash    first member of a page -> page of a large component
 ``e:REF``  hash    other reference -> REVIEW edge, and which of the two keep it
 ``es``     hash    reference -> stamp of its REVIEW edges
 ``xw``     hash    reference -> golden id (the crosswalk)
@@ -46,13 +47,13 @@ from mdm_stream.index.port import (
 )
 from mdm_stream.index.redis.codec import (
     encode_block,
-    encode_component,
     encode_pair,
     encode_record,
     encode_review,
 )
 from mdm_stream.index.redis.epochs import WitnessSource
 from mdm_stream.index.redis.open_epoch import OpenEpoch
+from mdm_stream.index.redis.pages import INLINE_MEMBERS_MAX, encode_directory, encode_page, page_digest, pages_of
 from mdm_stream.index.redis.reader import RedisReader
 from mdm_stream.index.redis.scripts import translated
 
@@ -198,6 +199,7 @@ class RedisIndex(RedisReader):
     def _payload(self, commit: Commit) -> dict[str, object]:
         """Return a commit as the flat lists that ``commit.lua`` reads."""
         dumps = orjson.dumps
+        components, pages = self._stored_components(commit)
         return {
             "rules": self._rules.digest,
             "epoch": str(self.epoch),
@@ -218,7 +220,8 @@ class RedisIndex(RedisReader):
             "resume": commit.resume,
             "grow": [x for key, members in {**commit.suspend, **commit.grow}.items() for x in (key, _flat(members))],
             "shrink": _flat(commit.shrink),
-            "put_components": [x for i, c in commit.put_components.items() for x in (i, encode_component(c))],
+            "put_components": components,
+            "put_pages": pages,
             "drop_components": commit.drop_components,
             "component_of": _flat(commit.component_of),
             "crosswalk": _flat(commit.crosswalk),
@@ -240,6 +243,37 @@ class RedisIndex(RedisReader):
             "drop_expiries": commit.drop_expiries,
             "changes": [change.content for change in commit.changes],
         }
+
+    def _stored_components(self, commit: Commit) -> tuple[list[str | bytes], list[str | bytes]]:
+        """Return the stored forms of the components to write, by id, and of those of their pages that are not stored.
+
+        What is stored follows from what the commit rests on: the components read last, at the stamps that it expects.
+        """
+        stored: set[tuple[str, bytes]] = set()
+        for component_id, stamp in commit.expect_components.items():
+            read_at, digests = self._directories.get(component_id, ("", {}))
+            if read_at == stamp:
+                stored.update(digests.items())
+        components: list[str | bytes] = []
+        pages: list[str | bytes] = []
+        for component_id, component in commit.put_components.items():
+            parts = pages_of(component)
+            if len(component.members) <= INLINE_MEMBERS_MAX:
+                components += (component_id, encode_page(parts[0]))
+                continue
+            digests = {}
+            for page in parts:
+                first = page.members[0]
+                digest, content = self._pages.digest_of(page), None
+                if digest is None:
+                    content = encode_page(page)
+                    digest = page_digest(content)
+                    self._pages.put(digest, page, len(content))
+                digests[first] = digest
+                if (first, digest) not in stored:
+                    pages += (first, encode_page(page) if content is None else content)
+            components += (component_id, encode_directory(digests))
+        return components, pages
 
 
 def _portion(changes: Iterator[OutboxChange]) -> list[OutboxChange]:

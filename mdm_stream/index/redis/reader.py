@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgpack
 import orjson
 import redis
 
+from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.errors import TransientError
 from mdm_stream.index.port import Binding, Block, IndexCounters, Neighbourhood
 from mdm_stream.index.reader import FIRST_PAGE, PAGE_ITEMS, ReviewPage, review_items
 from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
     decode_block,
-    decode_component,
     decode_pair,
     decode_record,
     decode_review,
 )
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.open_epoch import OpenEpoch
+from mdm_stream.index.redis.pages import (
+    DIRECTORY,
+    Page,
+    PageMemory,
+    component_of,
+    decode_directory,
+    decode_page,
+    page_digest,
+)
 from mdm_stream.index.redis.scripts import translated
 
 SCAN_COUNT = 1000
 """Entries that one call of a scan looks at."""
+
+_READS_MAX = 5
+"""Reads of components that are large, and change while their pages are read, before it is left to the next attempt."""
 
 LARGE_SCAN_COUNT = 100
 """The same where an entry may have a million bytes: a thousand of these at once are a gigabyte, here and in Redis."""
@@ -39,6 +52,8 @@ class RedisReader:
     def __init__(self, epoch: OpenEpoch) -> None:
         self._epoch = epoch
         self._client = epoch.client
+        self._pages = PageMemory()
+        self._directories: dict[str, tuple[str, dict[str, bytes]]] = {}
 
     @property
     def counters(self) -> IndexCounters:
@@ -84,24 +99,69 @@ class RedisReader:
     ) -> Neighbourhood:
         """Return components and REVIEW edges around ``refs``, and REVIEW edges of ``ends`` and around ``changing``.
 
-        One round trip.
+        One round trip, and another one for pages of large components that are not remembered. ``TransientError`` where
+        such a component keeps changing between the two.
         """
+        self._directories = {}
         if not refs:
             return Neighbourhood({}, {}, {}, {})
         asked = msgpack.packb([list(refs), list(changing), list(ends)])
-        ids, components, edges = self._epoch.script("read_neighbourhood", asked)
+        for _ in range(_READS_MAX):
+            ids, stored, edges = self._epoch.script("read_neighbourhood", asked)
+            components = self._components(dict(zip(map(bytes.decode, stored[::2]), stored[1::2], strict=True)))
+            if components is not None:
+                break
+        else:
+            raise TransientError("a large component kept changing while it was read")
         return Neighbourhood(
             {ref: item.decode() for ref, item in zip(refs, ids, strict=True) if item},
-            {
-                component_id.decode(): decode_component(stored)
-                for component_id, stored in zip(components[::2], components[1::2], strict=True)
-            },
+            components,
             {
                 ref.decode(): [decode_review(item) for item in held]
                 for ref, held in zip(edges[::3], edges[2::3], strict=True)
             },
             {ref.decode(): stamp.decode() for ref, stamp in zip(edges[::3], edges[1::3], strict=True)},
         )
+
+    def _components(self, stored: Mapping[str, bytes]) -> dict[str, HeldComponent] | None:
+        """Return components of their stored forms; ``None`` where a page is not there as its directory names it."""
+        self._directories = {
+            component_id: (item[:STAMP_LENGTH].decode(), decode_directory(item[STAMP_LENGTH:]))
+            for component_id, item in stored.items()
+            if item.startswith(DIRECTORY, STAMP_LENGTH)
+        }
+        pages = self._read_pages({f: d for _, digests in self._directories.values() for f, d in digests.items()})
+        if pages is None:
+            return None
+        components = {}
+        for component_id, item in stored.items():
+            if component_id in self._directories:
+                stamp, digests = self._directories[component_id]
+                components[component_id] = component_of(stamp, [pages[first] for first in digests])
+            else:
+                stamp, page = item[:STAMP_LENGTH].decode(), decode_page(item[STAMP_LENGTH:])
+                components[component_id] = HeldComponent(stamp, *page)
+        return components
+
+    def _read_pages(self, digests: Mapping[str, bytes]) -> dict[str, Page] | None:
+        """Return pages by their first members, from memory or with one round trip; ``None`` where one has changed."""
+        pages: dict[str, Page] = {}
+        missing = []
+        for first, digest in digests.items():
+            page = self._pages.page_at(first, digest)
+            if page is None:
+                missing.append(first)
+            else:
+                pages[first] = page
+        if missing:
+            found = self._epoch.call(lambda: self._client.hmget(self._epoch.key("page"), missing))
+            for first, content in zip(missing, found, strict=True):
+                if content is None or page_digest(content) != digests[first]:
+                    return None
+                self.counters.bytes_read += len(content)
+                pages[first] = decode_page(content)
+                self._pages.put(digests[first], pages[first], len(content))
+        return pages
 
     def golden_of(self, refs: Sequence[str]) -> dict[str, str]:
         """Return the golden ids of the live ones of ``refs``. One round trip."""

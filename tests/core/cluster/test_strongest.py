@@ -80,7 +80,7 @@ def test_what_a_change_leaves_is_known_or_asked_for(before, after, changed):
     all_before = {pair: link(*pair, weight) for pair, weight in before.items()}
     fresh = [link(*pair, weight) for pair, weight in after.items() if changed & set(pair)]
     all_after = [edge for pair, edge in all_before.items() if not changed & set(pair)] + fresh
-    links = KeptLinks(kept_edges(RULES, all_before.values()), fresh, changed, LIMIT)
+    links = KeptLinks({"c": kept_edges(RULES, all_before.values())}, fresh, changed, LIMIT)
     expected, found, asked = pairs(kept_edges(RULES, all_after)), pairs(links.kept()), set(links.with_hole())
     assert not asked & changed
     assert {pair for pair in expected ^ found if not asked & set(pair)} == set()
