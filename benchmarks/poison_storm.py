@@ -110,7 +110,7 @@ def measure(name: str) -> Cost:
         plain.deliver([shape.plain(number) for number in range(5 * BATCH)])
         plain_redis_mb = _redis_mb(client) / (5 * BATCH)
         more = shape.more()
-        size = BATCH if len({str(event.get("id", event)) for event in more}) == len(more) else FEW
+        size = shape.batch if len({str(event.get("id", event)) for event in more}) == len(more) else FEW
         plain_s = min(
             plain.deliver([shape.plain(number) for number in range(start, start + BATCH)], size)
             for start in range(5 * BATCH, 8 * BATCH, BATCH)

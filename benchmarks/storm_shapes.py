@@ -24,13 +24,16 @@ EQUAL = {**ANN, "birth_date": "1980-01-02", "email": ["ann@example.org"]}
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A storm. ``rules`` is YAML below ``extends: person``; ``plain`` gives the plain event of a number."""
+    """A storm. ``rules`` is YAML below ``extends: person``; ``plain`` gives the plain event of a number. ``batch`` is
+    how many further events, and plain ones, are delivered together.
+    """
 
     flood: Callable[[], list[Event]]
     more: Callable[[], list[Event]]
     plain: Callable[[int], Event]
     rules: str = ""
     settings: Mapping[str, int] = field(default_factory=dict)
+    batch: int = MORE
 
 
 def record(record_id: str, values: Mapping[str, Any], version: int = 1, op: str = "upsert") -> Event:
@@ -157,6 +160,9 @@ SHAPES: dict[str, Shape] = {
     ),
     "component of 5,000": Shape(
         lambda: _chain(5_000), lambda: _chain(MORE, 5_000), lambda n: record(f"p{n}", own(n, 2))
+    ),
+    "component of 5,000, one event a batch": Shape(
+        lambda: _chain(5_000), lambda: _chain(20, 5_000), lambda n: record(f"p{n}", own(n, 2)), batch=1
     ),
     "equal, 200": Shape(
         lambda: _equal(200), lambda: _equal(MORE, 200), lambda n: record(f"p{n}", own(n)), _WIDE + _CAP

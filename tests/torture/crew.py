@@ -14,6 +14,7 @@ import redis
 from torture.faults import Weather
 from torture.lockstep import FreeRun
 from torture.machine import Schedule, Tally, Worker, require_f, settle
+from torture.small_pages import small_pages
 
 PROGRESS_KEY = "progress"
 """A hash of each worker's done batches: the checkpoint of its shard. It is not part of what is looked at."""
@@ -23,6 +24,7 @@ STARTS_MAX = 100
 TIMEOUT_S = 120.0
 
 
+@small_pages()
 def run_crew(schedule: Schedule, client: redis.Redis) -> Tally:
     """Run a schedule by processes on an empty database, which it empties again; require F of everything at its end.
 
@@ -69,6 +71,7 @@ def _address(client: redis.Redis) -> dict[str, Any]:
     return {name: options[name] for name in ("host", "port", "db")}
 
 
+@small_pages()
 def _work(schedule: Schedule, address: dict[str, Any], number: int, starts: int) -> None:
     """Work off what is left of one worker's batches. Each start meets what comes after the faults met before."""
     with redis.Redis(**address) as client:

@@ -34,10 +34,10 @@ from mdm_stream.index.redis.codec import (
 )
 from mdm_stream.index.redis.pages import (
     DIRECTORY,
-    INLINE_MEMBERS_MAX,
     decode_page,
     encode_directory,
     encode_page,
+    is_stored_whole,
     page_digest,
     pages_of,
 )
@@ -157,7 +157,7 @@ def _components(components: Iterable[HeldComponent]) -> Keys:
     for component in components:
         stored = {page.members[0]: encode_page(page) for page in pages_of(component)}
         component_id = component_id_of(component.members)
-        if len(component.members) <= INLINE_MEMBERS_MAX:
+        if is_stored_whole(component):
             whole[component_id] = stored[component.members[0]]
         else:
             whole[component_id] = encode_directory({first: page_digest(page) for first, page in stored.items()})

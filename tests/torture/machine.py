@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from torture.faults import FEED_KEY, KINDS, Fault, FaultyKinesis, FaultyRedis, Weather
 from torture.keyspace import differences, expected_keys, states_of, stored_keys
 from torture.lockstep import Baton, FreeRun, Killed
+from torture.small_pages import small_pages
 from torture.subscriber import changes_of, newest, replay
 from torture.world import CODE_MAX, DOMAIN, RULES, SMALLEST, VALUES, World, event_of
 
@@ -240,6 +241,7 @@ class Worker:
         return self._engine, self._index
 
 
+@small_pages()
 def run(schedule: Schedule, client: redis.Redis) -> Tally:
     """Run a schedule on an empty database, which it empties again; require F of everything at its end."""
     client.flushdb()

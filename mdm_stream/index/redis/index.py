@@ -53,7 +53,7 @@ from mdm_stream.index.redis.codec import (
 )
 from mdm_stream.index.redis.epochs import WitnessSource
 from mdm_stream.index.redis.open_epoch import OpenEpoch
-from mdm_stream.index.redis.pages import INLINE_MEMBERS_MAX, encode_directory, encode_page, page_digest, pages_of
+from mdm_stream.index.redis.pages import encode_directory, encode_page, is_stored_whole, page_digest, pages_of
 from mdm_stream.index.redis.reader import RedisReader
 from mdm_stream.index.redis.scripts import translated
 
@@ -258,7 +258,7 @@ class RedisIndex(RedisReader):
         pages: list[str | bytes] = []
         for component_id, component in commit.put_components.items():
             parts = pages_of(component)
-            if len(component.members) <= INLINE_MEMBERS_MAX:
+            if is_stored_whole(component):
                 components += (component_id, encode_page(parts[0]))
                 continue
             digests = {}

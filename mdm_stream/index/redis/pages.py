@@ -86,10 +86,15 @@ class PageMemory:
             self._bytes -= self._held.popitem(last=False)[1][2]
 
 
+def is_stored_whole(component: HeldComponent) -> bool:
+    """Return whether a component is small enough to be stored as one page, without a directory."""
+    return len(component.members) <= INLINE_MEMBERS_MAX
+
+
 def pages_of(component: HeldComponent) -> list[Page]:
     """Return the pages of a component: one if it is small."""
     members, links, refused = component.members, component.links, component.refused
-    if len(members) <= INLINE_MEMBERS_MAX:
+    if is_stored_whole(component):
         return [Page(members, component.revisions, links, component.golden, refused)]
     starts = [i for i, ref in enumerate(members) if i == 0 or reference_hash(ref) % PAGE_MEMBERS == 0]
     firsts = [members[start] for start in starts]
