@@ -21,6 +21,7 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
         ("Quarantined", report.quarantined),
         ("EngineFaults", len(report.faults) + len(totals.stuck)),
         ("Held", report.held),
+        ("Ignored", report.ignored),
         ("Absorbed", totals.absorbed),
         ("AbsorbedLater", sum(totals.absorbed_later.values())),
         ("VersionCollisions", totals.collisions),

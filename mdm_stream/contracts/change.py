@@ -20,6 +20,7 @@ from mdm_stream.contracts.members import members_of
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, Value, VerdictEvent, split_ref
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, KEY_ID_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.times import format_time_us, parse_time_us
+from mdm_stream.core.written_numbers import WRITTEN_NUMBER_CHARS_MAX, WrittenNumber
 
 EVENT_BYTES_MAX = 1_048_576
 """The record size that every Kinesis stream takes unasked; larger payloads belong in a store of their own."""
@@ -63,6 +64,8 @@ def check_value(value: object) -> Value:
         return _check_text(value)
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, WrittenNumber):
+        return _written(value)
     if not isinstance(value, list | tuple):
         raise ValueProblemError("wrong_type", "must be a text, number, boolean, null or a flat list of these")
     if len(value) > LIST_ITEMS_MAX:
@@ -73,11 +76,19 @@ def check_value(value: object) -> Value:
             items.append(_check_text(item))
         elif item is None or isinstance(item, bool | int | float):
             items.append(item)
+        elif isinstance(item, WrittenNumber):
+            items.append(_written(item))
         else:
             raise ValueProblemError(
                 "wrong_type", "is a list that holds something other than texts, numbers and booleans"
             )
     return tuple(items)
+
+
+def _written(number: WrittenNumber) -> str:
+    if len(number.text) > WRITTEN_NUMBER_CHARS_MAX:
+        raise ValueProblemError("out_of_range", f"is a number of more than {WRITTEN_NUMBER_CHARS_MAX} characters")
+    return number.text
 
 
 def has_control_character(text: str) -> bool:

@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN
+from mdm_stream.core.written_numbers import WrittenNumber
 
 KEY_BYTES_MIN = 32
 """As many bytes as the digest has: a shorter key is the weaker part (RFC 2104, section 3)."""
@@ -115,11 +116,13 @@ def _scalar_bytes(value: object) -> bytes:
     if isinstance(value, str):
         text = value.encode()
         return b"s%d:%s" % (len(text), text)
+    if isinstance(value, WrittenNumber):
+        value = value.double
     if isinstance(value, float):
         return b"d" + struct.pack(">d", value).hex().encode()
     if isinstance(value, int) and INTEGER_MIN <= value <= INTEGER_MAX:
         return b"i%d;" % value
-    raise ValueError(f"a {type(value).__name__} that JSON cannot say, or of more than 64 bits; send it as a text")
+    raise ValueError("what JSON cannot say, or a number of more digits than a machine number has; send it as a text")
 
 
 def _name_bytes(name: object) -> bytes:

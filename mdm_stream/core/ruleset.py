@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mdm_stream.core.column_types import DeclaredColumn
 from mdm_stream.core.wire_formats import FormatName
 
 Method = Literal["fellegi_sunter", "weighted_mean"]
@@ -51,6 +52,9 @@ class Source:
     ``key``, ``version`` and ``event_time`` name columns of a CDC row or CSV file; ``table`` is ``schema.table`` or
     ``table`` of the one table that feeds the source. ``trust`` is in 0..1.
 
+    ``column_types`` say what a column holds where the format does not. Rows of the tables in ``ignore`` are no changes
+    of any source; ``schema.*`` is all of a schema.
+
     The last four are limits, in microseconds: how far a version or an event time may lie ahead of the arrival, the
     earliest event time, how far before its arrival an event may be born, and until when arrivals may say any time.
     """
@@ -63,6 +67,8 @@ class Source:
     event_time: str | None = None
     version_kind: VersionKind = "integer"
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    column_types: Mapping[str, DeclaredColumn] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
     trust: float = 0.5
     clock_ahead_us: int = DAY_US
     event_time_floor_us: int = FLOOR_US

@@ -1,6 +1,6 @@
 """Wire formats to change events: canonical JSON, Debezium envelopes, DMS records, CSV rows."""
 
-from mdm_stream.decode.decoder import ClaimedIdentity, Decoder, claimed_identity
+from mdm_stream.decode.decoder import ClaimedIdentity, Decoder, Ignored, claimed_identity
 from mdm_stream.decode.delivery import POSITION_DIGITS, Delivery
 from mdm_stream.decode.files.csv_rows import iter_csv_events
 from mdm_stream.decode.files.event_files import file_events, line_events
@@ -11,6 +11,7 @@ __all__ = [
     "ClaimedIdentity",
     "Decoder",
     "Delivery",
+    "Ignored",
     "claimed_identity",
     "file_events",
     "iter_csv_events",

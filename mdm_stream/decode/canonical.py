@@ -29,6 +29,7 @@ from mdm_stream.core.model import (
 )
 from mdm_stream.core.ruleset import Source
 from mdm_stream.core.times import parse_time_us
+from mdm_stream.decode.cdc.table_row import as_declared, check_key
 from mdm_stream.decode.clock import dated
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection, rejection_of
@@ -83,10 +84,13 @@ def _record(
     catalogue: SourceCatalogue,
 ) -> ChangeEvent:
     route = catalogue.by_name(change.domain, change.source)
+    check_key(change.record_id, "record_id")
     version = _version_of(change.version, route.source, delivery)
     attributes: dict[str, Value] = {}
     if isinstance(change, RecordWrite):
         attributes = {name: value for name, value in change.attributes.items() if name in route.columns}
+        if not is_row_of_log(route.source):  # what is in this form of such a row was read when the row came
+            attributes = dict(as_declared(route, attributes))
     event = RecordEvent(change.domain, change.source, change.record_id, change.op, version, time_us, attributes)
     return dated(event, route.source, delivery)
 

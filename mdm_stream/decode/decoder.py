@@ -18,11 +18,19 @@ from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.formats import FORMATS
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.reasons import rejection
-from mdm_stream.decode.sources import SourceCatalogue
+from mdm_stream.decode.sources import IgnoredTableError, SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
 _ON_STREAM = [each.title for each in WIRE_FORMATS.values() if each.on_stream]
+_NULL = b"null"
+_NULL_BYTES_MAX = 8
 _WITH_TOMBSTONES = {each.name: each.title for each in WIRE_FORMATS.values() if each.tombstones}
+
+
+class Ignored(tuple[ChangeEvent, ...]):
+    """No changes: the bytes are a row of a table that the rules ignore. Those who count ask for it by its type."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,10 @@ class Decoder:
     def decode(self, delivery: Delivery) -> tuple[ChangeEvent, ...]:
         """Return the changes that an unpacked delivery says, in the order in which they are to be applied.
 
-        Empty means that there is nothing to do: a Debezium tombstone (no bytes), a control record, a heartbeat. The
-        same delivery gives the same events. ``RejectedEventError`` lists what is wrong; an unexpected fault is one too,
-        with reason ``engine_fault``.
+        Empty means that there is nothing to do: a Debezium tombstone (no bytes, or the JSON value null), a control
+        record, a heartbeat; ``Ignored`` is a row of a table that the rules ignore. The same delivery gives the same
+        events. ``RejectedEventError`` lists what is wrong; an unexpected fault is one too, with reason
+        ``engine_fault``.
         """
         try:
             return self._decode(delivery)
@@ -67,11 +76,12 @@ class Decoder:
             raise as_rejection(error) from error
 
     def _decode(self, delivery: Delivery) -> tuple[ChangeEvent, ...]:
-        if not delivery.raw:
+        if not delivery.raw or (len(delivery.raw) <= _NULL_BYTES_MAX and delivery.raw.strip() == _NULL):
             if self._expected in _WITH_TOMBSTONES or self._catalogue.reads(_WITH_TOMBSTONES):
                 return ()
-            senders = enumerated(list(_WITH_TOMBSTONES.values()), "or")
-            raise rejection("empty", "", f"has no bytes, which only a {senders} source sends (a tombstone)")
+            if not delivery.raw:
+                senders = enumerated(list(_WITH_TOMBSTONES.values()), "or")
+                raise rejection("empty", "", f"has no bytes, which only a {senders} source sends (a tombstone)")
         event = parse_object(delivery.raw)
         matching = [each for each in FORMATS if each.matches(event) and self._expected in (None, each.name)]
         if not matching:
@@ -80,7 +90,10 @@ class Decoder:
         if len(matching) > 1:
             names = sorted(each.name for each in matching)
             raise rejection("ambiguous_shape", "", f"has the marks of several formats: {', '.join(names)}")
-        return matching[0].decode(event, delivery, self._catalogue)
+        try:
+            return matching[0].decode(event, delivery, self._catalogue)
+        except IgnoredTableError:
+            return Ignored()
 
 
 def claimed_identity(raw: bytes) -> ClaimedIdentity:

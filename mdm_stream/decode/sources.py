@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mdm_stream.core.model import STEWARD_SOURCE
 from mdm_stream.core.name_patterns import SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
+from mdm_stream.decode.column_values import Reader, reader_of
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import ConfigurationError
 
@@ -18,11 +19,19 @@ _SOURCE_NAME = re.compile(SOURCE_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where an event goes. ``columns`` are those that the rules use; everything else a source sends is left behind."""
+    """Where an event goes. ``columns`` are those that the rules use; everything else a source sends is left behind.
+
+    ``readers`` read the columns of which the rules say what they hold.
+    """
 
     domain: str
     source: Source
     columns: frozenset[str]
+    readers: Mapping[str, Reader] = field(default_factory=dict)
+
+
+class IgnoredTableError(Exception):
+    """The rules ignore the table of a row. A decoder lets it through, and no change comes of the row."""
 
 
 class SourceCatalogue:
@@ -44,6 +53,7 @@ class SourceCatalogue:
         self._only_source = only_source
         self._by_name: dict[tuple[str, str], Route] = {}
         self._by_table: dict[tuple[str, str], Route] = {}
+        self._ignored: set[tuple[str, str]] = set()
         self._attributes = {
             domain: frozenset(attribute.name for attribute in rules.attributes) for domain, rules in rulesets.items()
         }
@@ -81,18 +91,31 @@ class SourceCatalogue:
         return name in self._attributes.get(domain, ())
 
     def by_table(self, kind: FormatName, names: Iterable[str]) -> Route:
-        """Return the route of a table's rows; ``names`` are its names, the most precise one first."""
-        if self._only_source is not None:
+        """Return the route of a table's rows; ``names`` are its names, the most precise one first.
+
+        ``IgnoredTableError`` for a table that the rules ignore. A table that is read by its own name is not ignored for
+        the sake of its schema.
+        """
+        known = list(names)
+        if self._only_source is not None and not self._is_ignored(kind, known):
             return self._named_anywhere(self._only_source, kind)
-        for name in names:
+        for name in known:
             route = self._by_table.get((kind, name))
             if route is not None:
                 return route
+            if (kind, name) in self._ignored:
+                raise IgnoredTableError
+        if self._is_ignored(kind, known):
+            raise IgnoredTableError
         raise rejection(
             "unknown_table",
             "table",
-            f"no source of format {kind} reads it; name it as the table of a source in the rules, or stop sending it",
+            f"no source of format {kind} reads it; name it as the table of a source in the rules, or under 'ignore'",
         )
+
+    def _is_ignored(self, kind: FormatName, names: Iterable[str]) -> bool:
+        schemas = (f"{name.rpartition('.')[0]}.*" for name in names if "." in name)
+        return any((kind, name) in self._ignored for name in (*names, *schemas))
 
     def by_source(self, kind: FormatName, source: str) -> Route:
         """Return the route of a file's row, which names a source and no domain."""
@@ -112,7 +135,9 @@ class SourceCatalogue:
 
     def _add(self, domain: str, source: Source) -> None:
         mapped = frozenset(column for columns in source.columns.values() for column in columns)
-        route = Route(domain, source, mapped or self._attributes[domain])
+        readers = {name: reader_of(column) for name, column in source.column_types.items()}
+        route = Route(domain, source, mapped or self._attributes[domain], readers)
+        self._ignored.update((source.format, table) for table in source.ignore)
         self._by_name[domain, source.name] = route
         if not WIRE_FORMATS[source.format].needs_table:
             return

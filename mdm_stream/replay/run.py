@@ -58,8 +58,11 @@ def replay(
     workers: int,
     redis_url: str,
     on_progress: Progress = lambda _: None,
+    ignored: Callable[[], int] = lambda: 0,
 ) -> dict[str, Any]:
     """Apply ``items`` with ``workers`` processes, write the result files to ``out``, and return the figures.
+
+    ``ignored`` says, once all items were taken, how many rows beside them are of tables that the rules ignore.
 
     The run works in a namespace of its own on the Redis at ``redis_url``, and removes it afterwards.
     """
@@ -88,7 +91,7 @@ def replay(
         drop_namespace(client, namespace)
     write_quarantine(out, run.quarantine)
     trips = sum(index.counters.round_trips for _, index in engines.values())
-    stats = _stats(run, drained, seconds, memory, trips)
+    stats = {**_stats(run, drained, seconds, memory, trips), "ignored": ignored()}
     write_stats(out, stats)
     return stats
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,15 @@ class Rejected:
 
 
 def read_files(
-    paths: Sequence[Path], format_: FormatName | None, source: str | None, rulesets: Mapping[str, Ruleset]
+    paths: Sequence[Path],
+    format_: FormatName | None,
+    source: str | None,
+    rulesets: Mapping[str, Ruleset],
+    on_ignored: Callable[[], None] = lambda: None,
 ) -> Iterator[ChangeEvent | Rejected]:
-    """Yield the events of files, one file after the other, and what was rejected."""
+    """Yield the events of files, one file after the other, and what was rejected; rows to ignore are called out."""
     for path in paths:
-        for raw, item in file_events(path, format_, source, rulesets):
+        for raw, item in file_events(path, format_, source, rulesets, on_ignored):
             yield Rejected(Delivery.unplaced(raw, path.name), item) if isinstance(item, RejectedEventError) else item
 
 

@@ -17,7 +17,8 @@ class StreamReport:
     ``first_failed`` is the position of the first record that must be delivered again (``None``: all are done).
     ``archived`` counts the rows that were not in the archive already, as far as this process knows. ``dropped`` counts
     rejected events that claim to be of an erased record: nothing is kept of these. ``held`` counts those of the
-    ``quarantined`` that are kept aside because their source is held, ``excluded`` events that were archived and not
+    ``quarantined`` that are kept aside because their source is held, ``ignored`` rows of tables that the rules ignore,
+    of which nothing is kept, ``excluded`` events that were archived and not
     applied because an operator has taken them out. ``storms`` names the domains whose
     merges went past the limit. ``refused`` names messages that a stream refuses for themselves, whatever is sent with
     them, and ``large`` golden records that have grown large; neither holds anything back. ``faults`` are the unexpected
@@ -31,6 +32,7 @@ class StreamReport:
     expired: int = 0
     held: int = 0
     excluded: int = 0
+    ignored: int = 0
     first_failed: int | None = None
     cause: str = ""
     dropped: int = 0
@@ -42,7 +44,7 @@ class StreamReport:
 
     def summary(self) -> dict[str, object]:
         """Return the counts for a log line; no value of a record is in it."""
-        names = ["records", "quarantined", "dropped", "archived", "published", "expired", "held", "excluded"]
+        names = ["records", "quarantined", "dropped", "archived", "published", "expired", "held", "excluded", "ignored"]
         names += ["first_failed", "cause", "storms", "refused", "faults"]
         counts: dict[str, object] = {name: getattr(self, name) for name in names}
         for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):

@@ -21,7 +21,7 @@ from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.core.faults import is_fault
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, quarantine_id_of
-from mdm_stream.decode import Delivery
+from mdm_stream.decode import Delivery, Ignored
 from mdm_stream.engine.batch import BatchReport, Engine
 from mdm_stream.engine.faults import FaultCircuit
 from mdm_stream.engine.isolate import isolated
@@ -80,6 +80,7 @@ class _Read:
     """A batch after decoding: what was accepted by domain, what was rejected, and what met an unexpected fault."""
 
     deliveries: int = 0
+    ignored: int = 0
     decoded: dict[str, list[_Decoded]] = field(default_factory=dict)
     rejections: list[QuarantineEntry] = field(default_factory=list)
     faults: dict[Delivery, RejectedEventError] = field(default_factory=dict)
@@ -122,6 +123,7 @@ class Resolver:
         report = StreamReport(records=len(records))
         try:
             read = self._decode(records)
+            report.ignored = read.ignored
             self._rejections.keep(read.rejections, report)
             rejected = report.quarantined, report.dropped
             try:
@@ -218,6 +220,7 @@ class Resolver:
                 if isinstance(said, RejectedEventError):
                     refuse(delivery, said)
                     continue
+                read.ignored += isinstance(said, Ignored)
                 by_domain: dict[str, list[ChangeEvent]] = {}
                 for event in said:
                     by_domain.setdefault(event.domain, []).append(event)

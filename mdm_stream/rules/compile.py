@@ -17,6 +17,7 @@ from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_type
 from mdm_stream.rules.compile_clock import compile_clock
+from mdm_stream.rules.compile_columns import check_ignored, compile_columns
 from mdm_stream.rules.compile_match import compile_match
 from mdm_stream.rules.compile_survivorship import compile_survivorship
 from mdm_stream.rules.conditions import unknown_attribute
@@ -35,7 +36,7 @@ KEYS_MAX = 64
 
 TAG_LENGTH_MIN = 3
 
-_NOT_MEANING = frozenset({"version", "digest", "label", "text"})
+_NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore"})
 
 
 def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Ruleset:
@@ -141,9 +142,12 @@ def _sources(
             name=name,
             columns=dict(source.attributes),
             key=source.key or (),
+            column_types=compile_columns(name, source, own, findings),
+            ignore=source.ignore or (),
             **compile_clock(source, own, findings),
             **source.model_dump(include={"format", "table", "version", "event_time", "trust"}),
         )
+    check_ignored(model, node, findings)
     return compiled
 
 

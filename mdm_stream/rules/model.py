@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from mdm_stream.core.column_types import COLUMN_KINDS, SCALE_MAX, ColumnKindName
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN
 from mdm_stream.core.ruleset import VersionKind
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
@@ -85,6 +86,22 @@ class AttributeModel(_Part):
     fills: Annotated[dict[str, str], Field(description="Part of the type: attribute that it fills if absent.")] = {}
 
 
+class ColumnModel(_Part):
+    """What a column holds, where the source's format does not say it."""
+
+    as_: Annotated[
+        ColumnKindName,
+        Field(
+            alias="as",
+            description="How its values are read: "
+            + "; ".join(f"{each.name} ({each.description})" for each in COLUMN_KINDS.values()),
+        ),
+    ]
+    scale: Annotated[
+        int | None, Field(ge=-SCALE_MAX, le=SCALE_MAX, description="Of a decimal: its digits after the point.")
+    ] = None
+
+
 class SourceModel(_Part):
     """One source system: the shape of its events and how its columns become attributes."""
 
@@ -114,6 +131,13 @@ class SourceModel(_Part):
         dict[str, Names],
         Field(description="Attribute: its column, or the columns that it is joined from. None: names are the same."),
     ] = {}
+    columns: Annotated[
+        dict[str, ColumnModel], Field(description="Column: what it holds, where no schema comes with it.")
+    ] = {}
+    ignore: Annotated[
+        Names | None,
+        Field(description="Tables that come with this one and are no source: schema.table, table, or schema.*."),
+    ] = None
 
 
 class BlockingModel(_Part):

@@ -17,7 +17,7 @@ _REMOVED = {
 }
 _NAMED = {
     "RulesetModel": ("attributes", "sources"),
-    "SourceModel": ("attributes",),
+    "SourceModel": ("attributes", "columns"),
     "BlockingModel": ("keys",),
     "MatchModel": ("deterministic", "comparisons"),
     "SurvivorshipModel": ("rules",),

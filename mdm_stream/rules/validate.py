@@ -87,7 +87,7 @@ def _settings_at(path: tuple[int | str, ...]) -> list[str]:
         else:
             annotation = typing.get_args(_unwrapped(annotation))[-1] if isinstance(step, str) else annotation
     model = _model_in(annotation)
-    return list(model.model_fields) if model else []
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
 def _unwrapped(annotation: Any) -> Any:

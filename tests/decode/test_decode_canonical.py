@@ -125,7 +125,6 @@ def test_a_source_with_versions_must_send_them(source):
         (b"[" * 5000 + b"]" * 5000, "invalid_json"),
         (b"not json", "invalid_json"),
         (b"[]", "not_an_object"),
-        (b"null", "not_an_object"),
         (b"42", "not_an_object"),
         (b"{}", "unknown_shape"),
         (b'{"hello":"world"}', "unknown_shape"),
@@ -135,6 +134,13 @@ def test_a_source_with_versions_must_send_them(source):
 def test_bytes_that_are_no_event(raw, code):
     """Whatever the bytes are, the reason says which way they are wrong."""
     assert rejected(raw) == [(code, "")]
+
+
+def test_null_is_an_event_where_tombstones_are_sent_and_nowhere_else():
+    """JSON's null is a tombstone to the rules of a source that sends those, and no event to all others."""
+    lone = Decoder({"person": ruleset("person", ("given_name",), Source("web"))})
+    assert rejected(b"null", lone) == [("not_an_object", "")]
+    assert DECODER.decode(replace(RECEIVED, raw=b"null")) == ()
 
 
 def test_every_cut_of_an_event_is_truncated():

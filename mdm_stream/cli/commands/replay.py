@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def replay(
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise ConfigurationError(f"{missing[0]}: there is no such file")
-    items = disturbed(read_files(files, format_, source, rulesets), shuffle, duplicate)
+    ignored: Counter[str] = Counter()
+    found = read_files(files, format_, source, rulesets, lambda: ignored.update(("rows",)))
+    items = disturbed(found, shuffle, duplicate)
     with ExitStack() as stack:
         if redis_url is None:
             redis_url = stack.enter_context(RedisServer()).url
@@ -67,6 +70,7 @@ def replay(
             workers=workers,
             redis_url=redis_url,
             on_progress=lambda done: advance("events", done, 0),
+            ignored=ignored.total,
         )
     if as_json:
         print_json(stats)

@@ -64,6 +64,7 @@ def print_golden(golden: Mapping[str, Any]) -> None:
 _INVALID = {
     "too_long": " (invalid: longer than its type standardises)",
     "combining_marks": " (invalid: more combining marks in a row than any language has)",
+    "scientific_notation": " (invalid: a number that has lost its last digits)",
     "wrong_form": " (invalid)",
 }
 

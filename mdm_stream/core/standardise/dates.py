@@ -18,6 +18,7 @@ _UNITS_A_DAY = {10: 86_400, 13: 86_400_000, 16: 86_400_000_000, 19: 86_400_000_0
 _COMPACT_YEARS = range(1800, 2200)
 
 _TIME = re.compile(r"(?<=\d)(?:t|\s+|,\s*)\d{1,2}[:.]\d{2}(?:[:.]\d{2})?.*$")
+_ZONE = re.compile(r"(?<=-\d\d)(?:z|[+-]\d\d:\d\d)$")
 _NUMERIC = re.compile(r"(\d{1,4})\s*[-/.,\s]\s*(\d{1,2})\s*[-/.,\s]\s*(\d{1,4})")
 _WORDY = re.compile(r"[^\W\d_]+|\d+")
 _ORDINAL_ENDINGS = frozenset({"st", "nd", "rd", "th", "er", "of", "de", "del", "the", "a", "o"})
@@ -47,7 +48,7 @@ def _date_of(folded: str, options: Options) -> date | None:
     if options["epoch_days"] and re.fullmatch(r"-?\d{1,7}", folded):
         return _from_epoch_days(int(folded))
     if not folded.isalnum():
-        folded = _TIME.sub("", folded)
+        folded = _ZONE.sub("", _TIME.sub("", folded))
     if folded.isdecimal():
         return _from_digits(folded, pivot, day_first=day_first)
     if found := _NUMERIC.fullmatch(folded):

@@ -14,6 +14,7 @@ from mdm_stream.core.standardise import addresses, contacts, dates, names, organ
 from mdm_stream.core.standardise import placeholders as unset
 from mdm_stream.core.standardise.spec import Options, OptionSpec, OptionValue, Standardiser, TypeSpec
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, composed, fold, is_blank, overmarked, squeezed
+from mdm_stream.core.written_numbers import is_lost_number
 
 CACHED_VALUES_MAX = 16_384
 """Standardised texts remembered for each type and its options: some 8 MB when full of ordinary ones."""
@@ -101,6 +102,7 @@ _TYPES = (
         unset.is_word_placeholder,
         NUMBER_CHARS_MAX,
         {"decimal_comma": OptionSpec("boolean", default=False, description="1.234 is a thousand and more")},
+        is_quantity=True,
     ),
     TypeSpec("identifier", values.standardise_identifier, unset.is_identifier_placeholder, LINE_CHARS_MAX),
     TypeSpec(
@@ -163,7 +165,9 @@ def _standardise(spec: TypeSpec, options: Options, text: str) -> Standardised:
 def _refusal(spec: TypeSpec, bare: str) -> InvalidReason | None:
     if len(bare) > spec.characters_max:
         return "too_long"
-    return "combining_marks" if overmarked(bare) else None
+    if overmarked(bare):
+        return "combining_marks"
+    return "scientific_notation" if not spec.is_quantity and is_lost_number(bare) else None
 
 
 def why_invalid(type_name: str, value: str) -> InvalidReason:

@@ -50,7 +50,7 @@ class TypeSpec:
     ``standardise`` gets a cleaned text of at most ``characters_max`` that is not blank and no placeholder, with every
     option present, and returns ``match`` as a function of ``value`` alone: that makes the type idempotent.
     ``is_placeholder`` sees such a text too. ``parts`` are what ``split`` yields of a value, as texts, for an
-    attribute's ``fills``.
+    attribute's ``fills``. Of a quantity alone a number in scientific notation says enough.
     """
 
     name: str
@@ -60,3 +60,4 @@ class TypeSpec:
     options: Mapping[str, OptionSpec] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     split: Callable[[str, Options], Mapping[str, str]] | None = None
+    is_quantity: bool = False

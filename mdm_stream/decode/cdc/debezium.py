@@ -1,24 +1,33 @@
-"""Debezium change events, plain or wrapped as ``{"schema", "payload"}``, of any connector that captures table rows."""
+"""Debezium change events, plain or wrapped as ``{"schema", "payload"}``, of any connector that captures table rows.
+
+Flattened ones (``ExtractNewRecordState``) are read by ``mdm_stream.decode.cdc.flattened``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import Any
 
 from mdm_stream.core.model import ChangeEvent
+from mdm_stream.decode.cdc.documents import document_of, row_of
+from mdm_stream.decode.cdc.flattened import (
+    Flattened,
+    field_schemas,
+    flattened,
+    flattened_time_ms,
+    is_flattened,
+    schema_fields,
+)
 from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, debezium_position
 from mdm_stream.decode.cdc.table_row import checked_time_us, delete_events, write_events
+from mdm_stream.decode.cdc.typed_row import TypedRow, typed_row, used_columns
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
-UNAVAILABLE = "__debezium_unavailable_value"
-"""Stands for a large value that an update left as it was, so that the database did not log it."""
-_UNAVAILABLE_VALUES = frozenset({UNAVAILABLE, "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="})
 _HEARTBEAT_MEMBERS = frozenset({"ts_ms", "ts_us", "ts_ns"})
-_DATE_TYPES = frozenset({"io.debezium.time.Date", "org.apache.kafka.connect.data.Date"})
-_FIRST_DAY = date(1970, 1, 1)
+_NOTIFICATION_MEMBERS = frozenset({"id", "aggregate_type", "type"})
+_OPS = "must be one of c, u, d, r, t, m"
 
 
 def is_debezium(event: Mapping[str, Any]) -> bool:
@@ -27,13 +36,13 @@ def is_debezium(event: Mapping[str, Any]) -> bool:
         return True
     if isinstance(event.get("source"), dict):
         return not event.keys().isdisjoint(("op", "before", "after", "ddl", "tableChanges"))
-    return _is_transaction(event) or _is_heartbeat(event)
+    return is_flattened(event) or _is_between_changes(event)
 
 
 def has_own_time(event: Mapping[str, Any]) -> bool:
     """Tell whether a message brings its time. Its version is a position of the log."""
     change = _member(event, "payload") if "payload" in event else event
-    times_ms = (_member(change, "source").get("ts_ms"), change.get("ts_ms"))
+    times_ms = (_member(change, "source").get("ts_ms"), change.get("ts_ms"), flattened_time_ms(change))
     return any(isinstance(time_ms, int) and time_ms > 0 for time_ms in times_ms)
 
 
@@ -42,8 +51,9 @@ def decode_debezium(
     delivery: Delivery,
     catalogue: SourceCatalogue,
 ) -> tuple[ChangeEvent, ...]:
-    """Return the changes that a message says: none for a heartbeat, transaction mark, schema change, logical message
-    or tombstone; two for an update that changed the key of its row (old record deleted, new one written); else one.
+    """Return the changes that a message says: none for a heartbeat, transaction mark, schema change, logical message,
+    notification or tombstone; two for an update that changed the key of its row (old record deleted, new one written);
+    else one.
     """
     payload, schema = (event["payload"], event.get("schema")) if "payload" in event else (event, None)
     if payload is None:
@@ -51,8 +61,10 @@ def decode_debezium(
     if not isinstance(payload, dict):
         raise rejection("wrong_type", "payload", "must be an object or null")
     op = payload.get("op")
-    if op is None and (_is_heartbeat(payload) or _is_transaction(payload) or _is_schema_change(payload)):
+    if op is None and (_is_between_changes(payload) or _is_schema_change(payload)):
         return ()
+    if not isinstance(payload.get("source"), dict) and is_flattened(payload, schema):
+        return _of_flattened(flattened(payload, schema), delivery, catalogue)
     if op == "m":
         return ()
     source = payload.get("source")
@@ -62,10 +74,10 @@ def decode_debezium(
     if op in ("c", "u", "r"):
         return _written(route, payload, source, schema, delivery)
     if op == "d":
-        return _deleted(route, payload, source, delivery)
+        return _deleted(route, payload, source, schema, delivery)
     if op == "t":
-        raise rejection("truncate", "op", "says that the table was emptied but not of which rows; reload the source")
-    raise rejection("missing" if op is None else "unknown_value", "op", "must be one of c, u, d, r, t, m")
+        raise _truncated("op")
+    raise rejection("missing" if op is None else "unknown_value", "op", _OPS)
 
 
 def _written(
@@ -75,18 +87,19 @@ def _written(
     schema: object,
     delivery: Delivery,
 ) -> tuple[ChangeEvent, ...]:
-    row, before = _image(payload, "after"), payload.get("before")
-    if before is not None and not isinstance(before, dict):
-        raise rejection("wrong_type", "before", "must be an object or null")
-    snapshot = payload["op"] == "r" or _is_snapshot(source)
+    row = _image(route, payload, source, schema, "after")
+    snapshot = payload["op"] == "r" or is_snapshot(source)
+    before: TypedRow | None = None
+    if payload.get("before") is not None:
+        before = _image(route, payload, source, schema, "before") if payload["op"] == "u" else None
     return write_events(
-        route,
-        _with_dates(row, schema, route.columns),
-        before if payload["op"] == "u" else None,
-        position=debezium_position(source, SNAPSHOT if snapshot else WRITE) if route.source.version is None else "",
+        row.route,
+        row.columns,
+        None if before is None else before.columns,
+        position=_position(route, source, SNAPSHOT if snapshot else WRITE),
         event_time_us=_time_us(payload, source, delivery),
         delivery=delivery,
-        unavailable=frozenset(column for column, value in row.items() if _is_unavailable(value)),
+        unavailable=row.unavailable,
         path="after",
     )
 
@@ -95,31 +108,109 @@ def _deleted(
     route: Route,
     payload: Mapping[str, Any],
     source: Mapping[str, Any],
+    schema: object,
     delivery: Delivery,
 ) -> tuple[ChangeEvent, ...]:
+    row = _image(route, payload, source, schema, "before")
     return delete_events(
-        route,
-        _image(payload, "before"),
-        position=debezium_position(source, DELETE) if route.source.version is None else "",
+        row.route,
+        row.columns,
+        position=_position(route, source, DELETE),
         event_time_us=_time_us(payload, source, delivery),
         delivery=delivery,
         path="before",
     )
 
 
-def _image(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _of_flattened(change: Flattened, delivery: Delivery, catalogue: SourceCatalogue) -> tuple[ChangeEvent, ...]:
+    """Return the changes of a flattened row; a deletion says so in a member of its own."""
+    route = catalogue.by_table("debezium", change.table_names)
+    if change.op == "t":
+        raise _truncated("__op")
+    if change.op not in ("c", "u", "r", "d"):
+        raise rejection("unknown_value", "__op", "must be one of c, u, d, r, t")
+    if route.source.version is None and change.source.keys().isdisjoint(_TELL_POSITION):
+        raise rejection("no_position", "__lsn", _NO_POSITION)
+    row = typed_row(route, change.row, change.schemas, "row")
+    time_us = _time_us({"ts_ms": change.captured_ms}, change.source, delivery)
+    if change.op == "d":
+        position = _position(route, change.source, DELETE)
+        return delete_events(
+            row.route,
+            row.columns,
+            position=position,
+            event_time_us=time_us,
+            delivery=delivery,
+            path="row",
+        )
+    snapshot = change.op == "r" or is_snapshot(change.source)
+    return write_events(
+        row.route,
+        row.columns,
+        None,
+        position=_position(route, change.source, SNAPSHOT if snapshot else WRITE),
+        event_time_us=time_us,
+        delivery=delivery,
+        unavailable=row.unavailable,
+        path="row",
+    )
+
+
+_TELL_POSITION = frozenset(
+    {"lsn", "sequence", "file", "commit_lsn", "scn", "commit_scn", "ord", "connector"},
+)
+_NO_POSITION = (
+    "is missing, and with it what orders the changes: add the log's position to the transform's add.fields (lsn and "
+    "sequence; file, pos and row; commit_lsn, change_lsn and event_serial_no; scn, commit_scn, rs_id and ssn; or ord, "
+    "each with source.ts_ms), or name the column that orders the rows as the source's version"
+)
+
+
+def _position(route: Route, source: Mapping[str, Any], rank: Any) -> str:
+    return debezium_position(source, rank) if route.source.version is None else ""
+
+
+def _truncated(path: str) -> Exception:
+    return rejection("truncate", path, "says that the table was emptied but not of which rows; reload the source")
+
+
+def _image(route: Route, payload: Mapping[str, Any], source: Mapping[str, Any], schema: object, name: str) -> TypedRow:
     image = payload.get(name)
-    if isinstance(image, dict):
-        return image
-    raise rejection("missing" if image is None else "wrong_type", name, "must be an object: the row that was changed")
+    if _is_of_documents(source) and image is not None:
+        return typed_row(route, row_of(document_of(image, name), sorted(used_columns(route))), {}, name)
+    if _is_of_documents(source):
+        raise rejection("missing", name, _NO_DOCUMENT[name])
+    if not isinstance(image, dict):
+        raise rejection(
+            "missing" if image is None else "wrong_type", name, "must be an object: the row that was changed"
+        )
+    return typed_row(route, image, field_schemas(_image_schema(schema, name)), name)
+
+
+_NO_DOCUMENT = {
+    "after": "is required: the whole document, since a change alone does not name its record; set the connector's "
+    "capture.mode to change_streams_update_full",
+    "before": "is required: the id of what was deleted is in no other place; set the connector's capture.mode to "
+    "change_streams_update_full_with_pre_image",
+}
+
+
+def _is_of_documents(source: Mapping[str, Any]) -> bool:
+    return source.get("table") is None and source.get("collection") is not None
+
+
+def _image_schema(schema: object, name: str) -> object:
+    """Return the schema of an image: both are of one table, so either stands for the other."""
+    images = {image.get("field"): image for image in schema_fields(schema) if image.get("field") in ("before", "after")}
+    return images.get(name) or images.get("after") or images.get("before")
 
 
 def _table_names(source: Mapping[str, Any]) -> list[str]:
-    """Return the names that the rules may call the table by, the most precise one first.
+    """Return the names that the rules may call the table or collection by, the most precise one first.
 
-    MySQL has no schema: there the database takes its place.
+    MySQL and MongoDB have no schema: there the database takes its place.
     """
-    table = source.get("table")
+    table = source.get("collection") if _is_of_documents(source) else source.get("table")
     if not isinstance(table, str) or not table:
         raise rejection("missing", "source.table", "is required: it tells which source the row belongs to")
     spaces = [space for space in (source.get("db"), source.get("schema")) if isinstance(space, str) and space]
@@ -139,62 +230,23 @@ def _time_us(payload: Mapping[str, Any], source: Mapping[str, Any], delivery: De
     return delivery.arrival_time_us
 
 
-def _with_dates(row: dict[str, Any], schema: object, columns: frozenset[str]) -> dict[str, Any]:
-    """Return the row with its dates as ISO text where the schema says that a number counts days since 1970.
-
-    Only a wrapped event has a schema. In a plain one a date column arrives as that number, and stays one.
-    """
-    days = {
-        column: row[column]
-        for column in _date_columns(schema) & columns
-        if isinstance(row.get(column), int) and not isinstance(row[column], bool)
-    }
-    if not days:
-        return row
-    try:
-        return {**row, **{column: (_FIRST_DAY + timedelta(days=count)).isoformat() for column, count in days.items()}}
-    except OverflowError:
-        raise rejection("out_of_range", "after", "has a date outside the years 1 to 9999") from None
-
-
-def _date_columns(schema: object) -> frozenset[str]:
-    for image in _fields(schema):
-        if image.get("field") == "after":
-            return frozenset(str(column.get("field")) for column in _fields(image) if _is_date(column.get("name")))
-    return frozenset()
-
-
-def _is_date(type_name: object) -> bool:
-    return isinstance(type_name, str) and type_name in _DATE_TYPES
-
-
-def _fields(schema: object) -> list[dict[str, Any]]:
-    fields = schema.get("fields") if isinstance(schema, dict) else None
-    return [field for field in fields if isinstance(field, dict)] if isinstance(fields, list) else []
-
-
 def _member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = event.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def _is_unavailable(value: object) -> bool:
-    if isinstance(value, list):
-        return len(value) == 1 and isinstance(value[0], str) and value[0] in _UNAVAILABLE_VALUES
-    return isinstance(value, str) and value in _UNAVAILABLE_VALUES
-
-
-def _is_snapshot(source: Mapping[str, Any]) -> bool:
+def is_snapshot(source: Mapping[str, Any]) -> bool:
     """Tell whether the row was read by a snapshot: ``true``, ``first``, ``last``, ``incremental`` and their like."""
     return source.get("snapshot") not in (None, False, "false", "")
 
 
-def _is_heartbeat(event: Mapping[str, Any]) -> bool:
-    return bool(event) and event.keys() <= _HEARTBEAT_MEMBERS
-
-
-def _is_transaction(event: Mapping[str, Any]) -> bool:
-    return event.get("status") in ("BEGIN", "END") and isinstance(event.get("id"), str)
+def _is_between_changes(event: Mapping[str, Any]) -> bool:
+    """Tell whether an object is a heartbeat, a mark of a transaction, or a notification of the connector."""
+    if bool(event) and event.keys() <= _HEARTBEAT_MEMBERS:
+        return True
+    if event.get("status") in ("BEGIN", "END") and isinstance(event.get("id"), str):
+        return True
+    return event.keys() >= _NOTIFICATION_MEMBERS and isinstance(event.get("aggregate_type"), str)
 
 
 def _is_schema_change(event: Mapping[str, Any]) -> bool:

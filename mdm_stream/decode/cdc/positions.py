@@ -36,7 +36,8 @@ _NANOSECONDS = (("ts_ns", 1), ("ts_us", 1_000), ("ts_ms", 1_000_000))
 def debezium_position(source: Mapping[str, Any], rank: Rank) -> str:
     """Return the position in a Debezium ``source`` block; ``RejectedEventError`` (``no_position``) if there is none.
 
-    A connector that sends no log position is ordered by the finest time that it sends. One that should send a
+    A connector that sends no log position is ordered by the finest time that it sends, MongoDB's by the time of the
+    oplog, in which a second's changes are counted (``ord``). One that should send a
     position and did not is refused: a time among positions would order the record wrongly for ever.
     """
     if source.get("lsn") is not None or source.get("sequence") is not None:
@@ -49,6 +50,8 @@ def debezium_position(source: Mapping[str, Any], rank: Rank) -> str:
         tokens = _oracle(source)
     elif source.get("connector") in _LOG_CONNECTORS:
         raise rejection("no_position", "source", "lacks the log position that its connector sends with every change")
+    elif source.get("ord") is not None:
+        tokens = (_time(source), _number(source["ord"], "source.ord"))
     else:
         tokens = (_time(source),)
     return ".".join((*tokens, rank))

@@ -14,6 +14,7 @@ from mdm_stream.contracts.change import (
 )
 from mdm_stream.core.model import ChangeEvent, RecordEvent, Value
 from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
+from mdm_stream.core.written_numbers import EXACT_DOUBLE_MAX, WrittenNumber, is_lost_number
 from mdm_stream.decode.cdc.positions import column_position
 from mdm_stream.decode.clock import dated
 from mdm_stream.decode.delivery import Delivery
@@ -22,8 +23,6 @@ from mdm_stream.decode.sources import Route
 from mdm_stream.decode.versions import checked_version
 from mdm_stream.errors import Reason, RejectedEventError
 
-_EXACT_FLOAT_MAX = 2**53
-"""Above it neighbouring integers share one double, and two records would share one id."""
 _MILLISECONDS_FROM, _MICROSECONDS_FROM = 10**11, 10**14
 """From 1973 on the three units of epoch time that columns come in do not overlap."""
 
@@ -44,6 +43,7 @@ def write_events(
     Usually one upsert; a patch if the database did not log the columns named in ``unavailable``. If ``before`` shows
     that the key was another one, the delete of the old record comes first, at the same version.
     """
+    row = as_declared(route, row)
     record_id = record_id_of(route, row, path)
     attributes = attributes_of(route, row, path, unavailable)
     version = _version_of(route, row, position, delivery, path, deleted=False)
@@ -54,7 +54,8 @@ def write_events(
     written = dated(event, route.source, delivery)
     if before is None:
         return (written,)
-    old = {**row, **{name: value for name, value in before.items() if value is not None}}
+    before = as_declared(route, before)
+    old = {**row, **{name: value for name, value in before.items() if value is not None and name not in unavailable}}
     old_id = record_id_of(route, old, "before")
     if old_id == record_id:
         return (written,)
@@ -75,10 +76,25 @@ def delete_events(
 
     Its time is the log's: the row's own time column still says when it was last written.
     """
+    row = as_declared(route, row)
     record_id = record_id_of(route, row, path)
     version = _version_of(route, row, position, delivery, path, deleted=True)
     event = RecordEvent(route.domain, route.source.name, record_id, "delete", version, event_time_us)
     return (dated(event, route.source, delivery),)
+
+
+def as_declared(route: Route, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row with the columns of which the rules say what they hold as what they mean.
+
+    A value that is not of the declared form stays as it was delivered.
+    """
+    read: dict[str, Any] = {}
+    for column, reader in route.readers.items():
+        value = row.get(column)
+        meaning = None if value is None else reader(value)
+        if meaning is not None:
+            read[column] = meaning
+    return {**row, **read} if read else row
 
 
 def record_id_of(route: Route, row: Mapping[str, Any], path: str) -> str:
@@ -101,11 +117,20 @@ def checked_record_id(record_id: str, path: str) -> str:
     """Return the record id if it can be one."""
     if not record_id:
         raise rejection("too_short", path, "is empty, and it identifies the record")
+    check_key(record_id, path)
     if len(record_id) > RECORD_ID_CHARS_MAX:
         raise rejection("too_long", path, f"makes a record id longer than {RECORD_ID_CHARS_MAX} characters")
     if has_control_character(record_id):
         raise rejection("control_character", path, "holds a control character, and it identifies the record")
     return record_id
+
+
+def check_key(text: str, path: str) -> None:
+    """Refuse a key, or a part of one, that is a number in scientific notation: its last digits are lost."""
+    if is_lost_number(text):
+        raise rejection(
+            "imprecise_key", path, "is a number in scientific notation, which has lost digits; send the key as text"
+        )
 
 
 def attributes_of(
@@ -187,14 +212,17 @@ def _time_of(route: Route, row: Mapping[str, Any], default_us: int, path: str) -
 
 
 def _key_text(value: object, path: str) -> str:
+    if isinstance(value, WrittenNumber):
+        value = value.text
     if isinstance(value, str):
+        check_key(value, path)
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        if abs(value) > _EXACT_FLOAT_MAX:
+        if abs(value) > EXACT_DOUBLE_MAX:
             raise rejection("imprecise_key", path, "is too large a number to be exact in JSON; send the key as text")
         return str(int(value)) if value.is_integer() else repr(value)
     if value is None:

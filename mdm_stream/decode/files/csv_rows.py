@@ -14,6 +14,7 @@ from mdm_stream.core.faults import as_rejection
 from mdm_stream.core.model import RecordEvent, Version
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.decode.cdc.table_row import (
+    as_declared,
     attributes_of,
     checked_record_id,
     checked_time_us,
@@ -72,13 +73,14 @@ class _CsvTable:
     def event(self, fields: list[str] | RejectedEventError, number: int) -> RecordEvent:
         if isinstance(fields, RejectedEventError):
             raise fields
-        row = {name: value or None for name, value in zip(self._header, fields, strict=True)}
+        row: Mapping[str, str | None] = {name: value or None for name, value in zip(self._header, fields, strict=True)}
         source = row.get("source") or self._source_default
         if source is None:
             raise rejection("missing", "source", "is required: add the column, or name the source of the whole file")
         route = self._routes.get(source)
         if route is None:
             route = self._routes[source] = self._catalogue.by_source("csv", source)
+        row = as_declared(route, row)
         if route.source.key:
             record_id = record_id_of(route, row, "row")
         elif "record_id" in row:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import FormatName
-from mdm_stream.decode.decoder import Decoder
+from mdm_stream.decode.decoder import Decoder, Ignored
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.formats import FILE_FORMATS
 from mdm_stream.errors import ConfigurationError, RejectedEventError
@@ -25,20 +25,21 @@ def file_events(
     format: FormatName | None,  # noqa: A002  (the word that the rules and the command line use)
     source: str | None,
     rulesets: Mapping[str, Ruleset],
+    on_ignored: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[bytes, ChangeEvent | RejectedEventError]]:
     """Yield each event of a file with the bytes that it came from, or those bytes with why they hold no event.
 
     Bytes that say two changes come twice, those that say none (a control record, a blank line) not at all. An event
     without a version takes the number of its line, one without a time that microsecond of 1970: reading a file again
     gives the same. ``format`` None tells CSV by the file's name and the
-    others by their shape. ``source`` is that of
+    others by their shape. ``on_ignored`` is called for each row of a table that the rules ignore. ``source`` is that of
     CSV rows without one, and of Debezium and DMS rows whatever their table. ``ConfigurationError`` if the file cannot
     be read, also from in the middle of it (a damaged gzip file).
     """
     path = Path(path)
     if format is None:
         format = next((each.name for each in FILE_FORMATS if each.suffix in path.suffixes), None)  # noqa: A001
-    return line_events(file_lines(path), format, source, rulesets)
+    return line_events(file_lines(path), format, source, rulesets, on_ignored)
 
 
 def line_events(
@@ -46,6 +47,7 @@ def line_events(
     format: FormatName | None,  # noqa: A002  (as above)
     source: str | None,
     rulesets: Mapping[str, Ruleset],
+    on_ignored: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[bytes, ChangeEvent | RejectedEventError]]:
     """Yield the events of physical lines, as ``file_events`` does those of a file; CSV must be named as such."""
     for each in FILE_FORMATS:
@@ -58,7 +60,10 @@ def line_events(
         if not raw.strip():
             continue
         try:
-            for event in decoder.decode(Delivery.from_row(raw, number)):
+            events = decoder.decode(Delivery.from_row(raw, number))
+            if isinstance(events, Ignored):
+                on_ignored()
+            for event in events:
                 yield raw, event
         except RejectedEventError as rejected:
             yield raw, rejected.with_traceback(None)

@@ -128,6 +128,7 @@ def test_a_create_wins_over_the_delete_at_its_position():
         {"ts_ms": 1, "ts_us": 1, "ts_ns": 1},
         {"schema": {}, "payload": {"ts_ms": 1}},
         {"schema": None, "payload": None},
+        {"id": "1", "type": "COMPLETED", "aggregate_type": "Initial Snapshot", "additional_data": {}, "timestamp": 1},
         {"status": "BEGIN", "id": "571:53195829", "event_count": None, "data_collections": None, "ts_ms": 1},
         {"status": "END", "id": "571:53195832", "event_count": 2, "data_collections": [], "ts_ms": 1},
         {"source": SOURCE, "databaseName": "inventory", "ddl": "ALTER TABLE t", "tableChanges": []},
@@ -137,7 +138,8 @@ def test_a_create_wins_over_the_delete_at_its_position():
 def test_messages_between_changes_do_nothing(event):
     """Heartbeats, transaction marks, schema changes, logical messages and tombstones are no changes of a record."""
     assert DECODER.decode(replace(RECEIVED, raw=orjson.dumps(event))) == ()
-    assert DECODER.decode(replace(RECEIVED, raw=b"")) == ()
+    for tombstone in (b"", b"null", b" null\n"):
+        assert DECODER.decode(replace(RECEIVED, raw=tombstone)) == ()
 
 
 def test_what_is_refused():
@@ -148,7 +150,7 @@ def test_what_is_refused():
     assert refused("c", after={"id": 1}, source={"table": "orders"}) == ("unknown_table", "table")
     assert refused("c", after={"id": 1}, source={"table": None}) == ("missing", "source.table")
     assert refused("c") == ("missing", "after")
-    assert refused("c", after={"id": {"scale": 0, "value": "AQ=="}}) == ("wrong_type", "after.id")
+    assert refused("c", after={"id": {"scale": 0}}) == ("wrong_type", "after.id")
     assert refused("c", after={"id": 1e17}) == ("imprecise_key", "after.id")
     assert refused("c", after={"id": "a\x00"}) == ("control_character", "after.id")
     assert refused("c", after={"id": "x" * 300}) == ("too_long", "after.id")
