@@ -49,7 +49,7 @@ def check_ignored(model: RulesetModel, node: Node, findings: Findings) -> None:
             place = node.at((name, "ignore", number)).place
             if not WIRE_FORMATS[source.format].needs_table:
                 findings.error(place, f"'ignore' has no meaning with format {source.format}; remove it")
-            elif not re.fullmatch(TABLE_PATTERN, table.removesuffix(_WHOLE_SCHEMA)) or "*" in table[:-1]:
+            elif "*" in (own := table.removesuffix(_WHOLE_SCHEMA)) or not re.fullmatch(TABLE_PATTERN, own):
                 expected = "expected schema.table, table, or schema.* for all of a schema"
                 findings.error(place, f"{table!r} is not a table; {expected}; correct it")
             elif (source.format, table) in read:

@@ -11,6 +11,7 @@ from small_world import small_rules
 
 from mdm_stream.archive import Archive, open_archive
 from mdm_stream.core.model import split_ref
+from mdm_stream.core.ruleset import Source
 from mdm_stream.dead_letters.quarantine import decode_entry, open_quarantine
 from mdm_stream.decode import Decoder, Delivery, canonical
 from mdm_stream.decode.redrive_envelope import wrap
@@ -42,7 +43,7 @@ class Stream:
 class World:
     """A resolver with everything around it real but the streams, and a hook between archiving and what follows."""
 
-    def __init__(self, client, tmp_path, settings=None) -> None:
+    def __init__(self, client, tmp_path, settings=None, decoded_by=RULES) -> None:
         self.archive: Archive = open_archive((tmp_path / "archive").as_uri())
         self.golden, self.changes = Stream(), Stream()
         self.holds: list[str] = []
@@ -58,7 +59,7 @@ class World:
             self.hold,
         )
         self.resolver = Resolver(
-            Intake(Decoder({"person": RULES}), ANYBODY),
+            Intake(Decoder({"person": decoded_by}), ANYBODY),
             {"person": parts},
             archive=self.archive,
             quarantine=open_quarantine((tmp_path / "quarantine").as_uri()),
@@ -472,3 +473,14 @@ def test_a_redriven_event_that_claims_what_cannot_be_is_kept_as_it_came(world, t
     kept = decode_entry(path.read_bytes())
     assert (kept.reasons[0].code, kept.record_id) == ("bad_envelope", "1")
     assert kept.delivery == replace(record, raw=claimed.raw, redriven_on="changes")
+
+
+def test_rows_of_ignored_tables_are_counted_and_nothing_else(redis_client, tmp_path):
+    """A table beside a source's own is no dead letter and not archived; the report says how many rows there were."""
+    source = Source("log", "debezium", "public.t", ("id",), ignore=("public.audit",))
+    world = World(redis_client, tmp_path, decoded_by=replace(RULES, sources={**RULES.sources, "log": source}))
+    block = {"connector": "postgresql", "schema": "public", "table": "audit"}
+    row = {"op": "c", "after": {"x": 1}, "source": block}
+    report = world.handle(row, row, {"ts_ms": 1}, {**row, "source": {**block, "table": "other"}})
+    assert (report.ignored, report.quarantined, report.archived) == (2, 1, 0)
+    assert report.summary()["ignored"] == 2
