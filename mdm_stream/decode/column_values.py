@@ -115,17 +115,18 @@ def decimal_of(value: object, scale: int) -> str | None:
             return None
         return _scaled(int.from_bytes(content, "big", signed=True), scale)
     if isinstance(value, WrittenNumber):
-        value = value.plain
-        number = None if value is None else Decimal(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = Decimal(repr(value))
+        written = value.plain
     else:
+        written = repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    number = None if written is None else Decimal(written)
+    if number is None or not number.is_finite():
         return None
-    if number is None:
-        return None
-    shifted = number.scaleb(scale) if number.is_finite() else Decimal("0.5")
-    whole = int(shifted)
-    return _scaled(whole, scale) if whole == shifted else plain_digits(number) if number.is_finite() else None
+    # Not Decimal.scaleb, which rounds to 28 digits.
+    sign, digits, exponent = number.as_tuple()
+    places = int(exponent) + scale
+    whole = int("".join(map(str, digits)))
+    unscaled, rest = (whole * 10**places, 0) if places >= 0 else divmod(whole, 10**-places)
+    return plain_digits(number) if rest else _scaled(-unscaled if sign else unscaled, scale)
 
 
 def _scaled(unscaled: int, scale: int) -> str:

@@ -37,6 +37,22 @@ def _debezium() -> list[bytes]:
         source = {"connector": "postgresql", "db": "shop", "schema": "public", "table": "customer", "lsn": lsn}
         change = {"op": op, "before": before, "after": after, "source": {**source, "ts_ms": 1_700_000_000_000 + lsn}}
         samples += [orjson.dumps(change), orjson.dumps({"schema": None, "payload": change})]
+    flat = {"id": 7, "first": "Ada", "__op": "c", "__schema": "public", "__table": "customer", "__source_lsn": 104}
+    fields = [{"field": "id", "type": "int32"}, {"field": "first", "type": "int32", "name": "io.debezium.time.Date"}]
+    schema = {"type": "struct", "fields": [{"field": "after", "type": "struct", "fields": fields}]}
+    source = {
+        "connector": "postgresql",
+        "schema": "public",
+        "table": "customer",
+        "lsn": 106,
+        "ts_ms": 1_700_000_000_000,
+    }
+    typed = {"op": "c", "before": None, "after": {"id": 7, "first": 5_673}, "source": source}
+    samples += [
+        orjson.dumps({**flat, "__source_ts_ms": 1_700_000_000_104}),
+        orjson.dumps({**flat, "__source_ts_ms": 1_700_000_000_105, "__source_lsn": 105, "__deleted": "true"}),
+        orjson.dumps({"schema": schema, "payload": typed}),
+    ]
     return [*samples, b'{"ts_ms":1}']
 
 

@@ -117,9 +117,10 @@ def is_semantic(schema: Schema | None) -> bool:
     """Return whether a schema says what its values mean, or what those of its items do."""
     if schema is None:
         return False
-    if schema.get("type") == "array":
-        return is_semantic(_items(schema))
-    return schema.get("name") in SEMANTIC_TYPES if isinstance(schema.get("name"), str) else False
+    name, items = schema.get("name"), _items(schema)
+    if isinstance(name, str) and name in SEMANTIC_TYPES:
+        return True
+    return items is not None and isinstance(items.get("name"), str) and items["name"] in SEMANTIC_TYPES
 
 
 def meant(value: Any, schema: Schema | None) -> object:
@@ -136,7 +137,7 @@ def meant(value: Any, schema: Schema | None) -> object:
         return SEMANTIC_TYPES[name](value, schema)
     if isinstance(value, list):
         items = _items(schema)
-        return [meant(item, items) for item in value]
+        return [item if isinstance(item, list) else meant(item, items) for item in value]
     if isinstance(value, WrittenNumber) and schema.get("type") in ("float", "double"):
         return _of_double(value)
     return _untold(value)
@@ -159,8 +160,9 @@ def _untold(value: Any) -> object:
 
 
 def _items(schema: Schema) -> Schema | None:
+    """Return the schema of a list's items; that of lists of lists, which no attribute can hold, says nothing."""
     items = schema.get("items")
-    return items if isinstance(items, dict) else None
+    return items if isinstance(items, dict) and items.get("type") != "array" else None
 
 
 def _parameter(schema: Schema, name: str) -> int | None:

@@ -294,6 +294,31 @@ def test_a_literal_of_another_type_stays_as_it_was_delivered(schema, literal):
     assert one(message("mysql", literal, schema), decoder()).attributes == {"value": literal}
 
 
+def test_a_decimal_that_comes_as_a_number_keeps_its_digits():
+    """Kafka Connect may write decimals as numbers: they have as many digits as the bytes, and the scale's zeros."""
+    for written, scale, meant in (
+        (b"123456789012345678901234567890.25", "2", "123456789012345678901234567890.25"),
+        (b"123456789012345678901234567890", "2", "123456789012345678901234567890.00"),
+        (b"-1.5", "2", "-1.50"),
+        (b"1.005", "2", "1.005"),
+        (b"1.0E7", "0", "10000000"),
+        (b"1200", "-2", "1200"),
+    ):
+        schema = kind("bytes", f"{CONNECT}Decimal", parameters={"scale": scale})
+        raw = message("mysql", "#", schema).replace(b'"#"', written)
+        assert one(raw, decoder()).attributes == {"value": meant}
+
+
+def test_lists_of_lists_are_refused_however_deep():
+    """Only a list of values can be one; a schema of a hundred levels changes nothing."""
+    schema, value = kind("array"), 1
+    for _ in range(100):
+        schema, value = kind("array", items=schema), [value]
+    with pytest.raises(RejectedEventError) as caught:
+        one(message("postgresql", value, schema), decoder())
+    assert [(each.code, each.path) for each in caught.value.reasons] == [("wrong_type", "after.value")]
+
+
 def test_a_decimal_that_is_none_is_refused():
     """Bytes that are not base64, or more digits than a database has, are no number and no text either."""
     for literal in ("not base64", base64.b64encode(b"\x7f" * 200).decode()):
