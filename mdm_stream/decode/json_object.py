@@ -31,6 +31,7 @@ _UNSURE_NUMBER = re2.compile(
 )
 """Finds every number whose digits orjson may not keep (it makes a double of what has more than 64 bits, a fraction or
 an exponent), and some others. By RE2, which takes an eighth of the time here, since every event is searched."""
+_NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SAFE_DIGITS = 15
 """Every decimal of so many digits is read back from the nearest double as it was written."""
 _UNSIGNED_MAX = 2**64 - 1
@@ -53,7 +54,18 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise _unreadable(text, error) from None
     if not isinstance(parsed, dict):
         raise rejection("not_an_object", "", "is JSON, but not an object")
-    return _with_all_digits(text) if _UNSURE_NUMBER.search(text) else parsed
+    return _with_all_digits(text) if _loses_digits(text) else parsed
+
+
+def _loses_digits(text: bytes) -> bool:
+    """Return whether a number of a JSON text has not all its digits in what orjson makes of it."""
+    for found in _UNSURE_NUMBER.finditer(text):
+        number = _NUMBER.match(text, found.start() + 1)
+        digits = number[0].decode() if number else ""
+        read = _integer if digits.removeprefix("-").isdigit() else _fraction
+        if not digits or isinstance(read(digits), WrittenNumber):
+            return True
+    return False
 
 
 def _with_all_digits(text: bytes) -> dict[str, Any]:

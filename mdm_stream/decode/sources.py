@@ -21,13 +21,15 @@ _SOURCE_NAME = re.compile(SOURCE_PATTERN)
 class Route:
     """Where an event goes. ``columns`` are those that the rules use; everything else a source sends is left behind.
 
-    ``readers`` read the columns of which the rules say what they hold.
+    ``readers`` read the columns of which the rules say what they hold. ``used`` are the columns that the rules use in
+    any way, those that identify, order and date a row among them.
     """
 
     domain: str
     source: Source
     columns: frozenset[str]
     readers: Mapping[str, Reader] = field(default_factory=dict)
+    used: frozenset[str] = frozenset()
 
 
 class IgnoredTableError(Exception):
@@ -136,7 +138,9 @@ class SourceCatalogue:
     def _add(self, domain: str, source: Source) -> None:
         mapped = frozenset(column for columns in source.columns.values() for column in columns)
         readers = {name: reader_of(column) for name, column in source.column_types.items()}
-        route = Route(domain, source, mapped or self._attributes[domain], readers)
+        columns = mapped or self._attributes[domain]
+        own = [name for name in (source.version, source.event_time) if name is not None]
+        route = Route(domain, source, columns, readers, columns.union(source.key, own))
         self._ignored.update((source.format, table) for table in source.ignore)
         self._by_name[domain, source.name] = route
         if not WIRE_FORMATS[source.format].needs_table:

@@ -20,7 +20,7 @@ from mdm_stream.decode.cdc.flattened import (
 )
 from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, debezium_position
 from mdm_stream.decode.cdc.table_row import checked_time_us, delete_events, write_events
-from mdm_stream.decode.cdc.typed_row import TypedRow, typed_row, used_columns
+from mdm_stream.decode.cdc.typed_row import TypedRow, typed_row
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
@@ -177,7 +177,7 @@ def _truncated(path: str) -> Exception:
 def _image(route: Route, payload: Mapping[str, Any], source: Mapping[str, Any], schema: object, name: str) -> TypedRow:
     image = payload.get(name)
     if _is_of_documents(source) and image is not None:
-        return typed_row(route, row_of(document_of(image, name), sorted(used_columns(route))), {}, name)
+        return typed_row(route, row_of(document_of(image, name), sorted(route.used)), {}, name)
     if _is_of_documents(source):
         raise rejection("missing", name, _NO_DOCUMENT[name])
     if not isinstance(image, dict):
@@ -201,6 +201,8 @@ def _is_of_documents(source: Mapping[str, Any]) -> bool:
 
 def _image_schema(schema: object, name: str) -> object:
     """Return the schema of an image: both are of one table, so either stands for the other."""
+    if schema is None:
+        return None
     images = {image.get("field"): image for image in schema_fields(schema) if image.get("field") in ("before", "after")}
     return images.get(name) or images.get("after") or images.get("before")
 

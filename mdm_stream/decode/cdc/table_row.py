@@ -88,6 +88,8 @@ def as_declared(route: Route, row: Mapping[str, Any]) -> Mapping[str, Any]:
 
     A value that is not of the declared form stays as it was delivered.
     """
+    if not route.readers:
+        return row
     read: dict[str, Any] = {}
     for column, reader in route.readers.items():
         value = row.get(column)

@@ -19,6 +19,7 @@ from mdm_stream.errors import Reason, RejectedEventError
 UNAVAILABLE = "__debezium_unavailable_value"
 """Stands for a large value that an update left as it was, so that the database did not log it."""
 _BYTES = UNAVAILABLE.encode()
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _UNAVAILABLE_TEXTS = frozenset({UNAVAILABLE, base64.b64encode(_BYTES).decode(), _BYTES.hex()})
 _UNAVAILABLE_LISTS: tuple[Any, ...] = (
     list(_BYTES),
@@ -42,13 +43,16 @@ def typed_row(route: Route, row: Mapping[str, Any], schemas: Mapping[str, Mappin
     ``schemas`` are those of the columns, as far as there are any. A column that orders the rows stays a number, if it
     is one. ``RejectedEventError`` lists the values that no attribute can hold.
     """
-    used = used_columns(route)
+    used = route.used
     columns: dict[str, Any] = {}
     typed, unavailable, reasons = set(), set(), []
     for column, value in row.items():
         if column not in used:
             continue
         schema = schemas.get(column)
+        if schema is None and type(value) in _PLAIN and value not in _UNAVAILABLE_TEXTS:
+            columns[column] = value  # as most are: nothing says more of it
+            continue
         if is_unavailable(value):
             unavailable.add(column)
             columns[column] = None
@@ -66,12 +70,6 @@ def typed_row(route: Route, row: Mapping[str, Any], schemas: Mapping[str, Mappin
     if not typed.isdisjoint(route.readers):
         route = replace(route, readers={name: read for name, read in route.readers.items() if name not in typed})
     return TypedRow(route, columns, frozenset(unavailable))
-
-
-def used_columns(route: Route) -> frozenset[str]:
-    """Return the columns that the rules use in any way."""
-    source = route.source
-    return route.columns.union(source.key, [name for name in (source.version, source.event_time) if name is not None])
 
 
 def is_unavailable(value: object) -> bool:
