@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rulesets import PERSONS
 
+from mdm_stream.cli.commands.publish import _signable
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.signature import SigningKey, is_signed_by, signed
 from mdm_stream.core.written_numbers import WRITTEN_NUMBER_CHARS_MAX, WrittenNumber, is_lost_number
@@ -180,3 +181,12 @@ def test_reading_digits_takes_no_depth_and_no_time():
     for filling in (b"[],", b"1e5,", b"0.123456789012345678,", b'"1e5",', b"12345678901234567890123,"):
         parse_object(b'{"n":1e5,"a":[' + filling * (900_000 // len(filling)) + b"0]}")
     assert time.process_time() - started < 15
+
+
+def test_a_signed_event_is_sent_with_every_digit():
+    """What is published under a signature has its long numbers as texts, so that signature and digits both hold."""
+    raw = SENDERS["canonical"] % b"[89441100680000000012,1e18]"
+    raw = raw.replace(b'"version":1', b'"version":1,"event_time":"2026-01-01T00:00:00Z"')
+    sent = parse_object(orjson.dumps(signed(_signable(raw), KEY)))
+    assert sent["attributes"] == {"city": ["89441100680000000012", "1.0e18"]}
+    assert is_signed_by(sent, sent["signature"]["value"], KEY)

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.aws.signing_keys import read_signing_key
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import Advance, json_option, print_json, progress, say
-from mdm_stream.contracts.change import encode_event
+from mdm_stream.contracts.change import check_value, encode_event
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_ref
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.canonical import is_canonical
 from mdm_stream.decode.files.event_files import LINE_BYTES_MAX, file_events, line_events
+from mdm_stream.decode.json_object import parse_object
 from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
 from mdm_stream.rules import load_rulesets
@@ -122,9 +122,17 @@ def _send(
 
 
 def _signable(data: bytes) -> dict[str, Any] | bytes:
-    """Return a canonical event as the publisher signs it; the bytes of another format, which carry no signature."""
-    event = orjson.loads(data)
-    return event if is_canonical(event) else data
+    """Return a canonical event as the publisher signs it; the bytes of another format, which carry no signature.
+
+    A number that no machine number keeps is signed, and sent, as the text that the consumer makes of it.
+    """
+    event = parse_object(data)
+    if not is_canonical(event):
+        return data
+    values = event.get("attributes")
+    if isinstance(values, dict):
+        event["attributes"] = {name: check_value(value) for name, value in values.items()}
+    return event
 
 
 def _messages(events: Iterator[FoundEvent], *, keep_raw: bool) -> Iterator[_Message]:
