@@ -53,9 +53,9 @@ class ArchivedRecord:
     """One accepted record of the change stream, as it was delivered.
 
     ``refs`` are the records that its events name (at least one; a verdict names two, a key change the old and the new).
-    ``position`` and ``arrival_time_us`` are what its ``decode.Delivery`` says, so that decoding ``raw`` again gives
-    the same events. ``origin`` says where it came from, for people; ``redriven_on`` is the stream on which it was sent
-    again, and ``key_id`` the key that signed it, nothing if neither was so.
+    ``position`` (its place) and ``arrival_time_us`` are what its ``decode.Delivery`` says, so that decoding ``raw``
+    again gives the same events. ``origin`` says where it came from, for people; ``redriven_on`` is the stream on which
+    it was sent again, and ``key_id`` the key that signed it, nothing if neither was so.
     """
 
     domain: str

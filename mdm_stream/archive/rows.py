@@ -9,6 +9,7 @@ from mdm_stream.archive.record import ArchivedRecord, RecordKind
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, RecordEvent
 from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.decode.delivery import split_place
 from mdm_stream.errors import RejectedEventError, TerminalError
 
 
@@ -27,7 +28,7 @@ def rows_of(
         return ArchivedRecord(
             domain=domain,
             refs=refs,
-            position=delivery.position,
+            position=delivery.place,
             arrival_time_us=delivery.arrival_time_us,
             origin=delivery.origin,
             raw=content,
@@ -43,9 +44,8 @@ def rows_of(
 
 def delivery_of(row: ArchivedRecord) -> Delivery:
     """Return the delivery of which a row was archived: decoded again it says the same."""
-    return Delivery(
-        row.raw, row.position, row.arrival_time_us, row.origin, redriven_on=row.redriven_on, key_id=row.key_id
-    )
+    position, subsequence = split_place(row.position)
+    return Delivery(row.raw, position, row.arrival_time_us, row.origin, subsequence, row.redriven_on, row.key_id)
 
 
 def kept_events(events: Sequence[ChangeEvent], erased: Collection[str]) -> list[ChangeEvent]:

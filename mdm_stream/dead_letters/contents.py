@@ -32,13 +32,14 @@ class DeadEvent:
     """One event, as it was delivered: from the quarantine an unpacked one, from a batch the record of the stream.
 
     ``stream`` is None if it came by the change stream, as everything in the quarantine. ``partition_key`` is the one
-    that it was sent with, if that is known.
+    that it was sent with, if that is known. ``holds`` counts the events in it: an aggregate has several.
     """
 
     delivery: Delivery
     claimed: ClaimedIdentity
     stream: str | None = None
     partition_key: str | None = None
+    holds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +109,16 @@ def _record(item: Mapping[str, Any]) -> DeadEvent:
         or not 1 <= len(key) <= PARTITION_KEY_CHARS_MAX
     ):
         raise ValueError("no record that Kinesis would take")
-    return DeadEvent(record.delivery, _claimed(record.delivery), record.stream, str(key))
+    claims = _claims(record.delivery)
+    return DeadEvent(record.delivery, _common_claims(claims), record.stream, str(key), len(claims))
 
 
-def _claimed(delivery: Delivery) -> ClaimedIdentity:
-    """Return what an event claims to be about, also if it lay on the stream wrapped; None where several differ."""
+def _claims(delivery: Delivery) -> list[ClaimedIdentity]:
+    """Return what a record of the stream claims to be about, for each event in it, also if it lay there wrapped."""
     try:
-        return _common_claims([claimed_identity(held.raw) for held in unpack(delivery)])
+        return [claimed_identity(held.raw) for held in unpack(delivery)]
     except RejectedEventError:
-        return ClaimedIdentity()
+        return [ClaimedIdentity()]
 
 
 def _common_claims(of_all: Sequence[ClaimedIdentity]) -> ClaimedIdentity:

@@ -207,7 +207,7 @@ class DeadLetters:
             causes=held.causes,
             events=len(held.events),
             raw_bytes=sum(len(event.delivery.raw) for event in held.events),
-            order=(first.arrival_time_us, first.position) if first.placed else (held.when_us, ""),
+            order=(first.arrival_time_us, first.place) if first.placed else (held.when_us, ""),
         )
 
 

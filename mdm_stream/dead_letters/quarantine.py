@@ -27,7 +27,7 @@ import orjson
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN
 from mdm_stream.core.times import format_time_us, parse_time_us
-from mdm_stream.decode.delivery import Delivery
+from mdm_stream.decode.delivery import Delivery, split_place
 from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.errors import Reason, TerminalError
 from mdm_stream.objects.opening import open_object_store
@@ -104,7 +104,7 @@ def quarantine_id_of(delivery: Delivery, refused_on: str = "") -> str:
     """
     said = [digest_of_bytes(delivery.raw)]
     if delivery.placed and depends_on_receipt(delivery.raw):
-        said += [delivery.position, str(delivery.arrival_time_us)]
+        said += [delivery.place, str(delivery.arrival_time_us)]
     if delivery.arrived:
         said.append(f"stream {delivery.stream}")
     if refused_on:
@@ -130,7 +130,7 @@ def encode_entry(entry: QuarantineEntry) -> bytes:
         "received_from": delivery.origin,
         "redriven_on": delivery.redriven_on or None,
         "key_id": delivery.key_id or None,
-        "position": delivery.position if delivery.placed else None,
+        "position": delivery.place if delivery.placed else None,
         "arrival_time": format_time_us(delivery.arrival_time_us) if delivery.placed else None,
         "quarantined_at": format_time_us(entry.quarantined_at_us),
         "raw_bytes": len(delivery.raw),
@@ -147,11 +147,12 @@ def decode_entry(content: bytes) -> QuarantineEntry:
         kept = orjson.loads(content)
         reasons = tuple(Reason(str(r["code"]), str(r["path"]), str(r["message"])) for r in kept["reasons"])
         position, arrival_time = kept.get("position"), kept.get("arrival_time")
+        place = split_place(_place_of(position)) if position is not None else ("", 0)
         raw, origin = base64.b64decode(kept["raw_base64"], validate=True), str(kept["received_from"])
         delivery = (
             Delivery.unplaced(raw, origin)
             if position is None
-            else Delivery(raw, _position_of(position), parse_time_us(arrival_time), origin)
+            else Delivery(raw, place[0], parse_time_us(arrival_time), origin, place[1])
         )
         redriven_on, key_id = (_text_or_none(kept.get(name)) or "" for name in ("redriven_on", "key_id"))
         return QuarantineEntry(
@@ -166,7 +167,7 @@ def decode_entry(content: bytes) -> QuarantineEntry:
         raise TerminalError("the object holds no quarantined event, or only a part of one") from error
 
 
-def _position_of(value: object) -> str:
+def _place_of(value: object) -> str:
     if value == "":
         raise ValueError("an empty position, which would say that there is none")
     return str(value)

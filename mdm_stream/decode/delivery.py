@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 POSITION_DIGITS = 64
 """Kinesis sequence numbers have up to 56 digits; padded to this width their text order is their number order."""
+
+SUBSEQUENCE_DIGITS = 6
+"""Room for every user record that an aggregate may hold."""
+PLACE = re.compile(rf"([0-9]+)\.([0-9]{{{SUBSEQUENCE_DIGITS}}})", re.ASCII)
+"""A place that is not the first in its record."""
 
 ARRIVALS_FROM_US = 946_684_800_000_000
 """2000-01-01: no stream of ours has taken anything before."""
@@ -15,7 +21,8 @@ ARRIVALS_FROM_US = 946_684_800_000_000
 class Delivery:
     """Bytes, and their place. ``position`` orders the deliveries of one shard or file, as text.
 
-    ``subsequence`` orders those that one record of the stream holds; it is 0 where the record is one event. ``origin``
+    ``subsequence`` orders those that one record of the stream holds; it is 0 where the record is one event, and for the
+    first of several. ``origin``
     tells where the bytes lay: ``stream/shard:sequence``, or a file's name. Of what was sent again in an envelope it is
     where that claims to have arrived first, and ``redriven_on`` is the stream on which the envelope lay. ``key_id`` is
     the key that signed it, once that was verified.
@@ -63,9 +70,20 @@ class Delivery:
         return self.arrival_time_us >= ARRIVALS_FROM_US
 
     @property
+    def place(self) -> str:
+        """Position and subsequence as one text, which orders deliveries: the form in which a place is kept."""
+        return f"{self.position}.{self.subsequence:0{SUBSEQUENCE_DIGITS}d}" if self.subsequence else self.position
+
+    @property
     def placed(self) -> bool:
         """Whether its place is known."""
         return self.position != ""
+
+
+def split_place(place: str) -> tuple[str, int]:
+    """Return the position and the subsequence of a place; whatever has no subsequence is a position."""
+    match = PLACE.fullmatch(place)
+    return (match[1], int(match[2])) if match else (place, 0)
 
 
 def row_position(row: int) -> str:

@@ -11,13 +11,14 @@ import orjson
 import re2
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
+from mdm_stream.contracts.kpl import MARKER as AGGREGATE_MARKER
 from mdm_stream.core.written_numbers import WRITTEN_NUMBER_CHARS_MAX, WrittenNumber
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import RejectedEventError
 
 _BINARY_KINDS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "is gzip data; send JSON uncompressed"),
-    (b"\xf3\x89\x9a\xc2", "is a KPL aggregate; split it into user records before they are decoded"),
+    (AGGREGATE_MARKER, "is a KPL aggregate, which the stream alone brings; publish what is in it"),
 )
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ENDS_TOO_EARLY = "unexpected end of data"

@@ -54,6 +54,7 @@ Code = Literal[
     "engine_fault",  # an unexpected fault of ours, which this event met alone
     "not_authorised",  # what its way in, or the key that signed it, has no right to say
     "source_held",  # of a source that an operator holds; kept aside until it is released
+    "bad_aggregate",  # a KPL aggregate that is damaged, holds too many records, or another wrapping
     "bad_envelope",  # a redriven event's envelope that is damaged, or holds more than one may
 ]
 

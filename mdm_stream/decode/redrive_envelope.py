@@ -7,8 +7,8 @@ unwraps first, and decodes, archives and rejects what was inside.
 An envelope is binary: a marker, the length of a head (2 bytes, the highest first), the head (a JSON object), and the
 event's bytes, which are compressed (zlib) only if they would not fit otherwise. The marker begins with a byte that
 begins no UTF-8 text, no gzip file and no KPL aggregate, so no event of any format is taken for an envelope. Members
-of the head: ``position``, ``arrival_time_us``, ``origin``, ``digest`` (of these and the event's bytes) and
-``compressed``.
+of the head: ``position`` (with its subsequence, if it was one of several that a record held), ``arrival_time_us``,
+``origin``, ``digest`` (of these and the event's bytes) and ``compressed``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import orjson
 from mdm_stream.contracts.change import EVENT_BYTES_MAX, VERSION_CHARS_MAX
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN
-from mdm_stream.decode.delivery import Delivery
+from mdm_stream.decode.delivery import SUBSEQUENCE_DIGITS, Delivery, split_place
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import RejectedEventError, TerminalError
 
@@ -44,7 +44,7 @@ REDRIVE_AGE_US_MAX = 400 * 86_400_000_000
 
 _HEAD_BYTES_MAX = 8_192
 _LENGTH_BYTES = 2
-_POSITION = re.compile(f"[0-9]{{1,{VERSION_CHARS_MAX}}}")
+_PLACE = re.compile(rf"(?=.{{1,{VERSION_CHARS_MAX}}}\Z)[0-9]+(?:\.[0-9]{{{SUBSEQUENCE_DIGITS}}})?", re.ASCII)
 _MEMBERS = {"position": str, "arrival_time_us": int, "origin": str, "digest": str, "compressed": bool}
 
 assert _HEAD_BYTES_MAX < 256**_LENGTH_BYTES
@@ -54,16 +54,13 @@ assert VERSION_CHARS_MAX + 6 * ORIGIN_CHARS_MAX + 256 < _HEAD_BYTES_MAX  # JSON 
 def wrap(event: Delivery) -> bytes:
     """Return the envelope of an event as it was first delivered; the same event always has the same.
 
-    ``TerminalError`` if a stream would not take it. ``ValueError`` if the bytes are an envelope already, if they were
-    one of several that a record held (an envelope keeps no ``subsequence``), or if what comes with them has not the
-    form that ``unwrap`` demands.
+    ``TerminalError`` if a stream would not take it. ``ValueError`` if the bytes are an envelope already, or if what
+    comes with them has not the form that ``unwrap`` demands.
     """
     raw = event.raw
     if is_envelope(raw):
         raise ValueError("an envelope is sent again as it is, never in another one")
-    if event.subsequence:
-        raise ValueError("an envelope of this format keeps no place within a record")
-    if (fault := _fault_of(event.position, event.arrival_time_us, event.origin)) is not None:
+    if (fault := _fault_of(event.place, event.arrival_time_us, event.origin)) is not None:
         raise ValueError(fault)
     envelope = _framed(event, raw, compressed=False)
     if len(envelope) > ENVELOPE_BYTES_MAX and len(raw) <= RAW_BYTES_MAX:
@@ -99,7 +96,8 @@ def unwrap(data: bytes) -> Delivery | None:
     head = _checked_head(data[body_at : body_at + head_bytes])
     body = data[body_at + head_bytes :]
     raw = _inflated(body, min(INFLATION_MAX * len(data), RAW_BYTES_MAX)) if head["compressed"] else body
-    redriven = Delivery(raw, head["position"], head["arrival_time_us"], head["origin"])
+    position, subsequence = split_place(head["position"])
+    redriven = Delivery(raw, position, head["arrival_time_us"], head["origin"], subsequence)
     if _digest_of(redriven) != head["digest"]:
         raise _rejection("digest", "is not that of what the envelope holds: it is damaged")
     if is_envelope(raw):
@@ -126,7 +124,7 @@ def check_first_place(redriven: Delivery, delivery: Delivery) -> None:
 
 def _framed(event: Delivery, body: bytes, *, compressed: bool) -> bytes:
     head = orjson.dumps({
-        "position": event.position,
+        "position": event.place,
         "arrival_time_us": event.arrival_time_us,
         "origin": event.origin,
         "digest": _digest_of(event),
@@ -137,7 +135,7 @@ def _framed(event: Delivery, body: bytes, *, compressed: bool) -> bytes:
 
 def _digest_of(event: Delivery) -> str:
     """Return a digest of everything in an envelope: it notices damage, and proves no sender."""
-    head = f"{event.position} {event.arrival_time_us} {event.origin}\n"
+    head = f"{event.place} {event.arrival_time_us} {event.origin}\n"
     return digest_of_bytes(head.encode() + event.raw)
 
 
@@ -156,10 +154,10 @@ def _checked_head(text: bytes) -> dict[str, Any]:
     return head
 
 
-def _fault_of(position: str, arrival_time_us: int, origin: str) -> str | None:
-    """Return what is wrong with the parts of a head, if anything. A position may become a version, so it is one."""
-    if _POSITION.fullmatch(position) is None:
-        return f"position must be 1 to {VERSION_CHARS_MAX} digits"
+def _fault_of(place: str, arrival_time_us: int, origin: str) -> str | None:
+    """Return what is wrong with the parts of a head, if anything. A place may become a version, so it is one."""
+    if _PLACE.fullmatch(place) is None:
+        return f"position must be 1 to {VERSION_CHARS_MAX} digits, and may end in a dot and {SUBSEQUENCE_DIGITS} more"
     if not TIME_US_MIN <= arrival_time_us <= TIME_US_MAX:
         return "arrival_time_us must lie in the years 1 to 9999"
     if not origin.isprintable() or len(origin) > ORIGIN_CHARS_MAX:

@@ -13,7 +13,7 @@ from mdm_stream.core.ruleset import DAY_US, Source
 from mdm_stream.core.times import parse_time_us
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.decode.cdc.positions import number_in_position
-from mdm_stream.decode.delivery import POSITION_DIGITS, Delivery
+from mdm_stream.decode.delivery import POSITION_DIGITS, Delivery, split_place
 from mdm_stream.decode.reasons import rejection
 
 _UNIT_NS: Mapping[str, int] = {
@@ -50,7 +50,7 @@ def position_version(source: Source, delivery: Delivery, path: str) -> Version:
     """Return the version of an event that brings none: its position, if that is what the source declares."""
     if source.version_kind != "position":
         raise _wrong_kind(None, f"{source.version_kind}", path)
-    return delivery.position
+    return delivery.place
 
 
 def checked_log_version(value: object, source: Source, delivery: Delivery, path: str) -> Version:
@@ -79,9 +79,10 @@ def steward_version(value: Version | None, delivery: Delivery) -> int:
 
 def _checked_position(value: object, delivery: Delivery, path: str) -> str:
     """Return a position of the stream that an event brings: what was taken out of a record of several events does."""
-    if not (isinstance(value, str) and len(value) == POSITION_DIGITS and value.isascii() and value.isdigit()):
+    position = split_place(value)[0] if isinstance(value, str) else ""
+    if not (isinstance(value, str) and len(position) == POSITION_DIGITS and position.isascii() and position.isdigit()):
         raise _wrong_kind(value, "positions of the stream, which no event brings", path)
-    if delivery.arrived and value > delivery.position:
+    if delivery.arrived and value > delivery.place:
         raise rejection("version_ahead", path, "is a position behind that of the event itself")
     return value
 

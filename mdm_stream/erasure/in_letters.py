@@ -15,6 +15,7 @@ from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, GoldenChange, 
 from mdm_stream.core.model import split_ref
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.dead_letters.erase import LettersErased, erase_events
+from mdm_stream.decode.unpacking import repacked
 from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.needles import Needles
 from mdm_stream.erasure.whose import Owners, Said
@@ -62,7 +63,10 @@ def erase_in_letters(
         rests = [_rest_of(each, owners, certainty) for each in said]
         if all(each is None for each in rests):
             return None
-        return [raw for each, rest in zip(said, rests, strict=True) for raw in ([each.raw] if rest is None else rest)]
+        try:
+            return repacked(event.delivery, rests)
+        except RejectedEventError:  # a wrapping that cannot be taken off is one event, and is theirs
+            return [raw for rest in rests for raw in rest or ()]
 
     return erase_events(letters, rest, certainty.is_theirs)
 

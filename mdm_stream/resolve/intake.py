@@ -41,7 +41,7 @@ class Intake:
             try:
                 check_first_place(each, record)
             except RejectedEventError as error:  # kept with the place that it has here, not the one that it claims
-                yield replace(record, raw=each.raw, redriven_on=each.redriven_on), error
+                yield replace(record, raw=each.raw, subsequence=each.subsequence, redriven_on=each.redriven_on), error
                 continue
             try:
                 events = self.decoder.decode(delivery)

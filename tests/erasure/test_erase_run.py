@@ -11,10 +11,11 @@ from erase_world import REF, RULES, World, places_of, upsert
 
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.contracts.golden import parse_envelope
+from mdm_stream.contracts.kpl import UserRecord, aggregate_of
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.dead_letters import Selection, read_contents
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
-from mdm_stream.decode import Delivery
+from mdm_stream.decode import Delivery, unpack
 from mdm_stream.decode.redrive_envelope import wrap
 from mdm_stream.erasure.erase import Erase, EraseOptions, members_of
 from mdm_stream.erasure.in_letters import BESIDE, UNCLEAR
@@ -248,3 +249,23 @@ def test_a_key_that_no_event_could_have_is_refused(world: World) -> None:
     """An erase event that the consumer would reject is not sent."""
     with pytest.raises(TerminalError, match="no such record"):
         Erase(world.places, RULES, ["crm/" + "x" * 300])
+
+
+def test_an_aggregate_is_looked_into_and_kept_without_what_is_theirs(world: World) -> None:
+    """On the stream their event is found within it; of a failed batch the others' events stay, at their places."""
+    fill(world)
+    theirs, others = (orjson.dumps(each) for each in (upsert(version=3, city=MARKER), upsert("erp/2", version=4)))
+    several = aggregate_of([UserRecord(raw, "key") for raw in (others, theirs, others)])
+    world.erase()
+    assert places_of(world.search())["change_stream"] == 3
+    world.consuming = False
+    world.send(several)
+    world.give_up(several)
+    assert places_of(world.search())["change_stream"] == 4
+    world.consuming = True
+    receipt, left = world.erase()
+    assert set(places_of(left)) == STREAMS
+    assert receipt.stores["on_failure"].removed == 1
+    ((_, content),) = world.places.letters[1].each_object()
+    (record,) = read_contents("on_failure", content).events
+    assert [(each.raw, each.subsequence) for each in unpack(record.delivery)] == [(others, 0), (others, 2)]

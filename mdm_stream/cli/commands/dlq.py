@@ -248,12 +248,13 @@ def _event_document(event: DeadEvent, *, raw: bool) -> dict[str, Any]:
     delivery, claimed = event.delivery, event.claimed
     document: dict[str, Any] = {
         "origin": delivery.origin,
-        "position": delivery.position if delivery.placed else None,
+        "position": delivery.place if delivery.placed else None,
         "arrival_time": format_time_us(delivery.arrival_time_us) if delivery.placed else None,
         "domain": claimed.domain,
         "source": claimed.source,
         "record_id": claimed.record_id,
         "bytes": len(delivery.raw),
+        "holds": event.holds,
     }
     return {**document, **dict([_shown(delivery.raw)])} if raw else document
 
@@ -279,7 +280,8 @@ def _print_letter(letter: DeadLetter, contents: Contents, *, raw: bool) -> None:
         claimed = "/".join(
             name or "?" for name in (event.claimed.domain, event.claimed.source, event.claimed.record_id)
         )
-        say(f"Event {delivery.origin}{arrived}: {len(delivery.raw):,} bytes, claims {claimed}")
+        several = f" with {event.holds:,} events" if event.holds > 1 else ""
+        say(f"Event {delivery.origin}{arrived}: {len(delivery.raw):,} bytes{several}, claims {claimed}")
         if raw:
             kind, shown = _shown(delivery.raw)
             say(f"  {kind}: {shown}")
