@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mdm_stream.aws.put_records import BYTES_PER_CALL_MAX, RECORD_BYTES_MAX, RECORDS_PER_CALL_MAX
 from mdm_stream.errors import TerminalError
+from producers.kpl import SLICES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,10 @@ class PublisherSettings:
     ``buffer_bytes_max`` bound what waits; ``put`` blocks when it is full, for ``put_timeout_s``. An event is given up
     after ``attempts_max`` requests, or ``delivery_timeout_s`` after it was put. The n-th retry waits a random time up
     to ``backoff_base_s`` * 2^(n-1), at most ``backoff_max_s`` ("full jitter").
+
+    With ``aggregate_bytes_max`` (0: not) events share records of the stream, of that many bytes at most with their
+    partition key, as KPL aggregates; an event that is larger has one of its own. ``aggregate_slices`` is how many such
+    records one request may hold: at least as many as the stream has shards, and for good (see ``producers.kpl``).
     """
 
     batch_records_max: int = RECORDS_PER_CALL_MAX
@@ -30,6 +35,8 @@ class PublisherSettings:
     backoff_base_s: float = 0.1
     backoff_max_s: float = 5.0
     failures_max: int = 1_000
+    aggregate_bytes_max: int = 0
+    aggregate_slices: int = 64
 
     def __post_init__(self) -> None:
         """Check the limits and the relations between them."""
@@ -44,11 +51,13 @@ class PublisherSettings:
             self.put_timeout_s >= 0,
             self.delivery_timeout_s > 0,
             0 <= self.backoff_base_s <= self.backoff_max_s,
+            0 <= self.aggregate_bytes_max <= self.record_bytes_max,
+            1 <= self.aggregate_slices <= SLICES_MAX,
         )
         if not all(holds):
             raise ValueError(
                 "publisher limits must be positive, within those of PutRecords (500 records, 5 MiB), and fit each "
-                "other: record <= batch, record <= buffer, first backoff <= longest",
+                "other: aggregate <= record <= batch, record <= buffer, first backoff <= longest",
             )
 
 

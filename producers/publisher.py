@@ -1,8 +1,9 @@
 """The publisher: puts change events on a Kinesis stream, batched, retried, in order for each partition key.
 
-One background thread sends one PutRecords request at a time, and a request never holds two events of one key: Kinesis
+One background thread sends one PutRecords request at a time, and a request never holds two records of one key: Kinesis
 may take some records of a request and refuse others, and a key's next event must not overtake the one before it. It
-leaves only after that was taken, or given up and reported. Keys do not wait for each other.
+leaves only after that was taken, or given up and reported. Keys do not wait for each other. With aggregation a record
+holds many events, and a slice of the keys stands for a key (see ``producers.kpl``).
 
 Delivery is at least once: a request whose answer was lost is sent again. Events carry versions, so consumers drop what
 they have seen.
@@ -26,7 +27,7 @@ from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.aws.retry import full_jitter
 from mdm_stream.contracts.signature import SigningKey, signed
 from mdm_stream.errors import TerminalError, TransientError
-from producers.buffer import BufferedRecord, EventBuffer
+from producers.buffer import BufferedRecord, EventBuffer, Parcel
 from producers.delivery import DeliveryFailure, EventTooLargeError, PublisherCounts, PublishError, PublisherSettings
 from producers.partition_key import PARTITION_KEY_CHARS_MAX, partition_key_of
 
@@ -42,7 +43,7 @@ _CLOSED = "Closed"
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A request's outcome: for each event None, or the code of its failure. ``hopeless``: codes no retry can mend."""
+    """A request's outcome: for each record None, or the code of its failure. ``hopeless``: codes no retry can mend."""
 
     codes: list[str | None]
     hopeless: frozenset[str] = frozenset()
@@ -94,7 +95,7 @@ class Publisher:
         """
         data = event if isinstance(event, bytes) else orjson.dumps(self._signed(event))
         key = _key_of(event, partition_key)
-        size_bytes = len(data) + len(key.encode())
+        size_bytes = self._buffer.size_of(key, data)
         if size_bytes > self._settings.record_bytes_max:
             raise EventTooLargeError(
                 f"an event has {size_bytes:,} bytes with its partition key, and the stream takes "
@@ -199,7 +200,7 @@ class Publisher:
             with self._changed:
                 self._changed.notify_all()
 
-    def _next(self) -> tuple[list[BufferedRecord], list[BufferedRecord]] | None:
+    def _next(self) -> tuple[list[Parcel], list[BufferedRecord]] | None:
         """Wait for a batch and return it, with the events that are too old to send; None when it is time to stop."""
         while True:
             if self._abandoned or (self._closing and not self._buffer):
@@ -211,8 +212,8 @@ class Publisher:
                 return batch, expired
             self._changed.wait(self._buffer.wait_s(now_s))
 
-    def _request(self, batch: list[BufferedRecord]) -> _Answer:
-        """Send a batch; called without the lock. An event that its request is refused for holds back none beside it."""
+    def _request(self, batch: list[Parcel]) -> _Answer:
+        """Send a batch; called without the lock. A record that its request is refused for holds back none beside it."""
         codes: dict[int, str | None] = {}
         hopeless: frozenset[str] = frozenset()
         refusals, waiting = 0, [(0, len(batch))]
@@ -228,9 +229,9 @@ class Publisher:
             codes.update(zip(range(start, end), answer.codes, strict=True))
         return _Answer([codes[place] for place in range(len(batch))], hopeless)
 
-    def _send(self, batch: list[BufferedRecord]) -> _Answer:
+    def _send(self, batch: list[Parcel]) -> _Answer:
         """Send one request."""
-        records = [{"Data": entry.data, "PartitionKey": entry.key} for entry in batch]
+        records = [parcel.record() for parcel in batch]
         try:
             answer = self._client.put_records(StreamName=self._stream, Records=records)
             codes = [record.get("ErrorCode") for record in answer["Records"]]
@@ -243,33 +244,36 @@ class Publisher:
             return _Answer([type(error).__name__] * len(batch))
         return _Answer(codes) if len(codes) == len(batch) else _Answer(["MalformedAnswer"] * len(batch))
 
-    def _settle(self, batch: list[BufferedRecord], answer: _Answer, expired: list[BufferedRecord]) -> None:
+    def _settle(self, batch: list[Parcel], answer: _Answer, expired: list[BufferedRecord]) -> None:
         """Book what became of each event: delivered, to be retried, or given up."""
         failures = [_failure(entry, entry.code or _TIMED_OUT) for entry in expired]
-        finished, again = list(expired), []
-        for entry, code in zip(batch, answer.codes, strict=True):
-            entry.attempts += 1
-            if code is None:
-                finished.append(entry)
-            elif code in answer.hopeless or entry.attempts >= self._settings.attempts_max:
-                finished.append(entry)
-                failures.append(_failure(entry, code))
-            else:
-                entry.code = code
-                again.append(entry)
+        settled: list[tuple[list[BufferedRecord], list[BufferedRecord]]] = [([entry], []) for entry in expired]
+        throttled = 0
+        for parcel, code in zip(batch, answer.codes, strict=True):
+            throttled += len(parcel.entries) if code in _THROTTLED else 0
+            done, again = [], []
+            for entry in parcel.entries:
+                entry.attempts += 1
+                if code is None:
+                    done.append(entry)
+                elif code in answer.hopeless or entry.attempts >= self._settings.attempts_max:
+                    done.append(entry)
+                    failures.append(_failure(entry, code))
+                else:
+                    entry.code = code
+                    again.append(entry)
+            settled.append((done, again))
         self._give_up(failures)
         with self._changed:
             now_s = time.monotonic()
-            for entry in finished:
-                self._buffer.finish(entry, now_s)
-            for entry in again:
-                self._buffer.retry(entry, now_s + self._backoff_s(entry.attempts))
+            for done, again in settled:
+                self._buffer.settle(done, again, now_s, now_s + self._backoff_s(again[0].attempts) if again else now_s)
             counts = self._counts
             self._counts = replace(
                 counts,
-                delivered=counts.delivered + len(finished) - len(failures),
-                retried=counts.retried + len(again),
-                throttled=counts.throttled + sum(code in _THROTTLED for code in answer.codes),
+                delivered=counts.delivered + sum(len(done) for done, _ in settled) - len(failures),
+                retried=counts.retried + sum(len(again) for _, again in settled),
+                throttled=counts.throttled + throttled,
                 requests=counts.requests + bool(batch),
             )
             self._changed.notify_all()
