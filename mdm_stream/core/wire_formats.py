@@ -34,6 +34,9 @@ WIRE_FORMATS = {
         WireFormat("canonical", "canonical"),
         WireFormat("debezium", "Debezium", needs_table=True, text_positions=True, tombstones=True),
         WireFormat("dms", "DMS", needs_table=True, text_positions=True),
+        WireFormat("dynamodb", "DynamoDB", needs_table=True, text_positions=True),
+        WireFormat("maxwell", "Maxwell", needs_table=True, text_positions=True),
+        WireFormat("dsql", "Aurora DSQL", needs_table=True, text_positions=True),
         WireFormat("csv", "CSV", on_stream=False),
     )
 }

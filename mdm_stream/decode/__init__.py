@@ -1,4 +1,4 @@
-"""Wire formats to change events: canonical JSON, Debezium envelopes, DMS records, CSV rows."""
+"""Wire formats to change events: canonical JSON, rows of tables (CDC), CSV; and what wraps them on a stream."""
 
 from mdm_stream.decode.decoder import ClaimedIdentity, Decoder, Ignored, claimed_identity
 from mdm_stream.decode.delivery import POSITION_DIGITS, Delivery

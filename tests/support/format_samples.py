@@ -72,7 +72,51 @@ def _dms() -> list[bytes]:
     return [*samples, (_FIXTURES / "dms" / "control_minimal.json").read_bytes().strip()]
 
 
-SAMPLES = {"canonical": _canonical(), "debezium": _debezium(), "dms": _dms()}
+def _dynamodb() -> list[bytes]:
+    samples = []
+    image = {"pk": {"S": "7"}, "first": {"S": "Ada"}, "home": {"M": {"town": {"S": "Bonn"}}}, "paid": {"N": "1.50"}}
+    for made_ms, name in enumerate(("INSERT", "MODIFY", "REMOVE", "INSERT", "REMOVE"), start=1_700_000_000_000):
+        change = {"ApproximateCreationDateTime": made_ms, "Keys": {"pk": image["pk"]}, "SizeBytes": 90}
+        change |= {"OldImage": image} if name == "REMOVE" else {"NewImage": image}
+        samples.append(
+            orjson.dumps({"eventName": name, "tableName": "customers", "dynamodb": change, "userIdentity": None})
+        )
+    return samples
+
+
+def _maxwell() -> list[bytes]:
+    row: dict[str, object] = {"database": "shop", "table": "customer", "ts": 1_700_000_000}
+    ada = {"id": 7, "first": "Ada"}
+    rows = [
+        {**row, "type": "bootstrap-insert", "data": ada},
+        {**row, "type": "insert", "xid": 9, "xoffset": 0, "data": ada},
+        {**row, "type": "update", "xid": 9, "commit": True, "data": ada, "old": {"first": "A"}},
+        {**row, "type": "update", "xid": 10, "commit": True, "data": {**ada, "id": 8}, "old": {"id": 7}},
+        {**row, "type": "delete", "xid": 11, "commit": True, "data": {**ada, "id": 8}},
+        {**row, "type": "table-alter", "old": {}, "def": {}, "sql": "ALTER TABLE customer"},
+    ]
+    return [orjson.dumps(each) for each in rows]
+
+
+def _dsql() -> list[bytes]:
+    samples = []
+    images = (("c", None, {"id": 7, "first": "Ada"}), ("u", None, {"id": 7, "first": "Ada"}), ("d", {"id": 7}, None))
+    for made, (op, before, after) in enumerate((*images, images[0]), start=1_700_000_000):
+        source = {"version": "1.0", "ts_ms": made * 1_000, "ts_ns": made * 10**9, "txId": "a", "cluster": "b"}
+        source |= {"schema": "public", "table": "member", "db": "postgres"}
+        event = {"type": "full", "op": op, "before": before, "after": after, "source": source, "ts_ms": made * 1_000}
+        samples.append(orjson.dumps(event))
+    return samples
+
+
+SAMPLES = {
+    "canonical": _canonical(),
+    "debezium": _debezium(),
+    "dms": _dms(),
+    "dynamodb": _dynamodb(),
+    "maxwell": _maxwell(),
+    "dsql": _dsql(),
+}
 """Events of each format of the stream, those of one record in the order of its log, and one that says no change."""
 
 FILE_SAMPLES = {"csv": b'source,record_id,version,city\nweb,1,1,Bonn\nweb,2,1,"K\xc3\xb6ln\nam Rhein"\n'}

@@ -31,6 +31,9 @@ PERSONS = {
         Source("streamed", version_kind="position"),
         Source("crm", "debezium", "public.customer", ("id",), columns={"given_name": ("first",), "city": ("town",)}),
         Source("erp", "dms", "sales.client", ("company", "client_no"), columns={"family_name": ("name1", "name2")}),
+        Source("app", "dynamodb", "customers", ("pk",), columns={"given_name": ("first",), "city": ("home.town",)}),
+        Source("till", "maxwell", "shop.customer", ("id",), columns={"given_name": ("first",)}),
+        Source("loyalty", "dsql", "public.member", ("id",), columns={"given_name": ("first",)}),
     ),
 }
 """One domain with a source of every wire format."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.decode.cdc.documents import document_of, row_of
+from mdm_stream.decode.cdc.dsql import is_dsql
 from mdm_stream.decode.cdc.flattened import (
     Flattened,
     field_schemas,
@@ -35,7 +36,7 @@ def is_debezium(event: Mapping[str, Any]) -> bool:
     if "payload" in event:
         return True
     if isinstance(event.get("source"), dict):
-        return not event.keys().isdisjoint(("op", "before", "after", "ddl", "tableChanges"))
+        return not is_dsql(event) and not event.keys().isdisjoint(("op", "before", "after", "ddl", "tableChanges"))
     return is_flattened(event) or _is_between_changes(event)
 
 
