@@ -5,6 +5,7 @@
 #   make test-fast     those that need no server and take no seconds each
 #   make oracle        F beside a second F that shares no code with it, over HISTORIES=5000 random histories
 #   make torture       random schedules, faults and kills on a real Redis, for MINUTES=10
+#   make fuzz          INPUTS=10000000 damaged inputs for the decoders of all formats: each is events or reasons
 #   make proof         order, concurrency and rebuild at full length (some half an hour): each says whether it held
 #   make show-house    what identity, layout and tests of F must show: a line a figure with its floor
 #   make show-trust    what hostile events, files, rules, pages and users can do: a line a figure with its floor
@@ -29,6 +30,7 @@ PYTHON =
 WORKERS = 2
 MINUTES = 10
 HISTORIES = 5000
+INPUTS = 10000000
 ARGS =
 
 # Not empty where .venv is absent or its interpreter is gone: then what is stamped as installed is not.
@@ -36,7 +38,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-lowest locks sbom torture oracle proof show-house show-trust check layers bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust check layers bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,6 +72,9 @@ oracle: .venv/.installed-dev
 torture: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; \
 	$(BIN)/python tests/torture/run.py --minutes $(MINUTES) $(ARGS)
+
+fuzz: .venv/.installed-dev
+	@$(BIN)/python tests/fuzz/run_fuzz.py --inputs $(INPUTS) --processes $(WORKERS) $(ARGS)
 
 proof: .venv/.installed-dev
 	$(BIN)/python benchmarks/shuffles.py

@@ -82,7 +82,7 @@ def _checked_position(value: object, delivery: Delivery, path: str) -> str:
     position = split_place(value)[0] if isinstance(value, str) else ""
     if not (isinstance(value, str) and len(position) == POSITION_DIGITS and position.isascii() and position.isdigit()):
         raise _wrong_kind(value, "positions of the stream, which no event brings", path)
-    if delivery.arrived and value > delivery.place:
+    if delivery.arrived and position > delivery.position:
         raise rejection("version_ahead", path, "is a position behind that of the event itself")
     return value
 
