@@ -11,7 +11,7 @@
 #   make show-trust    what hostile events, files, rules, pages and users can do: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
-#   make bench         events per second of the engine, beside what the machine could do at best
+#   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
 #   make format        let the formatter and the linter mend what they can
 #   make vectors       write the golden vectors anew, after F_VERSION was raised
 #   make test-lowest   make test-fast on the lowest versions that pyproject.toml allows
@@ -99,6 +99,8 @@ layers: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)
+	@$(BIN)/python benchmarks/decoders.py
+	@$(BIN)/python benchmarks/publisher.py
 
 format: .venv/.installed-dev
 	$(BIN)/python -m ruff check --fix-only .
