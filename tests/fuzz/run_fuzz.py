@@ -30,7 +30,7 @@ INPUTS, PIECE = 10_000_000, 20_000
 GROWTH_BYTES_MAX = 64 * 1024**2
 """How much a process may grow after its first piece: millions of inputs must leave nothing behind."""
 ADDRESS_SPACE_BYTES_MAX = 4 * 1024**3
-SHOWN_MAX = 20
+SHOWN_MAX, TELL_EVERY = 20, 1_000_000
 CORPUS, CORPUS_INPUTS = TESTS.parent / "build" / "fuzz", 500
 """Where atheris begins, and keeps what reached something new. ``make clean`` removes it."""
 _first_peak: list[int] = []
@@ -56,19 +56,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (options.seed + number, min(PIECE, options.inputs - number * PIECE))
         for number in range(-(-options.inputs // PIECE))
     ]
+    counts: Counter[str] = Counter()
+    wrong = peak = growth = tried = told = 0
     with ProcessPoolExecutor(options.processes, initializer=_bound_memory) as pool:
-        done = list(pool.map(fuzz_piece, *zip(*pieces, strict=True)))
-    counts = sum((piece.counts for piece in done), Counter())
-    wrong = [line for piece in done for line in piece.wrong]
-    for line in wrong[:SHOWN_MAX]:
-        _say(line)
+        for (_, inputs), piece in zip(pieces, pool.map(fuzz_piece, *zip(*pieces, strict=True)), strict=True):
+            for line in piece.wrong[: max(0, SHOWN_MAX - wrong)]:
+                _say(line)
+            counts += piece.counts
+            wrong, tried = wrong + len(piece.wrong), tried + inputs
+            peak, growth = max(peak, piece.peak_bytes), max(growth, piece.growth_bytes)
+            if tried - told >= TELL_EVERY:
+                told = tried
+                _say(f"{tried:,} inputs, {wrong:,} wrong, after {time.monotonic() - started_s:.0f} s")
     took_s = time.monotonic() - started_s
-    growth = max(piece.growth_bytes for piece in done)
     for what, count in counts.most_common():
         _say(f"  {count:>12,} {what}")
     _say(
-        f"{options.inputs:,} inputs in {took_s:.0f} s ({options.inputs / took_s:,.0f}/s): {len(wrong):,} wrong; "
-        f"peak {max(piece.peak_bytes for piece in done) / 1024**2:.0f} MiB a process, grown by "
+        f"{options.inputs:,} inputs in {took_s:.0f} s ({options.inputs / took_s:,.0f}/s): {wrong:,} wrong; "
+        f"peak {peak / 1024**2:.0f} MiB a process, grown by "
         f"{growth / 1024**2:.0f} MiB (at most {GROWTH_BYTES_MAX / 1024**2:.0f})",
     )
     return 1 if wrong or growth > GROWTH_BYTES_MAX else 0
