@@ -20,7 +20,7 @@ from mdm_stream.core.model import RecordEvent, Version, make_ref, split_ref
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.decode.cdc.table_row import attributes_of, checked_time_us, column_time_us, record_id_of
-from mdm_stream.decode.clock import check_floor
+from mdm_stream.decode.clock import check_floor, version_in_history
 from mdm_stream.decode.delivery import Delivery, row_position
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
@@ -218,7 +218,9 @@ class _Table:
         attributes = attributes_of(source.route, row, "row")
         version = self._version(source.route, position)
         time_us = self._time_us(position, source.route.source)
-        return RecordEvent(self._rules.domain, name, record_id, "upsert", version, time_us, attributes)
+        event = RecordEvent(self._rules.domain, name, record_id, "upsert", version, time_us, attributes)
+        placed = version_in_history(event, source.route.source, Delivery.unplaced(b""))
+        return event if placed is version else replace(event, version=placed)
 
     def _source(self, name: str) -> _SourceRows:
         route = self._catalogue.by_source("csv", name)

@@ -17,7 +17,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic_core import PydanticCustomError
 
 from mdm_stream.contracts.members import members_of
-from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, Value, VerdictEvent, split_ref
+from mdm_stream.core.histories import split_version
+from mdm_stream.core.model import (
+    NO_PLACE,
+    ChangeEvent,
+    EraseEvent,
+    LogPlace,
+    OverrideEvent,
+    Value,
+    VerdictEvent,
+    split_ref,
+)
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, KEY_ID_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.times import format_time_us, parse_time_us
 from mdm_stream.core.written_numbers import WRITTEN_NUMBER_CHARS_MAX, WrittenNumber
@@ -28,6 +38,8 @@ RECORD_ID_CHARS_MAX = 256
 """Longer than any natural key, short enough to be part of every index key and of a Kinesis partition key."""
 VERSION_CHARS_MAX = 256
 """Room for a log position of six fixed-width tokens."""
+PLACE_CHARS_MAX = 64
+"""A server's number, a GTID source (a UUID, or domain and server) or a timeline."""
 STEWARD_CHARS_MAX = 256
 ATTRIBUTES_MAX = 500
 """Wider than any table that describes a person, company or product; it bounds the work that one event can cause."""
@@ -155,6 +167,7 @@ VersionText = Annotated[
     AfterValidator(_without_control_characters),
 ]
 VersionToken = Annotated[int, Field(ge=INTEGER_MIN, le=INTEGER_MAX)] | VersionText
+PlaceName = Annotated[str, Field(max_length=PLACE_CHARS_MAX, pattern="^[0-9A-Za-z-]*$")]
 EventTime = Annotated[str, Field(json_schema_extra={"format": "date-time"}), AfterValidator(_time_text)]
 AttributeName = Annotated[
     str,
@@ -198,6 +211,15 @@ class RecordChangeBase(_SignedModel):
     event_time: EventTime | None = None
 
 
+class LogOfRow(_ChangeModel):
+    """Which log a database wrote a row to: what an erasure keeps of a row, so that its history can be told still."""
+
+    server_id: PlaceName = ""
+    gtid_source: PlaceName = ""
+    timeline: PlaceName = ""
+    time: EventTime | None = None
+
+
 class RecordWrite(RecordChangeBase):
     """``upsert`` sets the whole record (what it does not carry becomes null), ``patch`` only what it carries.
 
@@ -206,6 +228,7 @@ class RecordWrite(RecordChangeBase):
 
     op: Literal["upsert", "patch"]
     attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=ATTRIBUTES_MAX)]
+    log: LogOfRow | None = None
 
 
 class RecordDelete(RecordChangeBase):
@@ -213,6 +236,7 @@ class RecordDelete(RecordChangeBase):
 
     op: Literal["delete"]
     attributes: Annotated[dict[AttributeName, AttributeValue] | None, Field(max_length=ATTRIBUTES_MAX)] = None
+    log: LogOfRow | None = None
 
 
 class VerdictRecord(_ChangeModel):
@@ -275,7 +299,7 @@ AnyChange = RecordWrite | RecordDelete | VerdictChange | OverrideChange | Overri
 CanonicalChange = Annotated[AnyChange, Field(discriminator="op")]
 
 CHANGE_MEMBERS = members_of(
-    RecordWrite, RecordDelete, VerdictRecord, VerdictChange, OverrideChange, OverrideExpiry, ErasureChange
+    LogOfRow, RecordWrite, RecordDelete, VerdictRecord, VerdictChange, OverrideChange, OverrideExpiry, ErasureChange
 )
 """Every member that a canonical event may have."""
 
@@ -301,12 +325,19 @@ def encode_event(event: ChangeEvent) -> bytes:
     common: dict[str, object] = {"domain": event.domain, "source": source, "record_id": record_id, "event_time": time}
     if isinstance(event, EraseEvent):
         return orjson.dumps({**common, "op": "erase"})
-    common["version"] = event.version
     if isinstance(event, OverrideEvent):
-        return orjson.dumps({**common, **_override_members(event)})
+        return orjson.dumps({**common, "version": event.version, **_override_members(event)})
+    common["version"] = split_version(event.version)[1]  # its history is told anew by whoever decodes it
+    if event.place != NO_PLACE:
+        common["log"] = _log_members(event.place)
     if event.op == "delete":
         return orjson.dumps({**common, "op": "delete"})
     return orjson.dumps({**common, "op": event.op, "attributes": dict(event.attributes)})
+
+
+def _log_members(place: LogPlace) -> dict[str, str]:
+    time = {} if place.time_us is None else {"time": format_time_us(place.time_us)}
+    return {**place.named(), **time}
 
 
 def _override_members(event: OverrideEvent) -> dict[str, object]:

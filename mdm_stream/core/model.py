@@ -45,11 +45,65 @@ has, a number that has lost its last digits, or not of the form of its type or p
 
 
 @dataclass(frozen=True, slots=True)
+class LogPlace:
+    """Which log a database wrote a change to, as far as the change says: nothing of what it does not say.
+
+    ``time_us`` is when the log says that the change was made, if that is another time than the event's.
+    """
+
+    server_id: str = ""
+    gtid_source: str = ""
+    timeline: str = ""
+    time_us: int | None = None
+
+    def named(self) -> dict[str, str]:
+        """Return what it says beside the time, by name."""
+        said = {"server_id": self.server_id, "gtid_source": self.gtid_source, "timeline": self.timeline}
+        return {name: text for name, text in said.items() if text}
+
+
+NO_PLACE = LogPlace()
+"""The place of a change that says nothing of a log."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One history of a source's positions: what a change must say to belong to it. Nothing is said of what is empty.
+
+    ``from_us`` is the first time that belongs to it.
+    """
+
+    server_id: str = ""
+    gtid_source: str = ""
+    timeline: str = ""
+    from_us: int | None = None
+
+    def holds(self, place: LogPlace, time_us: int) -> bool:
+        """Tell whether all that it says holds of a change."""
+        return (
+            self.server_id in ("", place.server_id)
+            and self.gtid_source in ("", place.gtid_source)
+            and self.timeline in ("", place.timeline)
+            and (self.from_us is None or time_us >= self.from_us)
+        )
+
+    def covers(self, other: History) -> bool:
+        """Tell whether it holds wherever ``other`` does."""
+        return (
+            self.server_id in ("", other.server_id)
+            and self.gtid_source in ("", other.gtid_source)
+            and self.timeline in ("", other.timeline)
+            and (self.from_us is None or (other.from_us is not None and other.from_us >= self.from_us))
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RecordEvent:
     """One change of one source record. ``attributes`` is empty for a delete.
 
     ``born_at_us`` is what the event says about when its record was born, ``None`` if that is its time: an event that
-    arrives says nothing about the time long before it arrived.
+    arrives says nothing about the time long before it arrived. ``place`` is evidence of the history that its version
+    is in, and no part of what it says.
     """
 
     domain: str
@@ -60,6 +114,7 @@ class RecordEvent:
     event_time_us: int
     attributes: Mapping[str, Value] = field(default_factory=dict)
     born_at_us: int | None = None
+    place: LogPlace = field(default=NO_PLACE, compare=False)
 
     @property
     def ref(self) -> str:

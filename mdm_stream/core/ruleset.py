@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mdm_stream.core.column_types import DeclaredColumn
+from mdm_stream.core.model import History
 from mdm_stream.core.wire_formats import FormatName
 
 Method = Literal["fellegi_sunter", "weighted_mean"]
@@ -55,8 +56,9 @@ class Source:
     ``column_types`` say what a column holds where the format does not. Rows of the tables in ``ignore`` are no changes
     of any source; ``schema.*`` is all of a schema.
 
-    The last four are limits, in microseconds: how far a version or an event time may lie ahead of the arrival, the
-    earliest event time, how far before its arrival an event may be born, and until when arrivals may say any time.
+    Four are limits, in microseconds: how far a version or an event time may lie ahead of the arrival, the earliest
+    event time, how far before its arrival an event may be born, and until when arrivals may say any time. ``histories``
+    are those of its positions, in order, after the first one of all that belongs to none of them.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Source:
     event_time_floor_us: int = FLOOR_US
     backdating_us: int = DAY_US
     history_until_us: int | None = None
+    histories: tuple[History, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

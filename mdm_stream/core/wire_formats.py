@@ -18,6 +18,7 @@ class WireFormat:
     ``on_stream`` formats say an event in one JSON object; the others are files, read as a whole. With ``needs_table``
     events name a table, and a source is found by it, so it must have a key. With ``text_positions`` the versions are
     positions of a database log, which are texts. ``tombstones``: a record without bytes is sent, and says nothing.
+    ``names_log``: what events say of the log that they were written to (``mdm_stream.core.model.LogPlace``).
     """
 
     name: str
@@ -26,13 +27,21 @@ class WireFormat:
     needs_table: bool = False
     text_positions: bool = False
     tombstones: bool = False
+    names_log: tuple[str, ...] = ()
 
 
 WIRE_FORMATS = {
     each.name: each
     for each in (
         WireFormat("canonical", "canonical"),
-        WireFormat("debezium", "Debezium", needs_table=True, text_positions=True, tombstones=True),
+        WireFormat(
+            "debezium",
+            "Debezium",
+            needs_table=True,
+            text_positions=True,
+            tombstones=True,
+            names_log=("server_id", "gtid_source", "timeline"),
+        ),
         WireFormat("dms", "DMS", needs_table=True, text_positions=True),
         WireFormat("dynamodb", "DynamoDB", needs_table=True, text_positions=True),
         WireFormat("maxwell", "Maxwell", needs_table=True, text_positions=True),

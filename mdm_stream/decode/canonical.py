@@ -18,8 +18,10 @@ from mdm_stream.contracts.change import (
 )
 from mdm_stream.contracts.members import shown_name
 from mdm_stream.core.model import (
+    NO_PLACE,
     ChangeEvent,
     EraseEvent,
+    LogPlace,
     OverrideEvent,
     RecordEvent,
     Value,
@@ -91,8 +93,20 @@ def _record(
         attributes = {name: value for name, value in change.attributes.items() if name in route.columns}
         if not is_row_of_log(route.source):  # what is in this form of such a row was read when the row came
             attributes = dict(as_declared(route, attributes))
-    event = RecordEvent(change.domain, change.source, change.record_id, change.op, version, time_us, attributes)
+    place = _place_of(change, route.source)
+    event = RecordEvent(
+        change.domain, change.source, change.record_id, change.op, version, time_us, attributes, place=place
+    )
     return dated(event, route.source, delivery)
+
+
+def _place_of(change: RecordWrite | RecordDelete, source: Source) -> LogPlace:
+    log = change.log
+    if log is None:
+        return NO_PLACE
+    if not is_row_of_log(source):
+        raise rejection("unexpected", "log", "is of rows of a database log, and this source sends none")
+    return LogPlace(log.server_id, log.gtid_source, log.timeline, None if log.time is None else parse_time_us(log.time))
 
 
 def _version_of(version: Version | None, source: Source, delivery: Delivery) -> Version:

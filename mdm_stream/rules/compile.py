@@ -18,6 +18,7 @@ from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_type
 from mdm_stream.rules.compile_clock import compile_clock
 from mdm_stream.rules.compile_columns import check_ignored, compile_columns
+from mdm_stream.rules.compile_histories import compile_histories
 from mdm_stream.rules.compile_match import compile_match
 from mdm_stream.rules.compile_survivorship import compile_survivorship
 from mdm_stream.rules.conditions import unknown_attribute
@@ -64,6 +65,11 @@ def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Rule
             model.survivorship, tree.at(("survivorship",)), attributes, tuple(model.sources), findings
         ),
     )
+    return with_digest(rules)
+
+
+def with_digest(rules: Ruleset) -> Ruleset:
+    """Return a rule set with the digest of its meaning, bound to the F that this process runs."""
     return dataclasses.replace(rules, digest=bind(digest_of(_meaning(rules))))
 
 
@@ -145,6 +151,7 @@ def _sources(
             column_types=compile_columns(name, source, own, findings),
             ignore=source.ignore or (),
             **compile_clock(source, own, findings),
+            histories=compile_histories(source, own, findings),
             **source.model_dump(include={"format", "table", "version", "event_time", "trust"}),
         )
     check_ignored(model, node, findings)

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from mdm_stream.core.column_types import COLUMN_KINDS, SCALE_MAX, ColumnKindName
-from mdm_stream.core.name_patterns import DOMAIN_PATTERN
+from mdm_stream.core.histories import HISTORIES_MAX
+from mdm_stream.core.name_patterns import DOMAIN_PATTERN, GTID_SOURCE_PATTERN, LOG_NUMBER_MAX
 from mdm_stream.core.ruleset import VersionKind
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 
@@ -102,6 +103,28 @@ class ColumnModel(_Part):
     ] = None
 
 
+class HistoryModel(_Part):
+    """One history of a source's positions: what began it. A change belongs to the last history that holds of it."""
+
+    server_id: Annotated[
+        int | None, Field(ge=1, le=LOG_NUMBER_MAX, description="The MySQL or MariaDB server that wrote it.")
+    ] = None
+    gtid_source: Annotated[
+        str | None,
+        Field(
+            description="What its GTIDs begin with: a UUID, or domain-server.",
+            json_schema_extra={"pattern": f"^({GTID_SOURCE_PATTERN})$"},
+        ),
+    ] = None
+    timeline: Annotated[
+        int | None, Field(ge=1, le=LOG_NUMBER_MAX, description="The PostgreSQL timeline that it is on.")
+    ] = None
+    from_: Annotated[
+        str | None,
+        Field(alias="from", description="The source's time from which on it holds: a day, or an RFC 3339 time."),
+    ] = None
+
+
 class SourceModel(_Part):
     """One source system: the shape of its events and how its columns become attributes."""
 
@@ -127,6 +150,13 @@ class SourceModel(_Part):
     history_until: Annotated[
         Day | None, Field(description="What arrived before this day was born when it says, however long ago.")
     ] = None
+    histories: Annotated[
+        tuple[HistoryModel, ...],
+        Field(
+            max_length=HISTORIES_MAX - 1,
+            description="What began positions anew (failover, restore, reload), in order; each supersedes the last.",
+        ),
+    ] = ()
     attributes: Annotated[
         dict[str, Names],
         Field(description="Attribute: its column, or the columns that it is joined from. None: names are the same."),

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import orjson
 
 from mdm_stream.contracts.change import INTEGER_MAX, VERSION_CHARS_MAX
+from mdm_stream.core.model import NO_PLACE, LogPlace
+from mdm_stream.core.name_patterns import GTID_SOURCE_PATTERN, LOG_NUMBER_MAX
 from mdm_stream.decode.reasons import rejection
 
 Rank = Literal["0", "1", "2"]
@@ -27,9 +29,14 @@ _DELETED = " deleted"
 _DIGITS = 20
 """Enough for every unsigned number of 64 bits."""
 _HEX_DIGITS = 16
+_NO_REDO_RECORD = ":".join(["0" * _HEX_DIGITS] * 3)
 _LSN = re.compile(r"[0-9a-fA-F]{1,16}(?::[0-9a-fA-F]{1,16}){1,3}")
 _BINLOG_NUMBER = re.compile(r"\.(\d{1,20})$", re.ASCII)
 _HEX_TOKEN = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]+(?![0-9A-Za-z])")
+_GTID_SOURCE = re.compile(f"({GTID_SOURCE_PATTERN})[:-]", re.ASCII)
+"""MySQL writes source, tag if there is one, and number with colons; MariaDB domain, server and number with hyphens."""
+_RS_ID = re.compile(r"\s*0x([0-9a-fA-F]{1,16})\.([0-9a-fA-F]{1,16})\.([0-9a-fA-F]{1,16})\s*", re.ASCII)
+_LCR_POSITION = re.compile(r"[0-9a-fA-F]{1,100}", re.ASCII)
 _NANOSECONDS = (("ts_ns", 1), ("ts_us", 1_000), ("ts_ms", 1_000_000))
 
 
@@ -55,6 +62,25 @@ def debezium_position(source: Mapping[str, Any], rank: Rank) -> str:
     else:
         tokens = (_time(source),)
     return ".".join((*tokens, rank))
+
+
+def debezium_place(source: Mapping[str, Any]) -> LogPlace:
+    """Return which log a Debezium ``source`` block says that a change was written to.
+
+    Nothing of a snapshot's row, which MySQL's connector gives the server 0; nothing of what has another form.
+    """
+    server, gtid, timeline = source.get("server_id"), source.get("gtid"), source.get("timeline")
+    if server is None and gtid is None and timeline is None:
+        return NO_PLACE
+    found = _GTID_SOURCE.match(gtid) if isinstance(gtid, str) else None
+    return LogPlace(_log_number(server), found[1].lower() if found else "", _log_number(timeline))
+
+
+def _log_number(value: object) -> str:
+    """Return the number of a server or timeline as text; nothing for 0, which names none."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LOG_NUMBER_MAX:
+        return str(value)
+    return ""
 
 
 def dms_position(metadata: Mapping[str, Any], rank: Rank) -> str:
@@ -163,13 +189,33 @@ def _sql_server(source: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _oracle(source: Mapping[str, Any]) -> tuple[str, ...]:
-    """Order by commit, change and statement. A snapshot's row has no commit: its own SCN lies below every later one."""
+    """Order by commit, change, redo record and statement: many changes of a transaction share the first two.
+
+    A snapshot's row has no commit: its own SCN lies below every later one. XStream names no redo record, but the
+    position of its logical change record, whose bytes are in order.
+    """
     own, committed, statement = source.get("scn"), source.get("commit_scn"), source.get("ssn")
     return (
         _number(committed if committed is not None else own, "source.commit_scn"),
         _number(own if own is not None else 0, "source.scn"),
+        _redo_record(source),
         _number(statement if statement is not None else 0, "source.ssn"),
     )
+
+
+def _redo_record(source: Mapping[str, Any]) -> str:
+    """Return a token that orders the changes of one SCN: all digits 0 where the change does not say it."""
+    record, position = source.get("rs_id"), source.get("lcr_position")
+    if record is not None:
+        parts = _RS_ID.fullmatch(record) if isinstance(record, str) else None
+        if parts is None:
+            raise rejection("wrong_format", "source.rs_id", "is no redo record such as 0x000010.00000020.0010")
+        return ":".join(part.lower().zfill(_HEX_DIGITS) for part in parts.groups())
+    if position is None:
+        return _NO_REDO_RECORD
+    if not isinstance(position, str) or _LCR_POSITION.fullmatch(position) is None:
+        raise rejection("wrong_format", "source.lcr_position", "must be the hexadecimal digits of a position")
+    return position.lower()
 
 
 def _time(source: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from mdm_stream.contracts.change import (
     check_value,
     has_control_character,
 )
-from mdm_stream.core.model import ChangeEvent, RecordEvent, Value
+from mdm_stream.core.model import NO_PLACE, ChangeEvent, LogPlace, RecordEvent, Value
 from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.core.written_numbers import EXACT_DOUBLE_MAX, WrittenNumber, is_lost_number
 from mdm_stream.decode.cdc.positions import column_position
@@ -27,7 +28,7 @@ _MILLISECONDS_FROM, _MICROSECONDS_FROM = 10**11, 10**14
 """From 1973 on the three units of epoch time that columns come in do not overlap."""
 
 
-def write_events(
+def write_events(  # noqa: PLR0913
     route: Route,
     row: Mapping[str, Any],
     before: Mapping[str, Any] | None,
@@ -37,8 +38,9 @@ def write_events(
     delivery: Delivery,
     unavailable: frozenset[str] = frozenset(),
     path: str,
+    place: LogPlace = NO_PLACE,
 ) -> tuple[ChangeEvent, ...]:
-    """Return the events of an inserted or updated row.
+    """Return the events of an inserted or updated row. ``event_time_us`` is the log's time, ``place`` what names it.
 
     Usually one upsert; a patch if the database did not log the columns named in ``unavailable``. If ``before`` shows
     that the key was another one, the delete of the old record comes first, at the same version.
@@ -48,9 +50,20 @@ def write_events(
     attributes = attributes_of(route, row, path, unavailable)
     version = _version_of(route, row, position, delivery, path, deleted=False)
     time_us = _time_of(route, row, event_time_us, path)
+    if time_us != event_time_us:
+        place = replace(place, time_us=event_time_us)
     op = "patch" if unavailable & route.columns else "upsert"
     source = route.source.name
-    event = RecordEvent(route.domain, source, record_id, op, version, time_us, attributes)  # type: ignore[arg-type]
+    event = RecordEvent(
+        route.domain,
+        source,
+        record_id,
+        op,  # type: ignore[arg-type]
+        version,
+        time_us,
+        attributes,
+        place=place,
+    )
     written = dated(event, route.source, delivery)
     if before is None:
         return (written,)
@@ -59,7 +72,7 @@ def write_events(
     old_id = record_id_of(route, old, "before")
     if old_id == record_id:
         return (written,)
-    deleted = RecordEvent(route.domain, source, old_id, "delete", version, time_us)
+    deleted = RecordEvent(route.domain, source, old_id, "delete", version, time_us, place=place)
     return dated(deleted, route.source, delivery), written
 
 
@@ -71,6 +84,7 @@ def delete_events(
     event_time_us: int,
     delivery: Delivery,
     path: str,
+    place: LogPlace = NO_PLACE,
 ) -> tuple[ChangeEvent, ...]:
     """Return the event of a deleted row, of which only the key (and a version column, if the rules name one) is needed.
 
@@ -79,7 +93,7 @@ def delete_events(
     row = as_declared(route, row)
     record_id = record_id_of(route, row, path)
     version = _version_of(route, row, position, delivery, path, deleted=True)
-    event = RecordEvent(route.domain, route.source.name, record_id, "delete", version, event_time_us)
+    event = RecordEvent(route.domain, route.source.name, record_id, "delete", version, event_time_us, place=place)
     return (dated(event, route.source, delivery),)
 
 

@@ -8,6 +8,7 @@ an upsert.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_MAX
 from mdm_stream.core.faults import as_rejection
@@ -21,7 +22,7 @@ from mdm_stream.decode.cdc.table_row import (
     column_time_us,
     record_id_of,
 )
-from mdm_stream.decode.clock import check_floor
+from mdm_stream.decode.clock import check_floor, version_in_history
 from mdm_stream.decode.delivery import Delivery, row_position
 from mdm_stream.decode.files.csv_records import CsvRecords
 from mdm_stream.decode.reasons import rejection
@@ -90,7 +91,9 @@ class _CsvTable:
         version = self._version(route.source, row, number)
         time_us = self._time_us(route.source, row, number)
         attributes = attributes_of(route, row, "row")
-        return RecordEvent(route.domain, source, record_id, "upsert", version, time_us, attributes)
+        event = RecordEvent(route.domain, source, record_id, "upsert", version, time_us, attributes)
+        placed = version_in_history(event, route.source, Delivery.from_row(b"", number))
+        return event if placed is version else replace(event, version=placed)
 
     def _version(self, source: Source, row: Mapping[str, str | None], number: int) -> Version:
         column = source.version or "version"
