@@ -101,6 +101,8 @@ class EngineSettings(Settings):
     other are committed by one script, and Redis serves nobody else while it runs (some 0.1 ms a record).
     ``faults_in_a_row_max``: distinct events that may meet an unexpected fault, in batches most of which do, before that
     counts as a fault of the release: then none is quarantined for it any more, and batches fail.
+    ``later_tolerance_s``: a write of a record that loses to one made earlier by more is counted and told, because the
+    positions of its source fall while time goes on; clocks of one source differ by less. It changes no outcome.
     """
 
     commit_attempts_max: Count = 50
@@ -113,6 +115,7 @@ class EngineSettings(Settings):
     events_per_plan_max: Count = 1_000
     faults_in_a_row_max: Count = 25
     forget_after_s: Count = 600
+    later_tolerance_s: Annotated[int, Field(ge=0)] = 300
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

@@ -22,7 +22,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.histories import split_version
 from mdm_stream.core.model import (
+    NO_PLACE,
     ChangeEvent,
     OverrideEvent,
     RecordEvent,
@@ -32,9 +34,8 @@ from mdm_stream.core.model import (
     Version,
     version_order,
 )
+from mdm_stream.core.position_fall import Contradiction
 
-LATER_TOLERANCE_US = 300_000_000
-"""Five minutes: clocks of one source's servers differ by less, and its transactions take less."""
 VERDICTS_MAX = 500
 """Verdicts that one record holds. A record is read, digested and written whole, so each further verdict on it costs as
 much as all that it holds. Those with the greatest versions stay, whatever order they come in: one that was left out is
@@ -157,13 +158,13 @@ class Folded:
     """The outcome of folding one event.
 
     ``state`` is the very same object if the event changed nothing. ``collided`` says that another event had the
-    same version: the greater digest won. ``absorbed_later`` says that a write of the record lost to one whose event
-    time is earlier than its own by more than ``LATER_TOLERANCE_US``: its source's versions contradict its clock.
+    same version: the greater digest won. ``contradiction`` says that a write of the record lost to one that was made
+    earlier: its source's versions contradict its clock.
     """
 
     state: RecordState
     collided: bool
-    absorbed_later: bool = False
+    contradiction: Contradiction | None = None
 
 
 def fold(state: RecordState, event: Foldable, ref: str) -> Folded:
@@ -296,15 +297,19 @@ def _fold_base(state: RecordState, event: RecordEvent, digest: str) -> Folded:
     if state.base is not None:
         collided = state.base.version == event.version and state.base.digest != digest
         if order <= (version_order(state.base.version), state.base.digest):
-            return Folded(state, collided, _is_later(event, state.base))
+            return Folded(state, collided, _lost_later(event, state.base))
+    replaced = _replaced_later(event, state.base) if state.base is not None else None
     patches = state.patches
     if patches:
         collided = collided or any(p.version == event.version and p.digest != digest for p in patches.values())
+        for patch in patches.values():
+            if (version_order(patch.version), patch.digest) <= order:
+                replaced = replaced or _replaced_later(event, patch)
         patches = {c: p for c, p in patches.items() if (version_order(p.version), p.digest) > order}
     deleted = event.op == "delete"
     columns = {} if deleted else dict(event.attributes)
     base = Base(event.version, digest, event.event_time_us, deleted, columns)
-    return Folded(replace(state, base=base, patches=patches), collided)
+    return Folded(replace(state, base=base, patches=patches), collided, replaced)
 
 
 def _fold_patch(state: RecordState, event: RecordEvent, digest: str) -> Folded:
@@ -313,23 +318,34 @@ def _fold_patch(state: RecordState, event: RecordEvent, digest: str) -> Folded:
     if state.base is not None:
         collided = state.base.version == event.version
         if order <= (version_order(state.base.version), state.base.digest):
-            return Folded(state, collided, _is_later(event, state.base))
+            return Folded(state, collided, _lost_later(event, state.base))
     patches = dict(state.patches)
-    changed = later = False
+    changed, lost = False, None
     for column, value in event.attributes.items():
         held = patches.get(column)
         if held is not None:
             collided = collided or (held.version == event.version and held.digest != digest)
             if order <= (version_order(held.version), held.digest):
-                later = later or _is_later(event, held)
+                lost = lost or _lost_later(event, held)
                 continue
+            lost = lost or _replaced_later(event, held)
         patches[column] = Patch(event.version, digest, event.event_time_us, value)
         changed = True
-    return Folded(replace(state, patches=patches) if changed else state, collided, later)
+    return Folded(replace(state, patches=patches) if changed else state, collided, lost)
 
 
-def _is_later(event: RecordEvent, winner: Base | Patch) -> bool:
-    return event.event_time_us > winner.event_time_us + LATER_TOLERANCE_US
+def _lost_later(event: RecordEvent, winner: Base | Patch) -> Contradiction | None:
+    """Return the contradiction if an event that loses was made later than what wins."""
+    if event.event_time_us <= winner.event_time_us:
+        return None
+    return Contradiction(winner.event_time_us, event.event_time_us, split_version(event.version)[0], event.place)
+
+
+def _replaced_later(event: RecordEvent, loser: Base | Patch) -> Contradiction | None:
+    """Return the contradiction if an event that wins was made earlier than what it replaces, which came first."""
+    if event.event_time_us >= loser.event_time_us:
+        return None
+    return Contradiction(event.event_time_us, loser.event_time_us, split_version(loser.version)[0], NO_PLACE)
 
 
 def state_to_wire(state: RecordState) -> list[object]:

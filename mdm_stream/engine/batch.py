@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -33,6 +33,7 @@ from mdm_stream.core.plan.planning import (
     revisions_by_key,
     verdict_links,
 )
+from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.core.record import Record, build_record, revision_of
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.cache import RecordCache
@@ -56,8 +57,8 @@ class BatchReport:
     same version. ``conflicts`` counts commits that had to be planned again; ``pairs`` the candidate pairs scored;
     ``merges`` the golden records that ended in another one. ``erased`` are those of the batch's records that stay
     erased whatever is delivered. ``stuck`` has the unexpected faults, by type and place, of records that wait for
-    re-evaluation: these stay queued, and the state is not F before that is mended. ``absorbed_later`` counts, by
-    source, writes of records that lost to an older one (see ``fold.Folded``).
+    re-evaluation: these stay queued, and the state is not F before that is mended. ``falls`` are the writes of records
+    that lost to earlier ones, by more than ``later_tolerance_s``, by ``PositionFall.key``.
     """
 
     events: int = 0
@@ -70,7 +71,7 @@ class BatchReport:
     merges: int = 0
     erased: set[str] = field(default_factory=set)
     stuck: list[str] = field(default_factory=list)
-    absorbed_later: dict[str, int] = field(default_factory=dict)
+    falls: dict[str, PositionFall] = field(default_factory=dict)
     failed: list[int] = field(default_factory=list)
     cause: str = ""
 
@@ -80,8 +81,23 @@ class BatchReport:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.erased |= other.erased
         self.stuck += other.stuck
-        for source, count in other.absorbed_later.items():
-            self.absorbed_later[source] = self.absorbed_later.get(source, 0) + count
+        for fall in other.falls.values():
+            self.note(fall)
+
+    def note(self, fall: PositionFall) -> None:
+        """Add writes that lost to earlier ones."""
+        if fall.key in self.falls:
+            self.falls[fall.key].add(fall)
+        else:
+            self.falls[fall.key] = replace(fall)
+
+    @property
+    def absorbed_later(self) -> dict[str, int]:
+        """How many writes lost to earlier ones, by source."""
+        counts: dict[str, int] = {}
+        for fall in self.falls.values():
+            counts[fall.source] = counts.get(fall.source, 0) + fall.count
+        return counts
 
 
 class StaleReadError(TransientError):
@@ -268,6 +284,7 @@ class Engine:
         refs = list(dict.fromkeys([ref for event in events for ref in event.refs] + list(queued)))
         held = self._index.read_records(refs)
         states: dict[str, RecordState] = {}
+        tolerance_us = self._settings.later_tolerance_s * 1_000_000
         for event in events:
             effect = False
             for ref in event.refs:
@@ -275,8 +292,9 @@ class Engine:
                 folded = fold(state, event, ref)
                 states[ref] = folded.state
                 report.collisions += int(folded.collided)
-                if folded.absorbed_later:
-                    report.add(BatchReport(absorbed_later={split_ref(ref)[0]: 1}))
+                found = folded.contradiction
+                if found is not None and found.by_us > tolerance_us:
+                    report.note(PositionFall.of(split_ref(ref)[0], found))
                 effect = effect or folded.state is not state
             report.absorbed += int(not effect)
         report.erased |= {ref for ref, state in states.items() if state.erased}

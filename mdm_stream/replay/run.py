@@ -18,6 +18,7 @@ import redis
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.fold import Delivered
 from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import Delivery, claimed_identity
@@ -197,10 +198,11 @@ def _feed_file(out: Path, url: str, rulesets: Mapping[str, Ruleset], namespace: 
 def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, round_trips: int) -> dict[str, Any]:
     latency: Counter[int] = Counter()
     totals: Counter[str] = Counter()
-    later: Counter[str] = Counter()
+    falls = BatchReport()
     for report in run.reports:
         latency.update(report.latency_buckets)
-        later.update(report.totals["absorbed_later"])
+        for fall in report.totals["falls"].values():
+            falls.note(PositionFall(**fall))
         totals.update({name: value for name, value in report.totals.items() if isinstance(value, int)})
     return {
         "events": run.delivered,
@@ -211,7 +213,7 @@ def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, r
         "quarantined": len(run.quarantine),
         "engine_faults": sum(len(report.faulty) for report in run.reports),
         "absorbed": totals["absorbed"],
-        "absorbed_later": later.total(),
+        "absorbed_later": sum(falls.absorbed_later.values()),
         "version_collisions": totals["collisions"],
         "candidate_pairs": totals["pairs"] + drained.pairs,
         "conflicts": totals["conflicts"] + drained.conflicts,
@@ -220,5 +222,5 @@ def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, r
         "redis_round_trips": sum(report.round_trips for report in run.reports) + round_trips,
         "redis_bytes_written": sum(report.bytes_written for report in run.reports),
         "redis_memory_bytes": memory_bytes,
-        "absorbed_later_by_source": dict(sorted(later.items())),
+        "absorbed_later_by_source": dict(sorted(falls.absorbed_later.items())),
     }
