@@ -20,6 +20,7 @@ from mdm_stream.archive.object_names import (
     replacement_folder,
     witness_folder,
 )
+from mdm_stream.archive.position_falls import FallStore
 from mdm_stream.archive.read import decode_object, each_object, list_objects, read_objects
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError
 from mdm_stream.archive.segment import encode_segment
@@ -144,6 +145,10 @@ class Archive:
     def sources(self, domain: str) -> SourceMarkStore:
         """Return what operators have decided about whole sources of a domain."""
         return SourceMarkStore(self._store, domain)
+
+    def falls(self, domain: str) -> FallStore:
+        """Return where falling positions of a domain's sources are noted."""
+        return FallStore(self._store, domain)
 
     def location(self, domain: str) -> str:
         """Return where a domain's objects lie, for people."""

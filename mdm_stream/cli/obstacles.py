@@ -11,6 +11,7 @@ import redis
 
 from mdm_stream.archive import Archive
 from mdm_stream.core.epoch_position import EpochPosition
+from mdm_stream.core.position_fall import told
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import MdmError
 from mdm_stream.index.redis.epochs import Epochs
@@ -36,11 +37,13 @@ class Obstacles:
         *,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._epochs = {rules.domain: Epochs(client, rules, namespace) for rules in rulesets}
+        self._rulesets = {rules.domain: rules for rules in rulesets}
+        self._epochs = {domain: Epochs(client, rules, namespace) for domain, rules in self._rulesets.items()}
         self._archive = archive
         self._say = say
         self._clock_s = clock_s
         self._said: dict[str, str] = {}
+        self._falls_said: set[tuple[str, str]] = set()
         self._building: dict[str, EpochPosition | None] = {}
         self._building_said_s: dict[str, float] = {}
 
@@ -50,6 +53,14 @@ class Obstacles:
             with suppress(MdmError):
                 self._look_at_building(domain, epochs)
                 self._look_at_obstacle(domain, epochs)
+                self._look_at_falls(domain)
+
+    def _look_at_falls(self, domain: str) -> None:
+        """Say once of a source and its log that positions fall."""
+        for fall in self._archive.falls(domain).undeclared(self._rulesets[domain], time.time_ns() // 1_000):
+            if (domain, fall.key) not in self._falls_said:
+                self._falls_said.add((domain, fall.key))
+                self._say(f"warning: {told(fall, domain)}")
 
     def _look_at_obstacle(self, domain: str, epochs: Epochs) -> None:
         found = epochs.obstacle(partial(self._archive.witness, domain))

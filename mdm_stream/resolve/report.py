@@ -22,7 +22,8 @@ class StreamReport:
     applied because an operator has taken them out. ``storms`` names the domains whose
     merges went past the limit. ``refused`` names messages that a stream refuses for themselves, whatever is sent with
     them, and ``large`` golden records that have grown large; neither holds anything back. ``faults`` are the unexpected
-    faults, by type and place, for which events of the batch were quarantined; a release must mend them.
+    faults, by type and place, for which events of the batch were quarantined; a release must mend them. ``falls`` tells
+    of sources whose positions fall while their time goes on, with the line of the rules that would declare why.
     """
 
     records: int = 0
@@ -40,13 +41,17 @@ class StreamReport:
     refused: list[str] = field(default_factory=list)
     large: list[LargeGolden] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    falls: list[str] = field(default_factory=list)
     totals: BatchReport = field(default_factory=BatchReport)
 
     def summary(self) -> dict[str, object]:
         """Return the counts for a log line; no value of a record is in it."""
+        counts: dict[str, object] = {}
         names = ["records", "quarantined", "dropped", "archived", "published", "expired", "held", "excluded", "ignored"]
         names += ["first_failed", "cause", "storms", "refused", "faults"]
-        counts: dict[str, object] = {name: getattr(self, name) for name in names}
+        if self.falls:
+            counts["positions_fall"] = self.falls
+        counts |= {name: getattr(self, name) for name in names}
         for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             counts[name] = getattr(self.totals, name)
         counts["stuck"] = self.totals.stuck

@@ -16,10 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord
+from mdm_stream.archive.position_falls import FallWatch
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.core.faults import is_fault
 from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.position_fall import told
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, quarantine_id_of
 from mdm_stream.decode import Delivery, Ignored
 from mdm_stream.engine.batch import BatchReport, Engine
@@ -107,6 +109,7 @@ class Resolver:
         self._archive = archive
         self._append_once = AppendOnce(archive)
         self._sources = SourceWatch(archive)
+        self._falls = FallWatch(archive.falls, now_us)
         self._forgot_at_s = 0.0
         self._golden = golden
         indexes = {domain: parts.index for domain, parts in domains.items()}
@@ -129,7 +132,7 @@ class Resolver:
             try:
                 self._resolve(read, report)
             except EpochChangedError:  # what was committed may have gone to what is not there any more
-                report.first_failed, report.cause, report.totals = None, "", BatchReport()
+                report.first_failed, report.cause, report.totals, report.falls = None, "", BatchReport(), []
                 report.quarantined, report.dropped = rejected
                 self._resolve(read, report)
         except MemoryError:
@@ -251,6 +254,8 @@ class Resolver:
         outcome = isolated(items, process)
         batch = outcome.report
         report.totals.add(batch)
+        report.falls += [told(fall, domain) for fall in batch.falls.values()]
+        self._falls.note(domain, batch.falls.values())
         if batch.failed:
             first = min(items[place].position for place in batch.failed)
             report.first_failed = first if report.first_failed is None else min(first, report.first_failed)
