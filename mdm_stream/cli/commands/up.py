@@ -12,6 +12,7 @@ import click
 import redis
 
 from mdm_stream.archive import open_archive
+from mdm_stream.cli.commands.rules import said_of
 from mdm_stream.cli.obstacles import Obstacles
 from mdm_stream.cli.options import state_option
 from mdm_stream.cli.output import json_option, print_json, say
@@ -19,6 +20,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
 from mdm_stream.local.pipeline import Authorisation, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM, LocalStack
+from mdm_stream.rebuild.adopt import adopt
 from mdm_stream.rules import load_rulesets, pack_names
 
 _CHECK_INTERVAL_S = 1.0
@@ -53,6 +55,7 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: leaving.set())
     with LocalStack(state) as stack:
+        _adopt_histories(stack, rulesets.values(), state)
         start_consumers(stack, absolute, allowed)
         running = RunningStack(
             kinesis_endpoint_url=stack.kinesis.endpoint_url,
@@ -76,6 +79,16 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
             remove_stack(state)
     if not as_json:
         say("stopped; the state is kept")
+
+
+def _adopt_histories(stack: LocalStack, rulesets: Iterable[Ruleset], state: Path) -> None:
+    """Take up indexes for rules that only add histories to come: no consumer runs yet."""
+    client = redis.Redis.from_url(stack.redis.url, socket_timeout=_REDIS_TIMEOUT_S)
+    archive = open_archive((state / ARCHIVE_FOLDER).absolute().as_uri())
+    for rules in rulesets:
+        done = adopt(client, rules, _NAMESPACE, archive)
+        if done.outcome in ("adopted", "refused"):
+            say(said_of(done), err=True)
 
 
 def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:

@@ -39,6 +39,8 @@ from mdm_stream.index.redis.scripts import Scripts, translated
 WitnessSource = Callable[[], EpochPosition | None]
 """Returns the greatest position that was ever witnessed of a domain (``None``: nothing was)."""
 
+ADOPTING = "adopting:"
+"""Begins the digest of an index that is being taken up for rules with more histories: no writer has such a digest."""
 _NAMES_PER_CALL = 1000
 _DOUBTFUL = ("absent", "doubt")
 
@@ -150,6 +152,20 @@ class Epochs:
         domain = self._rules.domain
         return None if reason is None else f"domain {domain!r} is held ({reason}) until: mdm-stream release {domain}"
 
+    def digest(self) -> str | None:
+        """Return the digest of the rules and F that the live epoch is of; ``None`` if there is none."""
+        with translated():
+            meta = epoch_prefix(self._namespace, self._rules.domain, self.live()) + "meta"
+            digest: Any = self._client.hget(meta, "rules")
+            return None if digest is None else str(digest, "utf-8")
+
+    def replace_digest(self, held: str, new: str) -> bool:
+        """Say of the live epoch that it is of the rules of ``new``; ``False`` unless it was of those of ``held``.
+
+        For whoever has shown that both give the same for all that it holds, or fences it to find out.
+        """
+        return bool(self._scripts.run("adopt", [self.root], held, new))
+
     def begin(self, above: int = 0) -> int:
         """Make a new epoch, which is being built, above ``above`` and every epoch known here; return it.
 
@@ -259,6 +275,12 @@ class Epochs:
         )
 
     def _other_rules(self, digest: str, identity: str) -> str:
+        if digest.startswith(ADOPTING):
+            return (
+                f"the index of domain {self._rules.domain!r} is compared with its archive, to take it up for rules "
+                "with more histories; if that was cut short, run it again: mdm-stream rules adopt; or make a new "
+                "epoch: mdm-stream rebuild"
+            )
         return f"the index of domain {self._rules.domain!r} {mismatch(digest, identity, self._rules.digest)}"
 
     def _doubt(self, status: str, epoch: int, clock: int, witnessed: EpochPosition | None) -> str:
