@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import orjson
@@ -94,18 +95,22 @@ class FallWatch:
         """Note falls of a batch: a new one at once."""
         for fall in falls:
             key = domain, fall.key
-            if key not in self._noted_s and len(self._noted_s) >= FALLS_MAX:
+            if key not in self._waiting and key not in self._noted_s and len(self._noted_s) >= FALLS_MAX:
                 continue
             waiting = self._waiting.setdefault(key, PositionFall(**{**asdict(fall), "count": 0}))
             waiting.add(fall)
-            if self._clock_s() - self._noted_s.get(key, -NOTED_AGAIN_S) < NOTED_AGAIN_S:
+        self.settle()
+
+    def settle(self) -> None:
+        """Note what waits and is due: with each batch, and with each tick."""
+        for key, waiting in list(self._waiting.items()):
+            noted_s = self._noted_s.get(key)
+            if noted_s is not None and self._clock_s() - noted_s < NOTED_AGAIN_S:
                 continue
-            try:
-                self._open_store(domain).note(waiting, self._now_us())
-            except MdmError:
-                continue  # with the next batch that has it
-            self._noted_s[key] = self._clock_s()
-            del self._waiting[key]
+            with suppress(MdmError):  # else with the next batch or tick
+                self._open_store(key[0]).note(waiting, self._now_us())
+                self._noted_s[key] = self._clock_s()
+                del self._waiting[key]
 
 
 def _histories(rules: Ruleset, fall: PositionFall) -> tuple[History, ...]:

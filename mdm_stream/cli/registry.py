@@ -21,6 +21,10 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.demo:demo", "Watch invented source systems become golden records, and measure it."
     ),
     "up": Listing("mdm_stream.cli.commands.up:up", "Run the local stack: Kinesis API, Redis, consumers, DuckDB."),
+    "status": Listing(
+        "mdm_stream.cli.commands.status:status",
+        "Backlog, rates, golden records, dead letters, and what needs attention.",
+    ),
     "env": Listing(
         "mdm_stream.cli.commands.env:env", "Print the environment that lets other programs use the local stack."
     ),

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN
 from mdm_stream.core.times import format_time_us
@@ -113,6 +115,15 @@ class DeadLetters:
         found = [letter for letter in self._letters(selection.letter_ids) if selection.has(letter)]
         return sorted(found, key=lambda letter: (letter.order, letter.letter_id))
 
+    def causes(self, limit: int) -> tuple[int, Counter[str]]:
+        """Return how many letters there are, and how many by cause; it stops at ``limit``."""
+        counts: Counter[str] = Counter()
+        letters = 0
+        for letter in self._letters(frozenset(), limit):
+            letters += 1
+            counts.update(letter.causes or ("unreadable",))
+        return letters, counts
+
     def letter_id(self, name: str) -> str:
         """Return the id of the letter that an object of ours is of."""
         found = _NAMES[self.kind].fullmatch(name)
@@ -161,9 +172,9 @@ class DeadLetters:
         self._objects.put(_UUID_AT_END.sub(str(uuid.uuid4()), name), content)
         self._objects.delete([name])
 
-    def _letters(self, letter_ids: frozenset[str]) -> Iterator[DeadLetter]:
+    def _letters(self, letter_ids: frozenset[str], limit: int | None = None) -> Iterator[DeadLetter]:
         places: dict[str, list[str]] = {}
-        for name, letter_id in self._names():
+        for name, letter_id in islice(self._names(), limit):
             if not letter_ids or letter_id in letter_ids:
                 places.setdefault(letter_id, []).append(name)
         first = {names[0]: letter_id for letter_id, names in places.items()}

@@ -18,6 +18,7 @@ from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.epochs import hold
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.redis.progress import note_progress
 from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
@@ -63,6 +64,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
         steward=FeedPublisher(kinesis, settings.steward_stream),
         now_us=lambda: time.time_ns() // 1000,
         expiries_per_tick_max=settings.expiries_per_tick_max,
+        done=lambda records: note_progress(client, settings.namespace, records, time.time_ns() // 1000),
     )
 
 

@@ -91,7 +91,7 @@ class _Read:
 class Resolver:
     """Handles batches of the change stream for all domains."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         intake: Intake,
         domains: Mapping[str, DomainResolver],
@@ -102,8 +102,13 @@ class Resolver:
         steward: FeedPublisher,
         now_us: Callable[[], int],
         expiries_per_tick_max: int,
+        done: Callable[[Sequence[Delivery]], None] = lambda _: None,
     ) -> None:
-        """Take the parts; ``golden`` publishes to the golden feed, ``steward`` to the steward stream."""
+        """Take the parts; ``golden`` publishes to the golden feed, ``steward`` to the steward stream.
+
+        ``done`` is called with the records of each batch that are done, for people to see.
+        """
+        self._done = done
         self._intake = intake
         self._domains = domains
         self._archive = archive
@@ -139,6 +144,7 @@ class Resolver:
             report.first_failed, report.cause = 0, "the process has no memory for this batch"
         except TransientError as error:
             report.first_failed, report.cause = 0, str(error)
+        self._done(records[: report.first_failed])
         return report
 
     def _resolve(self, read: _Read, report: StreamReport) -> None:
@@ -197,6 +203,7 @@ class Resolver:
             except Exception as fault:  # noqa: BLE001 - raised below
                 faults.append(fault)
         self._forget()
+        self._falls.settle()
         if faults:
             raise faults[0]
         return report

@@ -16,6 +16,7 @@ from mdm_stream.cli.commands.rules import said_of
 from mdm_stream.cli.obstacles import Obstacles
 from mdm_stream.cli.options import state_option
 from mdm_stream.cli.output import json_option, print_json, say
+from mdm_stream.cli.status_of import LiveLine, Status
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
 from mdm_stream.local.pipeline import Authorisation, start_consumers
@@ -42,8 +43,8 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
     Its state is kept in --state and taken up again by the next `up`. Publish events to it with `mdm-stream publish`.
     It answers its user alone: the commands of mdm-stream find their way by --state, other programs with the environment
     that `mdm-stream env` prints.
-    What keeps a domain from being written (other rules, a lost index, a hold, a rebuild) is said when it begins and
-    when it is over.
+    A line says every few seconds what has been done, while something is. What keeps a domain from being written (other
+    rules, a lost index, a hold, a rebuild) is said when it begins and when it is over.
     """
     rulesets = load_rulesets(rules)
     allowed = Authorisation(*(path and str(Path(path).resolve()) for path in (authority, signing_keys)))
@@ -72,9 +73,12 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
             _announce(running, state, as_json=as_json)
             obstacles = _obstacles(running, rulesets.values(), state)
             obstacles.look()
+            live = None if as_json else LiveLine(Status(Deployment.from_local(state)), say)
             while not leaving.wait(_CHECK_INTERVAL_S):
                 stack.check()
                 obstacles.look()
+                if live is not None:
+                    live.look()
         finally:
             remove_stack(state)
     if not as_json:

@@ -1,0 +1,212 @@
+"""What a deployment is doing now, put together from its index, streams, archive and dead letters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from mdm_stream.aws.read_shards import RECORDS_PER_READ_MAX
+from mdm_stream.core.f_version import F_VERSION, f_part, rules_part
+from mdm_stream.core.position_fall import told
+from mdm_stream.core.times import format_time_us
+from mdm_stream.dead_letters import DeadLetters
+from mdm_stream.deployment import Deployment
+from mdm_stream.errors import MdmError
+from mdm_stream.index.redis.epochs import Epochs, epoch_prefix
+from mdm_stream.index.redis.progress import Progress, ShardProgress, read_progress
+from mdm_stream.index.redis.scripts import translated
+
+if TYPE_CHECKING:
+    from mdm_stream.archive import Archive
+    from mdm_stream.core.ruleset import Ruleset
+
+LETTERS_READ_MAX = 1_000
+"""Dead letters of a kind that are read to be counted by reason; there may be more."""
+LIVE_LINE_S = 5.0
+"""Between two live lines."""
+_COUNTS = {"records": "rec", "golden": "gold", "review": "review"}
+_SECOND_US = 1_000_000
+
+
+class Status:
+    """Looks at one deployment. Each look asks anew; between two of them rates can be told."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        """Take the deployment; its rules are read once."""
+        self._deployment = deployment
+        self._client = deployment.redis()
+        self._rulesets = deployment.rulesets()
+        self._archive: Archive = deployment.archive()
+        self._kinesis: Any = None
+
+    def document(self, seconds: float, age_max_s: float) -> dict[str, Any]:
+        """Return everything, with the rates of ``seconds``; ``attention`` lists what an operator should see."""
+        before, began_s = self.counts(), time.monotonic()
+        time.sleep(seconds)
+        after, took_s = self.counts(), time.monotonic() - began_s
+        domains = [self._domain(rules, after["domains"][domain]) for domain, rules in sorted(self._rulesets.items())]
+        shards = list(self._shards())
+        found = {
+            "f_version": F_VERSION,
+            "domains": domains,
+            "shards": shards,
+            "rates": {
+                "events_per_s": round((after["events"] - before["events"]) / took_s, 1),
+                "golden_changes_per_s": round((after["changes"] - before["changes"]) / took_s, 1),
+            },
+            "dead_letters": self._dead_letters(),
+        }
+        return {**found, "attention": list(attention(found, age_max_s))}
+
+    def counts(self) -> dict[str, Any]:
+        """Return what the index counts: in two round trips a domain, and no look at streams or stores."""
+        domains = {domain: self._counts_of(rules) for domain, rules in self._rulesets.items()}
+        return {
+            "events": self._progress().events,
+            "changes": sum(each["sequence"] for each in domains.values()),
+            "domains": domains,
+        }
+
+    def _counts_of(self, rules: Ruleset) -> dict[str, int]:
+        epoch = Epochs(self._client, rules, self._deployment.namespace).live()
+        prefix = epoch_prefix(self._deployment.namespace, rules.domain, epoch)
+        with translated():
+            pipe = self._client.pipeline(transaction=False)
+            pipe.hget(f"{prefix}meta", "sequence")
+            for key in _COUNTS.values():
+                pipe.hlen(prefix + key)
+            pipe.scard(f"{prefix}pend")
+            pipe.xlen(f"{prefix}out")
+            sequence, *lengths = pipe.execute()
+        names = (*_COUNTS, "waiting_for_reevaluation", "waiting_for_publication")
+        return {"epoch": epoch, "sequence": int(sequence or 0), **dict(zip(names, lengths, strict=True))}
+
+    def _domain(self, rules: Ruleset, counts: Mapping[str, int]) -> dict[str, Any]:
+        epochs = Epochs(self._client, rules, self._deployment.namespace)
+        held, building = epochs.digest() or "", epochs.building()
+        falls = self._archive.falls(rules.domain).undeclared(rules, time.time_ns() // 1_000)
+        sources = self._archive.sources(rules.domain).read()
+        return {
+            "domain": rules.domain,
+            **counts,
+            "rules_digest": rules_part(held),
+            "f_digest": f_part(held),
+            "of_these_rules": held == rules.digest,
+            "held": epochs.held_because(),
+            "obstacle": epochs.obstacle(partial(self._archive.witness, rules.domain)) if held else None,
+            "rebuilding": building and building.epoch,
+            "sources_held": sorted(each.source for each in sources.held),
+            "suspected_histories": [
+                {**asdict(fall), "line": fall.line, "message": told(fall, rules.domain)} for fall in falls
+            ],
+        }
+
+    def _progress(self) -> Progress:
+        return read_progress(self._client, self._deployment.namespace)
+
+    def _shards(self) -> Iterator[dict[str, Any]]:
+        """Yield how far the consumers are behind, shard by shard of the streams that they read."""
+        deployment, done = self._deployment, self._progress().shards
+        self._kinesis = self._kinesis or deployment.kinesis()
+        for stream in dict.fromkeys((deployment.changes_stream, deployment.steward_stream)):
+            for shard_id in _shard_ids(self._kinesis, stream):
+                progress = done.get(f"{stream}/{shard_id}")
+                last_done = None if progress is None else format_time_us(progress.done_us)
+                try:
+                    waiting = self._waiting(stream, shard_id, progress)
+                except ClientError as error:  # such as a position that the stream does not hold any more
+                    code = error.response.get("Error", {}).get("Code", "unknown")
+                    waiting = {"backlog": None, "more": False, "age_s": None, "problem": code}
+                yield {"stream": stream, "shard": shard_id, "last_done": last_done, **waiting}
+
+    def _waiting(self, stream: str, shard_id: str, done: ShardProgress | None) -> dict[str, Any]:
+        """Return what waits behind the last record done, as far as one read sees, and how old the oldest is."""
+        place: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+        if done is not None:
+            place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": done.sequence_number}
+        answer = self._kinesis.get_shard_iterator(StreamName=stream, ShardId=shard_id, **place)
+        page = self._kinesis.get_records(ShardIterator=answer["ShardIterator"], Limit=RECORDS_PER_READ_MAX)
+        records, behind_s = page["Records"], page.get("MillisBehindLatest", 0) / 1_000
+        age_s = time.time() - records[0]["ApproximateArrivalTimestamp"].timestamp() if records else behind_s
+        return {"backlog": len(records), "more": behind_s > 0, "age_s": round(max(0.0, age_s), 1), "problem": ""}
+
+    def _dead_letters(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        places = (("quarantine", self._deployment.quarantine_url), ("on_failure", self._deployment.on_failure_url))
+        for kind, url in places:
+            if url:
+                letters = DeadLetters(self._deployment.store(url), kind)  # type: ignore[arg-type]
+                count, causes = letters.causes(LETTERS_READ_MAX)
+                more = count == LETTERS_READ_MAX
+                found[kind] = {"letters": count, "more": more, "reasons": dict(causes.most_common())}
+        return found
+
+
+def attention(found: Mapping[str, Any], age_max_s: float) -> Iterator[str]:
+    """Yield a line for each thing that keeps writes or meaning from going on; nothing of these is ordinary."""
+    for domain in found["domains"]:
+        name = domain["domain"]
+        if domain["obstacle"]:
+            yield domain["obstacle"]
+        for source in domain["sources_held"]:
+            yield f"source {source} of domain {name!r} is held; its events are kept until: mdm-stream source release"
+        for suspected in domain["suspected_histories"]:
+            yield suspected["message"]
+    for shard in found["shards"]:
+        if shard["problem"]:
+            yield f"{shard['stream']}/{shard['shard']}: what waits there cannot be read ({shard['problem']})"
+        elif shard["age_s"] > age_max_s:
+            yield (
+                f"{shard['stream']}/{shard['shard']}: the oldest record that waits is {shard['age_s']:,.0f} s old, "
+                f"more than {age_max_s:,.0f}"
+            )
+
+
+def _shard_ids(kinesis: Any, stream: str) -> Iterator[str]:
+    request: dict[str, Any] = {"StreamName": stream}
+    while True:
+        page = kinesis.list_shards(**request)
+        yield from (shard["ShardId"] for shard in page["Shards"])
+        if not page.get("NextToken"):
+            return
+        request = {"NextToken": page["NextToken"]}
+
+
+class LiveLine:
+    """Says what a deployment does, in one line every few seconds, while it does something."""
+
+    def __init__(
+        self, status: Status, say: Callable[[str], None], clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._status = status
+        self._say = say
+        self._clock_s = clock_s
+        self._counts: dict[str, Any] | None = None
+        self._looked_s = 0.0
+
+    def look(self) -> None:
+        """Say a line if one is due and something has changed since the last look; nothing of passing faults."""
+        now_s = self._clock_s()
+        if self._counts is not None and now_s - self._looked_s < LIVE_LINE_S:
+            return
+        with suppress(MdmError):
+            before, self._counts = self._counts, self._status.counts()
+            if before is not None and before != self._counts:
+                self._say(live_line(before, self._counts, now_s - self._looked_s))
+            self._looked_s = now_s
+
+
+def live_line(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> str:
+    """Return one line about what ``Status.counts`` said at two moments, ``seconds`` apart."""
+    events = (after["events"] - before["events"]) / seconds
+    sums = {name: sum(each[name] for each in after["domains"].values()) for name in _COUNTS}
+    return (
+        f"{events:,.0f} events/s; {after['events']:,} events, {sums['records']:,} records, {sums['golden']:,} golden "
+        f"records, {sums['review']:,} to review"
+    )
