@@ -10,6 +10,7 @@ import click
 
 from mdm_stream.cli.index_options import index_options, open_index, reveal_option
 from mdm_stream.cli.output import print_json, print_table, say
+from mdm_stream.core.histories import shown_version
 
 
 @click.command()
@@ -56,7 +57,7 @@ def print_golden(golden: Mapping[str, Any]) -> None:
     for name, value in golden["values"].items():
         values = value if isinstance(value, list) else [value]
         for number, (text, origin) in enumerate(zip(values, golden["provenance"][name], strict=True)):
-            written = (str(origin["version"]), time_of(origin), origin["strategy"])
+            written = (shown_version(origin["version"]), time_of(origin), origin["strategy"])
             rows.append(("" if number else name, text, ref_of(origin), *written))
     print_table("", ("attribute", "value", "from", "version", "event time", "chosen by"), rows, texts=True)
 
@@ -76,7 +77,7 @@ def print_record(record: Mapping[str, Any]) -> None:
         (
             name,
             f"{text_of(each['value'])}{_INVALID.get(each.get('invalid_because'), '')}",
-            str(each["version"]),
+            shown_version(each["version"]),
             each["event_time"],
         )
         for name, each in record["attributes"].items()
@@ -103,7 +104,11 @@ _STATUS = {
 
 def _whole_write(record: Mapping[str, Any]) -> str:
     write = record["last_whole_write"]
-    return "" if write is None else f"; last {write['op']} at version {write['version']} of {write['event_time']}"
+    return (
+        ""
+        if write is None
+        else f"; last {write['op']} at version {shown_version(write['version'])} of {write['event_time']}"
+    )
 
 
 def time_of(written: Mapping[str, Any]) -> str:
