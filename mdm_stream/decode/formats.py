@@ -16,7 +16,7 @@ from mdm_stream.core.model import ChangeEvent, RecordEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, WireFormat
 from mdm_stream.decode import canonical
-from mdm_stream.decode.cdc import debezium, dms, dsql, dynamodb, maxwell
+from mdm_stream.decode.cdc import debezium, dms, dsql, dynamodb, maxwell, postgres
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.files import csv_rows
 from mdm_stream.decode.sources import SourceCatalogue
@@ -73,6 +73,7 @@ FORMATS = (
     Format(WIRE_FORMATS["dynamodb"], dynamodb.is_dynamodb, dynamodb.decode_dynamodb, dynamodb.has_own_time),
     Format(WIRE_FORMATS["maxwell"], maxwell.is_maxwell, maxwell.decode_maxwell, maxwell.has_own_time),
     Format(WIRE_FORMATS["dsql"], dsql.is_dsql, dsql.decode_dsql, dsql.has_own_time),
+    Format(WIRE_FORMATS["postgres"], postgres.is_postgres, postgres.decode_postgres, postgres.has_own_time),
 )
 """An object with the marks of several is rejected, whatever the order. The first of them says whether it has a time of
 its own, on which its name in the quarantine rests: a new format goes to the end."""

@@ -46,6 +46,7 @@ Code = Literal[
     "event_time_ahead",  # a time later than the event's arrival allows
     "event_time_before_floor",  # a time before the earliest that the source may send
     "no_position",  # a change that carries nothing to order it by
+    "key_not_logged",  # a key column of the rules that is no part of the replica identity
     "imprecise_key",  # a number that JSON readers cannot tell from its neighbours, used as a key
     "same_record",  # a verdict on a record and itself
     "truncate",  # a table was emptied, and no row says which records that deletes

@@ -109,6 +109,24 @@ def _dsql() -> list[bytes]:
     return samples
 
 
+def _postgres() -> list[bytes]:
+    block = {"system": "7345", "timeline": 1, "database": "shop", "schema": "public", "table": "buyer"}
+    samples = []
+    for place, (op, images) in enumerate(
+        [
+            ("read", {"row": {"id": "7", "first": "Ada"}}),
+            ("insert", {"row": {"id": "7", "first": "Ada"}}),
+            ("update", {"row": {"id": "8", "first": "Ada"}, "old": {"id": "7"}, "unchanged": ["town"]}),
+            ("delete", {"old": {"id": "8"}}),
+        ],
+        start=1,
+    ):
+        where = {"commit_lsn": f"0/{place}F", "lsn": f"0/{place}A", "time": "2026-03-02T08:14:22.010552Z"}
+        message = {"postgres": block | where, "op": op, "identity": ["id"], "types": {"id": "int8"}, **images}
+        samples.append(orjson.dumps(message))
+    return samples
+
+
 SAMPLES = {
     "canonical": _canonical(),
     "debezium": _debezium(),
@@ -116,6 +134,7 @@ SAMPLES = {
     "dynamodb": _dynamodb(),
     "maxwell": _maxwell(),
     "dsql": _dsql(),
+    "postgres": _postgres(),
 }
 """Events of each format of the stream, those of one record in the order of its log, and one that says no change."""
 

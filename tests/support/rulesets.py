@@ -30,6 +30,7 @@ PERSONS = {
         Source("logged", version_kind="text"),
         Source("streamed", version_kind="position"),
         Source("crm", "debezium", "public.customer", ("id",), columns={"given_name": ("first",), "city": ("town",)}),
+        Source("shop", "postgres", "public.buyer", ("id",), columns={"given_name": ("first",), "city": ("town",)}),
         Source("erp", "dms", "sales.client", ("company", "client_no"), columns={"family_name": ("name1", "name2")}),
         Source("app", "dynamodb", "customers", ("pk",), columns={"given_name": ("first",), "city": ("home.town",)}),
         Source("till", "maxwell", "shop.customer", ("id",), columns={"given_name": ("first",)}),
