@@ -144,6 +144,16 @@ class Publisher:
             self._report()
 
     @property
+    def delivered_through(self) -> int:
+        """How many of the events accepted first were all taken by the stream: what a source may forget.
+
+        ``PublishError`` as from ``flush`` if one was given up, once; from then on the number says nothing.
+        """
+        with self._changed:
+            self._report()
+            return self._buffer.oldest_number
+
+    @property
     def counts(self) -> PublisherCounts:
         """What happened so far."""
         with self._changed:

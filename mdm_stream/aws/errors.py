@@ -56,6 +56,11 @@ def translated(error: BotoCoreError | ClientError, action: str) -> MdmError:
     return TerminalError(text) if terminal else TransientError(text)
 
 
+def is_terminal_code(code: str) -> bool:
+    """Tell whether an error code says that the request, the permission or the address is wrong."""
+    return code in _TERMINAL_CODES
+
+
 def error_code(error: BotoCoreError | ClientError) -> str:
     """Return AWS's code of the error, or the name of the SDK's own (a time-out, a refused connection)."""
     if isinstance(error, ClientError):

@@ -54,6 +54,9 @@ COMMANDS: dict[str, Listing] = {
     ),
     "rules": Listing("mdm_stream.cli.commands.rules:rules", "Check rule sets; print their JSON Schema."),
     "publish": Listing("mdm_stream.cli.commands.publish:publish", "Put the events of a file on the change stream."),
+    "capture": Listing(
+        "mdm_stream.cli.commands.capture:capture", "Follow a PostgreSQL database's log; put its changes on the stream."
+    ),
     "dlq": Listing("mdm_stream.cli.commands.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),
     "archive": Listing(
         "mdm_stream.cli.commands.archive:archive", "Look at the archive of accepted records, compact it, verify it."

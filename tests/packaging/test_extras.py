@@ -44,11 +44,12 @@ RUNS: dict[str, tuple[str, ...]] = {
     ),
     "snowflake": ("consumers.warehouse", "mdm_stream.warehouse"),
     "archive": ("mdm_stream.archive",),
+    "postgres": ("producers.postgres",),
     "local": ("mdm_stream", "consumers", "producers"),
 }
 """What runs in an install with one extra alone ("" is the base): each package with everything in it."""
 
-FILES_NEED = {"mdm_stream.warehouse.duckdb": "local"}
+FILES_NEED = {"mdm_stream.warehouse.duckdb": "local", "producers.postgres": "postgres"}
 """Packages within those above that need another extra, and are imported when they are used."""
 
 HEAVY = ("boto3", "numpy", "pandas", "phonenumbers", "pydantic", "redis")

@@ -18,6 +18,7 @@ LOCKS = {
     "lambda-warehouse": ("snowflake",),
     "glue": ("archive", "resolve"),
     "kcl": ("resolve",),
+    "postgres-reader": ("postgres",),
     "ci": ("dev",),
 }
 """What each file is for: the base of the project, and these extras."""
