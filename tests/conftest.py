@@ -28,6 +28,7 @@ SERVER_FILES = {
     "test_cli_steward",
     "test_epochs",
     "test_object_store",
+    "test_postgres_reader",
     "test_redis_cluster",
     "test_warehouse_snowflake",
 }

@@ -39,6 +39,9 @@ _ADVICE = {
     "53400": "raise max_replication_slots and max_wal_senders: the reader needs one walsender, and two slots at first",
 }
 
+_NO_REPLICATION = ("start walsender", "start WAL sender")
+"""What PostgreSQL says to a role without the right to replicate."""
+
 
 def connect(dsn: str, timeout_s: int, *, replication: bool = False) -> Any:
     """Return a connection that writes values in one form; ``TransientError`` if there is none to be had.
@@ -64,7 +67,11 @@ def connect(dsn: str, timeout_s: int, *, replication: bool = False) -> Any:
             **parts, **({"connection_factory": LogicalReplicationConnection} if replication else {})
         )
     except psycopg2.OperationalError as error:
-        raise TransientError(f"cannot connect to PostgreSQL: {_sentence(error)}") from error
+        sentence = _sentence(error)
+        # The driver has no SQLSTATE of a connection that was refused.
+        if any(word in sentence for word in _NO_REPLICATION):
+            raise ConfigurationError(f"cannot read the log: {sentence}; {_ADVICE['42501']}") from error
+        raise TransientError(f"cannot connect to PostgreSQL: {sentence}") from error
     if not replication:
         made.autocommit = True
     return made

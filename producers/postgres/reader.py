@@ -60,7 +60,8 @@ class PostgresReader:
         """Read until ``stop`` is set. ``TransientError`` only where the first connection fails."""
         stop = stop or threading.Event()
         settings, progress = self._settings, self._progress
-        connect(self._dsn, settings.connect_timeout_s).close()
+        for replication in (False, True):
+            connect(self._dsn, settings.connect_timeout_s, replication=replication).close()
         failures, reached = 0, 0
         while not stop.is_set():
             try:

@@ -16,11 +16,20 @@ from mdm_stream.rules.model import BlockingModel, LimitsModel
 from mdm_stream.settings import EngineSettings, ResolveSettings
 from mdm_stream.warehouse.settings import WarehouseSettings
 from producers.delivery import PublisherSettings
+from producers.postgres.settings import ReaderSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8")
 ROW = re.compile(r"^\| `([\w.]+)` \| ([^|]+) \| ([^|]+) \|", re.MULTILINE)
 ROWS = {name: (default.strip(), where.strip()) for name, default, where in ROW.findall(PAGE)}
-SETTINGS = (EngineSettings, ResolveSettings, WarehouseSettings, RebuildOptions, PublisherSettings, EventSource)
+SETTINGS = (
+    EngineSettings,
+    ResolveSettings,
+    WarehouseSettings,
+    RebuildOptions,
+    PublisherSettings,
+    ReaderSettings,
+    EventSource,
+)
 MODELS = {model.__name__: model for model in (BlockingModel, LimitsModel)}
 SWITCHES = {"EventSource.bisect_on_error", "EventSource.report_batch_item_failures"}
 """What turns something on or off is not a limit, unless it is about one."""
