@@ -97,15 +97,18 @@ def postgres(
     publisher_settings = PublisherSettings(put_timeout_s=PUT_TIMEOUT_S)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     stop = threading.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: stop.set())
     reader = PostgresReader(
         dsn,
         lambda: Publisher(client, stream, settings=publisher_settings),
         settings,
         on_status=lambda status: _show(status, as_json=as_json),
     )
-    reader.run(stop)
+    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        reader.run(stop)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _settings(rulesets: dict[str, Ruleset], **options: Any) -> ReaderSettings:
