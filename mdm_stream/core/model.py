@@ -39,9 +39,12 @@ def version_order(version: Version) -> tuple[int, int, str]:
     return (1, 0, version)
 
 
-InvalidReason = Literal["too_long", "combining_marks", "scientific_notation", "wrong_form"]
+InvalidReason = Literal[
+    "too_long", "combining_marks", "scientific_notation", "several_values", "wrong_form", "placeholder"
+]
 """Why a value is invalid: more characters than its type standardises, more combining marks in a row than any language
-has, a number that has lost its last digits, or not of the form of its type or pattern."""
+has, a number that has lost its last digits, several values that no declared separator parts, or not of the form of its
+type or pattern. A ``placeholder`` is kept as delivered and counts as absent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,11 +68,13 @@ def build_record(rules: Ruleset, ref: str, state: RecordState) -> Record:
         return Record(ref, revision, state, (), (), ())
     values = standardise_record(rules, split_ref(ref)[0], state.columns())
     match = tuple(value.match for value in values)
-    return Record(ref, revision, state, values, match, blocking_keys(rules, match), _overrides(rules, state))
+    return Record(ref, revision, state, values, match, blocking_keys(rules, match), _overrides(rules, state, values))
 
 
-def _overrides(rules: Ruleset, state: RecordState) -> tuple[StandingOverride, ...]:
+def _overrides(rules: Ruleset, state: RecordState, own: tuple[Standardised, ...]) -> tuple[StandingOverride, ...]:
     """Return the standing overrides, standardised as a record's values are; unusable ones are left out.
+
+    They are read by the attributes' own options, and as of the country of the record.
 
     An override of a whole also gives the parts that it fills, and takes away those that it lacks, but for a part that
     was overridden itself at the same time or later.
@@ -84,7 +86,7 @@ def _overrides(rules: Ruleset, state: RecordState) -> tuple[StandingOverride, ..
     for position, attribute in enumerate(rules.attributes):
         if attribute.name in standing:
             lone = {attribute.name: standing[attribute.name]}
-            values = standardise_record(rules, _BY_ATTRIBUTE, lone)
+            values = standardise_record(rules, _BY_ATTRIBUTE, lone, own)
             if values[position].value is None:
                 continue
             time_us = state.overrides[attribute.name].event_time_us

@@ -32,7 +32,8 @@ class Attribute:
 
     ``pattern`` is a regular expression that the whole standardised ``value`` must match to be valid.
     ``fills`` maps a part that the type yields (``given``, ``family`` of a ``full_name``) to the attribute that it
-    fills where the record itself has none.
+    fills where the record itself has none. ``country`` names the attribute that says of which country the record is,
+    for the types whose values are read by it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Attribute:
     sensitive: bool = False
     multi: bool = False
     fills: Mapping[str, str] = field(default_factory=dict)
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Source:
 
     Several columns are joined by one space (or form the list of a multi-valued attribute), nulls left out.
     ``key``, ``version`` and ``event_time`` name columns of a CDC row or CSV file; ``table`` is ``schema.table`` or
-    ``table`` of the one table that feeds the source. ``trust`` is in 0..1.
+    ``table`` of the one table that feeds the source. ``trust`` is in 0..1. ``options`` are the source's own ways by
+    attribute: each goes above the attribute's option of that name.
 
     ``column_types`` say what a column holds where the format does not. Rows of the tables in ``ignore`` are no changes
     of any source; ``schema.*`` is all of a schema.
@@ -77,6 +80,16 @@ class Source:
     backdating_us: int = DAY_US
     history_until_us: int | None = None
     histories: tuple[History, ...] = ()
+    options: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceholderList:
+    """Values that stand for none in the attributes at these positions; ``patterns`` are regular expressions."""
+
+    attributes: tuple[int, ...]
+    values: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +247,7 @@ class Ruleset:
     max_keys: int = 8
     max_links: int = 32
     max_reviews: int = 8
+    placeholders: tuple[PlaceholderList, ...] = ()
 
     def index_of(self, attribute: str) -> int:
         """Return the position of an attribute by name; ``ValueError`` if there is none."""

@@ -13,13 +13,15 @@ from mdm_stream.core.f_version import bind
 from mdm_stream.core.model import STEWARD_SOURCE
 from mdm_stream.core.name_patterns import ATTRIBUTE_PATTERN, SOURCE_PATTERN, TABLE_PATTERN
 from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
+from mdm_stream.core.standardise import TYPE_OPTIONS
 from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
 from mdm_stream.core.wire_formats import WIRE_FORMATS
-from mdm_stream.rules.attribute_types import check_type
+from mdm_stream.rules.attribute_types import check_options, check_type, country_of
 from mdm_stream.rules.compile_clock import compile_clock
 from mdm_stream.rules.compile_columns import check_ignored, compile_columns
 from mdm_stream.rules.compile_histories import compile_histories
 from mdm_stream.rules.compile_match import compile_match
+from mdm_stream.rules.compile_placeholders import compile_placeholders
 from mdm_stream.rules.compile_survivorship import compile_survivorship
 from mdm_stream.rules.conditions import unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of
@@ -54,6 +56,7 @@ def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Rule
         digest="",
         attributes=attributes,
         sources=_sources(model, tree.at(("sources",)), attributes, findings),
+        placeholders=compile_placeholders(model.placeholders, tree.at(("placeholders",)), attributes, findings),
         blocking=_blocking(model, tree.at(("blocking", "keys")), positions, findings),
         max_block_size=model.blocking.max_block_size,
         max_cluster_size=model.limits.max_cluster_size,
@@ -106,7 +109,9 @@ def _attributes(model: RulesetModel, node: Node, findings: Findings) -> tuple[At
                 findings.error(place, unknown_attribute(target, dict.fromkeys(model.attributes, 0)))
             elif target == name:
                 findings.error(place, f"{name!r} fills itself; expected another attribute; correct it")
-        compiled.append(Attribute(name=name, **attribute.model_dump(exclude_none=True)))
+        country = country_of(name, model.attributes, own, findings)
+        given = attribute.model_dump(exclude_none=True, exclude={"country"})
+        compiled.append(Attribute(name=name, country=country, **given))
     return tuple(compiled)
 
 
@@ -140,6 +145,7 @@ def _sources(
             why = "provenance names it for what stewards decide"
             findings.error(own.place, f"{name!r} is no source's name: {why}; rename the source")
         _check_feed(name, source, own, feeds, findings)
+        _check_ways(source, own, known, findings)
         for attribute in source.attributes:
             if attribute not in known:
                 place = own.at(("attributes", attribute)).place
@@ -147,6 +153,7 @@ def _sources(
         compiled[name] = Source(
             name=name,
             columns=dict(source.attributes),
+            options={attribute: dict(options) for attribute, options in source.options.items() if options},
             key=source.key or (),
             column_types=compile_columns(name, source, own, findings),
             ignore=source.ignore or (),
@@ -156,6 +163,16 @@ def _sources(
         )
     check_ignored(model, node, findings)
     return compiled
+
+
+def _check_ways(source: SourceModel, node: Node, known: Mapping[str, Attribute], findings: Findings) -> None:
+    """Check the options that a source has of its own."""
+    for name, options in source.options.items():
+        own = node.at(("options", name))
+        if name not in known:
+            findings.error(own.place, unknown_attribute(name, dict.fromkeys(known, 0)))
+        elif known[name].type in TYPE_OPTIONS:
+            check_options(known[name].type, options, own, findings)
 
 
 def _check_feed(

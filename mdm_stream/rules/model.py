@@ -85,6 +85,13 @@ class AttributeModel(_Part):
     sensitive: Annotated[bool, Field(description="Masked wherever people look without need.")] = False
     multi: Annotated[bool, Field(description="A record may have several values.")] = False
     fills: Annotated[dict[str, str], Field(description="Part of the type: attribute that it fills if absent.")] = {}
+    country: Annotated[
+        str | None,
+        Field(
+            description="The attribute that says of which country a record is, or none. Of a phone and a postcode it "
+            "is 'country' if left out."
+        ),
+    ] = None
 
 
 class ColumnModel(_Part):
@@ -157,6 +164,10 @@ class SourceModel(_Part):
             description="What began positions anew (failover, restore, reload), in order; each supersedes the last.",
         ),
     ] = ()
+    options: Annotated[
+        dict[str, dict[str, Option]],
+        Field(description="Attribute: options of its type that this source has instead of the attribute's own."),
+    ] = {}
     attributes: Annotated[
         dict[str, Names],
         Field(description="Attribute: its column, or the columns that it is joined from. None: names are the same."),
@@ -168,6 +179,17 @@ class SourceModel(_Part):
         Names | None,
         Field(description="Tables that come with this one and are no source: schema.table, table, or schema.*."),
     ] = None
+
+
+class PlaceholdersModel(_Part):
+    """Values that say nothing, though many records have them."""
+
+    attributes: Annotated[Names | None, Field(description="The attributes in which they stand for nothing.")] = None
+    type: Annotated[Names | None, Field(description="Or the types: in all attributes of them.")] = None
+    values: Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(description="Whole values.")] = ()
+    patterns: Annotated[
+        tuple[str, ...], BeforeValidator(_as_list), Field(description="Expressions that match a whole value.")
+    ] = ()
 
 
 class BlockingModel(_Part):
@@ -279,6 +301,9 @@ class RulesetModel(_Part):
     description: Annotated[str | None, Field(description="For people.")] = None
     attributes: dict[str, AttributeModel]
     sources: dict[str, SourceModel] = {}
+    placeholders: Annotated[
+        dict[str, PlaceholdersModel], Field(description="Name: values that say nothing of the records that have them.")
+    ] = {}
     blocking: BlockingModel
     match: MatchModel
     survivorship: SurvivorshipModel = SurvivorshipModel()

@@ -16,8 +16,8 @@ _REMOVED = {
     "additionalProperties": False,
 }
 _NAMED = {
-    "RulesetModel": ("attributes", "sources"),
-    "SourceModel": ("attributes", "columns"),
+    "RulesetModel": ("attributes", "sources", "placeholders"),
+    "SourceModel": ("attributes", "columns", "options"),
     "BlockingModel": ("keys",),
     "MatchModel": ("deterministic", "comparisons"),
     "SurvivorshipModel": ("rules",),

@@ -17,11 +17,11 @@ from mdm_stream.contracts.steward import (
     WholeWrite,
 )
 from mdm_stream.core.fold import HeldVerdict
-from mdm_stream.core.model import InvalidReason, Standardised, split_ref
+from mdm_stream.core.model import split_ref
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
-from mdm_stream.core.standardise import why_invalid
+from mdm_stream.core.standardise import delivered, why_values_are_invalid
 from mdm_stream.core.times import format_time_us
 
 MASK = "***"
@@ -57,24 +57,33 @@ def describe_record(
 ) -> SourceRecordState:
     """Return a source record's own state: attributes as standardised, each with the write that set it; keys; verdicts.
 
+    A placeholder is shown as it was delivered, as invalid for that reason: it counts as absent.
+
     ``status`` is as ``status_of`` says. ``block_sizes`` has the size of each of its blocking keys.
     """
     state = record.state
+    source, record_id = split_ref(record.ref)
+    columns = state.columns() if record.live else {}
     attributes = {}
     for position, value in enumerate(record.values):
-        if value.value is not None:
+        shown = value.value if value.value is not None else tuple(delivered(rules, source, columns, position))
+        if shown:
             attribute = rules.attributes[position]
             version, time_us = written_at(rules, record, position)
             described = AttributeState(
-                value=shown_value(attribute, value.value, reveal=reveal),
-                valid=value.valid and not value.invalid,
+                value=shown_value(
+                    attribute, shown if attribute.multi or isinstance(shown, str) else shown[0], reveal=reveal
+                ),
+                valid=value.value is not None and value.valid and not value.invalid,
                 version=version,
                 event_time=format_time_us(time_us),
             )
-            if not described.valid:
-                described = described.model_copy(update={"invalid_because": _why_invalid(attribute, value)})
+            if value.value is None:
+                described = described.model_copy(update={"invalid_because": "placeholder"})
+            elif not described.valid:
+                reasons = why_values_are_invalid(rules, source, position, value)
+                described = described.model_copy(update={"invalid_because": reasons[0]})
             attributes[attribute.name] = described
-    source, record_id = split_ref(record.ref)
     return SourceRecordState(
         source=source,
         record_id=record_id,
@@ -88,12 +97,6 @@ def describe_record(
             for other, held in sorted(state.verdicts.items())
         ],
     )
-
-
-def _why_invalid(attribute: Attribute, found: Standardised) -> InvalidReason:
-    """Return why the first of an attribute's invalid values is none."""
-    values = found.value if isinstance(found.value, tuple) else (found.value or "",)
-    return why_invalid(attribute.type, values[found.invalid[0] if found.invalid else 0])
 
 
 def _whole_write(record: Record) -> WholeWrite | None:

@@ -388,3 +388,65 @@ def test_a_clock_that_makes_no_sense_is_an_error_with_its_line(tmp_path, source,
     with pytest.raises(RulesError, match=said) as caught:
         clocked(tmp_path, source)
     assert "rules.yaml:4" in str(caught.value)
+
+
+CONVENTIONS = (
+    BASE.replace("blocking:", "  phone: {type: phone}\n  born: {type: date}\n  country: {type: country}\nblocking:", 1)
+    + """\
+sources:
+  uk: {options: {phone: {region: GB}, born: {day_first: true}, email: {separators: "; ,"}}}
+  de: {options: {phone: {region: DE}}, attributes: {phone: tel, country: land}}
+placeholders:
+  zero: {type: date, values: ["1970-01-01", "01.01.1970"]}
+  desk: {attributes: [email], values: nobody@x.example, patterns: "nobody[0-9]*@.*"}
+"""
+)
+
+
+def test_conventions_and_placeholders_of_a_source_compile(write):
+    """Options of a source and lists of placeholders are bound to the attributes they name; a phone has a country."""
+    rules = load_ruleset(write(CONVENTIONS))
+    assert rules.sources["uk"].options == {
+        "phone": {"region": "GB"},
+        "born": {"day_first": True},
+        "email": {"separators": "; ,"},
+    }
+    assert rules.attributes[rules.index_of("phone")].country == "country"
+    assert rules.attributes[rules.index_of("email")].country is None
+    assert [(each.attributes, each.values, each.patterns) for each in rules.placeholders] == [
+        ((rules.index_of("born"),), ("01.01.1970", "1970-01-01"), ()),
+        ((rules.index_of("email"),), ("nobody@x.example",), ("nobody[0-9]*@.*",)),
+    ]
+    other = load_ruleset(write(CONVENTIONS.replace("region: GB", "region: IE"), "other.yaml"))
+    assert other.digest != rules.digest
+    none = CONVENTIONS.replace("{type: phone}", "{type: phone, country: none}")
+    assert load_ruleset(write(none, "none.yaml")).attributes[rules.index_of("phone")].country is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("region: GB", "region: UK", "option 'region' of type 'phone' is not usable"),
+        ("region: GB", "regoin: GB", "unknown option 'regoin' of type 'phone'; did you mean 'region'?"),
+        ("{phone: {region: DE}}", "{fon: {region: DE}}", "no attribute 'fon'"),
+        ('separators: "; ,"', "separators: and", "expected marks that are no letters or digits"),
+        ("{type: phone}", "{type: phone, country: land}", "no attribute 'land'"),
+        ("{type: phone}", "{type: phone, country: email}", "'email' is no country"),
+        ("born: {type: date}", "born: {type: date, country: country}", "'country' has no meaning for type 'date'"),
+        ("{type: date, values", "{values", "neither 'attributes' nor 'type'"),
+        ("{type: date, values", "{type: dat, values", "unknown type 'dat'"),
+        ("[email], values: nobody@x.example", "[mail], values: nobody@x.example", "no attribute 'mail'"),
+        ("values: nobody@x.example", 'values: " "', "expected a text of 1 to 512 characters"),
+        (', values: nobody@x.example, patterns: "nobody[0-9]*@.*"', "", "name nothing"),
+        ("nobody[0-9]*@.*", "(?!x).*", "has look-around"),
+    ],
+)
+def test_a_convention_that_cannot_be_meant_is_refused_with_its_line(write, old, new, said):
+    """What a source or a list names must exist and be usable; the error names the line, and what was expected."""
+    text = CONVENTIONS.replace(old, new)
+    assert text != CONVENTIONS
+    (error,) = _errors(write(text))
+    lines = zip(CONVENTIONS.split("\n"), text.split("\n"), strict=True)
+    changed = next(number for number, (before, now) in enumerate(lines, 1) if before != now)
+    assert error.startswith(f"rules.yaml:{changed}: ")
+    assert said in error

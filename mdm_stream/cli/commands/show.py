@@ -66,7 +66,9 @@ _INVALID = {
     "too_long": " (invalid: longer than its type standardises)",
     "combining_marks": " (invalid: more combining marks in a row than any language has)",
     "scientific_notation": " (invalid: a number that has lost its last digits)",
+    "several_values": " (invalid: several values; declare their separators)",
     "wrong_form": " (invalid)",
+    "placeholder": " (a placeholder: counts as absent)",
 }
 
 

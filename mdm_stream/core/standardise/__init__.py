@@ -1,12 +1,15 @@
 """Standardisation: delivered text to a readable ``value`` and a canonical ``match``, by attribute type."""
 
 from mdm_stream.core.standardise.names import nickname_root
-from mdm_stream.core.standardise.record_values import MULTI_VALUES_MAX, has_own_value, standardise_record
-from mdm_stream.core.standardise.registry import STANDARDISERS, TYPE_OPTIONS, TYPE_PARTS, why_invalid
+from mdm_stream.core.standardise.record_plan import MULTI_VALUES_MAX
+from mdm_stream.core.standardise.record_values import has_own_value, standardise_record
+from mdm_stream.core.standardise.registry import COUNTRY_TYPES, STANDARDISERS, TYPE_OPTIONS, TYPE_PARTS, why_invalid
+from mdm_stream.core.standardise.set_aside import delivered, set_aside, why_values_are_invalid
 from mdm_stream.core.standardise.spec import Options, OptionSpec, Standardiser
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, clean, fold
 
 __all__ = [
+    "COUNTRY_TYPES",
     "MATCH_LENGTH_MAX",
     "MULTI_VALUES_MAX",
     "STANDARDISERS",
@@ -16,9 +19,12 @@ __all__ = [
     "Options",
     "Standardiser",
     "clean",
+    "delivered",
     "fold",
     "has_own_value",
     "nickname_root",
+    "set_aside",
     "standardise_record",
     "why_invalid",
+    "why_values_are_invalid",
 ]

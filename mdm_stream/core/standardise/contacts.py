@@ -11,6 +11,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MISSING, Standardised
 from mdm_stream.core.standardise.placeholders import is_filler_number
+from mdm_stream.core.standardise.several import holds_two_emails, holds_two_phones
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import fold, without_float_tail
 
@@ -31,13 +32,15 @@ def standardise_phone(text: str, options: Options) -> Standardised:
 
     A number of a possible length that no numbering plan knows is invalid: its ``value`` is as delivered, for the
     region may be the wrong one, and ``match`` the E.164 form, so that it still meets itself written otherwise. Of
-    anything else ``match`` is the digits, if there are 7 to 20. Extensions are dropped from E.164.
-    Numbers of one repeated digit and 1234567890 are placeholders.
+    anything else ``match`` is the digits, if there are 7 to 20. Two numbers in one text have none.
+    Extensions are dropped from E.164. Numbers of one repeated digit and 1234567890 are placeholders.
     """
     plain = without_float_tail(text)
     digits = _digits_of(plain)
     if is_filler_number(digits):
         return MISSING
+    if len(digits) >= 2 * PHONE_DIGITS_MIN and holds_two_phones(plain):
+        return Standardised(text, None, valid=False)
     # People write one number in many ways; those that differ in nothing but separators are parsed once.
     if len(digits) >= PHONE_DIGITS_MIN and _SEPARATED.fullmatch(plain):
         plain = "+" + digits if plain[0] == "+" else digits
@@ -108,13 +111,14 @@ def standardise_email(text: str, _options: Options) -> Standardised:
 
     ``match`` is without a +tag, and for Gmail without the dots that it ignores. An address of wrong syntax is invalid;
     its text is still matched on if it holds an @, since a slip of the pen is as good evidence as any other.
+    Two addresses in one text have no match.
     """
     value = _unwrapped_email(text)
     address = normalize("NFKC", value.casefold())
     if len(address) > _EMAIL_LENGTH_MAX:
         return Standardised(value, None, valid=False)
     if not (found := _EMAIL.fullmatch(address)) or ".." in address or address.startswith(".") or ".@" in address:
-        return Standardised(value, address if "@" in address else None, valid=False)
+        return Standardised(value, address if "@" in address and not holds_two_emails(address) else None, valid=False)
     local, domain = found[1], found[2]
     local = local.partition("+")[0] or local
     if domain in _GMAIL_DOMAINS:

@@ -19,7 +19,7 @@ _COMPACT_YEARS = range(1800, 2200)
 
 _TIME = re.compile(r"(?<=\d)(?:t|\s+|,\s*)\d{1,2}[:.]\d{2}(?:[:.]\d{2})?.*$")
 _ZONE = re.compile(r"(?<=-\d\d)(?:z|[+-]\d\d:\d\d)$")
-_NUMERIC = re.compile(r"(\d{1,4})\s*[-/.,\s]\s*(\d{1,2})\s*[-/.,\s]\s*(\d{1,4})")
+_NUMERIC = re.compile(r"(\d{1,4})\s*([-/.,\s])\s*(\d{1,2})\s*([-/.,\s])\s*(\d{1,4})")
 _WORDY = re.compile(r"[^\W\d_]+|\d+")
 _ORDINAL_ENDINGS = frozenset({"st", "nd", "rd", "th", "er", "of", "de", "del", "the", "a", "o"})
 _MONTHS = {name: month for month, (names,) in enumerate(table_rows("months.csv"), 1) for name in fold(names).split()}
@@ -33,6 +33,7 @@ def standardise_date(text: str, options: Options) -> Standardised:
     """Standardise a date to ISO ``yyyy-mm-dd``; a time of day and a zone are dropped, the date is as written.
 
     ``day_first`` settles 3/4/2020; what has only one reading (13/4/2020, 4-Mar-99, ISO) is read so whatever it says.
+    Dots say day first: 3.4.2020 is the third of April wherever dates are written so.
     Two-digit years up to ``pivot`` are 20yy, later ones 19yy. ``epoch_days`` reads integers of up to seven digits as
     days since 1970-01-01. What is no date (31 February, a year alone) is invalid, stays as written and has no match.
     """
@@ -52,7 +53,8 @@ def _date_of(folded: str, options: Options) -> date | None:
     if folded.isdecimal():
         return _from_digits(folded, pivot, day_first=day_first)
     if found := _NUMERIC.fullmatch(folded):
-        return _from_three(found[1], found[2], found[3], pivot, day_first=day_first)
+        dotted = found[2] == found[4] == "."
+        return _from_three(found[1], found[3], found[5], pivot, day_first=day_first or dotted)
     return _from_words(_WORDY.findall(folded), pivot)
 
 

@@ -67,6 +67,14 @@ _CANADA = re.compile(r"([ABCEGHJ-NPRSTVXY]\d[A-Z])(\d[A-Z]\d)")
 _ZIP_PLUS_4 = re.compile(r"(\d{5})(\d{4})")
 _COUNTRY_SIGN = re.compile(r"[A-Z]{1,2}-(?=\d{4,5}$)")
 _POSTCODE_LENGTH_MAX = 12
+_DIGITS_LOST_MAX = 2
+POSTCODE_DIGITS = {
+    "AM": 4, "AU": 4, "BD": 4, "BR": 8, "CN": 6, "CO": 6, "DE": 5, "DK": 4, "DZ": 5, "EC": 6, "ES": 5, "FI": 5, "FR": 5,
+    "GE": 4, "GP": 5, "IL": 7, "IT": 5, "JP": 7, "KR": 5, "KZ": 6, "LT": 5, "MX": 5, "MY": 5, "NO": 4, "PE": 5, "PL": 5,
+    "PR": 5, "RO": 6, "SG": 6, "SK": 5, "TR": 5, "UA": 5, "US": 5, "VI": 5, "VN": 6, "ZA": 4,
+}  # fmt: skip
+"""Country -> digits of its postal codes, of those where some begin with a zero, which a spreadsheet drops."""
+_US_POSTCODES = frozenset({"US", "PR", "VI"})
 
 
 def standardise_postcode(text: str, options: Options) -> Standardised:
@@ -74,14 +82,15 @@ def standardise_postcode(text: str, options: Options) -> Standardised:
     The country sign of continental mail (D-10115) is not part of it.
 
     ``value`` has the usual spacing where the code's form tells its country (UK, Canada, ZIP+4), and is upper case.
-    With ``country: US``, digits that a spreadsheet robbed of their leading zeros get them back. A code with no
-    digit or of more than twelve characters is invalid and has no match.
+    With ``country`` (see ``POSTCODE_DIGITS``), digits that a spreadsheet robbed of one or two leading zeros get them
+    back. A code with no digit or of more than twelve characters is invalid and has no match.
     """
     spelt = without_float_tail(fold(text)).upper()
     compact = alphanumerics(spelt)
-    if options["country"] == "US" and compact.isdecimal() and len(compact) in (3, 4, 8):
-        compact = compact.zfill(9 if len(compact) == 8 else 5)
-        spelt = compact
+    if options["country"] and compact.isdecimal():
+        restored = _with_leading_zeros(compact, str(options["country"]))
+        spelt = spelt if restored == compact else restored
+        compact = restored
     if len(compact) > _POSTCODE_LENGTH_MAX or not any(map(str.isdigit, compact)):
         return Standardised(text, None, valid=False)
     if len(compact) <= 5 and spelt.isalnum() and compact.isdecimal():
@@ -91,3 +100,10 @@ def standardise_postcode(text: str, options: Options) -> Standardised:
     if found := _ZIP_PLUS_4.fullmatch(compact):
         return Standardised(f"{found[1]}-{found[2]}", found[1])
     return Standardised(" ".join(spelt.split()), alphanumerics(_COUNTRY_SIGN.sub("", spelt)))
+
+
+def _with_leading_zeros(digits: str, country: str) -> str:
+    length = POSTCODE_DIGITS[country]
+    if country in _US_POSTCODES and len(digits) == 8:
+        return digits.zfill(9)
+    return digits.zfill(length) if 0 < length - len(digits) <= _DIGITS_LOST_MAX else digits

@@ -12,6 +12,7 @@ from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MISSING, InvalidReason, Standardised
 from mdm_stream.core.standardise import addresses, contacts, dates, names, organisations, places, values
 from mdm_stream.core.standardise import placeholders as unset
+from mdm_stream.core.standardise.several import problem_with_separators, ways_to_part
 from mdm_stream.core.standardise.spec import Options, OptionSpec, OptionValue, Standardiser, TypeSpec
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, composed, fold, is_blank, overmarked, squeezed
 from mdm_stream.core.written_numbers import is_lost_number
@@ -41,6 +42,7 @@ NUMBER_CHARS_MAX = 80
 URL_CHARS_MAX = 2_048
 
 _COMPILED_MAX = 256
+_OFTEN_SEVERAL = frozenset({"email", "phone", "url"})  # also with nothing but a space or a new line between
 
 assert CACHED_TEXT_LENGTH_MAX <= TEXT_CHARS_MAX
 
@@ -70,7 +72,15 @@ _TYPES = (
         places.standardise_postcode,
         unset.is_postcode_placeholder,
         POSTCODE_CHARS_MAX,
-        {"country": OptionSpec("text", "", "US restores leading zeros that a spreadsheet dropped", allowed=("", "US"))},
+        {
+            "country": OptionSpec(
+                "text",
+                "",
+                "whose codes they are, ISO alpha-2: restores leading zeros that a spreadsheet dropped",
+                allowed=("", *sorted(places.POSTCODE_DIGITS)),
+            )
+        },
+        country_option="country",
     ),
     TypeSpec("country", places.standardise_country, unset.is_country_placeholder, WORDS_CHARS_MAX),
     TypeSpec(
@@ -83,6 +93,7 @@ _TYPES = (
                 "text", "US", "the country of numbers that do not name theirs, ISO alpha-2", allowed=_REGIONS
             )
         },
+        country_option="region",
     ),
     TypeSpec("email", contacts.standardise_email, unset.is_email_placeholder, EMAIL_CHARS_MAX),
     TypeSpec(
@@ -117,6 +128,18 @@ _TYPES = (
 _SPECS: Mapping[str, TypeSpec] = MappingProxyType({spec.name: spec for spec in _TYPES})
 _DEFAULTS = {spec.name: {name: option.default for name, option in spec.options.items()} for spec in _TYPES}
 
+COMMON_OPTIONS: Mapping[str, OptionSpec] = MappingProxyType(
+    {
+        "separators": OptionSpec(
+            "text",
+            "",
+            "what parts several values in one cell, with spaces between: '; |'",
+            problem=problem_with_separators,
+        )
+    }
+)
+"""Options that every type has. A standardiser does not see them: they part a cell into the texts that it reads."""
+
 FrozenOptions = tuple[tuple[str, OptionValue], ...]
 TextStandardiser = Callable[[str], Standardised]
 
@@ -129,7 +152,27 @@ def freeze_options(type_name: str, options: Options) -> FrozenOptions:
 @lru_cache(maxsize=_COMPILED_MAX)
 def text_standardiser(type_name: str, frozen: FrozenOptions) -> TextStandardiser:
     """Return what standardises a text by a type's name and its frozen options."""
-    return remembering(partial(_standardise, _SPECS[type_name], dict(frozen)))
+    return remembering(plain_standardiser(type_name, frozen))
+
+
+def plain_standardiser(type_name: str, frozen: FrozenOptions) -> TextStandardiser:
+    """Return the same as ``text_standardiser``, without a memory."""
+    return partial(_standardise, _SPECS[type_name], dict(frozen))
+
+
+def in_country(type_name: str, options: Options, country: str) -> Options | None:
+    """Return a type's options for a record of a country (ISO alpha-2); ``None`` where they stay what they are.
+
+    A country whose numbering plan is not known says nothing about phone numbers; one whose postal codes are of no
+    known length has no zeros restored.
+    """
+    name = _SPECS[type_name].country_option
+    if not name:
+        return None
+    known = country in _SPECS[type_name].options[name].allowed
+    if not known and name == "region":
+        return None
+    return {**options, name: country if known else ""}
 
 
 def remembering(standardise: TextStandardiser) -> TextStandardiser:
@@ -170,13 +213,25 @@ def _refusal(spec: TypeSpec, bare: str) -> InvalidReason | None:
     return "scientific_notation" if not spec.is_quantity and is_lost_number(bare) else None
 
 
-def why_invalid(type_name: str, value: str) -> InvalidReason:
-    """Return why an invalid value of a type is none."""
+def why_invalid(type_name: str, value: str, frozen: FrozenOptions | None = None) -> InvalidReason:
+    """Return why an invalid value of a type is none; ``frozen`` are the options that it was read with."""
     spec = _SPECS[type_name]
     reason = _refusal(spec, squeezed(value))
     if reason is None and (len(composed(value)) > spec.characters_max or len(fold(value)) > MATCH_LENGTH_MAX):
         return "too_long"
-    return reason or "wrong_form"
+    if reason is not None:
+        return reason
+    standardise = text_standardiser(type_name, freeze_options(type_name, {}) if frozen is None else frozen)
+    return "several_values" if _holds_several(type_name, standardise, value) else "wrong_form"
+
+
+def _holds_several(type_name: str, standardise: TextStandardiser, value: str) -> bool:
+    at_spaces = type_name in _OFTEN_SEVERAL
+    for pieces in ways_to_part(value, at_spaces=at_spaces):
+        read = map(standardise, pieces)
+        if sum(each.match is not None and (each.valid or type_name == "phone") for each in read) > 1:
+            return True
+    return False
 
 
 def _apply(type_name: str, text: str, options: Options) -> Standardised:
@@ -206,9 +261,12 @@ STANDARDISERS: Mapping[str, Standardiser] = MappingProxyType({name: partial(_app
 """Type name -> its standardiser. Total, pure and idempotent: applied to its own ``value`` it gives the same again."""
 
 TYPE_OPTIONS: Mapping[str, Mapping[str, OptionSpec]] = MappingProxyType(
-    {spec.name: MappingProxyType(dict(spec.options)) for spec in _TYPES}
+    {spec.name: MappingProxyType({**spec.options, **COMMON_OPTIONS}) for spec in _TYPES}
 )
 """Type name -> the options that it takes."""
+
+COUNTRY_TYPES = frozenset(spec.name for spec in _TYPES if spec.country_option)
+"""The types whose values are read as those of the record's own country, where it names one."""
 
 TYPE_CHARS_MAX: Mapping[str, int] = MappingProxyType({spec.name: spec.characters_max for spec in _TYPES})
 """Type name -> the characters of a text that it standardises; a longer one is invalid."""

@@ -16,7 +16,10 @@ Standardiser = Callable[[str, Options], Standardised]
 
 @dataclass(frozen=True, slots=True)
 class OptionSpec:
-    """One option of a type. ``allowed`` (texts) and ``minimum``/``maximum`` (integers) bound its value, if set."""
+    """One option of a type. ``allowed`` (texts) and ``minimum``/``maximum`` (integers) bound its value, if set.
+
+    ``problem`` says what else is wrong with a text.
+    """
 
     kind: Literal["boolean", "integer", "text"]
     default: OptionValue
@@ -24,6 +27,7 @@ class OptionSpec:
     allowed: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    problem: Callable[[str], str | None] | None = None
 
     def problem_with(self, value: object) -> str | None:
         """Return what was expected instead of ``value``, or ``None`` if it is acceptable."""
@@ -36,7 +40,7 @@ class OptionSpec:
                 return None
             return f"an integer from {low} to {high}"
         if isinstance(value, str) and (not self.allowed or value in self.allowed):
-            return None
+            return None if self.problem is None else self.problem(value)
         if not self.allowed:
             return "a text"
         listed = ", ".join(repr(choice) for choice in self.allowed[:12])
@@ -50,7 +54,8 @@ class TypeSpec:
     ``standardise`` gets a cleaned text of at most ``characters_max`` that is not blank and no placeholder, with every
     option present, and returns ``match`` as a function of ``value`` alone: that makes the type idempotent.
     ``is_placeholder`` sees such a text too. ``parts`` are what ``split`` yields of a value, as texts, for an
-    attribute's ``fills``. Of a quantity alone a number in scientific notation says enough.
+    attribute's ``fills``. ``country_option`` names the option that a record's own country decides, if there is one.
+    Of a quantity (``is_quantity``) alone a number in scientific notation says enough.
     """
 
     name: str
@@ -60,4 +65,5 @@ class TypeSpec:
     options: Mapping[str, OptionSpec] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     split: Callable[[str, Options], Mapping[str, str]] | None = None
+    country_option: str = ""
     is_quantity: bool = False

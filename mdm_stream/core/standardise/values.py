@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from mdm_stream.core.model import Standardised
+from mdm_stream.core.standardise.several import holds_two_identifiers
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import alphanumerics, fold, words
 
@@ -40,8 +41,11 @@ _FLOAT_TAIL = re.compile(r"(\d{4,})\.0+")
 def standardise_identifier(text: str, _options: Options) -> Standardised:
     """Standardise an identifier: ``match`` is its letters and digits, upper case. Leading zeros count.
 
-    Four or more digits with ``.0`` after them are those digits: a data frame turned the column into floats.
+    Four or more digits with ``.0`` after them are those digits: a data frame turned the column into floats. Two
+    identifiers with a comma, a semicolon or a bar between are invalid and have no match.
     """
+    if holds_two_identifiers(text):
+        return Standardised(text, None, valid=False)
     folded = fold(text)
     found = _FLOAT_TAIL.fullmatch(folded)
     return Standardised(text, alphanumerics(found[1] if found else folded).upper() or None)

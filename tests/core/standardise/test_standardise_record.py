@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mdm_stream.core.model import MISSING, Standardised
 from mdm_stream.core.ruleset import Attribute, Match, Ruleset, Source
 from mdm_stream.core.standardise import MULTI_VALUES_MAX, STANDARDISERS, standardise_record
-from mdm_stream.core.standardise.record_values import TEXTS_READ_MAX, _multi
+from mdm_stream.core.standardise.record_plan import TEXTS_READ_MAX, read_multi
 
 MATCH = Match("fellegi_sunter", prior=0.001, link=0.85, review=0.5, deterministic=(), comparisons=())
 FULL_NAME = Attribute(
@@ -53,12 +53,15 @@ def test_joined_columns_leave_out_what_is_absent():
 
 
 def test_scalars_become_text():
-    """Booleans, integers and floats are written as people write them; what is no finite number is missing."""
+    """Booleans, integers and floats are written as people write them, large floats with an exponent.
+
+    What is no finite number is missing.
+    """
     rules = rules_of(Attribute("x", "text"))
     written = {True: "true", 12: "12", -7: "-7"}
     assert {value: values_of(rules, {"x": value})[0] for value in written} == written
     assert values_of(rules, {"x": False}) == ["false"]
-    for value, text in ((12.0, "12"), (3.5, "3.5"), (-0.0, "0"), (1e20, "1" + "0" * 20), (1e-7, "0.0000001")):
+    for value, text in ((12.0, "12"), (3.5, "3.5"), (-0.0, "0"), (1e20, "1E+20"), (1e-7, "0.0000001")):
         assert values_of(rules, {"x": value}) == [text]
     for value in (None, float("nan"), float("inf"), 10**5000):
         assert values_of(rules, {"x": value}) == [None]
@@ -104,9 +107,9 @@ def test_texts_of_a_long_list_are_not_all_read():
         read.append(text)
         return Standardised(text, text)
 
-    kept = _multi(standardise, [*many, *many[::-1]])
+    kept = read_multi(standardise, [*many, *many[::-1]])
     assert read == many[:TEXTS_READ_MAX]
-    assert kept == _multi(standardise, many[::-1])
+    assert kept == read_multi(standardise, many[::-1])
 
 
 def test_a_pattern_marks_what_does_not_match_it_invalid():

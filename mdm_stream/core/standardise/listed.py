@@ -1,0 +1,61 @@
+"""Placeholders that the rules name: values that many records have and that say nothing of any of them.
+
+A listed value is met by its text, whatever its case and accents, and by its standardised form: ``01/01/1970`` is a
+listed ``1970-01-01``. A pattern matches the whole of the delivered text (lower case, no accents), of the value or of
+the match value.
+"""
+
+from __future__ import annotations
+
+from mdm_stream.core.model import MISSING, Standardised
+from mdm_stream.core.ruleset import PlaceholderList
+from mdm_stream.core.standardise.patterns import WholeMatch, compile_pattern
+from mdm_stream.core.standardise.registry import TextStandardiser
+from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, clean, fold
+
+LISTED_CHARS_MAX = 512
+"""Characters of a text that lists are held against: a longer one is no placeholder."""
+
+
+def without_listed(standardise: TextStandardiser, lists: tuple[PlaceholderList, ...]) -> TextStandardiser:
+    """Return a standardiser that takes what the lists name for absent."""
+    texts = frozenset(_plain(value) for each in lists for value in each.values)
+    forms = frozenset(
+        str(found.match) for each in lists for value in each.values if (found := standardise(value)).match is not None
+    )
+    patterns = _patterns(lists)
+
+    def read(text: str) -> Standardised:
+        result = standardise(text)
+        if result is MISSING or len(text) > LISTED_CHARS_MAX:
+            return result
+        if result.match in forms or (plain := _plain(text)) in texts:
+            return MISSING
+        if patterns and any(
+            matches(form)
+            for form in {plain, result.value, result.match}
+            if isinstance(form, str)
+            for matches in patterns
+        ):
+            return MISSING
+        return result
+
+    return read
+
+
+def is_listed_text(lists: tuple[PlaceholderList, ...], text: str) -> bool:
+    """Return whether the lists name a text as it was delivered, such as one of several columns that are joined."""
+    if len(text) > LISTED_CHARS_MAX:
+        return False
+    plain = _plain(text)
+    return any(plain == _plain(value) for each in lists for value in each.values) or any(
+        matches(plain) for matches in _patterns(lists)
+    )
+
+
+def _plain(text: str) -> str:
+    return fold(clean(text[:MATCH_LENGTH_MAX]))
+
+
+def _patterns(lists: tuple[PlaceholderList, ...]) -> tuple[WholeMatch, ...]:
+    return tuple(compile_pattern(pattern) for each in lists for pattern in each.patterns)
