@@ -43,6 +43,7 @@ WORD_TABLES = (
     "months.csv",
     "nicknames.csv",
     "organisation_words.csv",
+    "placeholder_words.csv",
     "regions.csv",
     "street_words.csv",
 )

@@ -56,7 +56,7 @@ def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Rule
         digest="",
         attributes=attributes,
         sources=_sources(model, tree.at(("sources",)), attributes, findings),
-        placeholders=compile_placeholders(model.placeholders, tree.at(("placeholders",)), attributes, findings),
+        placeholders=compile_placeholders(model.placeholders, tree, attributes, findings),
         blocking=_blocking(model, tree.at(("blocking", "keys")), positions, findings),
         max_block_size=model.blocking.max_block_size,
         max_cluster_size=model.limits.max_cluster_size,

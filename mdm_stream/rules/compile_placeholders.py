@@ -21,9 +21,13 @@ PLACEHOLDER_PATTERNS_MAX = 100
 
 
 def compile_placeholders(
-    lists: Mapping[str, PlaceholdersModel], node: Node, attributes: Sequence[Attribute], findings: Findings
+    lists: Mapping[str, PlaceholdersModel], tree: Node, attributes: Sequence[Attribute], findings: Findings
 ) -> tuple[PlaceholderList, ...]:
-    """Compile lists of placeholders; those of a type that no attribute has are left out."""
+    """Compile lists of placeholders of a whole rule set; those of a type that no attribute has are left out.
+
+    So is an attribute that a rule set has taken away from the one whose list names it.
+    """
+    node = tree.at(("placeholders",))
     values = sum(len(each.values) for each in lists.values())
     if values > PLACEHOLDER_VALUES_MAX:
         advice = "write a pattern for what is alike"
@@ -37,7 +41,7 @@ def compile_placeholders(
     for name, each in lists.items():
         own = node.at((name,))
         _check(name, each, own, findings)
-        positions = _positions(each, own, attributes, findings)
+        positions = _positions(each, own, tree.place.file, attributes, findings)
         if positions:
             compiled.append(
                 PlaceholderList(positions, tuple(sorted(set(each.values))), tuple(sorted(set(each.patterns))))
@@ -63,12 +67,13 @@ def _check(name: str, each: PlaceholdersModel, node: Node, findings: Findings) -
 
 
 def _positions(
-    each: PlaceholdersModel, node: Node, attributes: Sequence[Attribute], findings: Findings
+    each: PlaceholdersModel, node: Node, file: str, attributes: Sequence[Attribute], findings: Findings
 ) -> tuple[int, ...]:
     names = [attribute.name for attribute in attributes]
     for name in each.attributes or ():
-        if name not in names:
-            findings.error(node.at(("attributes",)).place, unknown_attribute(name, dict.fromkeys(names, 0)))
+        place = node.at(("attributes",)).place
+        if name not in names and place.file == file:
+            findings.error(place, unknown_attribute(name, dict.fromkeys(names, 0)))
     for kind in each.type or ():
         if kind not in TYPE_OPTIONS:
             said = f"unknown type {kind!r}{nearest(kind, TYPE_OPTIONS)}; expected {one_of(TYPE_OPTIONS)}"

@@ -9,20 +9,32 @@ from __future__ import annotations
 
 import re
 
-from mdm_stream.core.standardise.text import alphanumerics, fold, words
+from mdm_stream.core.standardise.text import alphanumerics, fold, table_rows, words
 
 PLACEHOLDER_LENGTH_MAX = 48
 _EMAIL_LENGTH_MAX = 254
 
 _ASCII_DIGITS = frozenset("0123456789")
+
+
+def _listed(tier: str) -> frozenset[str]:
+    """Return the words of many languages that say 'nothing' in a tier of the table."""
+    texts = [
+        each for kind, _, names in table_rows("placeholder_words.csv") if kind == tier for each in names.split(",")
+    ]
+    return frozenset(words(fold(text.strip())) for text in texts)
+
+
 # Compared after punctuation became spaces, so "N/A", "n.a." and "#N/A" are all "n a".
 _CLEAR_WORDS = frozenset({
     "n a", "unknown", "unkown", "unk", "none", "not available", "not applicable", "not known", "not provided",
     "not given", "not specified", "not stated", "not supplied", "not recorded", "not disclosed", "no data", "no value",
     "no information", "no info", "undefined", "unspecified", "undisclosed", "tbd", "tba", "tbc", "to be determined",
     "to be advised", "to be announced", "to be confirmed", "missing", "withheld",
-})  # fmt: skip
-_GENERIC_WORDS = _CLEAR_WORDS | {"na", "null", "nil", "nan", "test", "testing", "dummy", "asdf", "qwerty", "blank"}
+}) | _listed("any")  # fmt: skip
+_GENERIC_WORDS = (
+    _CLEAR_WORDS | {"na", "null", "nil", "nan", "test", "testing", "dummy", "asdf", "qwerty", "blank"} | _listed("text")
+)
 # Officials write FNU and LNU for a first or last name unknown, NMN and NMI for no middle name or initial.
 _NAME_WORDS = _CLEAR_WORDS | {
     "no name", "no first name", "no last name", "no middle name", "name unknown", "fnu", "lnu", "nmn", "nmi",
@@ -34,9 +46,12 @@ assert not any(any(map(str.isdigit, words)) for words in _NAME_WORDS | _ADDRESS_
 _EMAIL_LOCALS = frozenset({
     "noreply", "donotreply", "none", "noemail", "nomail", "na", "null", "nil", "unknown", "notprovided", "noaddress",
     "notavailable", "test", "xxx", "nobody", "invalid",
-})  # fmt: skip
+}) | _listed("email")  # fmt: skip
+_EMAIL_STARTS = ("noreply", "donotreply")
+_NUMBERED_LOCAL_MIN = 4
 
 _SAME_DIGIT = re.compile(r"(\d)\1{4,}")
+_LETTERED = re.compile(r"[a-z]{0,4}([0-9]{7,})[a-z]?")
 _ZIP_FILLER = re.compile(r"0{3,}|9{5}|9{9}")
 _DIGIT_SEQUENCES = frozenset({
     "1234567", "12345678", "123456789", "1234567890", "01234567", "012345678", "0123456789", "987654321", "9876543210",
@@ -80,8 +95,15 @@ def is_country_placeholder(text: str) -> bool:
 
 
 def is_identifier_placeholder(text: str) -> bool:
-    """Return whether an identifier is a word placeholder, five or more of one digit, or a digit sequence."""
-    return is_word_placeholder(text) or is_filler_number(alphanumerics(_plain(text)))
+    """Return whether an identifier is a word placeholder, five or more of one digit, or a digit sequence.
+
+    Letters may stand around seven or more of such digits: DE999999999, 00000000T.
+    """
+    if is_word_placeholder(text):
+        return True
+    plain = alphanumerics(_plain(text))
+    found = _LETTERED.fullmatch(plain)
+    return is_filler_number(plain) or (found is not None and is_filler_number(found[1]))
 
 
 def is_filler_number(digits: str) -> bool:
@@ -112,4 +134,7 @@ def is_email_placeholder(text: str) -> bool:
     if not at:
         return False
     plain = alphanumerics(local)
+    bare = plain.rstrip("0123456789")  # one of none1@, test2@, unknown4711@
+    if plain.startswith(_EMAIL_STARTS) or (len(bare) >= _NUMBERED_LOCAL_MIN and bare in _EMAIL_LOCALS):
+        return True
     return plain in _EMAIL_LOCALS or (len(plain) <= 4 and plain == alphanumerics(domain))
