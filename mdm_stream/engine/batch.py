@@ -36,6 +36,7 @@ from mdm_stream.core.plan.planning import (
 from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.core.record import Record, build_record, revision_of
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.standardise import set_aside
 from mdm_stream.engine.cache import RecordCache
 from mdm_stream.errors import TransientError
 from mdm_stream.index.errors import EpochChangedError
@@ -59,6 +60,8 @@ class BatchReport:
     erased whatever is delivered. ``stuck`` has the unexpected faults, by type and place, of records that wait for
     re-evaluation: these stay queued, and the state is not F before that is mended. ``falls`` are the writes of records
     that lost to earlier ones, by more than ``later_tolerance_s``, by ``PositionFall.key``.
+    ``set_aside`` counts, by ``attribute: why``, the values of records built that are kept as delivered and count for
+    nothing.
     """
 
     events: int = 0
@@ -72,6 +75,7 @@ class BatchReport:
     erased: set[str] = field(default_factory=set)
     stuck: list[str] = field(default_factory=list)
     falls: dict[str, PositionFall] = field(default_factory=dict)
+    set_aside: dict[str, int] = field(default_factory=dict)
     failed: list[int] = field(default_factory=list)
     cause: str = ""
 
@@ -83,6 +87,8 @@ class BatchReport:
         self.stuck += other.stuck
         for fall in other.falls.values():
             self.note(fall)
+        for why, count in other.set_aside.items():
+            self.set_aside[why] = self.set_aside.get(why, 0) + count
 
     def note(self, fall: PositionFall) -> None:
         """Add writes that lost to earlier ones."""
@@ -307,8 +313,17 @@ class Engine:
                 if ref in waiting:
                     revisions.append(Revision(before, before))
             elif before is None or revision_of(state) != before.revision:
-                revisions.append(Revision(before, build_record(self._rules, ref, state)))
+                after = build_record(self._rules, ref, state)
+                self._count_set_aside(after, report)
+                revisions.append(Revision(before, after))
         return revisions
+
+    def _count_set_aside(self, record: Record, report: BatchReport) -> None:
+        if record.live:
+            columns, source = record.state.columns(), split_ref(record.ref)[0]
+            for position, reason in set_aside(self._rules, source, columns, record.values):
+                why = f"{self._rules.attributes[position].name}: {reason}"
+                report.set_aside[why] = report.set_aside.get(why, 0) + 1
 
     def _read(self, revisions: list[Revision], report: BatchReport) -> PlanInput:
         """Read what the batch touches, and score its pairs."""

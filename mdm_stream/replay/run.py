@@ -199,10 +199,12 @@ def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, r
     latency: Counter[int] = Counter()
     totals: Counter[str] = Counter()
     falls = BatchReport()
+    aside: Counter[str] = Counter()
     for report in run.reports:
         latency.update(report.latency_buckets)
         for fall in report.totals["falls"].values():
             falls.note(PositionFall(**fall))
+        aside.update(report.totals["set_aside"])
         totals.update({name: value for name, value in report.totals.items() if isinstance(value, int)})
     return {
         "events": run.delivered,
@@ -223,4 +225,5 @@ def _stats(run: _Run, drained: BatchReport, seconds: float, memory_bytes: int, r
         "redis_bytes_written": sum(report.bytes_written for report in run.reports),
         "redis_memory_bytes": memory_bytes,
         "absorbed_later_by_source": dict(sorted(falls.absorbed_later.items())),
+        "values_set_aside": dict(sorted(aside.items())),
     }
