@@ -19,7 +19,7 @@ from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.deployment import Deployment
 from mdm_stream.errors import MdmError
 from mdm_stream.index.redis.epochs import Epochs, epoch_prefix
-from mdm_stream.index.redis.progress import Progress, ShardProgress, read_progress
+from mdm_stream.index.redis.progress import ConsumerProgress, ShardProgress, read_progress
 from mdm_stream.index.redis.scripts import translated
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _COUNTS = {"records": "rec", "golden": "gold", "review": "review"}
 _SECOND_US = 1_000_000
 
 
-class Status:
+class DeploymentStatus:
     """Looks at one deployment. Each look asks anew; between two of them rates can be told."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -107,7 +107,7 @@ class Status:
             ],
         }
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> ConsumerProgress:
         return read_progress(self._client, self._deployment.namespace)
 
     def _shards(self) -> Iterator[dict[str, Any]]:
@@ -182,7 +182,7 @@ class LiveLine:
     """Says what a deployment does, in one line every few seconds, while it does something."""
 
     def __init__(
-        self, status: Status, say: Callable[[str], None], clock_s: Callable[[], float] = time.monotonic
+        self, status: DeploymentStatus, say: Callable[[str], None], clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._status = status
         self._say = say
@@ -203,7 +203,7 @@ class LiveLine:
 
 
 def live_line(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> str:
-    """Return one line about what ``Status.counts`` said at two moments, ``seconds`` apart."""
+    """Return one line about what ``DeploymentStatus.counts`` said at two moments, ``seconds`` apart."""
     events = (after["events"] - before["events"]) / seconds
     sums = {name: sum(each[name] for each in after["domains"].values()) for name in _COUNTS}
     return (

@@ -11,7 +11,7 @@ from failover_world import NEW_GTIDS, NEW_SERVER, mysql, rules_text
 
 from mdm_stream.archive.position_falls import FALL_DAYS, FALLS_MAX, NOTED_AGAIN_S, FallStore, FallWatch
 from mdm_stream.cli.main import run
-from mdm_stream.cli.status_of import LiveLine, Status, attention
+from mdm_stream.cli.status_of import DeploymentStatus, LiveLine, attention
 from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.decode import Delivery
 from mdm_stream.deployment import Deployment, RunningStack, write_stack
@@ -146,7 +146,7 @@ def test_status_of_a_running_stack(tmp_path, capsys):
         ]
         for event in events:
             kinesis.put_record(StreamName=CHANGES_STREAM, Data=orjson.dumps(event), PartitionKey="1")
-        status = Status(deployment)
+        status = DeploymentStatus(deployment)
         until = time.monotonic() + 60
         while status.counts()["events"] < len(events) and time.monotonic() < until:
             time.sleep(0.2)
@@ -161,7 +161,7 @@ def test_status_of_a_running_stack(tmp_path, capsys):
         assert "- {server_id: 223355, from: 2026-01-05T08:00:01Z}" in shown
         assert "Leeds" not in shown
         rules.write_text(rules_text(shop=f"[{{server_id: {NEW_SERVER}}}]"))
-        assert "another rule set" in Status(deployment).document(0.1, 300.0)["attention"][0]
+        assert "another rule set" in DeploymentStatus(deployment).document(0.1, 300.0)["attention"][0]
         rules.write_text(rules_text())
         hold(deployment.redis(), "main", "person", "an operator's reason")
         assert "an operator's reason" in "".join(status.document(0.1, 300.0)["attention"])

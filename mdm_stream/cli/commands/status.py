@@ -42,11 +42,11 @@ def status(
     goes on. 1: something needs attention, and is listed (a domain that cannot be written or is held, a held source, a
     suspected history, a shard older than --age-max). Dead letters alone are ordinary. 2: it cannot be told.
     """
-    from mdm_stream.cli.status_of import Status  # noqa: PLC0415 - --help does without
+    from mdm_stream.cli.status_of import DeploymentStatus  # noqa: PLC0415 - --help does without
 
     deployment = Deployment.from_environment(os.environ) if environment else Deployment.from_local(state)
     deployment = deployment.overridden(rules=rules, on_failure_url=on_failure)
-    found = Status(deployment).document(seconds, age_max_s)
+    found = DeploymentStatus(deployment).document(seconds, age_max_s)
     if as_json:
         print_json(found)
     else:

@@ -16,7 +16,7 @@ from mdm_stream.cli.commands.rules import said_of
 from mdm_stream.cli.obstacles import Obstacles
 from mdm_stream.cli.options import state_option
 from mdm_stream.cli.output import json_option, print_json, say
-from mdm_stream.cli.status_of import LiveLine, Status
+from mdm_stream.cli.status_of import DeploymentStatus, LiveLine
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
 from mdm_stream.local.pipeline import Authorisation, start_consumers
@@ -73,7 +73,7 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
             _announce(running, state, as_json=as_json)
             obstacles = _obstacles(running, rulesets.values(), state)
             obstacles.look()
-            live = None if as_json else LiveLine(Status(Deployment.from_local(state)), say)
+            live = None if as_json else LiveLine(DeploymentStatus(Deployment.from_local(state)), say)
             while not leaving.wait(_CHECK_INTERVAL_S):
                 stack.check()
                 obstacles.look()

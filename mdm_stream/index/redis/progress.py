@@ -30,7 +30,7 @@ class ShardProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ConsumerProgress:
     """What all consumers of a namespace have done: records, ever, and how far by ``stream/shard``."""
 
     events: int
@@ -56,7 +56,7 @@ def note_progress(
         client.hincrby(_key(namespace), _EVENTS, len(done))
 
 
-def read_progress(client: redis.Redis | redis.RedisCluster, namespace: str) -> Progress:
+def read_progress(client: redis.Redis | redis.RedisCluster, namespace: str) -> ConsumerProgress:
     """Return what was noted; nothing before the first batch."""
     with translated():
         held: Any = client.hgetall(_key(namespace))
@@ -66,4 +66,4 @@ def read_progress(client: redis.Redis | redis.RedisCluster, namespace: str) -> P
     for shard, text in fields.items():
         sequence_number, arrival_us, done_us = text.split(" ")
         shards[shard] = ShardProgress(sequence_number, int(arrival_us), int(done_us))
-    return Progress(events, shards)
+    return ConsumerProgress(events, shards)
