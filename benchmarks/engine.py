@@ -39,7 +39,8 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.files.event_files import file_lines, line_events
 from mdm_stream.engine import batch as engine_batch
-from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.redis.epochs import epoch_prefix

@@ -44,7 +44,8 @@ import redis
 from mdm_stream.core.model import ChangeEvent, RecordEvent, Value
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Delivery
-from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.index.redis.codec import decode_block
 from mdm_stream.index.redis.epochs import epoch_prefix

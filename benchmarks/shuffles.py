@@ -33,7 +33,7 @@ from histories import RULES_DEFAULT, digest_of, eventful, history
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.engine.batch import BatchReport
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.engine.worker import open_engines
 from mdm_stream.errors import TransientError

@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -36,7 +35,7 @@ from mdm_stream.core.plan.planning import (
 from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.core.record import Record, build_record, revision_of
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.standardise import set_aside
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.cache import RecordCache
 from mdm_stream.errors import TransientError
 from mdm_stream.index.errors import EpochChangedError
@@ -47,63 +46,6 @@ T = TypeVar("T")
 
 STUCK_TOLD_MAX = 16
 """Queued records whose unexpected faults one batch looks for: they stay queued, and must not take its time."""
-
-
-@dataclass(slots=True)
-class BatchReport:
-    """What became of a batch.
-
-    ``failed`` holds the positions (in the batch) of events that could not be committed for now; everything else is
-    applied. ``absorbed`` events changed nothing (duplicates and stale ones); ``collisions`` met another event of the
-    same version. ``conflicts`` counts commits that had to be planned again; ``pairs`` the candidate pairs scored;
-    ``merges`` the golden records that ended in another one. ``erased`` are those of the batch's records that stay
-    erased whatever is delivered. ``stuck`` has the unexpected faults, by type and place, of records that wait for
-    re-evaluation: these stay queued, and the state is not F before that is mended. ``falls`` are the writes of records
-    that lost to earlier ones, by more than ``later_tolerance_s``, by ``PositionFall.key``.
-    ``set_aside`` counts, by ``attribute: why``, the values of records built that are kept as delivered and count for
-    nothing.
-    """
-
-    events: int = 0
-    absorbed: int = 0
-    collisions: int = 0
-    pairs: int = 0
-    conflicts: int = 0
-    reevaluated: int = 0
-    changes: int = 0
-    merges: int = 0
-    erased: set[str] = field(default_factory=set)
-    stuck: list[str] = field(default_factory=list)
-    falls: dict[str, PositionFall] = field(default_factory=dict)
-    set_aside: dict[str, int] = field(default_factory=dict)
-    failed: list[int] = field(default_factory=list)
-    cause: str = ""
-
-    def add(self, other: BatchReport) -> None:
-        """Add another report's counts (not its failures) to this one."""
-        for name in ("events", "absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.erased |= other.erased
-        self.stuck += other.stuck
-        for fall in other.falls.values():
-            self.note(fall)
-        for why, count in other.set_aside.items():
-            self.set_aside[why] = self.set_aside.get(why, 0) + count
-
-    def note(self, fall: PositionFall) -> None:
-        """Add writes that lost to earlier ones."""
-        if fall.key in self.falls:
-            self.falls[fall.key].add(fall)
-        else:
-            self.falls[fall.key] = replace(fall)
-
-    @property
-    def absorbed_later(self) -> dict[str, int]:
-        """How many writes lost to earlier ones, by source."""
-        counts: dict[str, int] = {}
-        for fall in self.falls.values():
-            counts[fall.source] = counts.get(fall.source, 0) + fall.count
-        return counts
 
 
 class StaleReadError(TransientError):
@@ -314,16 +256,9 @@ class Engine:
                     revisions.append(Revision(before, before))
             elif before is None or revision_of(state) != before.revision:
                 after = build_record(self._rules, ref, state)
-                self._count_set_aside(after, report)
+                report.count_set_aside(self._rules, after)
                 revisions.append(Revision(before, after))
         return revisions
-
-    def _count_set_aside(self, record: Record, report: BatchReport) -> None:
-        if record.live:
-            columns, source = record.state.columns(), split_ref(record.ref)[0]
-            for position, reason in set_aside(self._rules, source, columns, record.values):
-                why = f"{self._rules.attributes[position].name}: {reason}"
-                report.set_aside[why] = report.set_aside.get(why, 0) + 1
 
     def _read(self, revisions: list[Revision], report: BatchReport) -> PlanInput:
         """Read what the batch touches, and score its pairs."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mdm_stream.core.faults import EngineFault, is_of_the_process
-from mdm_stream.engine.batch import BatchReport
+from mdm_stream.engine.batch_report import BatchReport
 
 T = TypeVar("T")
 

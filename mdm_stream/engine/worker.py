@@ -16,7 +16,8 @@ from mdm_stream.core.f_version import require_this_f
 from mdm_stream.core.faults import EngineFault
 from mdm_stream.core.fold import Foldable
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.faults import FaultCircuit
 from mdm_stream.engine.isolate import isolated
 from mdm_stream.engine.process import settle_garbage_collector

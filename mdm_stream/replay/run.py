@@ -22,7 +22,7 @@ from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import Delivery, claimed_identity
-from mdm_stream.engine.batch import BatchReport
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.worker import WorkerReport, open_engines, percentile_ms
 from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import ConfigurationError

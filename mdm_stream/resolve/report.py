@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from mdm_stream.aws.put_records import KeyedMessage
-from mdm_stream.engine.batch import BatchReport
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.feed.publisher import FeedPublisher, LargeGolden
 
 

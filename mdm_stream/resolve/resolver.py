@@ -24,7 +24,8 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.position_fall import told
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, quarantine_id_of
 from mdm_stream.decode import Delivery, Ignored
-from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.faults import FaultCircuit
 from mdm_stream.engine.isolate import isolated
 from mdm_stream.errors import RejectedEventError, TransientError

@@ -21,7 +21,7 @@ from mdm_stream.core.model import split_ref
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
-from mdm_stream.core.standardise import delivered, why_values_are_invalid
+from mdm_stream.core.standardise import delivered, why_absent, why_values_are_invalid
 from mdm_stream.core.times import format_time_us
 
 MASK = "***"
@@ -79,7 +79,8 @@ def describe_record(
                 event_time=format_time_us(time_us),
             )
             if value.value is None:
-                described = described.model_copy(update={"invalid_because": "placeholder"})
+                reason = why_absent(rules, source, position, delivered(rules, source, columns, position))
+                described = described.model_copy(update={"invalid_because": reason})
             elif not described.valid:
                 reasons = why_values_are_invalid(rules, source, position, value)
                 described = described.model_copy(update={"invalid_because": reasons[0]})

@@ -15,7 +15,7 @@ from mdm_stream.core.faults import EngineFault, as_rejection, is_of_the_process
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine import batch as batch_module
-from mdm_stream.engine.batch import BatchReport
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.faults import FaultCircuit, TooManyFaultsError
 from mdm_stream.engine.isolate import isolated
 from mdm_stream.engine.worker import work

@@ -6,7 +6,8 @@ import pytest
 
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
-from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.rules import load_ruleset
 

@@ -30,7 +30,8 @@ from mdm_stream.core.f_version import f_identity
 from mdm_stream.core.model import ChangeEvent, EraseEvent
 from mdm_stream.core.reference import fold_events, resolve_states
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.engine.batch import BatchReport, Engine
+from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.redis.epochs import domain_prefix, epoch_prefix

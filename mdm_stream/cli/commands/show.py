@@ -65,7 +65,7 @@ def print_golden(golden: Mapping[str, Any]) -> None:
 _INVALID = {
     "too_long": " (invalid: longer than its type standardises)",
     "combining_marks": " (invalid: more combining marks in a row than any language has)",
-    "scientific_notation": " (invalid: a number that has lost its last digits)",
+    "scientific_notation": " (a number that has lost its last digits: counts as absent)",
     "several_values": " (invalid: several values; declare their separators)",
     "wrong_form": " (invalid)",
     "placeholder": " (a placeholder: counts as absent)",

@@ -187,9 +187,10 @@ def remembering(standardise: TextStandardiser) -> TextStandardiser:
 
 def _standardise(spec: TypeSpec, options: Options, text: str) -> Standardised:
     bare = squeezed(text)
-    if is_blank(bare):
+    refusal = _refusal(spec, bare)
+    if is_blank(bare) or refusal == "scientific_notation":  # what such a number was is lost: it is no value
         return MISSING
-    if _refusal(spec, bare) or len(cleaned := composed(bare)) > spec.characters_max:
+    if refusal or len(cleaned := composed(bare)) > spec.characters_max:
         return Standardised(bare, None, valid=False)
     if spec.is_placeholder(cleaned):
         return MISSING
@@ -211,6 +212,11 @@ def _refusal(spec: TypeSpec, bare: str) -> InvalidReason | None:
     if overmarked(bare):
         return "combining_marks"
     return "scientific_notation" if not spec.is_quantity and is_lost_number(bare) else None
+
+
+def is_lost(type_name: str, text: str) -> bool:
+    """Return whether a delivered text is a number that has lost its last digits, of a type to which that matters."""
+    return _refusal(_SPECS[type_name], squeezed(text)) == "scientific_notation"
 
 
 def why_invalid(type_name: str, value: str, frozen: FrozenOptions | None = None) -> InvalidReason:

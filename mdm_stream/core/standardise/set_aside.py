@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mdm_stream.core.model import MISSING, InvalidReason, Standardised, Value
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise.record_plan import record_plan
 from mdm_stream.core.standardise.record_values import texts_of
-from mdm_stream.core.standardise.registry import why_invalid
+from mdm_stream.core.standardise.registry import is_lost, why_invalid
 from mdm_stream.core.standardise.text import is_blank
 
 
@@ -21,11 +21,18 @@ def set_aside(
     """
     for position, found in enumerate(values):
         if found is MISSING or found.value is None:
-            if delivered(rules, source, columns, position):
-                yield position, "placeholder"
+            texts = delivered(rules, source, columns, position)
+            if texts:
+                yield position, why_absent(rules, source, position, texts)
         elif not found.valid or found.invalid:
             for reason in why_values_are_invalid(rules, source, position, found):
                 yield position, reason
+
+
+def why_absent(rules: Ruleset, source: str, position: int, texts: Iterable[str]) -> InvalidReason:
+    """Return why an attribute has no value, though these texts were delivered."""
+    type_name = record_plan(rules).steps_of(source)[position].type_name
+    return "scientific_notation" if any(is_lost(type_name, text) for text in texts) else "placeholder"
 
 
 def why_values_are_invalid(rules: Ruleset, source: str, position: int, found: Standardised) -> list[InvalidReason]:

@@ -73,10 +73,10 @@ def debezium_place(source: Mapping[str, Any]) -> LogPlace:
     if server is None and gtid is None and timeline is None:
         return NO_PLACE
     found = _GTID_SOURCE.match(gtid) if isinstance(gtid, str) else None
-    return LogPlace(_log_number(server), found[1].lower() if found else "", _log_number(timeline))
+    return LogPlace(log_number(server), found[1].lower() if found else "", log_number(timeline))
 
 
-def _log_number(value: object) -> str:
+def log_number(value: object) -> str:
     """Return the number of a server or timeline as text; nothing for 0, which names none."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LOG_NUMBER_MAX:
         return str(value)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN
-from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.model import ChangeEvent, LogPlace
 from mdm_stream.core.times import parse_time_us
-from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, Rank
+from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, Rank, log_number
 from mdm_stream.decode.cdc.table_row import delete_events, write_events
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
@@ -65,7 +65,7 @@ def decode_postgres(
         raise rejection("missing" if op is None else "unknown_value", "op", "must be read, insert, update or delete")
     _check_identity(route, event)
     types = _types(event)
-    time_us = _time_us(block, delivery)
+    time_us, place = _time_us(block, delivery), LogPlace(timeline=log_number(block.get("timeline")))
     if op == "delete":
         return delete_events(
             route,
@@ -74,6 +74,7 @@ def decode_postgres(
             event_time_us=time_us,
             delivery=delivery,
             path="old",
+            place=place,
         )
     unlogged = _names(event, "unchanged")
     _check_too_large(route, event)
@@ -86,6 +87,7 @@ def decode_postgres(
         delivery=delivery,
         unavailable=unlogged,
         path="row",
+        place=place,
     )
 
 

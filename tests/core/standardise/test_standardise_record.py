@@ -53,15 +53,15 @@ def test_joined_columns_leave_out_what_is_absent():
 
 
 def test_scalars_become_text():
-    """Booleans, integers and floats are written as people write them, large floats with an exponent.
+    """Booleans, integers and floats are written as people write them.
 
-    What is no finite number is missing.
+    What is no finite number is missing, and so is a float that has lost its last digits.
     """
     rules = rules_of(Attribute("x", "text"))
     written = {True: "true", 12: "12", -7: "-7"}
     assert {value: values_of(rules, {"x": value})[0] for value in written} == written
     assert values_of(rules, {"x": False}) == ["false"]
-    for value, text in ((12.0, "12"), (3.5, "3.5"), (-0.0, "0"), (1e20, "1E+20"), (1e-7, "0.0000001")):
+    for value, text in ((12.0, "12"), (3.5, "3.5"), (-0.0, "0"), (1e20, None), (1e-7, "0.0000001")):
         assert values_of(rules, {"x": value}) == [text]
     for value in (None, float("nan"), float("inf"), 10**5000):
         assert values_of(rules, {"x": value}) == [None]
