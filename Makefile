@@ -9,6 +9,7 @@
 #   make proof         order, concurrency and rebuild at full length (some half an hour): each says whether it held
 #   make show-house    what identity, layout and tests of F must show: a line a figure with its floor
 #   make show-trust    what hostile events, files, rules, pages and users can do: a line a figure with its floor
+#   make show-sources  what sources may send, and what becomes of it: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
@@ -38,7 +39,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust check layers bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources check layers bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -86,6 +87,9 @@ show-house: .venv/.installed-dev
 
 show-trust: .venv/.installed-dev
 	$(BIN)/python benchmarks/trust.py $(ARGS)
+
+show-sources: .venv/.installed-dev
+	$(BIN)/python benchmarks/sources.py $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .
