@@ -48,6 +48,26 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
+class CsvForm:
+    """How a source writes its CSV files. What is ``None`` is found in the beginning of each file.
+
+    ``delimiter`` and ``quote`` are one character.
+    """
+
+    delimiter: str | None = None
+    quote: str | None = None
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionFlag:
+    """The column that says that a file's row is a deletion, and the values (in lower case) by which it does."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One source system. ``columns`` maps an attribute to the columns that it is built from.
 
@@ -59,9 +79,13 @@ class Source:
     ``column_types`` say what a column holds where the format does not. Rows of the tables in ``ignore`` are no changes
     of any source; ``schema.*`` is all of a schema.
 
-    Four are limits, in microseconds: how far a version or an event time may lie ahead of the arrival, the earliest
-    event time, how far before its arrival an event may be born, and until when arrivals may say any time. ``histories``
-    are those of its positions, in order, after the first one of all that belongs to none of them.
+    Those whose names end in ``_us`` are limits, in microseconds: how far a version or an event time may lie ahead of
+    the arrival, the earliest event time, how far before its arrival an event may be born, and until when arrivals may
+    say any time. ``histories`` are those of its positions, in order, after the first one of all that belongs to none
+    of them.
+
+    ``version_format`` and ``event_time_format`` are those of the texts in the two columns, see
+    :mod:`mdm_stream.core.time_format`. ``csv`` and ``deletion`` are about files of rows.
     """
 
     name: str
@@ -81,6 +105,10 @@ class Source:
     history_until_us: int | None = None
     histories: tuple[History, ...] = ()
     options: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
+    version_format: str | None = None
+    event_time_format: str | None = None
+    csv: CsvForm = CsvForm()
+    deletion: DeletionFlag | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,14 +50,15 @@ class Format:
 class FileFormat:
     """A format of whole files, known by a ``suffix``.
 
-    ``read`` takes physical lines, the rule sets and the source of rows that name none; it yields the bytes of each row
-    with its event, or with why it has none.
+    ``read`` takes the bytes of a file, cut anywhere, the rule sets, the source of rows that name none, and the time of
+    the load or ``None``; it yields the bytes of each row with its event, or with why it has none.
     """
 
     declared: WireFormat
     suffix: str
     read: Callable[
-        [Iterable[bytes], Mapping[str, Ruleset], str | None], Iterator[tuple[bytes, RecordEvent | RejectedEventError]]
+        [Iterable[bytes], Mapping[str, Ruleset], str | None, int | None],
+        Iterator[tuple[bytes, RecordEvent | RejectedEventError]],
     ]
 
     @property

@@ -33,7 +33,7 @@ def read_files(
 ) -> Iterator[ChangeEvent | Rejected]:
     """Yield the events of files, one file after the other, and what was rejected; rows to ignore are called out."""
     for path in paths:
-        for raw, item in file_events(path, format_, source, rulesets, on_ignored):
+        for raw, item in file_events(path, format_, source, rulesets, on_ignored=on_ignored):
             yield Rejected(Delivery.unplaced(raw, path.name), item) if isinstance(item, RejectedEventError) else item
 
 

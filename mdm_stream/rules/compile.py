@@ -19,6 +19,7 @@ from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_options, check_type, country_of
 from mdm_stream.rules.compile_clock import compile_clock
 from mdm_stream.rules.compile_columns import check_ignored, compile_columns
+from mdm_stream.rules.compile_files import compile_files
 from mdm_stream.rules.compile_histories import compile_histories
 from mdm_stream.rules.compile_match import compile_match
 from mdm_stream.rules.compile_placeholders import compile_placeholders
@@ -159,6 +160,7 @@ def _sources(
             ignore=source.ignore or (),
             **compile_clock(source, own, findings),
             histories=compile_histories(source, own, findings),
+            **compile_files(source, own, findings),
             **source.model_dump(include={"format", "table", "version", "event_time", "trust"}),
         )
     check_ignored(model, node, findings)

@@ -44,7 +44,8 @@ def compile_clock(source: SourceModel, node: Node, findings: Findings) -> Clock:
 def _version_kind(source: SourceModel, node: Node, findings: Findings) -> VersionKind:
     """Return the declared kind. Rows of a log have its positions, unless a column orders them; all else is integers."""
     from_log = WIRE_FORMATS[source.format].text_positions and source.version is None
-    kind: VersionKind = source.version_kind or ("position" if from_log else "integer")
+    undeclared: VersionKind = "position" if from_log else "integer" if source.version_format is None else "time"
+    kind: VersionKind = source.version_kind or undeclared
     place = node.at(("version_kind",)).place
     if from_log and kind != "position":
         advice = "name the column that orders its rows as 'version', or remove 'version_kind'"

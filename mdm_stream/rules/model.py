@@ -72,6 +72,13 @@ DURATION_PATTERN = "([0-9]{1,6})([smhdy])"
 Duration = Annotated[str, Field(pattern=f"^{DURATION_PATTERN}$")]
 """A number and its unit: seconds, minutes, hours, days or years of 365 days."""
 Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+DELIMITER_PATTERN = r"^[^A-Za-z0-9\"'\r\n]$"
+CsvEncoding = Literal[
+    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-2", "iso-8859-5", "iso-8859-7", "iso-8859-9",
+    "iso-8859-15", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp437",
+    "cp850", "cp852", "cp866", "koi8-r", "koi8-u", "mac-roman", "cp932", "gb18030", "big5", "euc-kr", "euc-jp",
+]  # fmt: skip
+"""Encodings of CSV files: a line end is in all of them what it is in ASCII, but in UTF-16."""
 _TABLE_FORMATS = [each.name for each in WIRE_FORMATS.values() if each.needs_table]
 
 
@@ -132,6 +139,23 @@ class HistoryModel(_Part):
     ] = None
 
 
+class CsvModel(_Part):
+    """How a source writes its CSV files; what is left out is found in the beginning of each file."""
+
+    delimiter: Annotated[
+        str | None, Field(pattern=DELIMITER_PATTERN, description="One character that is no letter, digit or quote.")
+    ] = None
+    quote: Annotated[Literal['"', "'"] | None, Field(description="What stands around a quoted field.")] = None
+    encoding: Annotated[CsvEncoding | None, Field(description="utf-8, utf-16, cp1252 or another encoding.")] = None
+
+
+class DeletionModel(_Part):
+    """The column by which a row of a file says that its record was deleted."""
+
+    column: str
+    values: Annotated[Names, Field(description="What the column holds then; capitals do not matter.")]
+
+
 class SourceModel(_Part):
     """One source system: the shape of its events and how its columns become attributes."""
 
@@ -145,7 +169,13 @@ class SourceModel(_Part):
         VersionKind | None,
         Field(description="What versions are: integer, text, position (of the log or the stream), or a unit of time."),
     ] = None
+    version_format: Annotated[
+        str | None, Field(description="The form of the texts in the version column of a file, such as %d.%m.%Y %H:%M.")
+    ] = None
     event_time: Annotated[str | None, Field(description="The column with the time of a change.")] = None
+    event_time_format: Annotated[
+        str | None, Field(description="The form of the texts in that column of a file, such as %d.%m.%Y.")
+    ] = None
     trust: Annotated[Share, Field(description="How far to believe it, 0 to 1, for survivorship.")] = 0.5
     clock_ahead: Annotated[
         Duration, Field(description="How far a version or a time may lie ahead of the arrival, such as 1d.")
@@ -168,6 +198,8 @@ class SourceModel(_Part):
         dict[str, dict[str, Option]],
         Field(description="Attribute: options of its type that this source has instead of the attribute's own."),
     ] = {}
+    csv: Annotated[CsvModel, Field(description="How its CSV files are written.")] = CsvModel()
+    deletion: Annotated[DeletionModel | None, Field(description="How a row of its files says that it is one.")] = None
     attributes: Annotated[
         dict[str, Names],
         Field(description="Attribute: its column, or the columns that it is joined from. None: names are the same."),

@@ -256,7 +256,7 @@ def test_a_damaged_file_raises_nothing(form, draw: st.DataObject):
     damaged = content[:start] + draw.draw(st.binary(max_size=8)) + content[start + draw.draw(st.integers(0, 8)) :]
 
     def read() -> list[tuple[bytes, object]]:
-        rows = form.read(damaged.splitlines(keepends=True), PERSONS, "web")
+        rows = form.read(damaged.splitlines(keepends=True), PERSONS, "web", None)
         return [(raw, item.reasons if isinstance(item, RejectedEventError) else item) for raw, item in rows]
 
     assert read() == read()

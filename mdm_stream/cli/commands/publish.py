@@ -20,7 +20,8 @@ from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.canonical import is_canonical
-from mdm_stream.decode.files.event_files import LINE_BYTES_MAX, file_events, line_events
+from mdm_stream.decode.files.csv_lines import LINE_BYTES_MAX
+from mdm_stream.decode.files.event_files import file_events, line_events
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError

@@ -13,11 +13,12 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import FormatName
 from mdm_stream.decode.decoder import Decoder, Ignored
 from mdm_stream.decode.delivery import Delivery
+from mdm_stream.decode.files.csv_lines import LINE_BYTES_MAX
 from mdm_stream.decode.formats import FILE_FORMATS
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
-LINE_BYTES_MAX = 64 * 1024 * 1024
-"""A longer line is no event file's: reading on would fill the memory."""
+PIECE_BYTES = 65_536
+"""Bytes of a file of rows that are read at a time."""
 
 
 def file_events(
@@ -25,6 +26,7 @@ def file_events(
     format: FormatName | None,  # noqa: A002  (the word that the rules and the command line use)
     source: str | None,
     rulesets: Mapping[str, Ruleset],
+    loaded_at_us: int | None = None,
     on_ignored: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[bytes, ChangeEvent | RejectedEventError]]:
     """Yield each event of a file with the bytes that it came from, or those bytes with why they hold no event.
@@ -33,13 +35,21 @@ def file_events(
     without a version takes the number of its line, one without a time that microsecond of 1970: reading a file again
     gives the same. ``format`` None tells CSV by the file's name and the
     others by their shape. ``on_ignored`` is called for each row of a table that the rules ignore. ``source`` is that of
-    CSV rows without one, and of Debezium and DMS rows whatever their table. ``ConfigurationError`` if the file cannot
-    be read, also from in the middle of it (a damaged gzip file).
+    CSV rows without one, and of Debezium and DMS rows whatever their table. ``loaded_at_us`` is the time of the load of
+    a CSV file, see ``iter_csv_events``. ``ConfigurationError`` if the file cannot be read, also from in the middle of
+    it (a damaged gzip file).
     """
     path = Path(path)
-    if format is None:
-        format = next((each.name for each in FILE_FORMATS if each.suffix in path.suffixes), None)  # noqa: A001
-    return line_events(file_lines(path), format, source, rulesets, on_ignored)
+    format = format_of(path, format)  # noqa: A001
+    whole = any(each.name == format for each in FILE_FORMATS)
+    return line_events(
+        file_pieces(path) if whole else file_lines(path), format, source, rulesets, loaded_at_us, on_ignored
+    )
+
+
+def format_of(path: Path, format: FormatName | None) -> FormatName | None:  # noqa: A002  (as above)
+    """Return the format of a file: the one that was named, or that of a whole file by its name."""
+    return format or next((each.name for each in FILE_FORMATS if each.suffix in path.suffixes), None)
 
 
 def line_events(
@@ -47,12 +57,13 @@ def line_events(
     format: FormatName | None,  # noqa: A002  (as above)
     source: str | None,
     rulesets: Mapping[str, Ruleset],
+    loaded_at_us: int | None = None,
     on_ignored: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[bytes, ChangeEvent | RejectedEventError]]:
     """Yield the events of physical lines, as ``file_events`` does those of a file; CSV must be named as such."""
     for each in FILE_FORMATS:
         if each.name == format:
-            yield from each.read(lines, rulesets, source)
+            yield from each.read(lines, rulesets, source, loaded_at_us)
             return
     decoder = Decoder(rulesets, expected=format, only_source=source)
     for number, line in enumerate(lines, start=1):
@@ -67,6 +78,20 @@ def line_events(
                 yield raw, event
         except RejectedEventError as rejected:
             yield raw, rejected.with_traceback(None)
+
+
+def file_pieces(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file in pieces; gzip is told by its first bytes, not by the name."""
+    done_bytes = 0
+    try:
+        with _opened(path) as handle:
+            while piece := handle.read(PIECE_BYTES):
+                done_bytes += len(piece)
+                yield piece
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ConfigurationError(f"{path}: the gzip data is damaged or cut short after {done_bytes:,} bytes") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from error
 
 
 def file_lines(path: Path) -> Iterator[bytes]:

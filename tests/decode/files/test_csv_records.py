@@ -16,13 +16,13 @@ def found_in(data):
     """The bytes of each record with its fields, or with the code of why it has none."""
     return [
         (raw, fields.reasons[0].code if isinstance(fields, RejectedEventError) else fields)
-        for raw, fields in CsvRecords(io.BytesIO(data))
+        for raw, _, fields in CsvRecords(io.BytesIO(data))
     ]
 
 
 def message_of(data, place=-1):
     """What is said of one record of a file."""
-    return list(CsvRecords(io.BytesIO(data)))[place][1].reasons[0].message
+    return list(CsvRecords(io.BytesIO(data)))[place].fields.reasons[0].message
 
 
 def read_anew_at_each_line(data):
@@ -39,6 +39,8 @@ def read_anew_at_each_line(data):
             taken = reader.line_num
         except (csv.Error, UnicodeDecodeError):
             pass
+        if fields is not None and columns is not None and not any(field.strip(" \t\xa0") for field in fields[columns:]):
+            fields = fields[:columns]
         if fields is None or (columns is not None and len(fields) != columns):
             taken, fields = 1, None
         elif columns is None:
