@@ -243,11 +243,16 @@ def test_without_a_schema_the_rules_say_the_same(connector, column, schema, lite
             assert event.attributes == {"value": tuple(literal) if isinstance(literal, list) else literal}
 
 
-@pytest.mark.parametrize(("connector", "column", "schema", "literal", "meant", "says"), TABLE, ids=NAMES)
+@pytest.mark.parametrize(
+    ("connector", "column", "schema", "literal", "meant", "says"),
+    [
+        pytest.param(*row, id=name)
+        for row, name in zip(TABLE, NAMES, strict=True)
+        if not isinstance(row[4], tuple)  # a list identifies no row
+    ],
+)
 def test_a_key_is_read_as_a_value_is(connector, column, schema, literal, meant, says):
     """A record has one id, written and deleted, with a schema and by the rules: the meaning of its key."""
-    if isinstance(meant, tuple):
-        pytest.skip("a list identifies no row")
     expected = "crm/true" if meant is True else f"crm/{meant}"
     by_schema, by_rules = decoder(("value",)), decoder(("value",), declared(says))
     for op in ("c", "d"):
