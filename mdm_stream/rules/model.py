@@ -55,10 +55,14 @@ _STRATEGY_SCHEMA = {
     "anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}],
 }
 _NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_TEXTS_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 Names = Annotated[
     tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1), WithJsonSchema(_NAMES_SCHEMA, mode="validation")
 ]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list), WithJsonSchema(_TEXTS_SCHEMA, mode="validation")]
+"""One text, or a list of them that may be empty."""
+
 When = Annotated[Any, WithJsonSchema(_WHEN_SCHEMA)]
 """One condition; its grammar is read by :mod:`mdm_stream.rules.conditions`."""
 
@@ -218,10 +222,8 @@ class PlaceholdersModel(_Part):
 
     attributes: Annotated[Names | None, Field(description="The attributes in which they stand for nothing.")] = None
     type: Annotated[Names | None, Field(description="Or the types: in all attributes of them.")] = None
-    values: Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(description="Whole values.")] = ()
-    patterns: Annotated[
-        tuple[str, ...], BeforeValidator(_as_list), Field(description="Expressions that match a whole value.")
-    ] = ()
+    values: Annotated[Texts, Field(description="Whole values.")] = ()
+    patterns: Annotated[Texts, Field(description="Expressions that match a whole value.")] = ()
 
 
 class BlockingModel(_Part):
@@ -287,11 +289,7 @@ class MatchModel(_Part):
     thresholds: ThresholdsModel = ThresholdsModel()
     deterministic: dict[str, DeterministicModel] = {}
     comparisons: dict[str, ComparisonModel]
-    exclusive: Annotated[
-        tuple[str, ...],
-        BeforeValidator(_as_list),
-        Field(description="Attributes of which a cluster has at most one value."),
-    ] = ()
+    exclusive: Annotated[Texts, Field(description="Attributes of which a cluster has at most one value.")] = ()
 
 
 class SurvivorshipRuleModel(_Part):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mdm_stream.rules import pack_names, ruleset_schema
+from mdm_stream.rules import load_ruleset, pack_names, ruleset_schema
 from mdm_stream.rules.extend import locate
 from mdm_stream.rules.tree import plain, read_tree
 
@@ -39,3 +39,24 @@ def test_what_is_plainly_wrong_does_not_fit(value):
     """An editor marks unknown settings, ranges and incomplete files while they are typed."""
     jsonschema = pytest.importorskip("jsonschema")
     assert not jsonschema.Draft202012Validator(ruleset_schema()).is_valid(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "placeholders: {desk: {attributes: email, values: desk@x.example, patterns: 'ward[0-9]+@x'}}",
+        "placeholders: {none: {type: identifier, values: [PENDING, '4711']}, zero_dates: {remove: true}}",
+        "match: {exclusive: national_id}",
+        "survivorship: {default: [most_recent], rules: {email: [most_recent]}}",
+        "sources: {s: {format: debezium, table: a.b, key: id, ignore: log.*, histories: [{gtid_source: 0-1}]}}",
+    ],
+)
+def test_one_text_that_loads_in_place_of_a_list_fits_the_schema(text, tmp_path):
+    """Wherever the loader takes one text for a list of one, an editor does not mark it."""
+    jsonschema = pytest.importorskip("jsonschema")
+    path = tmp_path / "rules.yaml"
+    path.write_text(f"extends: person\nversion: 1\n{text}\n")
+    load_ruleset(path)
+    jsonschema.Draft202012Validator(ruleset_schema()).validate(
+        json.loads(json.dumps(plain(read_tree(path, path.name))))
+    )
