@@ -19,7 +19,7 @@ from mdm_stream.decode.cdc.flattened import (
     is_flattened,
     schema_fields,
 )
-from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, debezium_place, debezium_position
+from mdm_stream.decode.cdc.positions import DELETE, SNAPSHOT, WRITE, debezium_position, log_place
 from mdm_stream.decode.cdc.table_row import checked_time_us, delete_events, write_events
 from mdm_stream.decode.cdc.typed_row import TypedRow, typed_row
 from mdm_stream.decode.delivery import Delivery
@@ -102,7 +102,7 @@ def _written(
         delivery=delivery,
         unavailable=row.unavailable,
         path="after",
-        place=debezium_place(source),
+        place=log_place(source),
     )
 
 
@@ -121,7 +121,7 @@ def _deleted(
         event_time_us=_time_us(payload, source, delivery),
         delivery=delivery,
         path="before",
-        place=debezium_place(source),
+        place=log_place(source),
     )
 
 

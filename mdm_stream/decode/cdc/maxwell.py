@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mdm_stream.core.model import ChangeEvent
-from mdm_stream.decode.cdc.positions import DELETE, WRITE, Rank, dms_load_position
+from mdm_stream.decode.cdc.positions import DELETE, WRITE, Rank, dms_load_position, log_place
 from mdm_stream.decode.cdc.row_positions import maxwell_position
 from mdm_stream.decode.cdc.table_row import checked_time_us, delete_events, write_events
 from mdm_stream.decode.delivery import Delivery
@@ -55,6 +55,7 @@ def decode_maxwell(event: Mapping[str, Any], delivery: Delivery, catalogue: Sour
             event_time_us=time_us,
             delivery=delivery,
             path="data",
+            place=log_place(event),
         )
     before = event.get("old") if kind == "update" else None
     if before is not None and not isinstance(before, dict):
@@ -67,6 +68,7 @@ def decode_maxwell(event: Mapping[str, Any], delivery: Delivery, catalogue: Sour
         event_time_us=time_us,
         delivery=delivery,
         path="data",
+        place=log_place(event),
     )
 
 

@@ -64,8 +64,8 @@ def debezium_position(source: Mapping[str, Any], rank: Rank) -> str:
     return ".".join((*tokens, rank))
 
 
-def debezium_place(source: Mapping[str, Any]) -> LogPlace:
-    """Return which log a Debezium ``source`` block says that a change was written to.
+def log_place(source: Mapping[str, Any]) -> LogPlace:
+    """Return which log a Debezium ``source`` block, or a row of Maxwell's, says that a change was written to.
 
     Nothing of a snapshot's row, which MySQL's connector gives the server 0; nothing of what has another form.
     """

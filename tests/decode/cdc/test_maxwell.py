@@ -8,7 +8,7 @@ import orjson
 import pytest
 from rulesets import ruleset
 
-from mdm_stream.core.model import ChangeEvent, RecordEvent, version_order
+from mdm_stream.core.model import ChangeEvent, History, RecordEvent, version_order
 from mdm_stream.core.ruleset import Source
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.errors import RejectedEventError
@@ -116,3 +116,18 @@ def test_what_lacks_a_part_is_refused(members: dict[str, Any], reason: tuple[str
     with pytest.raises(RejectedEventError) as caught:
         changes(row(**members))
     assert [(each.code, each.path) for each in caught.value.reasons] == [reason]
+
+
+def test_a_failover_is_declared_by_the_server_or_the_gtid_that_rows_name():
+    """A new server's lower positions win from its first row on, without a time at which it took over."""
+    old = {"server_id": 1, "gtid": "3e11fa47-71ca-11e1-9e33-c80aa9429562:881", "position": "binlog.000812:10"}
+    new = {"server_id": 2, "gtid": "9C22FA47-71ca-11e1-9e33-c80aa9429999:5", "position": "binlog.000031:10"}
+    for history in (History(server_id="2"), History(gtid_source="9c22fa47-71ca-11e1-9e33-c80aa9429999")):
+        source = Source("till", "maxwell", "shop.customer", ("shop", "id"), histories=(history,))
+        decoder = Decoder({"person": ruleset("person", ("name", "city"), source)})
+        for kind in ("insert", "update", "delete"):
+            before, after = (
+                decoder.decode(Delivery.from_row(orjson.dumps(row(kind, **log)), 1))[0] for log in (old, new)
+            )
+            assert version_order(before.version) < version_order(after.version)
+    assert change(row(**old)).version > change(row(**new)).version
