@@ -60,10 +60,14 @@ def _check(name: str, each: PlaceholdersModel, node: Node, findings: Findings) -
             place = node.at(("values", number)).place
             findings.error(place, f"this value is not usable; expected a text of 1 to {LISTED_CHARS_MAX} characters")
     for number, pattern in enumerate(each.patterns):
+        place = node.at(("patterns", number)).place
         try:
-            compile_pattern(pattern)
+            matches_empty = compile_pattern(pattern)("")
         except PatternError as error:
-            findings.error(node.at(("patterns", number)).place, f"the pattern {error}")
+            findings.error(place, f"the pattern {error}")
+            continue
+        if matches_empty:
+            findings.error(place, "the pattern matches an empty text, as .* does; expected one that says what it is of")
 
 
 def _positions(

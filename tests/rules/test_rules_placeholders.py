@@ -7,6 +7,7 @@ import pytest
 from mdm_stream.core.model import MISSING, RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.standardise import set_aside, standardise_record
+from mdm_stream.errors import RulesError
 from mdm_stream.rules import load_ruleset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,3 +116,12 @@ def test_a_rule_set_without_an_attribute_has_the_rest_of_its_packs_lists():
     assert "tax_id" not in [attribute.name for attribute in company.attributes]
     (known,) = (each for each in company.placeholders if "078-05-1120" in each.values)
     assert known.attributes == (company.index_of("national_id"),)
+
+
+@pytest.mark.parametrize("pattern", ["", ".*", "a?", "x|"])
+def test_a_pattern_that_an_empty_text_matches_is_refused(pattern, tmp_path):
+    """It would match every value, or none: the error names the line, before values vanish from golden records."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(f"extends: person\nversion: 1\nplaceholders:\n  x:\n    type: email\n    patterns: ['{pattern}']\n")
+    with pytest.raises(RulesError, match=r"rules\.yaml:6: the pattern matches an empty text"):
+        load_ruleset(path)
