@@ -19,7 +19,7 @@ from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_
 from mdm_stream.core.model import RecordEvent, Version, make_ref, split_ref
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset, Source
-from mdm_stream.decode.cdc.table_row import attributes_of, checked_time_us, column_time_us, record_id_of
+from mdm_stream.decode.cdc.table_row import as_declared, attributes_of, checked_time_us, column_time_us, record_id_of
 from mdm_stream.decode.clock import check_floor, version_in_history
 from mdm_stream.decode.delivery import Delivery, row_position
 from mdm_stream.decode.reasons import rejection
@@ -210,10 +210,11 @@ class _Table:
         source = self._sources.get(name)
         if source is None:
             source = self._sources[name] = self._source(name)
-        row = {column: _as_value(self._columns[column][position]) for column in source.columns}
+        row: Mapping[str, Any] = {column: _as_value(self._columns[column][position]) for column in source.columns}
         for column, value in row.items():
             if not _is_unicode(value):
                 raise rejection("not_utf8", column, "holds half a character (a lone surrogate)")
+        row = as_declared(source.route, row)
         record_id = record_id_of(source.route, row, "row")
         attributes = attributes_of(source.route, row, "row")
         version = self._version(source.route, position)

@@ -273,3 +273,16 @@ def test_names_are_exported_lazily():
     assert set(mdm_stream.__all__) <= set(dir(mdm_stream))
     with pytest.raises(AttributeError, match="no attribute 'absent'"):
         _ = mdm_stream.absent
+
+
+def test_cells_mean_what_the_rules_say_of_their_columns(tmp_path):
+    """A count of days is a date in a frame as in a file, also where pandas makes doubles of integers beside a gap."""
+    path = tmp_path / "rules.yaml"
+    path.write_text("extends: person\nversion: 1\nsources: {s: {columns: {birth_date: {as: excel_days}}}}\n")
+    cells = {"source": "s", "record_id": ["1", "2", "3"], "family_name": "Noor", "birth_date": [20000, None, -5]}
+    golden = resolve_frame(pd.DataFrame(cells), path).golden
+    assert dict(zip(map(tuple, golden["members"]), golden["birth_date"], strict=True)) == {
+        ("s/1",): "1954-10-03",
+        ("s/2",): None,
+        ("s/3",): "1899-12-26",
+    }
