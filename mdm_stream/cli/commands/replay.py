@@ -75,7 +75,8 @@ def replay(
     if as_json:
         print_json(stats)
     else:
-        by_source = stats.pop("absorbed_later_by_source")
+        by_source, set_aside = stats.pop("absorbed_later_by_source"), stats.pop("values_set_aside")
         rows = [(name.replace("_", " "), f"{value:,}") for name, value in stats.items()]
         rows += [(f"absorbed later, of {source}", f"{count:,}") for source, count in by_source.items()]
+        rows += [(f"set aside, {why}", f"{count:,}") for why, count in set_aside.items()]
         print_table(str(out), ("", "value"), rows)
