@@ -92,8 +92,16 @@ def dsql(number: int) -> dict[str, Any]:
     return {"type": "full", "op": "u", "before": None, "after": {**ROW, "id": number}, "source": source}
 
 
+def postgres(number: int) -> dict[str, Any]:
+    """The row as our PostgreSQL reader writes it."""
+    row = {name: None if value is None else str(value) for name, value in ROW.items()} | {"id": str(number)}
+    block = {"system": "7345", "timeline": 1, "database": "d", "schema": "public", "table": "t"}
+    block |= {"commit_lsn": f"0/{number:X}F", "lsn": f"0/{number:X}A", "time": "2026-01-01T00:00:00Z"}
+    return {"postgres": block, "op": "update", "identity": ["id"], "types": {"id": "int8"}, "row": row}
+
+
 MADE: dict[str, Callable[[int], dict[str, Any]]] = {
-    each.__name__: each for each in (canonical, debezium, dms, dynamodb, maxwell, dsql)
+    each.__name__: each for each in (canonical, debezium, dms, dynamodb, maxwell, dsql, postgres)
 }
 
 

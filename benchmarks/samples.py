@@ -45,6 +45,9 @@ ROUNDING_MAX = 1e-6
 
 def figures(show: Show, folder: Path = FOLDER) -> None:
     """Show each sample."""
+    if not folder.is_dir():
+        show.fact("public samples", f"there are none at {folder}")
+        return
     for name in sorted(each.name for each in (folder / "kpl").glob("kpl_*.json")):
         _aggregate(show, name, orjson.loads((folder / "kpl" / name).read_bytes()))
     event = orjson.loads((folder / "kpl" / "SampleLambdaEvent.json").read_bytes())
