@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-import re2
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
 from mdm_stream.contracts.kpl import MARKER as AGGREGATE_MARKER
@@ -27,7 +26,12 @@ _ENDS_TOO_EARLY = "unexpected end of data"
 DEPTH_MAX = 500
 """Levels of an event with a number that must be kept as it was written: the reader of those calls itself a level."""
 
-_UNSURE_NUMBER = re2.compile(
+try:
+    from re2 import compile as _compile
+except ModuleNotFoundError:  # an extra without the engine, which reads what was decoded: few texts
+    from re import compile as _compile
+
+_UNSURE_NUMBER = _compile(
     rb"[:,\[\s](?:[0-9]{20}|-[0-9]{19}|-?(?:[0-9]{9,}\.[0-9]|[0-9]+\.[0-9]{8}|[0-9]+(?:\.[0-9]+)?[eE]))"
 )
 """Finds every number whose digits orjson may not keep (it makes a double of what has more than 64 bits, a fraction or

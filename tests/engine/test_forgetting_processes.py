@@ -25,7 +25,9 @@ FORGET_AFTER_S = EngineSettings().forget_after_s
 ALLOWED = {
     "mdm_stream/core/memo.py": "the home of memories",
     "mdm_stream/core/f_version.py": "versions of libraries",
+    "mdm_stream/core/standardise/several.py": "separators of the rules",
     "mdm_stream/core/standardise/text.py": "single characters",
+    "mdm_stream/core/time_format.py": "formats of the rules",
     "mdm_stream/core/standardise/values.py": "options of the rules",
     "mdm_stream/core/standardise/patterns.py": "patterns of the rules",
     "mdm_stream/core/standardise/registry.py": "standardisers by their options, each of which remembers by memo",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
@@ -70,7 +71,7 @@ def test_the_order_of_each_key_is_kept(keys, seed, size):
 def test_events_share_records_and_keep_their_keys():
     """A thousand events are a few dozen records; each user record has the partition key that its event was put with."""
     stream = FaultyStream()
-    with publisher(stream, AGGREGATED) as under_test:
+    with publisher(stream, replace(AGGREGATED, linger_s=60.0)) as under_test:  # however slow the machine is
         for number in range(1_000):
             under_test.put(b'{"a":%d}' % number, f"key-{number}")
     records = [record for request in stream.requests for record in request]
