@@ -47,6 +47,7 @@ WIRE_FORMATS = {
         WireFormat("maxwell", "Maxwell", needs_table=True, text_positions=True, names_log=("server_id", "gtid_source")),
         WireFormat("dsql", "Aurora DSQL", needs_table=True, text_positions=True),
         WireFormat("postgres", "PostgreSQL", needs_table=True, text_positions=True, names_log=("timeline",)),
+        WireFormat("csv_row", "CSV row"),
         WireFormat("csv", "CSV", on_stream=False),
     )
 }

@@ -15,6 +15,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 from mdm_stream.decode.cdc.table_row import checked_record_id
 from mdm_stream.decode.delivery import Delivery
+from mdm_stream.decode.files.csv_row_event import MARK as CSV_ROW
 from mdm_stream.decode.formats import FORMATS
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.reasons import rejection
@@ -104,6 +105,10 @@ def claimed_identity(raw: bytes) -> ClaimedIdentity:
         return ClaimedIdentity()
     if not isinstance(event, dict):
         return ClaimedIdentity()
+    if isinstance(event.get(CSV_ROW), dict):  # a row of a file: what it is about stands within
+        event = event[CSV_ROW].get("record")
+        if not isinstance(event, dict):
+            return ClaimedIdentity()
     return ClaimedIdentity(
         domain=_matching(event.get("domain"), DOMAIN_PATTERN),
         source=_matching(event.get("source"), SOURCE_PATTERN),

@@ -18,7 +18,7 @@ from mdm_stream.core.wire_formats import WIRE_FORMATS, WireFormat
 from mdm_stream.decode import canonical
 from mdm_stream.decode.cdc import debezium, dms, dsql, dynamodb, maxwell, postgres
 from mdm_stream.decode.delivery import Delivery
-from mdm_stream.decode.files import csv_rows
+from mdm_stream.decode.files import csv_row_event, csv_rows
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
@@ -75,6 +75,7 @@ FORMATS = (
     Format(WIRE_FORMATS["maxwell"], maxwell.is_maxwell, maxwell.decode_maxwell, maxwell.has_own_time),
     Format(WIRE_FORMATS["dsql"], dsql.is_dsql, dsql.decode_dsql, dsql.has_own_time),
     Format(WIRE_FORMATS["postgres"], postgres.is_postgres, postgres.decode_postgres, postgres.has_own_time),
+    Format(WIRE_FORMATS["csv_row"], csv_row_event.is_csv_row, csv_row_event.decode_csv_row, csv_row_event.has_own_time),
 )
 """An object with the marks of several is rejected, whatever the order. The first of them says whether it has a time of
 its own, on which its name in the quarantine rests: a new format goes to the end."""

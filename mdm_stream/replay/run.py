@@ -21,7 +21,7 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
-from mdm_stream.decode import Delivery, claimed_identity
+from mdm_stream.decode import ClaimedIdentity, Delivery, claimed_identity
 from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.worker import WorkerReport, open_engines, percentile_ms
 from mdm_stream.engine.worker_pool import WorkerPool
@@ -138,7 +138,7 @@ def _batches(
 
 def _quarantine(run: _Run, rejected: Rejected) -> None:
     raw = rejected.delivery.raw
-    claimed = claimed_identity(raw)
+    claimed = claimed_identity(raw) if rejected.record is None else ClaimedIdentity(*rejected.record)
     quarantine_id = quarantine_id_of(rejected.delivery)
     run.quarantine[quarantine_id] = {
         "quarantine_id": quarantine_id,
@@ -152,6 +152,8 @@ def _quarantine(run: _Run, rejected: Rejected) -> None:
         "raw": raw.decode("utf-8", "backslashreplace"),
         "raw_base64": base64.b64encode(raw).decode("ascii"),
     }
+    if rejected.line is not None:
+        run.quarantine[quarantine_id] |= {"line": rejected.line, "header": list(rejected.header)}
 
 
 @contextmanager

@@ -13,15 +13,19 @@ from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import FormatName
 from mdm_stream.decode import Delivery, file_events
+from mdm_stream.decode.files.csv_rows import CsvFile
 from mdm_stream.errors import RejectedEventError
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Bytes that hold no event, in which file, and why."""
+    """Bytes that hold no event, in which file, and why; of a row also its line, header and record."""
 
     delivery: Delivery
     error: RejectedEventError
+    line: int | None = None
+    header: tuple[str, ...] = ()
+    record: tuple[str, str, str] | None = None
 
 
 def read_files(
@@ -35,6 +39,18 @@ def read_files(
     for path in paths:
         for raw, item in file_events(path, format_, source, rulesets, on_ignored=on_ignored):
             yield Rejected(Delivery.unplaced(raw, path.name), item) if isinstance(item, RejectedEventError) else item
+
+
+def read_rows(
+    pieces: Iterable[bytes], name: str, source: str | None, rulesets: Mapping[str, Ruleset], loaded_at_us: int
+) -> Iterator[ChangeEvent | Rejected]:
+    """Yield the events of a CSV file, loaded at a time, and what was rejected."""
+    file = CsvFile(pieces, rulesets, source, loaded_at_us)
+    for row in file.rows():
+        if isinstance(row.outcome, RejectedEventError):
+            yield Rejected(Delivery.unplaced(row.raw, name), row.outcome, row.line, file.header, row.record)
+        else:
+            yield row.outcome
 
 
 def disturbed(

@@ -229,8 +229,9 @@ def test_an_object_with_the_marks_of_several_formats_is_refused():
 
 def test_a_rejection_names_the_formats_that_would_do():
     """The sentences are made of what is declared."""
+    titles = "canonical, Debezium, DMS, DynamoDB, Maxwell, Aurora DSQL, PostgreSQL"
     for raw, sentence in (
-        (b"{}", "is an object, but not a canonical, Debezium, DMS, DynamoDB, Maxwell, Aurora DSQL or PostgreSQL event"),
+        (b"{}", f"is an object, but not a {titles} or CSV row event"),
         (b"", "has no bytes, which only a Debezium source sends (a tombstone)"),
     ):
         with pytest.raises(RejectedEventError) as caught:

@@ -127,6 +127,23 @@ def _postgres() -> list[bytes]:
     return samples
 
 
+def _csv_rows() -> list[bytes]:
+    row = {"file": "web.csv", "header": ["record_id", "city"], "delimiter": ";", "quote": '"', "line_end": "\n"}
+    place = {"encoding": "utf-8", "source": "web", "loaded_at": "2026-01-31T09:30:00Z", "record": None}
+    return [
+        orjson.dumps({"csv_row": {**row, **place, "line": number + 1, "row": number, **text}})
+        for number, text in enumerate(
+            [
+                {"text": "1;Bonn\n"},
+                {"text": '2;"K\u00f6ln\nam Rhein"\n', "encoding": "cp1252"},
+                {"latin1": "3;Ulm\n", "loaded_at": None},
+                {"text": "1;Kiel\n", "record": {"domain": "person", "source": "web", "record_id": "1"}},
+            ],
+            start=1,
+        )
+    ]
+
+
 SAMPLES = {
     "canonical": _canonical(),
     "debezium": _debezium(),
@@ -135,6 +152,7 @@ SAMPLES = {
     "maxwell": _maxwell(),
     "dsql": _dsql(),
     "postgres": _postgres(),
+    "csv_row": _csv_rows(),
 }
 """Events of each format of the stream, those of one record in the order of its log, and one that says no change."""
 

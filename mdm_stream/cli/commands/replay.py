@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 import click
 
+from mdm_stream.cli.event_inputs import EventInput, checked_inputs, named_inputs, refuse
 from mdm_stream.cli.output import json_option, print_json, print_table, progress
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
+from mdm_stream.decode.files.csv_check import REJECTED_SHARE_MAX
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.replay.run import replay as run_replay
-from mdm_stream.replay.schedule import disturbed, read_files
+from mdm_stream.replay.schedule import Rejected, disturbed, read_files, read_rows
 from mdm_stream.rules import load_rulesets
 
 BATCH_SIZE_MAX = 10_000
@@ -21,12 +28,26 @@ WORKERS_MAX = 64
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option("--rules", "rule_files", required=True, multiple=True, help="A rule set (file or pack); one a domain.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder for results.")
 @click.option("--format", "format_", type=click.Choice(list(WIRE_FORMATS)), default=None,
               help="Default: CSV by the file's name, the others by the shape of each line.")  # fmt: skip
-@click.option("--source", default=None, help="The source of CSV rows without one, and of CDC rows of any table.")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    help="The source of CSV rows without one, and of CDC rows of any table: one, or one a file.",
+)
+@click.option("--as-of", metavar="TIME", help="The time of a CSV load; that of the file if left out.")
+@click.option(
+    "--max-rejected",
+    type=click.FloatRange(0, 1),
+    default=REJECTED_SHARE_MAX,
+    show_default=True,
+    help="Stop if more of a CSV file's rows cannot be read.",
+)
+@click.option("--dry-run", is_flag=True, help="Check the CSV files alone.")
 @click.option("--batch-size", type=click.IntRange(1, BATCH_SIZE_MAX), default=200, show_default=True)
 @click.option("--workers", type=click.IntRange(1, WORKERS_MAX), default=1, show_default=True, help="Processes.")
 @click.option("--shuffle", type=int, default=None, metavar="SEED", help="Deliver in a random order.")
@@ -35,11 +56,14 @@ WORKERS_MAX = 64
 @json_option
 def replay(
     *,
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     rule_files: tuple[str, ...],
     out: Path,
     format_: FormatName | None,
-    source: str | None,
+    sources: tuple[str, ...],
+    as_of: str | None,
+    max_rejected: float,
+    dry_run: bool,
     batch_size: int,
     workers: int,
     shuffle: int | None,
@@ -52,11 +76,17 @@ def replay(
     The order of delivery, duplicates, batches and workers change nothing but the feed's order.
     """
     rulesets = load_rulesets(rule_files)
-    missing = [path for path in files if not path.is_file()]
-    if missing:
-        raise ConfigurationError(f"{missing[0]}: there is no such file")
+    inputs = named_inputs(files, format_, sources, as_of, time.time_ns() // 1_000)
+    if absent := [given.name for given in inputs if given.path is None or not given.path.is_file()]:
+        raise ConfigurationError(f"{absent[0]}: there is no such file")
+    checked, refused = checked_inputs(inputs, rulesets, rejected_share_max=max_rejected)
+    if as_json and (refused or dry_run):
+        print_json({"files": checked.documents(), "refused": refused})
+    refuse(refused, "nothing was replayed")
+    if dry_run:
+        return
     ignored: Counter[str] = Counter()
-    found = read_files(files, format_, source, rulesets, lambda: ignored.update(("rows",)))
+    found = chain(*(_items_of(given, rulesets, lambda: ignored.update(("rows",))) for given in inputs))
     items = disturbed(found, shuffle, duplicate)
     with ExitStack() as stack:
         if redis_url is None:
@@ -80,3 +110,11 @@ def replay(
         rows += [(f"absorbed later, of {source}", f"{count:,}") for source, count in by_source.items()]
         rows += [(f"set aside, {why}", f"{count:,}") for why, count in set_aside.items()]
         print_table(str(out), ("", "value"), rows)
+
+
+def _items_of(
+    given: EventInput, rulesets: Mapping[str, Ruleset], on_ignored: Callable[[], None]
+) -> Iterator[ChangeEvent | Rejected]:
+    if given.is_csv:
+        return read_rows(given.pieces(), given.name, given.source, rulesets, given.loaded_at_us)
+    return read_files([Path(str(given.path))], given.format, given.source, rulesets, on_ignored)

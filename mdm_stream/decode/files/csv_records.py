@@ -67,12 +67,14 @@ class CsvRecords:
     more, but for empty ones at its end.
     """
 
-    def __init__(self, lines: Iterable[bytes], dialect: CsvDialect = _PLAIN, columns: int | None = None) -> None:
+    def __init__(
+        self, lines: Iterable[bytes], dialect: CsvDialect = _PLAIN, columns: int | None = None, first_line: int = 1
+    ) -> None:
         """Take the physical lines with their line ends; they are read as the records are asked for."""
         self._lines = iter(lines)
         self._dialect = dialect
         self._grammar = _Grammar(dialect)
-        self._number = 0
+        self._number = first_line - 1
         self._columns = columns
         # Lines read ahead, each with its UTF-8 and with what it does inside a quoted field: all but the last leave the
         # field open, so its end is known at once for every one of them that opens a quote. Then their sums of bytes

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from mdm_stream.core.faults import as_rejection
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.ruleset import CsvForm, Ruleset
+from mdm_stream.decode.delivery import Delivery, row_position
 from mdm_stream.decode.files.csv_beginning import read_dialect
 from mdm_stream.decode.files.csv_dialect import CsvDialect
 from mdm_stream.decode.files.csv_lines import iter_lines
@@ -26,14 +27,14 @@ from mdm_stream.errors import RejectedEventError
 class CsvRow(NamedTuple):
     """A row: its bytes, the number of its first line, its own number (from 1), and its event or why it has none.
 
-    ``record`` are source and record id, as far as they can be read.
+    ``record`` are domain, source and record id, if they can be read.
     """
 
     raw: bytes
     line: int
     number: int
     outcome: RecordEvent | RejectedEventError
-    record: tuple[str, str] | None
+    record: tuple[str, str, str] | None
 
 
 class CsvFile:
@@ -45,11 +46,15 @@ class CsvFile:
         rulesets: Mapping[str, Ruleset],
         source_default: str | None = None,
         loaded_at_us: int | None = None,
+        *,
+        arriving_at_us: int | None = None,
     ) -> None:
         """Take the bytes of the file, cut anywhere, and read its beginning.
 
-        ``source_default`` is that of rows without one; ``loaded_at_us`` is the time of the load, see ``CsvTable``.
+        ``source_default`` is that of rows without one; ``loaded_at_us`` is the time of the load, see ``CsvTable``. With
+        ``arriving_at_us`` versions and times are judged as the stream's consumer will judge what arrives then.
         """
+        self._arriving_at_us = arriving_at_us
         self.catalogue = SourceCatalogue(rulesets)
         self.dialect = CsvDialect()
         self.table: CsvTable | None = None
@@ -70,9 +75,17 @@ class CsvFile:
             self.header_fault = fault
 
     @property
+    def columns(self) -> frozenset[str]:
+        """The names of the columns that have one."""
+        return frozenset(filter(None, self.header))
+
+    @property
     def header(self) -> tuple[str, ...]:
         """The names of the columns, ``""`` for one without; none if the header cannot be read."""
         return () if self.table is None else self.table.header
+
+    def _place(self, number: int) -> Delivery | None:
+        return None if self._arriving_at_us is None else Delivery(b"", row_position(number), self._arriving_at_us)
 
     def rows(self) -> Iterator[CsvRow]:
         """Yield the rows; once. Under a header that cannot be read each is rejected. A row of empty cells is none."""
@@ -92,8 +105,8 @@ class CsvFile:
                     raise fields  # noqa: TRY301 - told as any other fault of a row
                 row = table.row(fields)
                 route, record_id = table.key_of(row)
-                record = (route.source.name, record_id)
-                outcome: RecordEvent | RejectedEventError = table.event(row, number)
+                record = (route.domain, route.source.name, record_id)
+                outcome: RecordEvent | RejectedEventError = table.event(row, number, self._place(number))
             except Exception as fault:  # noqa: BLE001 - one of the process is raised again
                 # Without its traceback, which would keep the row's fields for as long as the error is kept.
                 outcome = as_rejection(fault).with_traceback(None)

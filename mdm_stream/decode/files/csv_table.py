@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_MAX
 from mdm_stream.core.model import RecordEvent, Version
@@ -28,6 +28,12 @@ PADDING = " \t\r\n\xa0\u3000"
 _INTEGER_CHARS_MAX = 20
 _ROW_VERSIONS = frozenset({"integer", "nanoseconds"})
 
+LOADED_AT_US_MAX = 9_000_000_000_000_000
+"""The year 2255: nanoseconds of a later time are no version of 64 bits."""
+
+_UNITS_US: Mapping[str, float] = {
+    "seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1, "time": 1, "nanoseconds": 0.001,
+}  # fmt: skip
 Row = Mapping[str, str | None]
 
 
@@ -129,6 +135,26 @@ class CsvTable:
         if source.event_time_format is not None:
             return _time_of(text, source.event_time_format, "event_time")
         return checked_time_us(column_time_us(text, "event_time"), "event_time")
+
+
+def absence_version(source: Source, loaded_at_us: int, number: int, *, has_versions: bool) -> Version | None:
+    """Return the version of the deletion of a record that a full load has not; ``None`` if none can be told.
+
+    It is that of a row behind the last, which has ``number``; or the time of the load where rows bring times as their
+    versions. A counter of the source says nothing of a row that is not there.
+    """
+    if not has_versions:
+        version = loaded_at_us * 1_000 + number
+        if source.version_kind in _ROW_VERSIONS:
+            return version
+        return row_position(version) if source.version_kind in ("text", "position") else None
+    unit_us = _UNITS_US.get(source.version_kind)
+    return None if unit_us is None else int(loaded_at_us // unit_us)
+
+
+def has_versions(source: Source, columns: Container[str]) -> bool:
+    """Tell whether a file with these columns brings the versions of a source's rows."""
+    return (source.version or "version") in columns
 
 
 def _is_deleted(source: Source, row: Row) -> bool:
