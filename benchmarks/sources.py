@@ -77,6 +77,18 @@ def formats(show: Show) -> None:
     samples.figures(show)
 
 
+def files(show: Show) -> None:
+    """CSV as companies have it; exports, full loads and what cannot be read."""
+    _tests(
+        show,
+        "every dialect is found, and any bytes are read in one way",
+        "decode/files/test_csv_dialect.py",
+        "decode/files/test_csv_records.py",
+    )
+    _tests(show, "files are judged by the rules before anything is sent", "cli/test_publish_csv.py")
+    _tests(show, "exports and full loads change exactly the rows that differ", "end_to_end/test_csv_loads.py")
+
+
 def postgres(show: Show) -> None:
     """From PostgreSQL to golden records, with kills of the reader and of the server; then its rates."""
     _tests(show, "PostgreSQL to golden records, killed and started again", "end_to_end/test_postgres_to_golden.py")
@@ -113,6 +125,7 @@ def main() -> int:
         "conventions": conventions,
         "histories": histories,
         "formats": formats,
+        "files": files,
         "postgres": postgres,
         "rates": rates,
         "fuzz": lambda show: fuzz(show, options.inputs),
