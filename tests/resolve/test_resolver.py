@@ -5,112 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import orjson
-import pytest
-from open_authority import ANYBODY
-from small_world import small_rules
+from resolver_world import RULES, World, erase, upsert
 
-from mdm_stream.archive import Archive, open_archive
-from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Source
-from mdm_stream.dead_letters.quarantine import decode_entry, open_quarantine
-from mdm_stream.decode import Decoder, Delivery, canonical
+from mdm_stream.dead_letters.quarantine import decode_entry
+from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.redrive_envelope import wrap
-from mdm_stream.engine import batch as batch_module
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import Refused
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.resolve.expiries import EXPIRY_RESEND_US
-from mdm_stream.resolve.intake import Intake
-from mdm_stream.resolve.merge_watch import MergeWatch
-from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.settings import EngineSettings
-
-RULES = small_rules()
-
-
-class Stream:
-    """A stream that notes what is put on it."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, object]] = []
-
-    def publish(self, messages: list[tuple[str, bytes]]) -> None:
-        """Take messages."""
-        self.messages += [orjson.loads(message) for _, message in messages]
-
-
-class World:
-    """A resolver with everything around it real but the streams, and a hook between archiving and what follows."""
-
-    def __init__(self, client, tmp_path, settings=None, decoded_by=RULES) -> None:
-        self.archive: Archive = open_archive((tmp_path / "archive").as_uri())
-        self.golden, self.changes = Stream(), Stream()
-        self.holds: list[str] = []
-        self.redis_fails = False
-        self.index = RedisIndex(client, RULES)
-        self.clock_us = 0
-        self.sent = 0
-        parts = DomainResolver(
-            Engine(RULES, self.index, settings, sleep=lambda _: None),
-            self.index,
-            self.index,
-            MergeWatch(1, lambda: 0.0),
-            self.hold,
-        )
-        self.resolver = Resolver(
-            Intake(Decoder({"person": decoded_by}), ANYBODY),
-            {"person": parts},
-            archive=self.archive,
-            quarantine=open_quarantine((tmp_path / "quarantine").as_uri()),
-            golden=self.golden,
-            steward=self.changes,
-            now_us=lambda: self.clock_us,
-            expiries_per_tick_max=100,
-        )
-
-    def hold(self, reason: str) -> None:
-        """Take the hold that the resolver asks for, unless Redis fails."""
-        if self.redis_fails:
-            raise TransientError("Redis did not take the hold")
-        self.holds.append(reason)
-
-    def handle(self, *events):
-        """Deliver events, each under its own position."""
-        records = []
-        for event in events:
-            self.sent += 1
-            records.append(Delivery.from_row(orjson.dumps(event), self.sent, f"changes/{self.sent}"))
-        return self.resolver.handle(records)
-
-    def rows(self):
-        """Return kind and raw bytes of everything archived, by kind and position."""
-        rows = self.archive.read(self.archive.objects("person"))
-        return sorted((row.kind, row.position, row.raw) for row in rows)
-
-
-@pytest.fixture
-def world(redis_client, tmp_path):
-    """A fresh world."""
-    return World(redis_client, tmp_path)
-
-
-def upsert(record_id: str, version: int = 1, **attributes: object) -> dict[str, object]:
-    """A whole record of the CRM."""
-    return {
-        "domain": "person",
-        "source": "crm",
-        "record_id": record_id,
-        "op": "upsert",
-        "version": version,
-        "event_time": "2026-01-01T00:00:00Z",
-        "attributes": {"given_name": "Ann", "family_name": "Lee", "birth_date": "1980-01-01", **attributes},
-    }
-
-
-def erase(record_id: str) -> dict[str, object]:
-    """An erasure of a record of the CRM."""
-    return {"domain": "person", "source": "crm", "record_id": record_id, "op": "erase"}
 
 
 def test_everything_accepted_is_archived_as_it_came(world):
@@ -342,112 +248,6 @@ def test_a_hold_that_failed_is_tried_again(world):
     report = world.handle(*together)
     assert (report.totals.merges, report.storms, len(world.holds)) == (0, ["person"], 1)
     assert world.handle(*together).storms == []
-
-
-class BugError(Exception):
-    """What no code of ours raises on purpose."""
-
-
-def break_on(monkeypatch, *record_ids: str, raised: type[BaseException] = BugError) -> None:
-    """Make planning fail for records of the CRM, as a fault in a standardiser would."""
-    build = batch_module.build_record
-
-    def broken(rules, ref, state):
-        if ref in {f"crm/{each}" for each in record_ids}:
-            raise raised("Marker Roth")
-        return build(rules, ref, state)
-
-    monkeypatch.setattr(batch_module, "build_record", broken)
-
-
-def test_a_fault_of_one_event_costs_that_event_alone(world, monkeypatch, tmp_path):
-    """It is quarantined with type and place and no value, archived nowhere; the rest of its batch is golden at once."""
-    break_on(monkeypatch, "7", "11")
-    report = world.handle(*[upsert(str(n), family_name=f"N{n}") for n in range(1, 14)])
-    assert (report.first_failed, report.quarantined, report.archived) == (None, 2, 11)
-    assert len(report.faults) == 2
-    assert all("BugError at" in fault and "Marker" not in fault for fault in report.faults)
-    assert {split_ref(ref)[1] for ref in world.index.snapshot().crosswalk} == {
-        str(n) for n in range(1, 14) if n not in (7, 11)
-    }
-    kept = [decode_entry(path.read_bytes()) for path in (tmp_path / "quarantine").rglob("*.json")]
-    assert sorted(entry.record_id for entry in kept) == ["11", "7"]
-    assert {entry.reasons[0].code for entry in kept} == {"engine_fault"}
-    assert not any("Roth" in str(entry.reasons) for entry in kept)
-    monkeypatch.undo()
-    again = world.resolver.handle([entry.delivery for entry in kept])
-    assert (again.quarantined, again.archived) == (0, 2)
-    assert len(world.index.snapshot().crosswalk) == 13
-
-
-def test_a_fault_that_meets_every_event_stops_the_stream(redis_client, tmp_path, monkeypatch):
-    """A broken release quarantines no more than the limit, in batches of any size, and nothing is lost after it."""
-    world = World(redis_client, tmp_path, EngineSettings(faults_in_a_row_max=5))
-    break_on(monkeypatch, *map(str, range(1, 30)))
-    report = world.handle(*[upsert(str(n)) for n in range(1, 10)])
-    assert (report.first_failed, report.quarantined, report.archived) == (0, 0, 0)
-    assert "BugError at" in report.cause
-    world = World(redis_client, tmp_path, EngineSettings(faults_in_a_row_max=5))
-    outcomes = [world.handle(upsert(str(n))) for n in range(1, 9)]
-    assert [each.quarantined for each in outcomes] == [1, 1, 1, 1, 1, 0, 0, 0]
-    assert [each.first_failed for each in outcomes] == [None] * 5 + [0] * 3
-    monkeypatch.undo()
-    assert world.handle(upsert("9")).archived == 1
-
-
-def test_good_events_between_faulty_ones_keep_the_stream_going(redis_client, tmp_path, monkeypatch):
-    """However many hostile events there are, a source that sends good ones among them is never stopped by them."""
-    world = World(redis_client, tmp_path, EngineSettings(faults_in_a_row_max=2))
-    break_on(monkeypatch, *map(str, range(100, 150)))
-    for n in range(20):
-        report = world.handle(upsert(str(100 + n)), upsert(str(n), family_name=f"N{n}"))
-        assert (report.first_failed, report.quarantined, report.archived) == (None, 1, 1)
-
-
-@pytest.mark.parametrize("raised", [MemoryError, OSError])
-def test_a_fault_of_the_process_is_no_event_s(world, monkeypatch, raised):
-    """No memory and a full disk meet any event: nothing is quarantined, and the batch is delivered again."""
-    break_on(monkeypatch, "1", raised=raised)
-    if raised is OSError:
-        with pytest.raises(OSError, match="Marker"):
-            world.handle(upsert("1"), upsert("2"))
-    else:
-        assert world.handle(upsert("1"), upsert("2")).first_failed == 0
-    monkeypatch.undo()
-    assert world.handle(upsert("1"), upsert("2")).archived == 2
-
-
-def test_a_fault_while_decoding_is_quarantined_too(world, monkeypatch):
-    """A decoder that fails on one event leaves the others; the reason names the place."""
-
-    def broken(*_: object) -> None:
-        raise BugError("Marker Roth")
-
-    monkeypatch.setattr(canonical, "_verdict", broken)
-    verdict = {"domain": "person", "op": "verdict", "a": {"source": "crm", "record_id": "1"}, "steward": "s"}
-    verdict |= {"b": {"source": "erp", "record_id": "1"}, "verdict": "link"}
-    report = world.handle(upsert("1"), verdict, upsert("2"))
-    assert (report.quarantined, report.archived, report.first_failed) == (1, 2, None)
-    assert "BugError at" in report.faults[0]
-
-
-def test_a_fault_among_waiting_records_leaves_them_waiting_and_is_told(world, monkeypatch):
-    """A record that cannot be evaluated stops neither the batch nor the others in the queue."""
-    world.handle(*[upsert(str(n), family_name="Lee") for n in range(1, 8)])
-    world.resolver.tick()
-    attempt = Engine._attempt
-
-    def broken(self, events, queued, *others, first):
-        if "crm/1" in queued:
-            raise BugError("Marker")
-        return attempt(self, events, queued, *others, first=first)
-
-    monkeypatch.setattr(Engine, "_attempt", broken)
-    world.index._client.sadd(world.index._epoch.key("pend"), "crm/1", "crm/2", "crm/3")
-    report = world.handle(upsert("20", family_name="Quist"))
-    assert (report.first_failed, report.archived, len(report.totals.stuck)) == (None, 1, 1)
-    assert "Marker" not in report.totals.stuck[0]
-    assert world.index.pending(10) == ["crm/1"]
 
 
 def test_a_write_that_is_absorbed_though_it_is_later_is_told(world):
