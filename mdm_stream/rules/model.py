@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from mdm_stream.core.column_types import COLUMN_KINDS, SCALE_MAX, ColumnKindName
+from mdm_stream.core.csv_form import DELIMITER_PATTERN, CsvEncoding
 from mdm_stream.core.histories import HISTORIES_MAX
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, GTID_SOURCE_PATTERN, LOG_NUMBER_MAX
 from mdm_stream.core.ruleset import VersionKind
@@ -76,13 +77,6 @@ DURATION_PATTERN = "([0-9]{1,6})([smhdy])"
 Duration = Annotated[str, Field(pattern=f"^{DURATION_PATTERN}$")]
 """A number and its unit: seconds, minutes, hours, days or years of 365 days."""
 Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-DELIMITER_PATTERN = r"^[^A-Za-z0-9\"'\r\n]$"
-CsvEncoding = Literal[
-    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-2", "iso-8859-5", "iso-8859-7", "iso-8859-9",
-    "iso-8859-15", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp437",
-    "cp850", "cp852", "cp866", "koi8-r", "koi8-u", "mac-roman", "cp932", "gb18030", "big5", "euc-kr", "euc-jp",
-]  # fmt: skip
-"""Encodings of CSV files: a line end is in all of them what it is in ASCII, but in UTF-16."""
 _TABLE_FORMATS = [each.name for each in WIRE_FORMATS.values() if each.needs_table]
 
 

@@ -22,6 +22,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
+from mdm_stream.core.csv_form import DELIMITER_PATTERN, CsvEncoding
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.times import format_time_us, parse_time_us
 from mdm_stream.decode.delivery import Delivery
@@ -33,7 +34,6 @@ from mdm_stream.decode.files.csv_table import LOADED_AT_US_MAX, CsvTable
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
-from mdm_stream.rules.model import DELIMITER_PATTERN, CsvEncoding
 
 MARK = "csv_row"
 _NAME_CHARS_MAX = 1_024
