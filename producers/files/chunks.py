@@ -49,7 +49,7 @@ class ChunkFindings:
     """What a check of a chunk found. ``refs`` are sorted digests, ``ROW_DIGEST_BYTES`` each, of the records it names.
 
     ``rejected`` holds every rejected row; ``unknown_records`` counts those of which not even the record can be told.
-    ``profile`` is what the values look like, by attribute, in the form that ``producers.files.profile`` merges.
+    ``profile`` is what the values look like, by attribute, in the form that profiles are merged from.
     """
 
     number: int
