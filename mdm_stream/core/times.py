@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
 from mdm_stream.core.memo import remembered
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))",
     re.ASCII,
@@ -39,21 +39,24 @@ def parse_time_us(text: str) -> int:
     parts = _RFC3339.fullmatch(text)
     if parts is None:
         raise ValueError("not an RFC 3339 time with an offset, such as 2026-01-31T09:30:00Z")
-    year, month, day, hour, minute, second = (int(parts[group]) for group in range(1, 7))
-    microsecond = int((parts[7] or "").ljust(6, "0")[:6])
-    zone = UTC if parts[8] else _zone(parts[9], int(parts[10]), int(parts[11]))
+    year, month, day, hour, minute, second, fraction, utc, sign, zone_hour, zone_minute = parts.groups()
+    offset_s = 0 if utc else _offset_s(sign, int(zone_hour), int(zone_minute))
+    if hour > "23" or minute > "59" or second > "59":  # texts of two digits each
+        raise ValueError("not a time that exists in the calendar")
     try:
-        moment = datetime(year, month, day, hour, minute, second, microsecond, tzinfo=zone)
+        days = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY
     except ValueError:
         raise ValueError("not a time that exists in the calendar") from None
-    time_us = (moment - _EPOCH) // _MICROSECOND
+    time_us = (days * 86_400 + int(hour) * 3_600 + int(minute) * 60 + int(second) - offset_s) * 1_000_000
+    if fraction:
+        time_us += int(fraction.ljust(6, "0")[:6])
     if not TIME_US_MIN <= time_us <= TIME_US_MAX:
         raise ValueError("not a time of the years 1 to 9999 in UTC")
     return time_us
 
 
-def _zone(sign: str, hours: int, minutes: int) -> timezone:
+def _offset_s(sign: str, hours: int, minutes: int) -> int:
     if hours > 23 or minutes > 59:
         raise ValueError("not an offset that RFC 3339 allows")
-    offset = timedelta(hours=hours, minutes=minutes)
-    return timezone(-offset if sign == "-" else offset)
+    offset_s = hours * 3_600 + minutes * 60
+    return -offset_s if sign == "-" else offset_s

@@ -57,14 +57,18 @@ def plain_digits(number: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-@remembered(16_384)
 def is_lost_number(text: str) -> bool:
     """Return whether a text is a number in scientific notation, as spreadsheets and floats are written: ``1.91E+18``.
 
     Its last digits are lost, so of an identifier, a phone number or a key it is none. What machines write has a point
     (or comma) or a plus sign; ``2E18`` and ``7E-05`` have neither, and may well be a part number or a door.
     """
-    if len(text) > _LOST_CHARS_MAX:
-        return False
+    if len(text) > _LOST_CHARS_MAX or (text.isascii() and "e" not in text and "E" not in text):
+        return False  # as nearly every key is, at a look
+    return _is_lost_number(text)
+
+
+@remembered(16_384)
+def _is_lost_number(text: str) -> bool:
     bare = (text if text.isascii() else normalize("NFKC", text)).strip(_QUOTES).lower()
     return _LOST.fullmatch(bare) is not None
