@@ -9,11 +9,21 @@ misspelt one). ``encode_event`` writes what the models read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 from mdm_stream.contracts.members import members_of
@@ -55,6 +65,8 @@ _CONTROL_IN_ID = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Tabs and line breaks are ordinary in multi-line addresses. The other control characters mean that the field holds
 # binary data or was damaged on its way.
 _CONTROL_IN_VALUE = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+_PLAIN_KINDS = frozenset({type(None), bool, int, float})
+"""Values that are taken as they are, beside texts."""
 
 
 OWN_ERROR = "mdm."
@@ -97,6 +109,22 @@ def check_value(value: object) -> Value:
     return tuple(items)
 
 
+def are_plain(values: Iterable[Any]) -> bool:
+    """Tell whether ``check_value`` would return each of these values as it is; of most rows it would.
+
+    One look at a row in place of a call a value. ``isprintable`` knows no control character, so what it refuses (a line
+    break, a space of another script) is looked at again, and what it does not is none.
+    """
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if not value.isprintable() or len(value) > TEXT_CHARS_MAX:
+                return False
+        elif kind not in _PLAIN_KINDS:
+            return False
+    return True
+
+
 def _written(number: WrittenNumber) -> str:
     if len(number.text) > WRITTEN_NUMBER_CHARS_MAX:
         raise ValueProblemError("out_of_range", f"is a number of more than {WRITTEN_NUMBER_CHARS_MAX} characters")
@@ -105,13 +133,13 @@ def _written(number: WrittenNumber) -> str:
 
 def has_control_character(text: str) -> bool:
     """Tell whether a text holds a character that no identifier may hold (Unicode category Cc)."""
-    return _CONTROL_IN_ID.search(text) is not None
+    return not text.isprintable() and _CONTROL_IN_ID.search(text) is not None
 
 
 def _check_text(text: str) -> str:
     if len(text) > TEXT_CHARS_MAX:
         raise ValueProblemError("too_long", f"is longer than {TEXT_CHARS_MAX:,} characters")
-    if _CONTROL_IN_VALUE.search(text) is not None:
+    if not text.isprintable() and _CONTROL_IN_VALUE.search(text) is not None:
         raise ValueProblemError("control_character", "holds a control character other than a tab or line break")
     return text
 
@@ -125,6 +153,21 @@ def _wire_value(value: object) -> Value:
         return check_value(value)
     except ValueProblemError as problem:
         raise _model_error(problem.code, str(problem)) from None
+
+
+def _row_of_plain_values(row: object, read: ValidatorFunctionWrapHandler) -> Any:
+    """Take a row in which nothing is wrong at one look; every other one is read value by value, and told what is."""
+    if type(row) is dict and len(row) <= ATTRIBUTES_MAX and are_plain(row.values()) and _are_names(row):
+        return row
+    return read(row)
+
+
+def _are_names(row: Mapping[Any, object]) -> bool:
+    try:
+        names = "".join(row)
+    except TypeError:
+        return False
+    return names.isprintable() and "" not in row and max(map(len, row), default=0) <= ATTRIBUTE_NAME_CHARS_MAX
 
 
 def _without_control_characters(text: str) -> str:
@@ -180,6 +223,9 @@ StewardName = Annotated[
     AfterValidator(_without_control_characters),
 ]
 AttributeValue = Annotated[Any, PlainValidator(_wire_value), WithJsonSchema(_VALUE_SCHEMA)]
+Attributes = Annotated[
+    dict[AttributeName, AttributeValue], Field(max_length=ATTRIBUTES_MAX), WrapValidator(_row_of_plain_values)
+]
 
 
 class _ChangeModel(BaseModel):
@@ -227,7 +273,7 @@ class RecordWrite(RecordChangeBase):
     """
 
     op: Literal["upsert", "patch"]
-    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=ATTRIBUTES_MAX)]
+    attributes: Attributes
     log: LogOfRow | None = None
 
 

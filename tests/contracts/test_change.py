@@ -1,5 +1,7 @@
 """The canonical contract."""
 
+import sys
+
 import orjson
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mdm_stream.contracts.change import (
+    ATTRIBUTE_NAME_CHARS_MAX,
     ATTRIBUTES_MAX,
     LIST_ITEMS_MAX,
     RECORD_ID_CHARS_MAX,
@@ -14,12 +17,15 @@ from mdm_stream.contracts.change import (
     RecordDelete,
     RecordWrite,
     VerdictChange,
+    are_plain,
     check_value,
     encode_event,
+    has_control_character,
     validate_change,
 )
 from mdm_stream.contracts.schema import contract_names, contract_schema
 from mdm_stream.core.model import RecordEvent, VerdictEvent
+from mdm_stream.core.written_numbers import WrittenNumber
 
 UPSERT = {
     "domain": "person",
@@ -106,6 +112,54 @@ def test_line_breaks_in_values_are_ordinary():
     assert check_value(["a", None, 1.5]) == ("a", None, 1.5)
     with pytest.raises(ValueError, match="control character"):
         check_value("\x07")
+
+
+def test_a_row_that_is_plain_at_a_glance_is_taken_as_it_is():
+    """Of every character: a value is plain only if reading it changes nothing, and no printable text is refused."""
+    for code in range(sys.maxunicode + 1):
+        if are_plain([chr(code)]):
+            assert check_value(chr(code)) == chr(code)
+            assert not has_control_character(chr(code))
+    for value in (None, True, 1, 2**70, 1.5, "", " ", "é", "x" * TEXT_CHARS_MAX):
+        assert are_plain(["a", value])
+    for other in (
+        "\x07",
+        "a\tb",
+        "\x7f",
+        "\x85",
+        "x" * (TEXT_CHARS_MAX + 1),
+        [],
+        ["a"],
+        {},
+        ("a",),
+        WrittenNumber("1e9"),
+    ):
+        assert not are_plain(["a", other])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "wrong"),
+    [
+        ({"a": "\x07"}, ("attributes", "a")),
+        ({"a": "b", "c": {}}, ("attributes", "c")),
+        ({"a": "x" * (TEXT_CHARS_MAX + 1)}, ("attributes", "a")),
+        ({"": "a"}, ("attributes", "", "[key]")),
+        ({"\x01": "a"}, ("attributes", "\x01", "[key]")),
+        ({"n" * (ATTRIBUTE_NAME_CHARS_MAX + 1): "a"}, ("attributes", "n" * (ATTRIBUTE_NAME_CHARS_MAX + 1), "[key]")),
+        ({1: "a"}, ("attributes", 1, "[key]")),
+        ({f"a{number}": "b" for number in range(ATTRIBUTES_MAX + 1)}, ("attributes",)),
+        ([], ("attributes",)),
+    ],
+)
+def test_a_row_with_something_wrong_is_read_value_by_value(attributes, wrong):
+    """What is wrong is told with its place, however plain the rest of the row is."""
+    with pytest.raises(ValidationError) as caught:
+        validate_change({**UPSERT, "attributes": attributes})
+    assert [error["loc"][1:] for error in caught.value.errors()] == [wrong]
+    assert validate_change({**UPSERT, "attributes": {"a\u00a0": "b\n", "c": ["d"]}}).attributes == {
+        "a\u00a0": "b\n",
+        "c": ("d",),
+    }
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
