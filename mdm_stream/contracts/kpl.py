@@ -28,7 +28,8 @@ USER_RECORD_OVERHEAD_BYTES_MAX = 16
 ENVELOPE_BYTES = len(MARKER) + DIGEST_BYTES
 
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
-_VARINT_BITS_MAX = 64
+_VARINT_BYTES_MAX = 10
+"""Of a number of 64 bits, seven bits a byte."""
 _PARTITION_KEYS, _USER_RECORDS = 1, 3
 _KEY_NUMBER, _CONTENT = 1, 3
 
@@ -64,7 +65,9 @@ def user_records(aggregate: bytes) -> list[UserRecord | None]:
             keys.append(_text(value))
         elif field == _USER_RECORDS and isinstance(value, bytes):
             found.append(_user_record(value))
-        if max(len(keys), len(found)) > USER_RECORDS_MAX:
+        else:
+            continue
+        if len(found) > USER_RECORDS_MAX or len(keys) > USER_RECORDS_MAX:
             raise ValueError(f"holds more than {USER_RECORDS_MAX:,} user records or partition keys")
     if any(each is not None and each[0] >= len(keys) for each in found):
         raise ValueError("has a user record whose partition key is not among those that it lists")
@@ -108,14 +111,14 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield the fields of a protobuf message: a number for a varint, else the bytes."""
     at, end = 0, len(message)
     while at < end:
-        tag, at = _varint(message, at)
+        tag, at = (message[at], at + 1) if message[at] < 0x80 else _varint(message, at)  # most are of one byte
         kind = tag & 7
-        if kind == _VARINT:
+        if kind == _BYTES:
+            size, at = _varint(message, at)
+        elif kind == _VARINT:
             number, at = _varint(message, at)
             yield tag >> 3, number
             continue
-        if kind == _BYTES:
-            size, at = _varint(message, at)
         elif kind in (_FIXED_64, _FIXED_32):
             size = 8 if kind == _FIXED_64 else 4
         else:
@@ -128,16 +131,14 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
     """Return the number that stands at a place, seven bits a byte and the lowest first, and the place behind it."""
-    number = 0
-    for shift in range(0, _VARINT_BITS_MAX, 7):
-        if at >= len(message):
-            raise ValueError("ends inside a number")
-        byte = message[at]
+    number = shift = 0
+    for byte in message[at : at + _VARINT_BYTES_MAX]:
         at += 1
-        number |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return number, at
-    raise ValueError("holds a number of more than 64 bits")
+            return number | byte << shift, at
+        number |= (byte & 0x7F) << shift
+        shift += 7
+    raise ValueError("ends inside a number" if shift < 7 * _VARINT_BYTES_MAX else "holds a number of more than 64 bits")
 
 
 def _text(value: bytes) -> str:

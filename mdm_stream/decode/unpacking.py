@@ -35,7 +35,7 @@ def _user_records(delivery: Delivery) -> tuple[Delivery, ...]:
     if not is_aggregate(delivery.raw):
         return (delivery,)
     return tuple(
-        replace(delivery, raw=each.content, subsequence=number)
+        delivery.part(each.content, number)
         for number, each in enumerate(_checked_user_records(delivery.raw))
         if each is not None
     )
@@ -64,7 +64,7 @@ def unpack(delivery: Delivery) -> tuple[Delivery, ...]:
     held: tuple[Delivery, ...] = (delivery,)
     try:
         for layer in LAYERS:
-            held = tuple(inner for outer in held for inner in layer(outer))
+            held = layer(held[0]) if len(held) == 1 else tuple(inner for outer in held for inner in layer(outer))
     except Exception as error:
         raise as_rejection(error) from error
     return held
