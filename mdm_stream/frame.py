@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_MAX
-from mdm_stream.core.model import RecordEvent, Version, make_ref, split_ref
+from mdm_stream.core.model import NO_PLACE, RecordEvent, Version, make_ref, split_ref
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.decode.cdc.table_row import as_declared, attributes_of, checked_time_us, column_time_us, record_id_of
@@ -219,9 +219,8 @@ class _Table:
         attributes = attributes_of(source.route, row, "row")
         version = self._version(source.route, position)
         time_us = self._time_us(position, source.route.source)
-        event = RecordEvent(self._rules.domain, name, record_id, "upsert", version, time_us, attributes)
-        placed = version_in_history(event, source.route.source, Delivery.unplaced(b""))
-        return event if placed is version else replace(event, version=placed)
+        placed = version_in_history(version, time_us, NO_PLACE, source.route.source, Delivery.unplaced(b""))
+        return RecordEvent(self._rules.domain, name, record_id, "upsert", placed, time_us, attributes)
 
     def _source(self, name: str) -> _SourceRows:
         route = self._catalogue.by_source("csv", name)

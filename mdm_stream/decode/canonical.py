@@ -23,7 +23,6 @@ from mdm_stream.core.model import (
     EraseEvent,
     LogPlace,
     OverrideEvent,
-    RecordEvent,
     Value,
     VerdictEvent,
     Version,
@@ -32,7 +31,7 @@ from mdm_stream.core.model import (
 from mdm_stream.core.ruleset import Source
 from mdm_stream.core.times import parse_time_us
 from mdm_stream.decode.cdc.table_row import as_declared, check_key
-from mdm_stream.decode.clock import dated
+from mdm_stream.decode.clock import dated, dated_record
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection, rejection_of
 from mdm_stream.decode.sources import SourceCatalogue
@@ -44,12 +43,13 @@ from mdm_stream.decode.versions import (
     steward_version,
 )
 
+MARKS = frozenset({"domain", "record_id", "attributes", "verdict"})
 _VARIANTS = frozenset({"upsert", "patch", "delete", "verdict", "override", "override_expired", "erase"})
 
 
 def is_canonical(event: Mapping[str, Any]) -> bool:
     """Tell whether an object has a mark of a canonical event (it may still lack everything else)."""
-    return not event.keys().isdisjoint(("domain", "record_id", "attributes", "verdict"))
+    return not event.keys().isdisjoint(MARKS)
 
 
 def has_own_time(event: Mapping[str, Any]) -> bool:
@@ -94,10 +94,9 @@ def _record(
         if not is_row_of_log(route.source):  # what is in this form of such a row was read when the row came
             attributes = dict(as_declared(route, attributes))
     place = _place_of(change, route.source)
-    event = RecordEvent(
-        change.domain, change.source, change.record_id, change.op, version, time_us, attributes, place=place
+    return dated_record(
+        change.domain, route.source, change.record_id, change.op, version, time_us, attributes, place, delivery
     )
-    return dated(event, route.source, delivery)
 
 
 def _place_of(change: RecordWrite | RecordDelete, source: Source) -> LogPlace:

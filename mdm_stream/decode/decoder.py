@@ -16,7 +16,7 @@ from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 from mdm_stream.decode.cdc.table_row import checked_record_id
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.files.csv_row_event import MARK as CSV_ROW
-from mdm_stream.decode.formats import FORMATS
+from mdm_stream.decode.formats import formats_of
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import IgnoredTableError, SourceCatalogue
@@ -84,7 +84,9 @@ class Decoder:
                 senders = enumerated(list(_WITH_TOMBSTONES.values()), "or")
                 raise rejection("empty", "", f"has no bytes, which only a {senders} source sends (a tombstone)")
         event = parse_object(delivery.raw)
-        matching = [each for each in FORMATS if each.matches(event) and self._expected in (None, each.name)]
+        matching = formats_of(event)
+        if self._expected is not None:
+            matching = [each for each in matching if each.name == self._expected]
         if not matching:
             wanted = f"of format {self._expected}" if self._expected else f"a {enumerated(_ON_STREAM, 'or')} event"
             raise rejection("unknown_shape", "", f"is an object, but not {wanted}")

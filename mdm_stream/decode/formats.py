@@ -29,13 +29,14 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Format:
     """A format of the stream: each event is one JSON object.
 
-    ``matches`` tells whether an object has its marks, which says nothing of the rest. ``decode`` returns the changes
-    that the object says, and raises ``RejectedEventError`` alone. ``own_time`` tells whether it brings all that a
-    decoder would otherwise take from its place on the stream: a version, if its format lets senders leave it out, and
-    a time. ``matches`` and ``own_time`` never fail.
+    ``matches`` tells whether an object is of the format by its marks, which says nothing of the rest; one that has no
+    member of ``marks`` is not. ``decode`` returns the changes that the object says, and raises ``RejectedEventError``
+    alone. ``own_time`` tells whether it brings all that a decoder would otherwise take from its place on the stream: a
+    version, if its format lets senders leave it out, and a time. ``matches`` and ``own_time`` never fail.
     """
 
     declared: WireFormat
+    marks: frozenset[str]
     matches: Callable[[Mapping[str, Any]], bool]
     decode: Callable[[Mapping[str, Any], Delivery, SourceCatalogue], tuple[ChangeEvent, ...]]
     own_time: Callable[[Mapping[str, Any]], bool]
@@ -68,19 +69,49 @@ class FileFormat:
 
 
 FORMATS = (
-    Format(WIRE_FORMATS["canonical"], canonical.is_canonical, canonical.decode_canonical, canonical.has_own_time),
-    Format(WIRE_FORMATS["dms"], dms.is_dms, dms.decode_dms, dms.has_own_time),
-    Format(WIRE_FORMATS["debezium"], debezium.is_debezium, debezium.decode_debezium, debezium.has_own_time),
-    Format(WIRE_FORMATS["dynamodb"], dynamodb.is_dynamodb, dynamodb.decode_dynamodb, dynamodb.has_own_time),
-    Format(WIRE_FORMATS["maxwell"], maxwell.is_maxwell, maxwell.decode_maxwell, maxwell.has_own_time),
-    Format(WIRE_FORMATS["dsql"], dsql.is_dsql, dsql.decode_dsql, dsql.has_own_time),
-    Format(WIRE_FORMATS["postgres"], postgres.is_postgres, postgres.decode_postgres, postgres.has_own_time),
-    Format(WIRE_FORMATS["csv_row"], csv_row_event.is_csv_row, csv_row_event.decode_csv_row, csv_row_event.has_own_time),
+    Format(
+        WIRE_FORMATS["canonical"],
+        canonical.MARKS,
+        canonical.is_canonical,
+        canonical.decode_canonical,
+        canonical.has_own_time,
+    ),
+    Format(WIRE_FORMATS["dms"], dms.MARKS, dms.is_dms, dms.decode_dms, dms.has_own_time),
+    Format(
+        WIRE_FORMATS["debezium"], debezium.MARKS, debezium.is_debezium, debezium.decode_debezium, debezium.has_own_time
+    ),
+    Format(
+        WIRE_FORMATS["dynamodb"], dynamodb.MARKS, dynamodb.is_dynamodb, dynamodb.decode_dynamodb, dynamodb.has_own_time
+    ),
+    Format(WIRE_FORMATS["maxwell"], maxwell.MARKS, maxwell.is_maxwell, maxwell.decode_maxwell, maxwell.has_own_time),
+    Format(WIRE_FORMATS["dsql"], dsql.MARKS, dsql.is_dsql, dsql.decode_dsql, dsql.has_own_time),
+    Format(
+        WIRE_FORMATS["postgres"], postgres.MARKS, postgres.is_postgres, postgres.decode_postgres, postgres.has_own_time
+    ),
+    Format(
+        WIRE_FORMATS["csv_row"],
+        csv_row_event.MARKS,
+        csv_row_event.is_csv_row,
+        csv_row_event.decode_csv_row,
+        csv_row_event.has_own_time,
+    ),
 )
 """An object with the marks of several is rejected, whatever the order. The first of them says whether it has a time of
 its own, on which its name in the quarantine rests: a new format goes to the end."""
 
+_FORMATS_OF_MARK = {
+    mark: tuple(place for place, each in enumerate(FORMATS) if mark in each.marks)
+    for mark in frozenset().union(*(each.marks for each in FORMATS))
+}
+_MARKS = set(_FORMATS_OF_MARK)  # a set and no frozenset, which Python would go through name by name
+
 FILE_FORMATS = (FileFormat(WIRE_FORMATS["csv"], ".csv", csv_rows.iter_csv_events),)
+
+
+def formats_of(event: Mapping[str, Any]) -> list[Format]:
+    """Return the formats that an object has the marks of, in their order. Only those that it may have are asked."""
+    places = {place for mark in event.keys() & _MARKS for place in _FORMATS_OF_MARK[mark]}
+    return [each for each in map(FORMATS.__getitem__, sorted(places)) if each.matches(event)]
 
 
 def depends_on_receipt(raw: bytes) -> bool:
@@ -95,4 +126,4 @@ def depends_on_receipt(raw: bytes) -> bool:
         return False
     if not isinstance(event, dict):
         return False
-    return next((not each.own_time(event) for each in FORMATS if each.matches(event)), False)
+    return next((not each.own_time(event) for each in formats_of(event)), False)

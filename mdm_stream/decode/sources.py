@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mdm_stream.core.model import STEWARD_SOURCE
@@ -14,6 +14,9 @@ from mdm_stream.decode.column_values import Reader, reader_of
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import ConfigurationError
 
+TABLES_KEPT_MAX = 1_000
+"""Tables of which the route is kept once it was found. The rules name fewer, in few databases; those beyond are looked
+up for each of their rows, so that names that a sender makes up take no memory."""
 _SOURCE_NAME = re.compile(SOURCE_PATTERN)
 
 
@@ -22,7 +25,8 @@ class Route:
     """Where an event goes. ``columns`` are those that the rules use; everything else a source sends is left behind.
 
     ``readers`` read the columns of which the rules say what they hold. ``used`` are the columns that the rules use in
-    any way, those that identify, order and date a row among them.
+    any way, those that identify, order and date a row among them; ``nested`` are those of them that may be a path
+    (``address.city``), where rows have objects in them.
     """
 
     domain: str
@@ -30,6 +34,7 @@ class Route:
     columns: frozenset[str]
     readers: Mapping[str, Reader] = field(default_factory=dict)
     used: frozenset[str] = frozenset()
+    nested: tuple[str, ...] = ()
 
 
 class IgnoredTableError(Exception):
@@ -37,7 +42,7 @@ class IgnoredTableError(Exception):
 
 
 class SourceCatalogue:
-    """Finds the route of an event among the rule sets in use. Immutable once built.
+    """Finds the route of an event among the rule sets in use. Its answers never change once it is built.
 
     A rule set that names no source takes every source, column by attribute name.
     """
@@ -55,6 +60,7 @@ class SourceCatalogue:
         self._only_source = only_source
         self._by_name: dict[tuple[str, str], Route] = {}
         self._by_table: dict[tuple[str, str], Route] = {}
+        self._found: dict[tuple[str, tuple[str, ...]], Route] = {}
         self._ignored: set[tuple[str, str]] = set()
         self._attributes = {
             domain: frozenset(attribute.name for attribute in rules.attributes) for domain, rules in rulesets.items()
@@ -92,13 +98,21 @@ class SourceCatalogue:
         """Return whether the rules of a domain have an attribute of that name."""
         return name in self._attributes.get(domain, ())
 
-    def by_table(self, kind: FormatName, names: Iterable[str]) -> Route:
-        """Return the route of a table's rows; ``names`` are its names, the most precise one first.
+    def by_table(self, kind: FormatName, *parts: str) -> Route:
+        """Return the route of a table's rows; ``parts`` are those of its full name, its own name last.
 
-        ``IgnoredTableError`` for a table that the rules ignore. A table that is read by its own name is not ignored for
-        the sake of its schema.
+        The rules may call it by the whole, or leave parts out from the front. ``IgnoredTableError`` for a table that
+        the rules ignore. A table that is read by its own name is not ignored for the sake of its schema.
         """
-        known = list(names)
+        known = self._found.get((kind, parts))
+        if known is None:
+            known = self._table(kind, [".".join(parts[start:]) for start in range(len(parts))])
+            if len(self._found) < TABLES_KEPT_MAX:
+                self._found[kind, parts] = known
+        return known
+
+    def _table(self, kind: FormatName, known: Sequence[str]) -> Route:
+        """Find the route of a table by its names, the most precise one first."""
         if self._only_source is not None and not self._is_ignored(kind, known):
             return self._named_anywhere(self._only_source, kind)
         for name in known:
@@ -140,7 +154,8 @@ class SourceCatalogue:
         readers = {name: reader_of(column) for name, column in source.column_types.items()}
         columns = mapped or self._attributes[domain]
         own = [name for name in (source.version, source.event_time) if name is not None]
-        route = Route(domain, source, columns, readers, columns.union(source.key, own))
+        used = columns.union(source.key, own)
+        route = Route(domain, source, columns, readers, used, tuple(sorted(name for name in used if "." in name)))
         self._ignored.update((source.format, table) for table in source.ignore)
         self._by_name[domain, source.name] = route
         if not WIRE_FORMATS[source.format].needs_table:

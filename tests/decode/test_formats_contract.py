@@ -17,7 +17,7 @@ from mdm_stream.core.model import version_order
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.files.event_files import line_events
-from mdm_stream.decode.formats import FILE_FORMATS, FORMATS, Format, depends_on_receipt
+from mdm_stream.decode.formats import FILE_FORMATS, FORMATS, Format, depends_on_receipt, formats_of
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
@@ -78,6 +78,17 @@ def test_a_sample_is_recognised_by_its_format_alone(form: Format):
     """Each sample has the marks of one format, so a stream may carry all of them."""
     for raw in SAMPLES[form.name]:
         assert [each.name for each in FORMATS if each.matches(orjson.loads(raw))] == [form.name]
+
+
+@EACH
+def test_only_an_object_with_a_mark_of_a_format_can_be_of_it(form: Format):
+    """Whatever is taken from a sample, or put beside members of another one, no format that matches is missed."""
+    others = [orjson.loads(samples[0]) for samples in SAMPLES.values()]
+    for event in map(orjson.loads, SAMPLES[form.name]):
+        parts = [{name: value for name, value in event.items() if name != left_out} for left_out in event]
+        single = [{name: value} for name, value in event.items()]
+        for each in (event, *parts, *single, *({**other, **event} for other in others)):
+            assert formats_of(each) == [other for other in FORMATS if other.matches(each)]
 
 
 @EACH

@@ -11,6 +11,7 @@ from typing import Any
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.decode.cdc.documents import document_of, row_of
 from mdm_stream.decode.cdc.dsql import is_dsql
+from mdm_stream.decode.cdc.flattened import MARKS as FLATTENED_MARKS
 from mdm_stream.decode.cdc.flattened import (
     Flattened,
     field_schemas,
@@ -28,6 +29,7 @@ from mdm_stream.decode.sources import Route, SourceCatalogue
 
 _HEARTBEAT_MEMBERS = frozenset({"ts_ms", "ts_us", "ts_ns"})
 _NOTIFICATION_MEMBERS = frozenset({"id", "aggregate_type", "type"})
+MARKS = _HEARTBEAT_MEMBERS | FLATTENED_MARKS | {"payload", "source", "status", "aggregate_type"}
 _OPS = "must be one of c, u, d, r, t, m"
 
 
@@ -71,7 +73,7 @@ def decode_debezium(
     source = payload.get("source")
     if not isinstance(source, dict):
         raise rejection("missing" if source is None else "wrong_type", "source", "must be an object")
-    route = catalogue.by_table("debezium", _table_names(source))
+    route = catalogue.by_table("debezium", *_table_parts(source))
     if op in ("c", "u", "r"):
         return _written(route, payload, source, schema, delivery)
     if op == "d":
@@ -127,7 +129,7 @@ def _deleted(
 
 def _of_flattened(change: Flattened, delivery: Delivery, catalogue: SourceCatalogue) -> tuple[ChangeEvent, ...]:
     """Return the changes of a flattened row; a deletion says so in a member of its own."""
-    route = catalogue.by_table("debezium", change.table_names)
+    route = catalogue.by_table("debezium", *change.table_parts)
     if change.op == "t":
         raise _truncated("__op")
     if change.op not in ("c", "u", "r", "d"):
@@ -179,15 +181,15 @@ def _truncated(path: str) -> Exception:
 
 def _image(route: Route, payload: Mapping[str, Any], source: Mapping[str, Any], schema: object, name: str) -> TypedRow:
     image = payload.get(name)
-    if _is_of_documents(source) and image is not None:
-        return typed_row(route, row_of(document_of(image, name), sorted(route.used)), {}, name)
     if _is_of_documents(source):
-        raise rejection("missing", name, _NO_DOCUMENT[name])
+        if image is None:
+            raise rejection("missing", name, _NO_DOCUMENT[name])
+        return typed_row(route, row_of(document_of(image, name), sorted(route.used)), {}, name)
     if not isinstance(image, dict):
         raise rejection(
             "missing" if image is None else "wrong_type", name, "must be an object: the row that was changed"
         )
-    return typed_row(route, image, field_schemas(_image_schema(schema, name)), name)
+    return typed_row(route, image, {} if schema is None else field_schemas(_image_schema(schema, name)), name)
 
 
 _NO_DOCUMENT = {
@@ -204,22 +206,22 @@ def _is_of_documents(source: Mapping[str, Any]) -> bool:
 
 def _image_schema(schema: object, name: str) -> object:
     """Return the schema of an image: both are of one table, so either stands for the other."""
-    if schema is None:
-        return None
     images = {image.get("field"): image for image in schema_fields(schema) if image.get("field") in ("before", "after")}
     return images.get(name) or images.get("after") or images.get("before")
 
 
-def _table_names(source: Mapping[str, Any]) -> list[str]:
-    """Return the names that the rules may call the table or collection by, the most precise one first.
+def _table_parts(source: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the parts of the full name of the table or collection, as far as the message says them.
 
     MySQL and MongoDB have no schema: there the database takes its place.
     """
-    table = source.get("collection") if _is_of_documents(source) else source.get("table")
+    table, schema, database = source.get("table"), source.get("schema"), source.get("db")
+    if table is None:
+        table = source.get("collection")
     if not isinstance(table, str) or not table:
         raise rejection("missing", "source.table", "is required: it tells which source the row belongs to")
-    spaces = [space for space in (source.get("db"), source.get("schema")) if isinstance(space, str) and space]
-    return [".".join((*spaces[start:], table)) for start in range(len(spaces) + 1)]
+    parts = (schema, table) if isinstance(schema, str) and schema else (table,)
+    return (database, *parts) if isinstance(database, str) and database else parts
 
 
 def _time_us(payload: Mapping[str, Any], source: Mapping[str, Any], delivery: Delivery) -> int:

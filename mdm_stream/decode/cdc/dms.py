@@ -13,6 +13,7 @@ from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
+MARKS = frozenset({"metadata"})
 _BEFORE_IMAGE = "before-image"
 _OWN_TABLES = "awsdms_"
 """DMS keeps its own notes in tables of this prefix, and replicates them too if it is asked for whole schemas."""
@@ -50,8 +51,8 @@ def decode_dms(event: Mapping[str, Any], delivery: Delivery, catalogue: SourceCa
     if table.startswith(_OWN_TABLES):
         return ()
     schema = metadata.get("schema-name")
-    names = [f"{schema}.{table}", table] if isinstance(schema, str) and schema else [table]
-    route = catalogue.by_table("dms", names)
+    parts = (schema, table) if isinstance(schema, str) and schema else (table,)
+    route = catalogue.by_table("dms", *parts)
     row = event.get("data")
     if not isinstance(row, dict):
         raise rejection("missing" if row is None else "wrong_type", "data", "must be an object: the row")

@@ -19,6 +19,7 @@ from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
+MARKS = frozenset({"type"})
 _WHOLE = "full"
 _TIMES_NS = (("ts_ns", 1), ("ts_us", 1_000), ("ts_ms", 1_000_000))
 
@@ -43,7 +44,7 @@ def decode_dsql(event: Mapping[str, Any], delivery: Delivery, catalogue: SourceC
         raise rejection("unknown_value", "type", part)
     if not isinstance(op, str):
         raise rejection("missing" if op is None else "wrong_type", "op", "must be a text: c, u or d")
-    route = catalogue.by_table("dsql", _table_names(source))
+    route = catalogue.by_table("dsql", *_table_parts(source))
     committed_ns = _committed_ns(source)
     time_us = (
         delivery.arrival_time_us if committed_ns is None else checked_time_us(committed_ns // 1_000, "source.ts_ns")
@@ -82,11 +83,11 @@ def _image(event: Mapping[str, Any], name: str) -> dict[str, Any]:
     raise rejection("missing" if image is None else "wrong_type", name, "must be an object: the row that was changed")
 
 
-def _table_names(source: Mapping[str, Any]) -> list[str]:
+def _table_parts(source: Mapping[str, Any]) -> tuple[str, ...]:
     table, schema = source.get("table"), source.get("schema")
     if not isinstance(table, str) or not table:
         raise rejection("missing", "source.table", "is required: it tells which source the row belongs to")
-    return [f"{schema}.{table}", table] if isinstance(schema, str) and schema else [table]
+    return (schema, table) if isinstance(schema, str) and schema else (table,)
 
 
 def _committed_ns(source: Mapping[str, Any]) -> int | None:

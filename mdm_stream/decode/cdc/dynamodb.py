@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
+MARKS = frozenset({"dynamodb"})
 _OPS = frozenset({"INSERT", "MODIFY", "REMOVE"})
 _MICROSECONDS = {"MILLISECOND": 1_000, "MICROSECOND": 1}
 _MILLISECONDS_FROM, _MICROSECONDS_FROM = 10**11, 10**14
@@ -54,7 +55,7 @@ def decode_dynamodb(
     change, op = event["dynamodb"], event["eventName"]
     if not (isinstance(op, str) and op in _OPS):
         raise rejection("unknown_value", "eventName", "must be one of INSERT, MODIFY, REMOVE")
-    route = catalogue.by_table("dynamodb", [_table(event)])
+    route = catalogue.by_table("dynamodb", _table(event))
     created_us = _created_us(change)
     position = dynamodb_position(change, created_us, cast("ItemOp", op)) if route.source.version is None else ""
     time_us = delivery.arrival_time_us if created_us is None else created_us
@@ -63,11 +64,12 @@ def decode_dynamodb(
     item = {**image, **keys}
     path = "dynamodb.OldImage" if op == "REMOVE" else "dynamodb.NewImage"
     if op == "REMOVE":
-        row = _row(item, (*route.source.key, *_named(route.source.version)), path)
+        # Nothing else of what was removed counts, so nothing else of it can be wrong.
+        row = _row(item, route, frozenset((*route.source.key, route.source.version)), path)
         return delete_events(
             route, row, position=position, event_time_us=time_us, delivery=delivery, path="dynamodb.Keys"
         )
-    row = _row(item, _columns(route), path)
+    row = _row(item, route, route.used or route.columns, path)
     return write_events(route, row, None, position=position, event_time_us=time_us, delivery=delivery, path=path)
 
 
@@ -120,31 +122,26 @@ def _created_us(change: Mapping[str, Any]) -> int | None:
     return checked_time_us(value * unit if isinstance(value, int) else math.floor(value * unit + 0.5), path)
 
 
-def _columns(route: Route) -> Iterable[str]:
-    source = route.source
-    return {*source.key, *_named(source.version), *_named(source.event_time), *route.columns}
-
-
-def _named(column: str | None) -> tuple[str, ...]:
-    return () if column is None else (column,)
-
-
-def _row(item: Mapping[str, Any], columns: Iterable[str], path: str) -> dict[str, Any]:
+def _row(item: Mapping[str, Any], route: Route, columns: frozenset[str | None], path: str) -> dict[str, Any]:
     """Return the columns that are asked for, of those that the item has, with plain values.
 
     ``address.city`` is the member of a map, unless the item has an attribute of that very name.
     """
     row: dict[str, Any] = {}
-    for column in columns:
-        found, typed = _typed_value(item, column)
-        if found:
-            row[column] = _plain(typed, f"{path}.{column}")
+    for column, typed in item.items():
+        if column not in columns:
+            continue
+        text = typed.get("S") if type(typed) is dict and len(typed) == 1 else None
+        row[column] = text if type(text) is str else _plain(typed, f"{path}.{column}")
+    for column in route.nested:
+        if column in columns and column not in item:
+            found, typed = _inside(item, column)
+            if found:
+                row[column] = _plain(typed, f"{path}.{column}")
     return row
 
 
-def _typed_value(item: Mapping[str, Any], column: str) -> tuple[bool, object]:
-    if column in item:
-        return True, item[column]
+def _inside(item: Mapping[str, Any], column: str) -> tuple[bool, object]:
     steps = column.split(".", _PATH_STEPS_MAX)
     inside: object = item
     for place, step in enumerate(steps):

@@ -45,7 +45,7 @@ _SOURCE_MEMBERS = (
 """What is taken from the source block however it is called: ``lsn`` is added as ``__lsn`` or as ``__source_lsn``."""
 _SOURCE_TIMES = ("ts_ms", "ts_us", "ts_ns")
 """Of these the envelope has its own, the time of the capture, which is called ``__ts_ms``."""
-_MARKS = frozenset(
+MARKS = frozenset(
     {"__op", "__deleted"}
     | {f"{prefix}{name}" for prefix in (_ADDED, _OF_SOURCE) for name in ("table", "collection", "lsn", "scn", "file")}
     | {f"{_OF_SOURCE}{name}" for name in _SOURCE_TIMES}
@@ -61,13 +61,13 @@ class Flattened:
     row: Mapping[str, Any]
     schemas: Mapping[str, Mapping[str, Any]]
     source: Mapping[str, Any]
-    table_names: list[str]
+    table_parts: list[str]
     captured_ms: object
 
 
 def is_flattened(payload: Mapping[str, Any], schema: object = None) -> bool:
     """Tell whether an object has the marks of a flattened row; one that has a schema needs no other."""
-    return not payload.keys().isdisjoint(_MARKS) or _value_schema_name(schema) != ""
+    return not payload.keys().isdisjoint(MARKS) or _value_schema_name(schema) != ""
 
 
 def flattened(payload: Mapping[str, Any], schema: object) -> Flattened:
@@ -76,7 +76,7 @@ def flattened(payload: Mapping[str, Any], schema: object) -> Flattened:
     source |= {name: value for name in _SOURCE_TIMES if (value := payload.get(_OF_SOURCE + name)) is not None}
     deleted = payload.get("__deleted") in (True, "true")
     op = "d" if deleted else payload.get("__op") or "u"
-    return Flattened(op, payload, field_schemas(schema), source, _table_names(source, schema), payload.get("__ts_ms"))
+    return Flattened(op, payload, field_schemas(schema), source, _table_parts(source, schema), payload.get("__ts_ms"))
 
 
 def flattened_time_ms(payload: Mapping[str, Any]) -> object:
@@ -101,8 +101,8 @@ def _added(payload: Mapping[str, Any], name: str) -> object:
     return payload.get(_ADDED + name) if value is None else value
 
 
-def _table_names(source: Mapping[str, Any], schema: object) -> list[str]:
-    """Return the names that the rules may call the table by, the most precise one first."""
+def _table_parts(source: Mapping[str, Any], schema: object) -> list[str]:
+    """Return the parts of the table's full name, as far as the message says them."""
     table = source.get("table") or source.get("collection")
     if isinstance(table, str) and table:
         parts = [space for space in (source.get("db"), source.get("schema")) if isinstance(space, str) and space]
@@ -116,7 +116,7 @@ def _table_names(source: Mapping[str, Any], schema: object) -> list[str]:
             "is required: a flattened row does not tell which source it belongs to; add op, table, source.ts_ms and "
             "the log's position to the transform's add.fields",
         )
-    return [".".join(parts[start:]) for start in range(len(parts))]
+    return parts
 
 
 def _value_schema_name(schema: object) -> str:

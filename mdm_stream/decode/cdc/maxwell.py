@@ -13,6 +13,7 @@ from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
+MARKS = frozenset({"database"})
 _NO_ROWS = frozenset({
     "bootstrap-start", "bootstrap-complete", "database-alter", "database-create", "database-drop", "table-alter",
     "table-create", "table-drop",
@@ -44,7 +45,7 @@ def decode_maxwell(event: Mapping[str, Any], delivery: Delivery, catalogue: Sour
     table = event.get("table")
     if not isinstance(table, str) or not table:
         raise rejection("missing", "table", "is required: it tells which source the row belongs to")
-    route = catalogue.by_table("maxwell", [f"{event['database']}.{table}", table])
+    route = catalogue.by_table("maxwell", event["database"], table)
     row = _row(event)
     time_us = _time_us(event, delivery)
     if kind == "delete":

@@ -21,10 +21,14 @@ from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
 
+MARKS = frozenset({"postgres"})
 _LSN = re.compile(r"([0-9a-fA-F]{1,8})/([0-9a-fA-F]{1,8})", re.ASCII)
 _DIGITS = 20
 """Enough for every number of 64 bits, so that the order of the texts is that of the positions."""
 _NO_TYPES: Mapping[str, str] = {}
+_NO_NAMES: frozenset[str] = frozenset()
+_KIND_OF_TEXT = frozenset({str})
+_KINDS_OF_CELLS = frozenset({str, type(None)})
 _TYPE_CHARS_MAX = 64
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)(\+00(?::?00)?)?", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
@@ -55,7 +59,7 @@ def decode_postgres(
     block = event["postgres"]
     if not isinstance(block, dict):
         raise rejection("wrong_type", "postgres", "must be an object")
-    route = catalogue.by_table("postgres", _table_names(block))
+    route = catalogue.by_table("postgres", *_table_parts(block))
     op = event.get("op")
     if op == "truncate":
         raise rejection(
@@ -91,12 +95,18 @@ def decode_postgres(
     )
 
 
-def _table_names(block: Mapping[str, Any]) -> list[str]:
-    """Return the names that the rules may call the table by, the most precise one first."""
-    parts = [block.get("database"), block.get("schema"), block.get("table")]
-    if not all(isinstance(part, str) and part for part in parts):
-        raise rejection("missing", "postgres.table", "is required, with schema and database: it tells the source")
-    return [".".join(parts[start:]) for start in range(3)]  # type: ignore[arg-type]
+def _table_parts(block: Mapping[str, Any]) -> tuple[str, ...]:
+    database, schema, table = block.get("database"), block.get("schema"), block.get("table")
+    if (
+        isinstance(database, str)
+        and isinstance(schema, str)
+        and isinstance(table, str)
+        and database
+        and schema
+        and table
+    ):
+        return database, schema, table
+    raise rejection("missing", "postgres.table", "is required, with schema and database: it tells the source")
 
 
 def _check_identity(route: Route, event: Mapping[str, Any]) -> None:
@@ -113,22 +123,22 @@ def _check_identity(route: Route, event: Mapping[str, Any]) -> None:
 
 
 def _check_too_large(route: Route, event: Mapping[str, Any]) -> None:
-    source = route.source
-    used = route.columns | {*source.key, source.version, source.event_time}
-    for column in sorted(_names(event, "too_large") & used):
+    for column in sorted(_names(event, "too_large") & (route.used or route.columns)):
         raise rejection("too_large", f"row.{column}", "did not fit into a record of the stream, and the rules use it")
 
 
 def _names(event: Mapping[str, Any], member: str) -> frozenset[str]:
-    names = event.get(member, [])
-    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+    if member not in event:
+        return _NO_NAMES
+    names = event[member]
+    if isinstance(names, list) and _KIND_OF_TEXT.issuperset(map(type, names)):
         return frozenset(names)
     raise rejection("wrong_type", member, "must be a list of columns")
 
 
 def _types(event: Mapping[str, Any]) -> Mapping[str, str]:
     types = event.get("types", _NO_TYPES)
-    if isinstance(types, dict) and all(isinstance(name, str) for name in types.values()):
+    if isinstance(types, dict) and _KIND_OF_TEXT.issuperset(map(type, types.values())):
         return types
     raise rejection("wrong_type", "types", "must be an object: the type of each column that is no text")
 
@@ -137,13 +147,10 @@ def _image(event: Mapping[str, Any], member: str, types: Mapping[str, str]) -> d
     image = event.get(member)
     if not isinstance(image, dict):
         raise rejection("missing" if image is None else "wrong_type", member, "must be an object: the row")
-    values: dict[str, Any] = {}
-    for column, value in image.items():
-        if value is not None and not isinstance(value, str):
-            raise rejection("wrong_type", member, "must hold texts, as the database writes them, and nulls")
-        name = types.get(column)
-        values[column] = value if value is None or name is None else _value(value, name)
-    return values
+    if not _KINDS_OF_CELLS.issuperset(map(type, image.values())):
+        raise rejection("wrong_type", member, "must hold texts, as the database writes them, and nulls")
+    read = {column: _value(text, name) for column, name in types.items() if (text := image.get(column)) is not None}
+    return {**image, **read}
 
 
 def _position(route: Route, block: Mapping[str, Any], rank: Rank) -> str:

@@ -10,14 +10,15 @@ from typing import Any
 from mdm_stream.contracts.change import (
     RECORD_ID_CHARS_MAX,
     ValueProblemError,
+    are_plain,
     check_value,
     has_control_character,
 )
-from mdm_stream.core.model import NO_PLACE, ChangeEvent, LogPlace, RecordEvent, Value
+from mdm_stream.core.model import NO_PLACE, ChangeEvent, LogPlace, RecordOp, Value
 from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
 from mdm_stream.core.written_numbers import EXACT_DOUBLE_MAX, WrittenNumber, is_lost_number
 from mdm_stream.decode.cdc.positions import column_position
-from mdm_stream.decode.clock import dated
+from mdm_stream.decode.clock import dated_record
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import REASONS_MAX, rejection
 from mdm_stream.decode.sources import Route
@@ -52,28 +53,30 @@ def write_events(  # noqa: PLR0913
     time_us = _time_of(route, row, event_time_us, path)
     if time_us != event_time_us:
         place = replace(place, time_us=event_time_us)
-    op = "patch" if unavailable & route.columns else "upsert"
-    source = route.source.name
-    event = RecordEvent(
-        route.domain,
-        source,
-        record_id,
-        op,  # type: ignore[arg-type]
-        version,
-        time_us,
-        attributes,
-        place=place,
-    )
-    written = dated(event, route.source, delivery)
+    op: RecordOp = "patch" if unavailable and unavailable & route.columns else "upsert"
+    source = route.source
+    written = dated_record(route.domain, source, record_id, op, version, time_us, attributes, place, delivery)
     if before is None:
         return (written,)
-    before = as_declared(route, before)
-    old = {**row, **{name: value for name, value in before.items() if value is not None and name not in unavailable}}
-    old_id = record_id_of(route, old, "before")
+    old_key = _old_key(route, row, as_declared(route, before), unavailable)
+    old_id = record_id if old_key is None else record_id_of(route, old_key, "before")
     if old_id == record_id:
         return (written,)
-    deleted = RecordEvent(route.domain, source, old_id, "delete", version, time_us, place=place)
-    return dated(deleted, route.source, delivery), written
+    return dated_record(route.domain, source, old_id, "delete", version, time_us, {}, place, delivery), written
+
+
+def _old_key(
+    route: Route, row: Mapping[str, Any], before: Mapping[str, Any], unavailable: frozenset[str]
+) -> dict[str, Any] | None:
+    """Return the columns of the key as they were, ``None`` if ``before`` shows no other value in any of them."""
+    key, differs = {}, False
+    for column in route.source.key:
+        value, old = row.get(column), before.get(column)
+        if old is None or column in unavailable:
+            old = value
+        key[column] = old
+        differs = differs or old != value or type(old) is not type(value)
+    return key if differs else None
 
 
 def delete_events(
@@ -93,8 +96,7 @@ def delete_events(
     row = as_declared(route, row)
     record_id = record_id_of(route, row, path)
     version = _version_of(route, row, position, delivery, path, deleted=True)
-    event = RecordEvent(route.domain, route.source.name, record_id, "delete", version, event_time_us, place=place)
-    return (dated(event, route.source, delivery),)
+    return (dated_record(route.domain, route.source, record_id, "delete", version, event_time_us, {}, place, delivery),)
 
 
 def as_declared(route: Route, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -121,10 +123,10 @@ def record_id_of(route: Route, row: Mapping[str, Any], path: str) -> str:
     key = route.source.key
     if not key:
         raise rejection("missing", path, "has no key: name the table's key columns for this source in the rules")
-    parts = [_key_text(row.get(column), f"{path}.{column}") for column in key]
-    if len(parts) == 1:
-        record_id = parts[0]
+    if len(key) == 1:
+        record_id = _key_text(row.get(key[0]), path, key[0])
     else:
+        parts = [_key_text(row.get(column), path, column) for column in key]
         record_id = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
     return checked_record_id(record_id, f"{path}.{key[0]}")
 
@@ -156,11 +158,12 @@ def attributes_of(
     unavailable: frozenset[str] = frozenset(),
 ) -> dict[str, Value]:
     """Return the columns that the rules use, those in ``unavailable`` left out; all that is wrong is told at once."""
-    attributes: dict[str, Value] = {}
+    columns = route.columns - unavailable if unavailable else route.columns
+    attributes: dict[str, Value] = {column: value for column, value in row.items() if column in columns}
+    if are_plain(attributes.values()):
+        return attributes
     reasons: list[Reason] = []
-    for column, value in row.items():
-        if column not in route.columns or column in unavailable:
-            continue
+    for column, value in attributes.items():
         try:
             attributes[column] = check_value(value)
         except ValueProblemError as problem:
@@ -227,7 +230,11 @@ def _time_of(route: Route, row: Mapping[str, Any], default_us: int, path: str) -
     return checked_time_us(column_time_us(value, path), path)
 
 
-def _key_text(value: object, path: str) -> str:
+def _key_text(value: object, row: str, column: str) -> str:
+    """Return a part of the key as text; ``row`` is the path of the row in which it is."""
+    if type(value) is int:
+        return str(value)
+    path = f"{row}.{column}"
     if isinstance(value, WrittenNumber):
         value = value.text
     if isinstance(value, str):

@@ -30,7 +30,10 @@ _UNAVAILABLE_LISTS: tuple[Any, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class TypedRow:
-    """The columns of a row that the rules use, and its route, which asks the rules of no column that a schema tells."""
+    """The columns of a row, those that the rules use at least, and its route.
+
+    The route asks the rules of no column that a schema tells.
+    """
 
     route: Route
     columns: Mapping[str, Any]
@@ -43,6 +46,12 @@ def typed_row(route: Route, row: Mapping[str, Any], schemas: Mapping[str, Mappin
     ``schemas`` are those of the columns, as far as there are any. A column that orders the rows stays a number, if it
     is one. ``RejectedEventError`` lists the values that no attribute can hold.
     """
+    if not schemas and _says_nothing_more(row):
+        return TypedRow(route, row, frozenset())
+    return _by_column(route, row, schemas, path)
+
+
+def _by_column(route: Route, row: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]], path: str) -> TypedRow:
     used = route.used
     columns: dict[str, Any] = {}
     typed, unavailable, reasons = set(), set(), []
@@ -70,6 +79,14 @@ def typed_row(route: Route, row: Mapping[str, Any], schemas: Mapping[str, Mappin
     if not typed.isdisjoint(route.readers):
         route = replace(route, readers={name: read for name, read in route.readers.items() if name not in typed})
     return TypedRow(route, columns, frozenset(unavailable))
+
+
+def _says_nothing_more(row: Mapping[str, Any]) -> bool:
+    """Tell whether all values of a row without schemas mean what they say, as in most: no list, object, placeholder."""
+    try:
+        return _UNAVAILABLE_TEXTS.isdisjoint(row.values())
+    except TypeError:  # a list or an object, which no set can hold
+        return False
 
 
 def is_unavailable(value: object) -> bool:

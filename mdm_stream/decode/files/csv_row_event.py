@@ -36,6 +36,7 @@ from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
 
 MARK = "csv_row"
+MARKS = frozenset({MARK})
 _NAME_CHARS_MAX = 1_024
 _Count = Annotated[int, Field(ge=1, le=2**53)]
 

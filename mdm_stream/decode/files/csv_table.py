@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 
 from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN, VERSION_CHARS_MAX
-from mdm_stream.core.model import RecordEvent, Version
+from mdm_stream.core.model import NO_PLACE, RecordEvent, RecordOp, Version
 from mdm_stream.core.ruleset import Source
 from mdm_stream.core.time_format import time_format
 from mdm_stream.decode.cdc.table_row import (
@@ -16,7 +16,7 @@ from mdm_stream.decode.cdc.table_row import (
     column_time_us,
     record_id_of,
 )
-from mdm_stream.decode.clock import dated
+from mdm_stream.decode.clock import dated_record
 from mdm_stream.decode.delivery import Delivery, row_position
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import Route, SourceCatalogue
@@ -99,10 +99,8 @@ class CsvTable:
         time_us = self._time_us(source, row, number)
         deleted = _is_deleted(source, row)
         attributes = {} if deleted else attributes_of(route, row, "row")
-        event = RecordEvent(
-            route.domain, source.name, record_id, "delete" if deleted else "upsert", version, time_us, attributes
-        )
-        return dated(event, source, place)  # type: ignore[return-value]  # a record event stays one
+        op: RecordOp = "delete" if deleted else "upsert"
+        return dated_record(route.domain, source, record_id, op, version, time_us, attributes, NO_PLACE, place)
 
     def _version(self, source: Source, row: Row, number: int, place: Delivery) -> Version:
         column = source.version or "version"

@@ -102,6 +102,18 @@ def test_what_is_no_value_of_an_attribute_is_refused(typed: object):
     assert reason_of(via_kinesis(name=typed)) == ("wrong_type", "dynamodb.NewImage.name")
 
 
+def test_the_first_of_several_wrong_values_is_told():
+    """The reason depends on the item alone: the order of its attributes, then that of paths into maps."""
+    wrong = {"X": "1"}
+    for names in (("tenant", "name"), ("name", "tenant")):
+        event = via_kinesis()
+        event["dynamodb"] |= {"Keys": {}, "NewImage": dict.fromkeys(names, wrong)}
+        assert reason_of(event) == ("wrong_type", f"dynamodb.NewImage.{names[0]}")
+    within = {"M": {"town": wrong}}
+    assert reason_of(via_kinesis(home=within, name=wrong)) == ("wrong_type", "dynamodb.NewImage.name")
+    assert reason_of(via_kinesis(home=within, name={"S": "a"})) == ("wrong_type", "dynamodb.NewImage.home.town")
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "1e9999", "", "0x1", "1" * 300])
 def test_what_is_no_number_is_refused(text: str):
     """A number that DynamoDB cannot hold was not written by it."""
