@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from consumers.lambda_kinesis import serve
-from consumers.resolve.measure import report_metrics, warn_of_large
+from consumers.resolve.measure import report_metrics, warn
 from mdm_stream.core.f_version import f_digest
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.resolve.build import build_resolver
@@ -36,12 +36,12 @@ def _resolve(records: Sequence[KinesisRecord], correlation_id: str) -> int | Non
     with tracer.provider.in_subsegment("## resolve"):
         report = resolver.handle(deliveries)
     report_metrics(metrics, deliveries, report)
-    warn_of_large(logger, report)
+    warn(logger, report)
     logger.info("batch", extra={"correlation_id": correlation_id, **report.summary()})
     return report.first_failed
 
 
 def _tick() -> None:
     report = resolver.tick()
-    warn_of_large(logger, report)
+    warn(logger, report)
     logger.info("tick", extra={"published": report.published, "refused": report.refused})

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.decode import Delivery
 from mdm_stream.resolve.report import StreamReport
+
+DIGESTS_TOLD_MAX = 16
+"""Suspended keys of one expression that the log line of a batch names; all are counted."""
 
 
 def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: StreamReport) -> None:
@@ -33,6 +37,8 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
         ("MergeStorms", len(report.storms)),
         ("GoldenLarge", len(report.large)),
         ("FeedRefused", len(report.refused)),
+        ("ValuesSetAside", sum(totals.set_aside.values())),
+        ("KeysSuspended", len(totals.suspended)),
     ):
         metrics.add_metric(name, MetricUnit.Count, count)
     now_ms = time.time() * 1_000
@@ -41,8 +47,35 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
             "EventToGolden", MetricUnit.Milliseconds, max(0.0, now_ms - delivery.arrival_time_us / 1_000)
         )
 
+    _report_by(metrics, "ValuesSetAside", "attribute", _by_attribute(totals.set_aside))
+    _report_by(metrics, "KeysSuspended", "blocking_key", totals.suspended_by_expression)
 
-def warn_of_large(logger: Logger, report: StreamReport) -> None:
-    """Write one line for each golden record that has grown large: its id, members and bytes, and no value."""
+
+def _report_by(metrics: Metrics, name: str, dimension: str, counts: Mapping[str, int]) -> None:
+    """Write a metric once more for each thing that it is of: names of the rules, which are few, and no value."""
+    for what, count in counts.items():
+        own = {"service": metrics.service or "", dimension: what}
+        with single_metric(name, MetricUnit.Count, count, namespace=metrics.namespace, default_dimensions=own):
+            pass
+
+
+def _by_attribute(set_aside: Mapping[str, int]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for why, count in set_aside.items():
+        counts[why.partition(":")[0]] += count
+    return counts
+
+
+def warn(logger: Logger, report: StreamReport) -> None:
+    """Write a line for each golden record that has grown large, and for each expression with keys newly suspended.
+
+    No value is in them: ids, counts, and digests by which ``mdm-stream profile --shared`` names the keys.
+    """
     for golden in report.large:
         logger.warning("golden_large", extra=asdict(golden))
+    digests: dict[tuple[str, str], list[str]] = {}
+    for key in report.totals.suspended:
+        digests.setdefault((key.domain, key.expression), []).append(key.digest)
+    for (domain, expression), found in digests.items():
+        told = {"domain": domain, "blocking_key": expression, "keys": len(found), "digests": found[:DIGESTS_TOLD_MAX]}
+        logger.warning("keys_suspended", extra=told)

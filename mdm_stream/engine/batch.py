@@ -225,6 +225,7 @@ class Engine:
             else:
                 report.changes += len(commit.changes)
                 report.merges += commit.merges
+                report.note_suspended(self._rules, commit.suspend)
         return open_refs
 
     def _fold(self, events: Sequence[Foldable], queued: Sequence[str], report: BatchReport) -> list[Revision]:

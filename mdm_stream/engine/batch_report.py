@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from mdm_stream.core.blocking.keys import key_digest
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise import set_aside
+
+
+class SuspendedKey(NamedTuple):
+    """A blocking key that too many records share now: its expression, and a digest that names no value."""
+
+    domain: str
+    expression: str
+    digest: str
 
 
 @dataclass(slots=True)
@@ -23,7 +35,7 @@ class BatchReport:
     re-evaluation: these stay queued, and the state is not F before that is mended. ``falls`` are the writes of records
     that lost to earlier ones, by more than ``later_tolerance_s``, by ``PositionFall.key``.
     ``set_aside`` counts, by ``attribute: why``, the values of records built that are kept as delivered and count for
-    nothing.
+    nothing. ``suspended`` are the blocking keys that grew past ``max_block_size`` with the batch.
     """
 
     events: int = 0
@@ -38,6 +50,7 @@ class BatchReport:
     stuck: list[str] = field(default_factory=list)
     falls: dict[str, PositionFall] = field(default_factory=dict)
     set_aside: dict[str, int] = field(default_factory=dict)
+    suspended: list[SuspendedKey] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     cause: str = ""
 
@@ -47,10 +60,23 @@ class BatchReport:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.erased |= other.erased
         self.stuck += other.stuck
+        self.suspended += other.suspended
         for fall in other.falls.values():
             self.note(fall)
         for why, count in other.set_aside.items():
             self.set_aside[why] = self.set_aside.get(why, 0) + count
+
+    def note_suspended(self, rules: Ruleset, keys: Iterable[str]) -> None:
+        """Note blocking keys that too many records share now."""
+        for key in keys:
+            tag = key.partition(":")[0]
+            text = next(expression.text for expression in rules.blocking if expression.tag == tag)
+            self.suspended.append(SuspendedKey(rules.domain, text, key_digest(key)))
+
+    @property
+    def suspended_by_expression(self) -> dict[str, int]:
+        """How many keys of each expression grew past the limit."""
+        return dict(Counter(key.expression for key in self.suspended))
 
     def note(self, fall: PositionFall) -> None:
         """Add writes that lost to earlier ones."""

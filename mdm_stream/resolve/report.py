@@ -56,6 +56,8 @@ class StreamReport:
             counts[name] = getattr(self.totals, name)
         counts["stuck"] = self.totals.stuck
         counts["absorbed_later"] = self.totals.absorbed_later
+        counts["set_aside"] = self.totals.set_aside
+        counts["suspended"] = self.totals.suspended_by_expression
         counts["golden_large"] = [asdict(golden) for golden in self.large]
         return counts
 

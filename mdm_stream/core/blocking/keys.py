@@ -18,10 +18,13 @@ from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import KeyExpression, KeyPart, Ruleset
 
-__all__ = ["KEY_CHARACTERS_MAX", "blocking_keys", "candidates_max", "parse_key"]
+__all__ = ["KEY_CHARACTERS_MAX", "blocking_keys", "candidates_max", "key_digest", "parse_key"]
 
 KEY_CHARACTERS_MAX = 64
 """The length of the longest key. A longer one keeps its beginning and ends in a digest of the whole."""
+
+KEY_DIGEST_LENGTH = 6
+"""Hex digits by which people tell a key from others."""
 
 _DIGEST_BYTES = 8
 _KEPT_CHARACTERS = KEY_CHARACTERS_MAX - 2 * _DIGEST_BYTES - 1
@@ -140,6 +143,14 @@ def _key(tag: str, combination: Sequence[str]) -> str:
         return key
     shown = "".join(character if character.isprintable() else "_" for character in key[:_KEPT_CHARACTERS])
     return f"{shown}~{_digest(key)}"
+
+
+def key_digest(key: str) -> str:
+    """Return a few digits that tell a key from others in a log, and no value from it.
+
+    They are too few to guess by: hundreds of phone numbers have the same ones.
+    """
+    return _digest(key)[:KEY_DIGEST_LENGTH]
 
 
 def _digest(text: str) -> str:

@@ -1,0 +1,84 @@
+"""The page of metrics says what the resolve consumer writes: every metric is on it, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+
+from aws_lambda_powertools import Logger, Metrics
+from source_tree import ROOT
+
+from consumers.resolve.measure import DIGESTS_TOLD_MAX, report_metrics, warn
+from mdm_stream.core.blocking.keys import key_digest
+from mdm_stream.core.model import RecordEvent
+from mdm_stream.decode import Delivery
+from mdm_stream.engine.batch import Engine
+from mdm_stream.index.memory import MemoryIndex
+from mdm_stream.resolve.report import StreamReport
+from mdm_stream.rules import load_ruleset
+
+PAGE = (ROOT / "docs" / "operate" / "metrics.md").read_text("utf-8")
+NAMED = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+PHONE = "+442071234567"
+
+
+def report_of_a_shared_phone() -> StreamReport:
+    """What becomes of a batch that grows the key of a phone past the limit, beside some placeholders."""
+    rules = load_ruleset("person")
+    shared = [
+        RecordEvent("person", "crm", str(n), "upsert", 1, 0, {"phone": PHONE, "birth_date": "1970-01-01"})
+        for n in range(rules.max_block_size + 1)
+    ]
+    report = StreamReport(records=len(shared))
+    engine = Engine(rules, MemoryIndex(rules))
+    report.totals.add(engine.process(shared))
+    report.totals.add(engine.process(shared))
+    return report
+
+
+def written(capsys, report: StreamReport) -> list[dict]:
+    """Return the metrics that are written of a batch, as CloudWatch would read them."""
+    metrics = Metrics(namespace="mdm-stream", service="resolve")
+    metrics.clear_metrics()
+    report_metrics(metrics, [Delivery.unplaced(b"")], report)
+    metrics.flush_metrics()
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_metric_is_on_the_page(capsys):
+    """By name, in the order in which they are written."""
+    *_, whole = written(capsys, StreamReport(records=1))
+    assert [metric["Name"] for metric in whole["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == NAMED
+
+
+def test_suspended_keys_and_values_set_aside_are_counted_by_names_of_the_rules(capsys):
+    """In all, and by attribute and expression; once for each key, and no value is written."""
+    report = report_of_a_shared_phone()
+    by_name = written(capsys, report)
+    whole = by_name.pop()
+    assert (whole["ValuesSetAside"], whole["KeysSuspended"]) == ([201.0], [1.0])
+    found = {each.get("attribute") or each.get("blocking_key"): each for each in by_name}
+    assert found["birth_date"]["ValuesSetAside"] == [201.0]
+    assert found["phone"]["KeysSuspended"] == [1.0]
+    assert {each["service"] for each in by_name} == {"resolve"}
+    assert {each["_aws"]["CloudWatchMetrics"][0]["Namespace"] for each in by_name} == {"mdm-stream"}
+    assert report.summary()["set_aside"] == {"birth_date: placeholder": 201}
+    assert report.summary()["suspended"] == {"phone": 1}
+    assert PHONE not in repr(by_name) + repr(whole) + repr(report.summary())
+
+
+def test_a_suspended_key_is_logged_by_its_digest():
+    """The one by which a profile names it, with the expression, and no more of them than the limit."""
+    report = report_of_a_shared_phone()
+    [tag] = [each.tag for each in load_ruleset("person").blocking if each.text == "phone"]
+    output = io.StringIO()
+    logger = Logger(service="metrics-page", logger_handler=logging.StreamHandler(output))
+    report.totals.suspended *= DIGESTS_TOLD_MAX + 1
+    warn(logger, report)
+    [line] = map(json.loads, output.getvalue().splitlines())
+    assert (line["message"], line["level"], line["domain"]) == ("keys_suspended", "WARNING", "person")
+    assert (line["blocking_key"], line["keys"]) == ("phone", DIGESTS_TOLD_MAX + 1)
+    assert line["digests"] == [key_digest(f"{tag}:{PHONE}")] * DIGESTS_TOLD_MAX
+    assert PHONE not in output.getvalue()
