@@ -60,6 +60,18 @@ def conventions(show: Show) -> None:
     )
 
 
+def shared(show: Show) -> None:
+    """Placeholders are found: in what was delivered, and by a metric where a key is suspended."""
+    _tests(
+        show,
+        "values that suspiciously many records share, exact in bounded memory, no value shown unasked",
+        "profile/test_spilled_map.py",
+        "profile/test_shared_values.py",
+        "cli/test_cli_profile.py",
+        "docs/test_metrics_page.py",
+    )
+
+
 def histories(show: Show) -> None:
     """Failover, reload, restore: F of the truth where declared, told within one batch where not."""
     _tests(
@@ -123,6 +135,7 @@ def main() -> int:
     sections = {
         "meaning": meaning,
         "conventions": conventions,
+        "shared": shared,
         "histories": histories,
         "formats": formats,
         "files": files,

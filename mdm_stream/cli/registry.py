@@ -34,6 +34,9 @@ COMMANDS: dict[str, Listing] = {
     "generate": Listing(
         "mdm_stream.cli.commands.generate:generate", "Write an invented population as event files, with its truth."
     ),
+    "profile": Listing(
+        "mdm_stream.cli.commands.profile:profile", "Find placeholders: the values that suspiciously many records share."
+    ),
     "evaluate": Listing("mdm_stream.cli.commands.evaluate:evaluate", "Measure a crosswalk against the truth."),
     "show": Listing(
         "mdm_stream.cli.commands.show:show", "Show a golden record, or a source record, with its provenance."

@@ -113,11 +113,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class PlaceholderList:
-    """Values that stand for none in the attributes at these positions; ``patterns`` are regular expressions."""
+    """Values that stand for none in the attributes at these positions; ``patterns`` are regular expressions.
+
+    ``label`` is the name of the list, which decides nothing.
+    """
 
     attributes: tuple[int, ...]
     values: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def compile_placeholders(
         positions = _positions(each, own, tree.place.file, attributes, findings)
         if positions:
             compiled.append(
-                PlaceholderList(positions, tuple(sorted(set(each.values))), tuple(sorted(set(each.patterns))))
+                PlaceholderList(positions, tuple(sorted(set(each.values))), tuple(sorted(set(each.patterns))), name)
             )
     return tuple(compiled)
 

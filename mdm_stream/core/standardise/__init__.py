@@ -2,7 +2,7 @@
 
 from mdm_stream.core.standardise.names import nickname_root
 from mdm_stream.core.standardise.record_plan import MULTI_VALUES_MAX
-from mdm_stream.core.standardise.record_values import has_own_value, standardise_record
+from mdm_stream.core.standardise.record_values import has_own_value, standardise_record, step_of_record
 from mdm_stream.core.standardise.registry import COUNTRY_TYPES, STANDARDISERS, TYPE_OPTIONS, TYPE_PARTS, why_invalid
 from mdm_stream.core.standardise.set_aside import delivered, set_aside, why_absent, why_values_are_invalid
 from mdm_stream.core.standardise.spec import Options, OptionSpec, Standardiser
@@ -25,6 +25,7 @@ __all__ = [
     "nickname_root",
     "set_aside",
     "standardise_record",
+    "step_of_record",
     "why_absent",
     "why_invalid",
     "why_values_are_invalid",

@@ -19,7 +19,7 @@ LISTED_CHARS_MAX = 512
 
 def without_listed(standardise: TextStandardiser, lists: tuple[PlaceholderList, ...]) -> TextStandardiser:
     """Return a standardiser that takes what the lists name for absent."""
-    texts = frozenset(_plain(value) for each in lists for value in each.values)
+    texts = frozenset(plain_text(value) for each in lists for value in each.values)
     forms = frozenset(
         str(found.match) for each in lists for value in each.values if (found := standardise(value)).match is not None
     )
@@ -29,7 +29,7 @@ def without_listed(standardise: TextStandardiser, lists: tuple[PlaceholderList, 
         result = standardise(text)
         if result is MISSING or len(text) > LISTED_CHARS_MAX:
             return result
-        if result.match in forms or (plain := _plain(text)) in texts:
+        if result.match in forms or (plain := plain_text(text)) in texts:
             return MISSING
         if patterns and any(
             matches(form)
@@ -47,13 +47,14 @@ def is_listed_text(lists: tuple[PlaceholderList, ...], text: str) -> bool:
     """Return whether the lists name a text as it was delivered, such as one of several columns that are joined."""
     if len(text) > LISTED_CHARS_MAX:
         return False
-    plain = _plain(text)
-    return any(plain == _plain(value) for each in lists for value in each.values) or any(
+    plain = plain_text(text)
+    return any(plain == plain_text(value) for each in lists for value in each.values) or any(
         matches(plain) for matches in _patterns(lists)
     )
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
+    """Return what lists compare of a delivered text: its beginning, without case and accents."""
     return fold(clean(text[:MATCH_LENGTH_MAX]))
 
 

@@ -52,6 +52,12 @@ def standardise_record(
     return tuple(result)
 
 
+def step_of_record(rules: Ruleset, source: str, values: Sequence[Standardised], position: int) -> RecordStep:
+    """Return how an attribute of a record was read, of which ``values`` are the standardised ones."""
+    step = record_plan(rules).steps_of(source)[position]
+    return step if step.country == NO_COUNTRY else _in_its_country(step, values[step.country])
+
+
 def has_own_value(rules: Ruleset, source: str, columns: Mapping[str, Value], attribute: int) -> bool:
     """Return whether a record's own columns give an attribute a value. If not, another attribute may fill it."""
     step = record_plan(rules).steps_of(source)[attribute]

@@ -1,0 +1,212 @@
+"""``mdm-stream profile``: what delivered records look like; today the values that suspiciously many of them share."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mdm_stream.cli.event_inputs import EventInput, checked_inputs, named_inputs, refuse
+from mdm_stream.cli.options import deployment_options
+from mdm_stream.cli.output import json_option, print_json, print_table, progress, say
+from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
+from mdm_stream.decode.files.csv_check import REJECTED_SHARE_MAX
+from mdm_stream.deployment import ARCHIVE_FOLDER, Deployment, running_stack
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.rules import load_rulesets
+
+if TYPE_CHECKING:
+    from mdm_stream.core.fold import Foldable
+    from mdm_stream.core.ruleset import Ruleset
+    from mdm_stream.profile.shared import SharedOf, SharedReport, SharedValue
+
+STATES_A_PORTION = 1_000
+"""Archived records that are folded together before they are counted: few, as what is counted bounds its own memory."""
+PROGRESS_EVERY = 1_000
+SHOWN_DEFAULT = 10
+REASONS_SHOWN = 5
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path())
+@click.option("--shared", is_flag=True, help="The values that suspiciously many records share.")
+@click.option("--on", "on", type=click.Choice(["archive"]), help="Read everything delivered, in place of FILES.")
+@click.option("--format", "format_", type=click.Choice(list(WIRE_FORMATS)), default=None,
+              help="Default: CSV by the file's name, the others by the shape of each line.")  # fmt: skip
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    help="The source of CSV rows without one, and of CDC rows of any table: one, or one a file.",
+)
+@click.option("--as-of", metavar="TIME", help="The time of a CSV load; that of the file if left out.")
+@click.option("--show-values", is_flag=True, help="Show the values themselves, which are personal data, and the lines.")
+@click.option("--top", type=click.IntRange(1), default=SHOWN_DEFAULT, show_default=True, help="Values shown of each.")
+@deployment_options("rules", "state", "archive", archive="The archive that --on means; the local stack's if left out.")
+@json_option
+def profile(
+    *,
+    files: tuple[str, ...],
+    shared: bool,
+    on: str | None,
+    format_: FormatName | None,
+    sources: tuple[str, ...],
+    as_of: str | None,
+    show_values: bool,
+    top: int,
+    rules: tuple[str, ...],
+    state: Path,
+    archive: str | None,
+    as_json: bool,
+) -> None:
+    """Say what the records of event FILES (.gz too), or of the archive, look like under rules. One report: --shared.
+
+    --shared finds placeholders: phones, emails, identifiers, dates and addresses that far more records share than
+    typical ones, blocking keys past max_block_size, and what counts as a placeholder already; each with its records,
+    sources, and with --show-values the lines to add under `placeholders:` of the rules. A record counts once, as it
+    is after all that was delivered.
+    """
+    if not shared:
+        raise click.UsageError("which report? There is one: --shared")
+    if bool(files) == bool(on):
+        raise click.UsageError("name event files, or --on archive")
+    rulesets = load_rulesets(rules or running_stack(state).rules)
+    rejected: Counter[str] = Counter()
+    if on:
+        events = _archived(rulesets, state, archive, rejected)
+    else:
+        events = _of_files(named_inputs(files, format_, sources, as_of, time.time_ns() // 1_000), rulesets, rejected)
+    reports = _reports(events, rulesets)
+    documents = [_document(report, top, show=show_values) for report in reports]
+    if as_json:
+        print_json({"domains": documents, "rejected": dict(rejected.most_common())})
+        return
+    for document in documents:
+        _tell(document, show=show_values)
+    if rejected:
+        counts = ", ".join(f"{count:,} {code}" for code, count in rejected.most_common(REASONS_SHOWN))
+        say(f"{rejected.total():,} events or rows cannot be read under these rules: {counts}")
+
+
+def _reports(events: Iterator[Foldable], rulesets: Mapping[str, Ruleset]) -> list[SharedReport]:
+    from mdm_stream.profile.shared import SharedValues  # noqa: PLC0415 - --help does without
+
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress())
+        counted = {domain: SharedValues(rules) for domain, rules in rulesets.items()}
+        for each in counted.values():
+            stack.callback(each.close)
+        for done, event in enumerate(events, start=1):
+            counted[event.domain].add(event)
+            if not done % PROGRESS_EVERY:
+                advance("events", done, 0)
+        return [each.report(lambda done: advance("records", done, 0)) for each in counted.values()]
+
+
+def _archived(
+    rulesets: Mapping[str, Ruleset], state: Path, url: str | None, rejected: Counter[str]
+) -> Iterator[Foldable]:
+    from mdm_stream.decode import Decoder  # noqa: PLC0415 - --help does without
+    from mdm_stream.rebuild.load import LoadCounters, states_of  # noqa: PLC0415
+
+    folder = state / ARCHIVE_FOLDER
+    if url is None and not folder.is_dir():
+        raise ConfigurationError(
+            f"there is no archive in {state}; name the stack's directory with --state, or --archive"
+        )
+    archive = Deployment(archive_url=url or str(folder)).archive()
+    for domain, rules in rulesets.items():
+        counters, decoder = LoadCounters(), Decoder({domain: rules}, archived=True)
+        rows, marks = archive.read_new(domain, set()), archive.sources(domain).read()
+        for portion in states_of(rows, domain, decoder, counters, STATES_A_PORTION, marks.exclusions):
+            yield from portion
+        rejected.update(counters.rejected)
+
+
+def _of_files(
+    inputs: tuple[EventInput, ...], rulesets: Mapping[str, Ruleset], rejected: Counter[str]
+) -> Iterator[Foldable]:
+    from mdm_stream.replay.schedule import Rejected, read_files, read_rows  # noqa: PLC0415 - --help does without
+
+    if absent := [given.name for given in inputs if given.path is None or not given.path.is_file()]:
+        raise ConfigurationError(f"{absent[0]}: there is no such file")
+    _, refused = checked_inputs(inputs, rulesets, rejected_share_max=REJECTED_SHARE_MAX)
+    refuse(refused, "nothing was profiled")
+    for given in inputs:
+        if given.is_csv:
+            items = read_rows(given.pieces(), given.name, given.source, rulesets, given.loaded_at_us)
+        else:
+            items = read_files([Path(str(given.path))], given.format, given.source, rulesets)
+        for item in items:
+            if isinstance(item, Rejected):
+                rejected[item.error.reasons[0].code] += 1
+            else:
+                yield item
+
+
+def masked(value: str) -> str:
+    """Return what may be shown of a value without being asked to: its first character, and how long it is."""
+    return f"{value[:1]}… ({len(value)} characters)"
+
+
+def _document(report: SharedReport, top: int, *, show: bool) -> dict[str, Any]:
+    shown: Callable[[str], str] = str if show else masked
+
+    def value_of(value: SharedValue) -> dict[str, Any]:
+        found = asdict(value) | {"value": shown(value.value)}
+        del found["listable"]
+        return {name: each for name, each in found.items() if each != ""}
+
+    def groups(some: tuple[SharedOf, ...]) -> list[dict[str, Any]]:
+        return [asdict(group) | {"values": [value_of(value) for value in group.values[:top]]} for group in some]
+
+    return {
+        "domain": report.domain,
+        "records": report.records,
+        "shared": groups(report.attributes),
+        "suspended": groups(report.suspended),
+        "set_aside": groups(report.set_aside),
+        "set_aside_reasons": dict(report.reasons),
+        "placeholders": list(report.lines) if show else len(report.lines),
+    }
+
+
+def _tell(document: dict[str, Any], *, show: bool) -> None:
+    say(f"domain {document['domain']}: {document['records']:,} live records")
+    for title, groups in (
+        ("shared by suspiciously many records", document["shared"]),
+        ("blocking keys that are suspended", document["suspended"]),
+        ("set aside as placeholders already", document["set_aside"]),
+    ):
+        rows = [
+            (
+                group["name"],
+                " ".join(part for part in (value["value"], value.get("digest", "")) if part),
+                f"{value['records']:,}",
+                f"{value['share']:.1%}",
+                ", ".join(f"{source} {count:,}" for source, count in value["sources"].items()),
+                value.get("set_aside_by") or (f"from {group['suspicious_from']:,} on"),
+            )
+            for group in groups
+            for value in group["values"]
+        ]
+        if rows:
+            print_table(title, ("of", "value", "records", "share", "by source", "because"), rows, texts=True)
+        for group in groups:
+            if group["found"] > len(group["values"]):
+                say(f"{group['name']}: {group['found'] - len(group['values']):,} more values are not shown (--top)")
+    if not document["shared"] and not document["suspended"]:
+        say("no value is shared by suspiciously many records")
+    elif not show:
+        say("--show-values shows the values, and the lines to add under placeholders: of the rules")
+    if show and document["placeholders"]:
+        say("to list them, after a look at each, add to the rules:")
+        say("placeholders:")
+        for line in document["placeholders"]:
+            say(f"  {line}")
