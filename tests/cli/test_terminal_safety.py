@@ -109,6 +109,7 @@ COMMANDS = {
     "rules check in JSON": (["rules", "check", "rules.yaml", "--json"], 2, "rules.yaml"),
     "rules check of a file that is not there": (["rules", "check", f"{ARGUMENT}.yaml"], 2, "no such file"),
     "evaluate": (["evaluate", "--crosswalk", "crosswalk.csv", "--truth", f"{ARGUMENT}.csv"], 2, "csv"),
+    "profile": (["profile", "--shared", f"{ARGUMENT}.jsonl", "--rules", "person"], 2, "no such file"),
     "publish": (["publish", f"{ARGUMENT}.csv", "--format", "csv", "--rules", "person"], 2, ""),
     "override": (["override", ONE, f"x{ARGUMENT}=1", "--rules", "person", "--steward", "s"], 2, ""),
     "erase": (["erase", "--verify", f"web/{ARGUMENT}", "--domain", "person"], None, ""),

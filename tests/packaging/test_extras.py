@@ -35,6 +35,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "mdm_stream.feed",
         "mdm_stream.index",
         "mdm_stream.objects",
+        "mdm_stream.profile",
         "mdm_stream.rebuild",
         "mdm_stream.replay",
         "mdm_stream.resolve",
