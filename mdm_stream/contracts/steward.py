@@ -118,7 +118,7 @@ class DecisionOnRecord(_View):
 
 
 class SourceRecordState(_View):
-    """A source record's own state."""
+    """A source record's own state. ``overrides_set_aside`` is as in ``PairSide``."""
 
     source: str
     record_id: str
@@ -128,6 +128,7 @@ class SourceRecordState(_View):
     attributes: dict[str, AttributeState]
     blocking_keys: list[BlockingKey]
     verdicts: list[DecisionOnRecord]
+    overrides_set_aside: dict[str, InvalidReason] = {}
 
 
 class Lookup(_Document):
@@ -209,12 +210,16 @@ ScoreEvidence = Annotated[WeightScore | MeanScore, Discriminator("method")]
 
 
 class PairSide(_View):
-    """One of the two records of a pair, and the golden record that it is in."""
+    """One of the two records of a pair, and the golden record that it is in.
+
+    ``overrides_set_aside``: the attributes whose override has a value that the rules make nothing of, each with why.
+    """
 
     source: str
     record_id: str
     status: RecordStatus
     golden_id: str | None
+    overrides_set_aside: dict[str, InvalidReason] = {}
 
 
 class LinkRefusal(_View):

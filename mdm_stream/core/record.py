@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from mdm_stream.core.blocking.keys import blocking_keys
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.fold import RecordState, state_to_wire
-from mdm_stream.core.model import MatchValues, Standardised, Version, split_ref, version_order
+from mdm_stream.core.model import InvalidReason, MatchValues, Standardised, Version, split_ref, version_order
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.standardise import has_own_value, standardise_record
+from mdm_stream.core.standardise import has_own_value, set_aside, standardise_record
 
 _BY_ATTRIBUTE = ""
 """No source can be called so: its columns are read as attributes by their names."""
@@ -96,6 +96,17 @@ def _overrides(rules: Ruleset, state: RecordState, own: tuple[Standardised, ...]
                 if held is None or (time_us, given == position) > (held_us, held.by == given):
                     found[given] = StandingOverride(given, values[given], position)
     return tuple(found[position] for position in sorted(found))
+
+
+def overrides_set_aside(rules: Ruleset, record: Record) -> Iterator[tuple[int, InvalidReason]]:
+    """Yield ``(attribute, why)`` for each standing override of a live record that is a placeholder or invalid."""
+    for position, attribute in enumerate(rules.attributes):
+        held = record.state.overrides.get(attribute.name)
+        if record.live and held is not None and held.value is not None:
+            lone = {attribute.name: held.value}
+            values = standardise_record(rules, _BY_ATTRIBUTE, lone, record.values)
+            found = set_aside(rules, _BY_ATTRIBUTE, lone, values)
+            yield from [(place, why) for place, why in found if place == position][:1]
 
 
 def _make_tied_parts(rules: Ruleset) -> Mapping[int, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mdm_stream.core.blocking.keys import key_digest
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.position_fall import PositionFall
-from mdm_stream.core.record import Record
+from mdm_stream.core.record import Record, overrides_set_aside
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise import set_aside
 
@@ -35,7 +35,8 @@ class BatchReport:
     re-evaluation: these stay queued, and the state is not F before that is mended. ``falls`` are the writes of records
     that lost to earlier ones, by more than ``later_tolerance_s``, by ``PositionFall.key``.
     ``set_aside`` counts, by ``attribute: why``, the values of records built that are kept as delivered and count for
-    nothing. ``suspended`` are the blocking keys that grew past ``max_block_size`` with the batch.
+    nothing, and by ``override of attribute: why`` those of stewards' overrides. ``suspended`` are the blocking keys that
+    grew past ``max_block_size`` with the batch.
     """
 
     events: int = 0
@@ -99,4 +100,7 @@ class BatchReport:
             columns, source = record.state.columns(), split_ref(record.ref)[0]
             for position, reason in set_aside(rules, source, columns, record.values):
                 why = f"{rules.attributes[position].name}: {reason}"
+                self.set_aside[why] = self.set_aside.get(why, 0) + 1
+            for position, reason in overrides_set_aside(rules, record):
+                why = f"override of {rules.attributes[position].name}: {reason}"
                 self.set_aside[why] = self.set_aside.get(why, 0) + 1

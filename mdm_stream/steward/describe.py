@@ -17,9 +17,9 @@ from mdm_stream.contracts.steward import (
     WholeWrite,
 )
 from mdm_stream.core.fold import HeldVerdict
-from mdm_stream.core.model import split_ref
+from mdm_stream.core.model import InvalidReason, split_ref
 from mdm_stream.core.plan.commit import HeldComponent
-from mdm_stream.core.record import Record, written_at
+from mdm_stream.core.record import Record, overrides_set_aside, written_at
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
 from mdm_stream.core.standardise import delivered, why_absent, why_values_are_invalid
 from mdm_stream.core.times import format_time_us
@@ -97,7 +97,14 @@ def describe_record(
             DecisionOnRecord(other=record_key(other), **describe_verdict(held).model_dump())
             for other, held in sorted(state.verdicts.items())
         ],
+        **describe_overrides_set_aside(rules, record),
     )
+
+
+def describe_overrides_set_aside(rules: Ruleset, record: Record) -> dict[str, dict[str, InvalidReason]]:
+    """Return the field ``overrides_set_aside``, left out where there is none: attribute by attribute, why."""
+    aside = {rules.attributes[position].name: why for position, why in overrides_set_aside(rules, record)}
+    return {"overrides_set_aside": aside} if aside else {}
 
 
 def _whole_write(record: Record) -> WholeWrite | None:

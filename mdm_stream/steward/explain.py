@@ -29,6 +29,7 @@ from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.steward.describe import (
     describe_keys,
+    describe_overrides_set_aside,
     describe_verdict,
     golden_id_in,
     record_key,
@@ -82,8 +83,8 @@ def explain(
     explanation = Explanation(
         domain=rules.domain,
         rules_version=rules.version,
-        a=_side(a, golden_ids),
-        b=_side(b, golden_ids),
+        a=_side(rules, a, golden_ids),
+        b=_side(rules, b, golden_ids),
         together=together,
         decision=decision,
         decided_by=decided_by,
@@ -263,10 +264,14 @@ def _refusal(
     )
 
 
-def _side(record: Record, golden_ids: Mapping[str, str | None]) -> PairSide:
+def _side(rules: Ruleset, record: Record, golden_ids: Mapping[str, str | None]) -> PairSide:
     key = record_key(record.ref)
     return PairSide(
-        source=key.source, record_id=key.record_id, status=status_of(record), golden_id=golden_ids[record.ref]
+        source=key.source,
+        record_id=key.record_id,
+        status=status_of(record),
+        golden_id=golden_ids[record.ref],
+        **describe_overrides_set_aside(rules, record),
     )
 
 

@@ -178,6 +178,9 @@ def test_an_override_is_taken_back(world, capsys):
         (["override", "crm/1", "city=York", "--expires", "tomorrow"], "RFC 3339"),
         (["override", "crm/1", "city=York", "--expires", "2001-01-01T00:00:00Z"], "end before it begins"),
         (["override", "crm/1", "birth_date=Annabel"], "value for birth_date is not valid"),
+        (["override", "crm/1", "birth_date=1970-01-01"], "a placeholder, which would have no effect"),
+        (["override", "crm/1", "email=Annabel@x.org", "email=n/a"], "a placeholder, which would have no effect"),
+        (["override", "crm/1", "email=Annabel@x.org; b@x.org"], "several values; give each by itself"),
     ],
 )
 def test_slips_are_told_and_nothing_is_sent(world, capsys, argv, said):

@@ -7,7 +7,7 @@ import pytest
 
 from mdm_stream.cli.main import run
 from mdm_stream.core.cluster.golden import golden_id_of
-from mdm_stream.core.model import RecordEvent, VerdictEvent
+from mdm_stream.core.model import OverrideEvent, RecordEvent, VerdictEvent
 from mdm_stream.deployment import RunningStack, write_stack
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.index import RedisIndex
@@ -120,6 +120,19 @@ def test_explain_tells_what_keeps_records_apart(options, capsys):
     assert "Shared blocking keys: none" in out
     _, out, _ = called(capsys, "explain", "crm/1", "web/5", *options)
     assert "no golden record (deleted)" in out
+
+
+def test_an_override_without_effect_is_named(options, redis_client, rules, capsys, monkeypatch):
+    """Show and explain say which override is set aside, and why, of the record that has it; never its value."""
+    monkeypatch.setenv("COLUMNS", "200")
+    override = OverrideEvent("person", "crm/1", 9, 5, "s-1", {"city": "York", "birth_date": "1900-01-01"})
+    Engine(rules, RedisIndex(redis_client, rules)).process([override])
+    said = "Override of birth_date (a placeholder: counts as absent): it is set aside; take it back with --clear"
+    for argv in (("show", "crm/1", *options), ("explain", "crm/1", "web/3", *options)):
+        out = called(capsys, *argv)[1]
+        assert out.count(said) == out.count("Override of") == 1
+        assert "1900" not in out
+    assert "Override of" not in called(capsys, "show", "erp/2", *options)[1]
 
 
 def test_explain_speaks_json(options, capsys):

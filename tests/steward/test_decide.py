@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from small_world import small_rules
 
 from mdm_stream.core.fold import EMPTY, fold
-from mdm_stream.core.model import version_order
+from mdm_stream.core.model import RecordEvent, version_order
+from mdm_stream.core.record import build_record
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.rules import load_ruleset
 from mdm_stream.steward.decide import (
     next_version,
     override_event,
@@ -71,6 +73,19 @@ def test_an_override_that_is_a_slip_is_refused(attributes, expires_at_us, said):
     with pytest.raises(ConfigurationError, match=said) as raised:
         override_event(RULES, "crm/1", attributes, steward="s", version=1, time_us=NOW_US, expires_at_us=expires_at_us)
     assert "77" not in str(raised.value)
+
+
+def test_a_national_number_is_read_as_of_the_records_country():
+    """The consumer reads an override beside its record; the command that refuses slips reads it the same way."""
+    rules = load_ruleset("person")
+    of_france = RecordEvent("person", "crm", "1", "upsert", 1, 0, {"country": "FR"})
+    state = fold(EMPTY, of_france, "crm/1").state
+    number = {"phone": ("01 42 68 53 00",)}
+    event = override_event(rules, "crm/1", number, steward="s", version=1, time_us=NOW_US, held=state)
+    (applied,) = build_record(rules, "crm/1", fold(state, event, "crm/1").state).overrides
+    assert (applied.value.match, applied.value.valid) == (("+33142685300",), True)
+    with pytest.raises(ConfigurationError, match="not valid: it has not the form"):
+        override_event(rules, "crm/1", {"phone": ("0142",)}, steward="s", version=1, time_us=NOW_US, held=state)
 
 
 def test_taking_back_needs_no_value():

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mdm_stream.cli.commands.show import ref_of, size_of, text_of
+from mdm_stream.cli.commands.show import print_overrides_set_aside, ref_of, size_of, text_of
 from mdm_stream.cli.index_options import index_options, open_index, reveal_option
 from mdm_stream.cli.output import print_json, print_table, say
 
@@ -56,6 +56,7 @@ def print_explanation(document: Mapping[str, Any]) -> None:
     for side in (a, b):
         held = f"golden record {side['golden_id']}" if side["golden_id"] else f"no golden record ({side['status']})"
         say(f"  {ref_of(side)}: {held}")
+        print_overrides_set_aside(side)
     verdict = document["verdict"]
     if verdict is not None:
         say(f"Verdict: {verdict['verdict']}, by {verdict['steward']}, version {verdict['version']}")

@@ -12,7 +12,8 @@ from mdm_stream.cli.output import plain
 from mdm_stream.cli.steward_channel import ChannelAddress, StewardChannel, record_reference, steward_options
 
 if TYPE_CHECKING:
-    from mdm_stream.core.model import Value
+    from mdm_stream.core.fold import RecordState
+    from mdm_stream.core.model import Value, Version
     from mdm_stream.core.ruleset import Ruleset
 
 FROM_STDIN = "-"
@@ -40,7 +41,8 @@ def override(
     command are kept by shells and seen by everybody on the machine: write ATTRIBUTE=- to have its value read from
     standard input, a line each.
     """
-    from mdm_stream.steward.decide import override_event, override_versions  # noqa: PLC0415 - --help does without
+    from mdm_stream.core.fold import EMPTY  # noqa: PLC0415 - --help does without
+    from mdm_stream.steward.decide import override_event, override_versions  # noqa: PLC0415
 
     if not assignments and not cleared:
         raise click.UsageError("name what to set, as ATTRIBUTE=VALUE, or what to take back, with --clear ATTRIBUTE")
@@ -48,7 +50,13 @@ def override(
     expires_at_us = None if expires is None else _time_us(expires)
     channel = StewardChannel(ChannelAddress(**address))
     attributes = _attributes(channel.rules, assignments, cleared)
-    version = channel.version([ref], lambda state: override_versions(state, attributes))
+    held: list[RecordState] = []
+
+    def versions_to_beat(state: RecordState) -> list[Version]:
+        held.append(state)
+        return override_versions(state, attributes)
+
+    version = channel.version([ref], versions_to_beat)
     event = override_event(
         channel.rules,
         ref,
@@ -57,6 +65,7 @@ def override(
         version=version,
         time_us=channel.now_us,
         expires_at_us=expires_at_us,
+        held=held[0] if held else EMPTY,
     )
     channel.send(event, as_json=as_json)
 

@@ -94,6 +94,14 @@ def print_record(record: Mapping[str, Any]) -> None:
             f"Verdict on {ref_of(each['other'])}: {each['verdict']}, by {each['steward']}, "
             f"version {each['version']} of {each['event_time']}"
         )
+    print_overrides_set_aside(record)
+
+
+def print_overrides_set_aside(record: Mapping[str, Any]) -> None:
+    """Write which of a record's overrides the rules make nothing of, and why."""
+    for name, why in record.get("overrides_set_aside", {}).items():
+        effect = "it is set aside" if "absent" in _INVALID[why] else "it stands, invalid as it is"
+        say(f"Override of {name}{_INVALID[why]}: {effect}; take it back with --clear {name}, or set another value")
 
 
 _STATUS = {
