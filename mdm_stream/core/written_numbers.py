@@ -16,9 +16,11 @@ EXACT_DOUBLE_MAX = 2**53
 """Above it neighbouring integers share one double: a double that is greater may stand for several of them."""
 
 _SCIENTIFIC = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{0,40})?[eE][+-]?[0-9]{1,3}")
-_LOST_CHARS_MAX = 64
-_LOST = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*e[+-]?|e\+)[0-9]{1,4}")
+_LOST = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*e[+-]?|e\+)|[.,][0-9]+e[+-]?)[0-9]+")
+_REMEMBERED_CHARS_MAX = 64
 _QUOTES = " '\"="
+_LOST_CHARS_MAX = WRITTEN_NUMBER_CHARS_MAX + 8
+"""A number as long as may be kept, with quotes and what a decoder adds to make it known as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,16 @@ def is_lost_number(text: str) -> bool:
     Its last digits are lost, so of an identifier, a phone number or a key it is none. What machines write has a point
     (or comma) or a plus sign; ``2E18`` and ``7E-05`` have neither, and may well be a part number or a door.
     """
-    if len(text) > _LOST_CHARS_MAX or (text.isascii() and "e" not in text and "E" not in text):
+    if text.isascii() and "e" not in text and "E" not in text:
         return False  # as nearly every key is, at a look
-    return _is_lost_number(text)
+    if len(text) > _LOST_CHARS_MAX:
+        return False
+    return (_remembered_lost if len(text) <= _REMEMBERED_CHARS_MAX else _is_lost)(text)
 
 
-@remembered(16_384)
-def _is_lost_number(text: str) -> bool:
+def _is_lost(text: str) -> bool:
     bare = (text if text.isascii() else normalize("NFKC", text)).strip(_QUOTES).lower()
     return _LOST.fullmatch(bare) is not None
+
+
+_remembered_lost = remembered(16_384)(_is_lost)

@@ -120,7 +120,7 @@ def test_a_source_with_versions_must_send_them(source):
         ('{"a":"é"}'.encode("latin-1"), "not_utf8"),
         ('{"a":"b"}'.encode("utf-16"), "binary"),
         (b'{"a":NaN}', "invalid_json"),
-        (b'{"a":1e999}', "invalid_json"),
+        (b'{"a":1e999}', "unknown_shape"),
         (b'{"a":"\x01"}', "invalid_json"),
         (b"[" * 5000 + b"]" * 5000, "invalid_json"),
         (b"not json", "invalid_json"),

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from rulesets import PERSONS
 
 from mdm_stream.cli.commands.publish import _signable
-from mdm_stream.contracts.change import encode_event
+from mdm_stream.contracts.change import check_value, encode_event
 from mdm_stream.contracts.signature import SigningKey, is_signed_by, signed
+from mdm_stream.core.model import MISSING
+from mdm_stream.core.standardise import STANDARDISERS, why_invalid
 from mdm_stream.core.written_numbers import WRITTEN_NUMBER_CHARS_MAX, WrittenNumber, is_lost_number
 from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.decode.cdc.table_row import check_key
 from mdm_stream.decode.json_object import DEPTH_MAX, parse_object
 from mdm_stream.errors import RejectedEventError
 
@@ -144,19 +147,66 @@ def test_a_double_up_to_its_precision_has_all_its_digits(text, plain):
 
 
 @pytest.mark.parametrize(
-    "text", ["1.91E+18", "1,91E+18", "1E+18", "1.e5", "'4.479E+11", '="4.479e11"', "\uff11.91E18", "1.5E-05"]
-)
+    "text", ["1.91E+18", "1,91E+18", "1E+18", "1.e5", "'4.479E+11", '="4.479e11"', "\uff11.91E18", "1.5E-05", ".5E-7",
+     "1.0e-99999999", "1,5E+123456789", "1e+" + "9" * 90, "0." + "3" * 300 + "e-7"]
+)  # fmt: skip
 def test_what_machines_write_in_scientific_notation_is_known(text):
     """With a point, a comma or a plus sign, in quotes, in full width: it is a number that has lost digits."""
     assert is_lost_number(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["2E18", "7E-05", "12E45", "E5", "1.2.3E+4", "1E+", "447700900123", "1.91", "1e+" + "9" * 90]
+    "text", ["2E18", "7E-05", "12E45", "E5", "1.2.3E+4", "1E+", "447700900123", "1.91", "7E-99999", "1e+" + "9" * 900]
 )
 def test_what_may_be_a_name_is_no_lost_number(text):
     """A part number, a door, a version: nothing that no machine writes for a number."""
     assert not is_lost_number(text)
+
+
+@pytest.mark.parametrize("number", ["1e-99999999", "1E99999", "-2.5e+123456", "7e-00001", "1" * 80 + "e5"])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_number_with_a_long_exponent_is_neither_key_nor_value(number, quoted):
+    """However many digits its exponent has, a number of JSON has lost its own; no notation makes it huge either."""
+    mantissa = number if "." in number else number.lower().replace("e", ".0e")
+    read = f'"{mantissa}"' if quoted else number
+    value = parse_object(b'{"n": ' + read.encode() + b"}")["n"]
+    text = value if isinstance(value, str) else check_value(value)
+    assert STANDARDISERS["identifier"](text, {}) == MISSING
+    assert why_invalid("phone", text) == "scientific_notation"
+    assert len(STANDARDISERS["number"](text, {}).value) <= WRITTEN_NUMBER_CHARS_MAX
+    with pytest.raises(RejectedEventError) as caught:
+        check_key(text, "key")
+    assert caught.value.reasons[0].code == "imprecise_key"
+
+
+def test_a_number_that_no_double_holds_is_json_all_the_same():
+    """It is kept as written, or refused for its size; a text with such a number that is no JSON says so, as ever."""
+    read = parse_object(b'{"s": "1e999 \\" 2", "n": [1e999, -4, 0.25], "m": %b}' % (b"1" * 350))
+    assert read == {"s": '1e999 " 2', "n": [WrittenNumber("1.0e999"), -4, 0.25], "m": WrittenNumber("1" * 350)}
+    for raw, code in {
+        b'{"n": 1e999, "m": }': "invalid_json",
+        b'{"n": 1e999, "m": 01}': "invalid_json",
+        b'{"n": 1e999, "m": NaN}': "invalid_json",
+        b'{"n": 1e999, "m": "\\ud800"}': "invalid_json",
+        b'{"n": 1e999, "m': "truncated_json",
+        b"[1e999]": "not_an_object",
+    }.items():
+        with pytest.raises(RejectedEventError) as caught:
+            parse_object(raw)
+        assert caught.value.reasons[0].code == code
+    with pytest.raises(RejectedEventError) as caught:
+        DECODER.decode(replace(RECEIVED, raw=SENDERS["canonical"] % (b"1" * 500)))
+    assert caught.value.reasons[0].code == "out_of_range"
+
+
+@pytest.mark.parametrize("fill", ["1", "1.", "e+", " ", "'", "1e+1"])
+def test_looking_for_a_lost_number_is_linear(fill):
+    """A text of any size made to confuse the pattern is answered in a moment."""
+    text = (fill * WRITTEN_NUMBER_CHARS_MAX)[:WRITTEN_NUMBER_CHARS_MAX]
+    began = time.process_time()
+    for _ in range(1_000):
+        is_lost_number(text + "x")
+    assert time.process_time() - began < 0.5
 
 
 def test_a_signature_holds_every_digit():
