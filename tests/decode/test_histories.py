@@ -134,12 +134,24 @@ def test_changes_of_one_scn_and_ssn_are_in_the_order_of_their_redo_records(tmp_p
     assert {ref: row["EMAIL"] for ref, row in values_of(rules, events).items()} == {"core/1": "new@example.com"}
 
 
-@pytest.mark.parametrize("record", ["", "x", "0x10.20", "0x10.20.30.40", 16, [1], "0x" + "f" * 17 + ".1.1"])
+@pytest.mark.parametrize("record", ["x", " ", "0x10.20", "0x10.20.30.40", 16, [1], "0x" + "f" * 17 + ".1.1"])
 def test_a_redo_record_of_another_form_is_refused(tmp_path, record):
     """A token that cannot be ordered would order the row wrongly for good."""
     with pytest.raises(RejectedEventError) as caught:
         decoded(rules_of(tmp_path), oracle(1, record))
     assert caught.value.reasons[0].path == "source.rs_id"
+
+
+@pytest.mark.parametrize("member", ["rs_id", "lcr_position"])
+def test_an_empty_token_of_oracle_says_as_little_as_an_absent_one(tmp_path, member):
+    """LogMiner leaves the redo record of some changes empty: the row is ordered by what else the change says."""
+    rules = rules_of(tmp_path)
+    absent, empty = oracle(1, None), oracle(1, None)
+    empty["source"][member] = ""
+    versions = [decoded(rules, message)[0].version for message in (absent, empty)]
+    assert versions[0] == versions[1]
+    flat = {**empty["after"], "__op": "u", **{f"__source_{name}": value for name, value in empty["source"].items()}}
+    assert decoded(rules, flat)[0].version == versions[0]
 
 
 def test_positions_of_xstream_order_changes_of_one_scn(tmp_path):

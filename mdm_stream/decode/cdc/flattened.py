@@ -38,6 +38,7 @@ _SOURCE_MEMBERS = (
     "scn",
     "commit_scn",
     "rs_id",
+    "lcr_position",
     "ssn",
     "redo_thread",
     "ord",

@@ -204,14 +204,17 @@ def _oracle(source: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _redo_record(source: Mapping[str, Any]) -> str:
-    """Return a token that orders the changes of one SCN: all digits 0 where the change does not say it."""
+    """Return a token that orders the changes of one SCN: all digits 0 where the change does not say it.
+
+    An empty text says as little as none: so connectors write what LogMiner leaves empty.
+    """
     record, position = source.get("rs_id"), source.get("lcr_position")
-    if record is not None:
+    if record is not None and record != "":
         parts = _RS_ID.fullmatch(record) if isinstance(record, str) else None
         if parts is None:
             raise rejection("wrong_format", "source.rs_id", "is no redo record such as 0x000010.00000020.0010")
         return ":".join(part.lower().zfill(_HEX_DIGITS) for part in parts.groups())
-    if position is None:
+    if position is None or position == "":
         return _NO_REDO_RECORD
     if not isinstance(position, str) or _LCR_POSITION.fullmatch(position) is None:
         raise rejection("wrong_format", "source.lcr_position", "must be the hexadecimal digits of a position")
