@@ -97,6 +97,20 @@ def test_going_back_to_the_old_server_is_a_history_of_its_own(tmp_path):
     assert rows["shop/1"]["city"] == "Ripon"
 
 
+@pytest.mark.parametrize("declared", [f"{{server_id: {NEW_SERVER}}}", f"{{gtid_source: {NEW_GTIDS}}}"])
+@pytest.mark.parametrize("op", ["u", "d"])
+def test_flattened_rows_belong_to_the_history_that_their_added_fields_name(tmp_path, declared, op):
+    """A transform that adds the server or the GTID says as much as the envelope does."""
+    rules = rules_of(tmp_path, shop=f"[{declared}]")
+    enveloped = mysql(1, "2026-01-31T22:53:20Z", 31, 700, server=NEW_SERVER, gtids=NEW_GTIDS, op=op, city="Bath")
+    added = {f"__source_{name}": value for name, value in enveloped["source"].items() if value is not None}
+    flat = {**(enveloped["after"] or enveloped["before"]), "__op": op, **added}
+    (left,), (right,) = decoded(rules, enveloped), decoded(rules, flat)
+    assert left.version == right.version
+    assert shown_version(right.version).startswith("history 1: ")
+    assert replace(left, place=right.place) == replace(right, place=right.place)
+
+
 def test_what_belongs_to_no_history_keeps_its_version(tmp_path):
     """So a history that begins later than all that was delivered changes nothing of it."""
     plain, ahead = rules_of(tmp_path), rules_of(tmp_path, shop="[{from: 2026-12-01}]")

@@ -115,14 +115,17 @@ def _deleted(
     schema: object,
     delivery: Delivery,
 ) -> tuple[ChangeEvent, ...]:
-    row = _image(route, payload, source, schema, "before")
+    path = "before"
+    if _is_of_documents(source) and payload.get("before") is None:
+        path = next((name for name in _NAME_A_DOCUMENT if payload.get(name) is not None), path)
+    row = _image(route, payload, source, schema, path)
     return delete_events(
         row.route,
         row.columns,
         position=_position(route, source, DELETE),
         event_time_us=_time_us(payload, source, delivery),
         delivery=delivery,
-        path="before",
+        path=path,
         place=log_place(source),
     )
 
@@ -147,6 +150,7 @@ def _of_flattened(change: Flattened, delivery: Delivery, catalogue: SourceCatalo
             event_time_us=time_us,
             delivery=delivery,
             path="row",
+            place=log_place(change.source),
         )
     snapshot = change.op == "r" or is_snapshot(change.source)
     return write_events(
@@ -158,6 +162,7 @@ def _of_flattened(change: Flattened, delivery: Delivery, catalogue: SourceCatalo
         delivery=delivery,
         unavailable=row.unavailable,
         path="row",
+        place=log_place(change.source),
     )
 
 
@@ -192,11 +197,14 @@ def _image(route: Route, payload: Mapping[str, Any], source: Mapping[str, Any], 
     return typed_row(route, image, {} if schema is None else field_schemas(_image_schema(schema, name)), name)
 
 
+_NAME_A_DOCUMENT = ("documentKey", "filter")
+"""Members that hold the id of a deleted document: of MongoDB's own change, and of connectors before 2.0."""
 _NO_DOCUMENT = {
     "after": "is required: the whole document, since a change alone does not name its record; set the connector's "
     "capture.mode to change_streams_update_full",
-    "before": "is required: the id of what was deleted is in no other place; set the connector's capture.mode to "
-    "change_streams_update_full_with_pre_image",
+    "before": "is required: the id of what was deleted is in the key of the connector's message, which no record of "
+    "this stream has; set the connector's capture.mode to change_streams_update_full_with_pre_image, and "
+    "changeStreamPreAndPostImages of the collection",
 }
 
 

@@ -77,7 +77,10 @@ def flattened(payload: Mapping[str, Any], schema: object) -> Flattened:
     source |= {name: value for name in _SOURCE_TIMES if (value := payload.get(_OF_SOURCE + name)) is not None}
     deleted = payload.get("__deleted") in (True, "true")
     op = "d" if deleted else payload.get("__op") or "u"
-    return Flattened(op, payload, field_schemas(schema), source, _table_parts(source, schema), payload.get("__ts_ms"))
+    row = payload
+    if op == "d" and source.get("collection") and payload.get("_id") is None and payload.get("id") is not None:
+        row = {**payload, "_id": payload["id"]}  # a deleted document is its key, which is called so in messages
+    return Flattened(op, row, field_schemas(schema), source, _table_parts(source, schema), payload.get("__ts_ms"))
 
 
 def flattened_time_ms(payload: Mapping[str, Any]) -> object:

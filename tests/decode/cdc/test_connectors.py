@@ -120,6 +120,27 @@ def test_changes_of_a_second_are_ordered_by_their_count():
     assert len(set(versions)) == 3
 
 
+@pytest.mark.parametrize("document_id", [1004, {"$numberLong": "1004"}, {"$numberInt": "1004"}])
+def test_a_deletion_without_an_image_is_read_where_it_names_its_document(document_id):
+    """The key of the change, as an object or a text, the filter of old connectors, the key that a transform leaves."""
+    key = {"_id": document_id}
+    text = orjson.dumps(key).decode()
+    plain = {"op": "d", "source": MONGO, "before": None, "after": None, "updateDescription": None}
+    flat = {"__deleted": "true", "__collection": "users", "__source_ts_ms": 1_700_000_000_000, "__ord": 1}
+    (expected,) = of_document("d", before=key)
+    for message in (
+        {**plain, "documentKey": key},
+        {**plain, "documentKey": text},
+        {"schema": None, "payload": {**plain, "filter": text}},
+        {**flat, "_id": "1004", "__db": "shop"},
+        {**flat, "id": "1004", "__db": "shop"},
+    ):
+        assert decoded(message) == (expected,)
+    assert refused({**plain, "filter": "{}"}) == ("missing", "filter._id")
+    assert refused({**plain, "documentKey": 7}) == ("wrong_type", "documentKey")
+    assert refused({**flat, "__db": "shop"}) == ("missing", "row._id")
+
+
 def test_what_does_not_name_its_document_is_refused_with_what_to_set():
     """A deletion without an image before, or an update that has only what changed, says nothing of which record."""
     for event, path in (
