@@ -85,7 +85,8 @@ class Source:
     of them.
 
     ``version_format`` and ``event_time_format`` are those of the texts in the two columns, see
-    :mod:`mdm_stream.core.time_format`. ``csv`` and ``deletion`` are about files of rows.
+    :mod:`mdm_stream.core.time_format`. ``csv`` and ``deletion`` are about files of rows. ``unavailable_value`` is the
+    connector's placeholder for a value that was not logged, if it was given another than its own.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Source:
     event_time_format: str | None = None
     csv: CsvForm = CsvForm()
     deletion: DeletionFlag | None = None
+    unavailable_value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

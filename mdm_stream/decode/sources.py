@@ -10,6 +10,7 @@ from mdm_stream.core.model import STEWARD_SOURCE
 from mdm_stream.core.name_patterns import SOURCE_PATTERN
 from mdm_stream.core.ruleset import Ruleset, Source
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
+from mdm_stream.decode.cdc.unavailable import NOT_LOGGED, Unavailable, unavailable_as
 from mdm_stream.decode.column_values import Reader, reader_of
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.errors import ConfigurationError
@@ -26,7 +27,8 @@ class Route:
 
     ``readers`` read the columns of which the rules say what they hold. ``used`` are the columns that the rules use in
     any way, those that identify, order and date a row among them; ``nested`` are those of them that may be a path
-    (``address.city``), where rows have objects in them.
+    (``address.city``), where rows have objects in them. ``unavailable`` are the placeholders of values that were not
+    logged.
     """
 
     domain: str
@@ -35,6 +37,7 @@ class Route:
     readers: Mapping[str, Reader] = field(default_factory=dict)
     used: frozenset[str] = frozenset()
     nested: tuple[str, ...] = ()
+    unavailable: Unavailable = NOT_LOGGED
 
 
 class IgnoredTableError(Exception):
@@ -155,7 +158,9 @@ class SourceCatalogue:
         columns = mapped or self._attributes[domain]
         own = [name for name in (source.version, source.event_time) if name is not None]
         used = columns.union(source.key, own)
-        route = Route(domain, source, columns, readers, used, tuple(sorted(name for name in used if "." in name)))
+        nested = tuple(sorted(name for name in used if "." in name))
+        not_logged = NOT_LOGGED if source.unavailable_value is None else unavailable_as(source.unavailable_value)
+        route = Route(domain, source, columns, readers, used, nested, not_logged)
         self._ignored.update((source.format, table) for table in source.ignore)
         self._by_name[domain, source.name] = route
         if not WIRE_FORMATS[source.format].needs_table:

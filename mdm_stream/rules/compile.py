@@ -18,7 +18,7 @@ from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_options, check_type, country_of
 from mdm_stream.rules.compile_clock import compile_clock
-from mdm_stream.rules.compile_columns import check_ignored, compile_columns
+from mdm_stream.rules.compile_columns import check_ignored, compile_columns, compile_unavailable
 from mdm_stream.rules.compile_files import compile_files
 from mdm_stream.rules.compile_histories import compile_histories
 from mdm_stream.rules.compile_match import compile_match
@@ -41,6 +41,8 @@ KEYS_MAX = 64
 TAG_LENGTH_MIN = 3
 
 _NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore"})
+_MEANING_IF_SET = frozenset({"unavailable_value"})
+"""Fields that came after rules were in use: those that leave them out keep their digest."""
 
 
 def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Ruleset:
@@ -83,6 +85,7 @@ def _meaning(value: Any) -> Any:
         names = [field.name for field in dataclasses.fields(value) if field.name not in _NOT_MEANING]
         # Source.version names a column, which is meaning; Ruleset.version is a number, which is not.
         names += ["version"] if isinstance(value, Source) else []
+        names = [name for name in names if name not in _MEANING_IF_SET or getattr(value, name) is not None]
         return {name: _meaning(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): _meaning(item) for key, item in value.items()}
@@ -158,6 +161,7 @@ def _sources(
             key=source.key or (),
             column_types=compile_columns(name, source, own, findings),
             ignore=source.ignore or (),
+            unavailable_value=compile_unavailable(source, own, findings),
             **compile_clock(source, own, findings),
             histories=compile_histories(source, own, findings),
             **compile_files(source, own, findings),

@@ -12,6 +12,7 @@ from mdm_stream.rules.model import RulesetModel, SourceModel
 from mdm_stream.rules.tree import Node
 
 _WHOLE_SCHEMA = ".*"
+_IN_HEX = "hex:"
 
 
 def compile_columns(name: str, source: SourceModel, node: Node, findings: Findings) -> dict[str, DeclaredColumn]:
@@ -39,6 +40,21 @@ def compile_columns(name: str, source: SourceModel, node: Node, findings: Findin
             findings.error(scale, f"'scale' has no meaning with 'as: {kind.name}'; remove it")
         types[column] = DeclaredColumn(kind.name, declared.scale or 0)
     return types
+
+
+def compile_unavailable(source: SourceModel, node: Node, findings: Findings) -> str | None:
+    """Return the placeholder of values that were not logged, if a source declares one."""
+    declared = source.unavailable_value
+    if declared is None:
+        return None
+    place = node.at(("unavailable_value",)).place
+    if source.format != "debezium":
+        advice = "remove it or correct the format"
+        findings.error(place, f"'unavailable_value' has no meaning with format {source.format}; {advice}")
+    hexadecimal = declared.removeprefix(_IN_HEX)
+    if hexadecimal != declared and not re.fullmatch(r"(?:[0-9a-fA-F]{2})+", hexadecimal):
+        findings.error(place, "'unavailable_value' is no bytes in hex; expected pairs of hex digits after 'hex:'")
+    return declared
 
 
 def check_ignored(model: RulesetModel, node: Node, findings: Findings) -> None:

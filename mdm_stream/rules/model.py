@@ -154,6 +154,10 @@ class DeletionModel(_Part):
     values: Annotated[Names, Field(description="What the column holds then; capitals do not matter.")]
 
 
+UNAVAILABLE_CHARS_MAX = 200
+"""Characters of a placeholder for values that a database did not log."""
+
+
 class SourceModel(_Part):
     """One source system: the shape of its events and how its columns become attributes."""
 
@@ -205,6 +209,14 @@ class SourceModel(_Part):
     columns: Annotated[
         dict[str, ColumnModel], Field(description="Column: what it holds, where no schema comes with it.")
     ] = {}
+    unavailable_value: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=UNAVAILABLE_CHARS_MAX,
+            description="debezium: the connector's unavailable.value.placeholder, if it was given another.",
+        ),
+    ] = None
     ignore: Annotated[
         Names | None,
         Field(description="Tables that come with this one and are no source: schema.table, table, or schema.*."),

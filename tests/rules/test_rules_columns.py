@@ -47,6 +47,9 @@ def test_columns_and_ignored_tables_are_compiled(tmp_path):
     assert rules.sources["crm"].ignore == ("CRM.AUDIT", "LOG.*")
     assert load(tmp_path, ", LOG.*", "").digest == rules.digest
     assert load(tmp_path, "epoch_millis", "epoch_days").digest != rules.digest
+    placeholder = load(tmp_path, "    ignore:", "    unavailable_value: __other\n    ignore:")
+    assert placeholder.sources["crm"].unavailable_value == "__other"
+    assert placeholder.digest != rules.digest
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,9 @@ def test_columns_and_ignored_tables_are_compiled(tmp_path):
             "  web: {columns: {x: {as: decimal, scale: 1}}}",
             ":16: 'as: decimal' has no meaning with format",
         ),
+        ("  web: {}", "  web: {unavailable_value: x}", ":16: 'unavailable_value' has no meaning with format canonical"),
+        ("  web: {}", "  web: {unavailable_value: ''}", ":16: "),
+        ("    version: REV", "    unavailable_value: hex:0g", ":8: 'unavailable_value' is no bytes in hex"),
         ("  web: {}", "  web: {ignore: x}", ":16: 'ignore' has no meaning with format canonical"),
         ("LOG.*", "LOG*", ":15: 'LOG*' is not a table; expected schema.table, table, or schema.*"),
         ("LOG.*", "'*'", ":15: '*' is not a table"),

@@ -11,6 +11,7 @@ from mdm_stream.core.column_types import DeclaredColumn
 from mdm_stream.core.ruleset import Source
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.cdc.semantic_types import SEMANTIC_TYPES
+from mdm_stream.decode.cdc.unavailable import UNAVAILABLE
 from mdm_stream.errors import RejectedEventError
 
 RECEIVED = Delivery.from_row(b"", 1)
@@ -352,6 +353,25 @@ def test_every_form_of_an_unavailable_value_leaves_the_attribute_alone(placehold
     with pytest.raises(RejectedEventError) as caught:
         one(message("postgresql", placeholder, op="u"), decoder(("value",)))
     assert [(each.code, each.path) for each in caught.value.reasons] == [("missing", "after.value")]
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "content"),
+    [("__not_logged", "__not_logged", b"__not_logged"), ("hex:6e6f20ff", "no \ufffd", b"no \xff")],
+)
+def test_a_placeholder_of_the_connectors_own_configuration_is_declared(declared, text, content):
+    """Declared, it is known in every form; its default stays known; undeclared, it is a value like any other."""
+    source = Source("crm", "debezium", "app.t", ("id",), columns={"city": ("value",)}, unavailable_value=declared)
+    knowing = Decoder({"person": ruleset("person", ("city",), source)})
+    not_knowing = Decoder({"person": ruleset("person", ("city",), replace(source, unavailable_value=None))})
+    forms = (text, base64.b64encode(content).decode(), content.hex(), [text], list(content), {text: text})
+    for value in (*forms, UNAVAILABLE):
+        log = {"db": "app", "table": "t", "ts_ms": 1_700_000_000_000}
+        payload = {"op": "u", "after": {"id": 1, "value": value}, "source": log}
+        event = one(orjson.dumps(payload), knowing)
+        assert (event.op, event.attributes) == ("patch", {})
+    payload["after"]["value"] = text
+    assert one(orjson.dumps(payload), not_knowing).attributes == {"value": text}
 
 
 def test_a_typed_column_orders_and_dates_its_rows():
