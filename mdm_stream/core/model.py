@@ -59,6 +59,10 @@ class LogPlace:
     timeline: str = ""
     time_us: int | None = None
 
+    def time_in(self, event_time_us: int) -> int:
+        """Return the time that says to which history a change belongs, of a change with that event time."""
+        return event_time_us if self.time_us is None else self.time_us
+
     def named(self) -> dict[str, str]:
         """Return what it says beside the time, by name."""
         said = {"server_id": self.server_id, "gtid_source": self.gtid_source, "timeline": self.timeline}

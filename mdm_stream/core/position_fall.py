@@ -38,7 +38,8 @@ class PositionFall:
     """Contradictions of one source that one new history would explain. What is empty its events did not name.
 
     ``after_us`` is the latest write that won, ``from_us`` the earliest that lost: the old history went on until the
-    one at least, and the new one had begun by the other.
+    one at least, and the new one had begun by the other. Of a row that a column of its own dates ``from_us`` is the
+    log's time, which a declared history goes by.
     """
 
     source: str
@@ -62,7 +63,7 @@ class PositionFall:
             place.timeline,
             1,
             found.after_us,
-            found.from_us,
+            place.time_in(found.from_us),
         )
 
     @property

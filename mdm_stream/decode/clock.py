@@ -80,8 +80,7 @@ def version_in_history(position: Version, time_us: int, place: LogPlace, source:
         raise rejection("wrong_format", "version", "begins with a character that no version may begin with")
     if not source.histories:
         return position
-    if place.time_us is not None:
-        time_us = place.time_us
+    time_us = place.time_in(time_us)
     if delivery.arrived:
         time_us = min(time_us, delivery.arrival_time_us + source.clock_ahead_us)
     return in_history(history_of(source.histories, place, time_us), position)

@@ -43,11 +43,12 @@ def falls_of(archive: Archive, rules: Ruleset, tolerance_us: int) -> tuple[list[
 
 
 def _between(left: RecordEvent, right: RecordEvent, tolerance_us: int) -> PositionFall | None:
-    """Return the fall that two writes of one record are, if the later one has the smaller version."""
+    """Return the fall that two writes of one record are, if the later one, by the log, has the smaller version."""
     lost, won = sorted((left, right), key=lambda event: version_order(event.version))
-    if lost.version == won.version or lost.event_time_us - won.event_time_us <= tolerance_us:
+    lost_us, won_us = (event.place.time_in(event.event_time_us) for event in (lost, won))
+    if lost.version == won.version or lost_us - won_us <= tolerance_us:
         return None
-    contradiction = Contradiction(won.event_time_us, lost.event_time_us, split_version(lost.version)[0], lost.place)
+    contradiction = Contradiction(won_us, lost_us, split_version(lost.version)[0], lost.place)
     return PositionFall.of(lost.source, contradiction)
 
 
