@@ -139,7 +139,8 @@ def _check_publication(connection: Any, settings: ReaderSettings) -> None:
     if not (truncates or settings.allow_truncate):
         raise ConfigurationError(
             f"publication {name} leaves out truncate, so an emptied table would go unnoticed; "
-            f"ALTER PUBLICATION {quoted(name)} SET (publish = 'insert, update, delete, truncate'), or allow it"
+            f"ALTER PUBLICATION {quoted(name)} SET (publish = 'insert, update, delete, truncate'), or start the reader "
+            "with --allow-truncate"
         )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import orjson
 import pytest
 from rulesets import ruleset
 
-from mdm_stream.cli.commands.capture import _settings
+from mdm_stream.cli.commands.capture import _settings, _show
 from mdm_stream.cli.main import run
 from mdm_stream.core.ruleset import Source
 from mdm_stream.errors import ConfigurationError
+from producers.postgres.metrics import metrics_of
+from producers.postgres.settings import ReaderProgress
 
 pytest.importorskip("psycopg2", reason="the PostgreSQL driver is not installed (extra: postgres)")
 
@@ -70,3 +73,23 @@ def test_help_does_without_the_driver():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert b"--allow-truncate" in done.stdout
+
+
+def test_figures_are_metrics_of_cloudwatch():
+    """Each metric that the directive names is a number in the line, under the slot, and lag is among them."""
+    progress = ReaderProgress(phase="streaming", lag_bytes=4_096, lag_s=1.5, truncations=1)
+    line = orjson.loads(orjson.dumps(metrics_of(progress.status(), "mdm_stream", 1_700_000_000_000)))
+    assert line["_aws"]["Timestamp"] == 1_700_000_000_000
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "mdm-stream"
+    assert all(isinstance(line[each["Name"]], int | float) for each in directive["Metrics"])
+    assert all(isinstance(line[name], str) for names in directive["Dimensions"] for name in names)
+    assert (line["LagBytes"], line["LagSeconds"], line["Truncations"], line["slot"]) == (4_096, 1.5, 1, "mdm_stream")
+
+
+def test_the_command_writes_metrics_when_asked(capsys):
+    """One line a status, and nothing else."""
+    _show(ReaderProgress(lag_bytes=7).status(), "slot_a", as_json=False)
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert (orjson.loads(out)["LagBytes"], orjson.loads(out)["slot"]) == (7, "slot_a")

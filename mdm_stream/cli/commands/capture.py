@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ def capture() -> None:
 @click.option("--allow-truncate", is_flag=True, help="Go on after a TRUNCATE, which deletes no record.")
 @click.option("--status-interval", "status_interval_s", type=click.FloatRange(0.1), default=10.0, show_default=True,
               help="Seconds between two lines about how far behind it is.")  # fmt: skip
+@click.option("--emf", is_flag=True, help="Write these lines as CloudWatch metrics (embedded metric format).")
 @deployment_options("rules", "endpoint", "stream", "region", "state")
 @json_option
 def postgres(
@@ -58,6 +60,7 @@ def postgres(
     snapshot_again: tuple[str, ...],
     allow_truncate: bool,
     status_interval_s: float,
+    emf: bool,
     rules: tuple[str, ...],
     endpoint: str | None,
     stream: str | None,
@@ -101,7 +104,7 @@ def postgres(
         dsn,
         lambda: Publisher(client, stream, settings=publisher_settings),
         settings,
-        on_status=lambda status: _show(status, as_json=as_json),
+        on_status=lambda status: _show(status, slot if emf else None, as_json=as_json),
     )
     before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -149,7 +152,12 @@ def _key(text: str) -> tuple[str, tuple[str, ...]]:
     return _qualified(table), names
 
 
-def _show(status: ReaderStatus, *, as_json: bool) -> None:
+def _show(status: ReaderStatus, emf_slot: str | None, *, as_json: bool) -> None:
+    if emf_slot is not None:
+        from producers.postgres.metrics import metrics_of  # noqa: PLC0415 - with the driver
+
+        say(orjson.dumps(metrics_of(status, emf_slot, time.time_ns() // 1_000_000)).decode())
+        return
     if as_json:
         say(orjson.dumps(asdict(status)).decode())
         return
