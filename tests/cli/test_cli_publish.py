@@ -19,6 +19,7 @@ from mdm_stream.contracts.signature import SigningKey, is_signed_by
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.decoder import Decoder
 from mdm_stream.decode.files.event_files import file_events
+from mdm_stream.decode.unpacking import unpack
 from mdm_stream.deployment import RunningStack, read_stack, remove_stack, write_stack
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.kinesis.server import KinesisServer
@@ -121,6 +122,17 @@ def test_csv_rows_become_canonical_events(server, state, stream, tmp_path, popul
         ("1", loaded_ns + 1, "Ada"),
         ("2", loaded_ns + 2, "Bo"),
     ]
+
+
+def test_aggregated_events_are_the_same_events_in_fewer_records(server, state, stream, population):
+    """With --aggregate every record of the stream holds several, and a consumer reads what it would read without."""
+    events = population / EVENT_FILES["web"]
+    assert run(["publish", str(events), "--format", "canonical", "--aggregate", "--state", str(state)]) == 0
+    records = records_of(server, stream)
+    unpacked = [each.raw for _, data in records for each in unpack(Delivery.from_row(data, 1))]
+    lines = [line for line in events.read_bytes().splitlines() if line.strip()]
+    assert sorted(map(orjson.dumps, map(orjson.loads, unpacked))) == sorted(map(orjson.dumps, map(orjson.loads, lines)))
+    assert len(records) < len(lines) / 2
 
 
 def test_standard_input_is_read_as_a_file_is(server, state, stream, population):

@@ -39,11 +39,14 @@ from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
 from mdm_stream.index.reader import IndexReader
 from mdm_stream.rules import load_rulesets
-from producers.delivery import EventTooLargeError
+from producers.delivery import EventTooLargeError, PublisherSettings
 from producers.partition_key import partition_key
 from producers.publisher import Publisher
 
 PROGRESS_EVERY_EVENTS = 500
+
+AGGREGATE_BYTES_MAX = 100_000
+"""Bytes of one record of the stream that ``--aggregate`` fills with events: a tenth of what Kinesis takes."""
 
 NO_STREAM = "no stream"
 """Where a dry run sends nothing to, if no stream was named."""
@@ -80,6 +83,7 @@ _Message = tuple[str, bytes, ChangeEvent | None]
 )
 @click.option("--force", is_flag=True, help="Send, and delete with --full, whatever the shares are.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--aggregate", is_flag=True, help="Send several events a record of the change stream, as KPL aggregates.")
 @click.option(
     "--signing-key",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -110,6 +114,7 @@ def publish(
     max_deleted: float,
     force: bool,
     dry_run: bool,
+    aggregate: bool,
     rules: tuple[str, ...],
     endpoint: str | None,
     stream: str | None,
@@ -165,7 +170,8 @@ def publish(
     else:
         key = None if signing_key is None else read_signing_key(signing_key)
         client = aws_client("kinesis", endpoint, region, keys=keys)
-        counts = _published(client, (stream, steward_stream), key, messages, last)
+        settings = PublisherSettings(aggregate_bytes_max=AGGREGATE_BYTES_MAX if aggregate else 0)
+        counts = _published(client, (stream, steward_stream), settings, key, messages, last)
     _say_sent(counts, stream, checked, deleted=len(deletions), dry_run=dry_run, as_json=as_json)
     if counts["too_large"]:
         raise TerminalError(f"{counts['too_large']:,} events were not sent: each is larger than the stream takes")
@@ -174,13 +180,14 @@ def publish(
 def _published(
     client: Any,
     streams: tuple[str, str | None],
+    settings: PublisherSettings,
     key: SigningKey | None,
     messages: Iterable[_Message],
     last: Iterable[_Message],
 ) -> Counter[str]:
     """Send messages, and once the streams have taken all of them, the last ones; return how many were sent."""
     with progress() as advance, ExitStack() as opened:
-        changes = opened.enter_context(Publisher(client, streams[0], signing_key=key))
+        changes = opened.enter_context(Publisher(client, streams[0], settings=settings, signing_key=key))
         steward = changes
         if streams[1] is not None:
             steward = opened.enter_context(Publisher(client, streams[1], signing_key=key))
