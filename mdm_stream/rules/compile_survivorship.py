@@ -76,7 +76,8 @@ def compile_survivorship(
         if group:
             rules.append(SurvivorshipRule(tuple(group), strategies))
     default_node = tree.at(("default",))
-    default = tuple(_strategy(item, domain) for item in _each(default_node)) or (Strategy("most_recent"),)
+    written = _each(default_node) if "default" in tree.items else ()
+    default = tuple(_strategy(item, domain) for item in written) or (Strategy("most_recent"),)
     _check_filter(default, default_node, domain)
     if any(strategy.name == UNION for strategy in default):
         findings.error(default_node.place, "'union' cannot be a default; expected it in the rule of a multi attribute")
@@ -129,10 +130,10 @@ def _without_splinters(default: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
 
 
 def _each(node: Node) -> tuple[Node, ...]:
-    """Return the items of a list node; a lone text is a list of one; anything else was not written at all."""
+    """Return the items of a list node; what stands by itself is a list of one; nothing was not written at all."""
     if isinstance(node.content, tuple):
         return node.content
-    return (node,) if isinstance(node.content, str) else ()
+    return (node,) if isinstance(node.content, str) or (isinstance(node.content, dict) and node.content) else ()
 
 
 def _check_union(strategies: tuple[Strategy, ...], group: list[int], node: Node, domain: _Domain) -> None:

@@ -37,6 +37,11 @@ def _as_list(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _as_strategies(value: object) -> object:
+    """Let one strategy, a name or one with its options, stand for a list of one."""
+    return (value,) if isinstance(value, str) or (isinstance(value, dict) and value) else value
+
+
 def _as_rule(value: object) -> object:
     """Let a bare list of strategies stand for a survivorship rule."""
     return {"strategies": value} if isinstance(value, tuple | str) else value
@@ -68,6 +73,15 @@ When = Annotated[Any, WithJsonSchema(_WHEN_SCHEMA)]
 """One condition; its grammar is read by :mod:`mdm_stream.rules.conditions`."""
 
 StrategyEntry = Annotated[Any, WithJsonSchema(_STRATEGY_SCHEMA)]
+Strategies = Annotated[
+    tuple[StrategyEntry, ...],
+    BeforeValidator(_as_strategies),
+    Field(min_length=1),
+    WithJsonSchema(
+        {"anyOf": [_STRATEGY_SCHEMA, {"type": "array", "items": _STRATEGY_SCHEMA, "minItems": 1}]}, mode="validation"
+    ),
+]
+"""One strategy, or a list of them."""
 Option = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -302,15 +316,13 @@ class SurvivorshipRuleModel(_Part):
     """How the value of an attribute is chosen, or the values of a group that survive together from one record."""
 
     attributes: Annotated[Names | None, Field(description="The group; the rule's name if left out.")] = None
-    strategies: Annotated[tuple[StrategyEntry, ...], Field(min_length=1, description="Each narrows what is left.")]
+    strategies: Annotated[Strategies, Field(description="Each narrows what is left; one may stand by itself.")]
 
 
 class SurvivorshipModel(_Part):
     """How golden values are chosen from the members of a cluster."""
 
-    default: Annotated[tuple[StrategyEntry, ...], Field(min_length=1, description="For attributes without a rule.")] = (
-        "most_recent",
-    )
+    default: Annotated[Strategies, Field(description="For attributes without a rule.")] = ("most_recent",)
     rules: dict[str, Annotated[SurvivorshipRuleModel, BeforeValidator(_as_rule)]] = {}
 
 

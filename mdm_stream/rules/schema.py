@@ -43,7 +43,7 @@ def ruleset_schema() -> dict[str, Any]:
             items["additionalProperties"] = {"anyOf": [items["additionalProperties"], _REMOVED]}
     rule = definitions["SurvivorshipModel"]["properties"]["rules"]["additionalProperties"]
     strategies = definitions["SurvivorshipRuleModel"]["properties"]["strategies"]
-    rule["anyOf"].insert(0, {"type": "array", "items": strategies["items"], "minItems": 1})
+    rule["anyOf"] = [{"type": "string"}, next(each for each in strategies["anyOf"] if "items" in each), *rule["anyOf"]]
     schema["properties"]["extends"] = {
         "type": "string",
         "description": f"What this rule set builds on: a pack ({', '.join(pack_names())}) or the path of a file.",

@@ -48,6 +48,8 @@ def test_what_is_plainly_wrong_does_not_fit(value):
         "placeholders: {none: {type: identifier, values: [PENDING, '4711']}, zero_dates: {remove: true}}",
         "match: {exclusive: national_id}",
         "survivorship: {default: [most_recent], rules: {email: [most_recent]}}",
+        "survivorship: {default: most_recent, rules: {email: longest}}",
+        "survivorship: {default: {trust: {half_life_days: 9}}, rules: {email: {strategies: longest}}}",
         "sources: {s: {format: debezium, table: a.b, key: id, ignore: log.*, histories: [{gtid_source: 0-1}]}}",
     ],
 )

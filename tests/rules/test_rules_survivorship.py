@@ -97,6 +97,37 @@ def test_each_of_two_rules_that_tear_them_apart_is_named(write):
     assert [(finding.line, finding.severity) for finding in check_file(path)] == [(21, "error"), (22, "error")]
 
 
+@pytest.mark.parametrize("strategy", ["longest", "{trust: {half_life_days: 90}}"])
+@pytest.mark.parametrize("form", ["{}", "{{strategies: {}}}", "{{attributes: email, strategies: {}}}"])
+def test_one_strategy_stands_for_a_list_of_one(write, strategy, form):
+    """As everywhere in the rules, with options too; it means the same, so the digest is the same."""
+    if form == "{}" and strategy != "longest":
+        form = "{{strategies: {}}}"
+
+    def digest(written, default):
+        text = BASE.replace("email: [union]", f"email: {form.format(written)}")
+        return load_ruleset(write(text.replace("[most_recent]", default))).digest
+
+    assert digest(strategy, strategy) == digest(f"[{strategy}]", f"[{strategy}]")
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("newest", ":20: unknown strategy 'newest'"),
+        ("{strategies: {}}", ":20: survivorship.rules.email.strategies has the wrong type; expected a list"),
+        ("{strategies: {longest: {}, newest: {}}}", ":20: a strategy is not a name"),
+        ("7", ":20: survivorship.rules.email has the wrong type"),
+        ("''", ":20: unknown strategy ''"),
+    ],
+)
+def test_what_is_no_strategy_is_refused_with_its_line(write, written, says):
+    """By itself as in a list."""
+    with pytest.raises(RulesError) as caught:
+        load_ruleset(write(BASE.replace("email: [union]", f"email: {written}")))
+    assert says in str(caught.value)
+
+
 def test_a_union_stands_by_itself(write):
     """It keeps what every record says, so it contradicts none of them; what else is tied stays together."""
     text = BASE.replace("given: {type: name}", "given: {type: name, multi: true}") + "    given: [valid_only, union]\n"
