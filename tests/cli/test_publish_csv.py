@@ -207,12 +207,26 @@ def test_standard_input_is_checked_too(publish, monkeypatch, tmp_path):
         (["--as-of", "soon"], 2, "--as-of is no time"),
         (["--as-of", "2090-01-01"], 1, "which is to come"),
         (["--full"], 2, "needs --redis"),
+        (["--full", "--redis", "redis://127.0.0.1:1/0"], 1, "nothing was sent: --full asks the index"),
+        (["--full", "--redis", "127.0.0.1"], 2, "--redis is no address"),
     ],
 )
 def test_times_and_indexes_that_cannot_be_are_told(publish, tmp_path, capsys, argv, code, said):
     """A load of the future would be refused row by row; a full load needs to know what there is."""
     assert publish(written(tmp_path, HEADER + "1;A;B;C;;\n"), "--source", "desk", *argv) == code
     assert said in capsys.readouterr().err
+    assert publish.sent() == []
+
+
+@pytest.mark.one_redis
+def test_a_full_load_into_a_domain_without_an_index_says_what_to_do(publish, tmp_path, capsys, redis_url):
+    """Before the files are read, with --force too: what there is to delete is not known."""
+    for forced in ((), ("--force",), ("--dry-run",)):
+        argv = ("--source", "desk", "--full", "--redis", redis_url, "--namespace", "nobody-writes-here", *forced)
+        assert publish(written(tmp_path, "a\n1\n"), *argv) == 1
+        said = " ".join(capsys.readouterr().err.split())
+        assert "nothing was sent: --full asks the index which records a source has" in said
+        assert "send the first load of a new domain without --full" in said
     assert publish.sent() == []
 
 

@@ -36,7 +36,7 @@ from mdm_stream.decode.files.event_files import file_events, line_events
 from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.deployment import running_stack
-from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError
+from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError, TransientError
 from mdm_stream.index.reader import IndexReader
 from mdm_stream.rules import load_rulesets
 from producers.delivery import EventTooLargeError, PublisherSettings
@@ -151,12 +151,12 @@ def publish(
     now_us = time.time_ns() // 1_000
     inputs = named_inputs(files, format_, sources, as_of, now_us)
     _require_formats(inputs, full=full)
+    index = _index_opener(redis_url, namespace, rulesets) if full else None
     checked, refused = checked_inputs(
         inputs, rulesets, rejected_share_max=1.0 if force else max_rejected, arriving_at_us=now_us, collect=full
     )
     deletions: tuple[RecordEvent, ...] = ()
-    if full and not refused:
-        index = _index_opener(redis_url, namespace, rulesets)
+    if index is not None and not refused:
         load = plan_full_load(checked, SourceCatalogue(rulesets), index, max_deleted)
         deletions, refused = load.deletions, [] if force else list(load.refused)
     if refused:
@@ -207,12 +207,29 @@ def _require_formats(inputs: tuple[EventInput, ...], *, full: bool) -> None:
             raise click.UsageError("--full is about CSV files: they alone hold all records of their source")
 
 
+_ASKS = "nothing was sent: --full asks the index which records a source has"
+_INSTEAD = "name the index with --redis and --namespace, or send the first load of a new domain without --full"
+
+
 def _index_opener(
     redis_url: str | None, namespace: str, rulesets: Mapping[str, Ruleset]
 ) -> Callable[[str], IndexReader]:
     if redis_url is None:
         raise click.UsageError("--full with --stream needs --redis: the index says which records a source has")
-    return lambda domain: index_on(redis_url, rulesets[domain], namespace)
+    address = redis_url
+
+    def opened(domain: str) -> IndexReader:
+        try:
+            return index_on(address, rulesets[domain], namespace)
+        except ConfigurationError:
+            raise
+        except (TerminalError, TransientError) as error:
+            kind = TransientError if isinstance(error, TransientError) else TerminalError
+            raise kind(f"{_ASKS}, and that of domain {domain!r} cannot be read: {error}; {_INSTEAD}") from error
+
+    if len(rulesets) == 1:  # of several it is known once the files are read which of them they feed
+        opened(next(iter(rulesets)))
+    return opened
 
 
 def _say_sent(
