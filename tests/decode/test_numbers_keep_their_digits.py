@@ -163,6 +163,27 @@ def test_what_may_be_a_name_is_no_lost_number(text):
     assert not is_lost_number(text)
 
 
+@pytest.mark.parametrize("sender", sorted(KEYED))
+@pytest.mark.parametrize(
+    ("number", "key"),
+    [
+        (b"5.00", "5"),
+        (b"-7.50", "-7.5"),
+        (b"0.0000001", "0.0000001"),
+        (b"9007199254740993.0", "9007199254740993"),
+        (b"9007199254740993.000000000", "9007199254740993"),
+        (b"9007199254740993.10", "9007199254740993.1"),
+        (b"89441100680000000012", "89441100680000000012"),
+        (b"89441100680000000000", "89441100680000000000"),
+        (b'"5.00"', "5.00"),
+    ],
+)
+def test_a_number_is_a_key_in_its_digits_alone(sender, number, key):
+    """Zeros after the point say nothing in a number, however long it is; a text is a key as it was written."""
+    (event,) = DECODER.decode(replace(RECEIVED, raw=KEYED[sender] % number))
+    assert event.record_id.split("|")[0] == key
+
+
 @pytest.mark.parametrize("number", ["1e-99999999", "1E99999", "-2.5e+123456", "7e-00001", "1" * 80 + "e5"])
 @pytest.mark.parametrize("quoted", [False, True])
 def test_a_number_with_a_long_exponent_is_neither_key_nor_value(number, quoted):

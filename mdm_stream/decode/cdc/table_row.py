@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from mdm_stream.contracts.change import (
@@ -16,7 +17,7 @@ from mdm_stream.contracts.change import (
 )
 from mdm_stream.core.model import NO_PLACE, ChangeEvent, LogPlace, RecordOp, Value
 from mdm_stream.core.times import TIME_US_MAX, TIME_US_MIN, parse_time_us
-from mdm_stream.core.written_numbers import EXACT_DOUBLE_MAX, WrittenNumber, is_lost_number
+from mdm_stream.core.written_numbers import EXACT_DOUBLE_MAX, WrittenNumber, is_lost_number, plain_digits
 from mdm_stream.decode.cdc.positions import column_position
 from mdm_stream.decode.clock import dated_record
 from mdm_stream.decode.delivery import Delivery
@@ -231,12 +232,18 @@ def _time_of(route: Route, row: Mapping[str, Any], default_us: int, path: str) -
 
 
 def _key_text(value: object, row: str, column: str) -> str:
-    """Return a part of the key as text; ``row`` is the path of the row in which it is."""
+    """Return a part of the key as text; ``row`` is the path of the row in which it is.
+
+    A text stays as it is; a number becomes its digits, without zeros that say nothing after its point.
+    """
     if type(value) is int:
         return str(value)
     path = f"{row}.{column}"
     if isinstance(value, WrittenNumber):
-        value = value.text
+        check_key(value.text, path)
+        whole, point, places = value.text.partition(".")
+        places = places.rstrip("0")
+        return f"{whole}.{places}" if point and places else whole
     if isinstance(value, str):
         check_key(value, path)
         return value
@@ -247,7 +254,7 @@ def _key_text(value: object, row: str, column: str) -> str:
     if isinstance(value, float):
         if abs(value) > EXACT_DOUBLE_MAX:
             raise rejection("imprecise_key", path, "is too large a number to be exact in JSON; send the key as text")
-        return str(int(value)) if value.is_integer() else repr(value)
+        return str(int(value)) if value.is_integer() else plain_digits(Decimal(repr(value)))
     if value is None:
         raise rejection("missing", path, "is part of the key, and is absent or null")
     raise rejection("wrong_type", path, "is part of the key, and must be a text, number or boolean")
