@@ -16,6 +16,8 @@ from mdm_stream.core.blocking import keys
 from mdm_stream.core.cluster import clustering, golden, strategies, strongest, survive
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge
 from mdm_stream.core.model import split_ref
+from mdm_stream.core.standardise import record_plan, registry
+from mdm_stream.decode import clock
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -179,7 +181,31 @@ def _anchor_by_last_key(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(golden, "anchor_of", anchor_of)
 
 
+def _without_ways(options):
+    return {name: value for name, value in options.items() if name not in ("day_first", "decimal_comma")}
+
+
+def _first_history(patch: pytest.MonkeyPatch) -> None:
+    def history_of(histories, place, time_us):
+        return next((n for n, each in enumerate(histories, 1) if each.holds(place, time_us)), 0)
+
+    patch.setattr(clock, "history_of", history_of)
+
+
 MUTANTS: dict[str, Break] = {
+    "version: a position says all, whatever history it is of": lambda patch: patch.setattr(
+        clock, "in_history", lambda _, position: position
+    ),
+    "version: of several histories the first that holds counts": _first_history,
+    "value: what the rules list as a placeholder is a value": lambda patch: patch.setattr(
+        record_plan, "without_listed", lambda standardise, _: standardise
+    ),
+    "value: a source's separator parts nothing": lambda patch: patch.setattr(
+        record_plan, "separate_by", lambda _: None
+    ),
+    "value: a source reads as its attribute does": lambda patch: patch.setattr(
+        record_plan, "freeze_options", lambda kind, options: registry.freeze_options(kind, _without_ways(options))
+    ),
     "fold: a text version sorts below every integer": _texts_first,
     "fold: of one version the lesser digest wins": _lesser_digest,
     "fold: a delete says nothing of when a record was born": _birth_without_deletes,

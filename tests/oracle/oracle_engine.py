@@ -10,7 +10,7 @@ from oracle import plain_f, plain_fold
 from oracle.plain_worlds import history_of, rules_of
 
 from mdm_stream.core import fold
-from mdm_stream.core.model import EraseEvent, OverrideEvent, RecordEvent, VerdictEvent
+from mdm_stream.core.model import EraseEvent, History, LogPlace, OverrideEvent, RecordEvent, VerdictEvent
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import (
     Attribute,
@@ -20,6 +20,7 @@ from mdm_stream.core.ruleset import (
     KeyPart,
     Level,
     Match,
+    PlaceholderList,
     Predicate,
     Ruleset,
     Source,
@@ -133,6 +134,11 @@ def ruleset(rules, number=0) -> Ruleset:
         version=1,
         digest=f"oracle-{number}",
         attributes=tuple(_attribute(attribute) for attribute in rules["attributes"]),
+        placeholders=tuple(
+            PlaceholderList((place(each["name"]),), tuple(each["placeholders"]))
+            for each in rules["attributes"]
+            if "placeholders" in each
+        ),
         sources={name: _source(name, source, names) for name, source in rules["sources"].items()},
         blocking=tuple(
             KeyExpression(f"k{i}", f"k{i}", tuple(KeyPart(function, place(name), n) for function, name, n in parts))
@@ -180,7 +186,16 @@ def _attribute(attribute):
 
 def _source(name, source, names):
     columns = {each: tuple(found) for each, found in source.get("columns", {}).items() if each in names}
-    return Source(name, columns=columns, trust=source["trust"], backdating_us=source["backdating"])
+    options = {each: own for each, own in source["options"].items() if each in names}
+    histories = tuple(History(each["server"], from_us=each["from"]) for each in source["histories"])
+    return Source(
+        name,
+        columns=columns,
+        trust=source["trust"],
+        backdating_us=source["backdating"],
+        options=options,
+        histories=histories,
+    )
 
 
 def _comparison(comparison, place):
@@ -211,7 +226,8 @@ def event_of(event, rules):
         attributes = {name: _frozen(value) for name, value in event["attributes"].items()}
         key = (event["source"], event["record_id"], event["op"], event["version"], time)
         delivery = Delivery(b"", "1", event["arrival"] or 0)
-        return dated(RecordEvent("person", *key, attributes), rules.sources.get(key[0], Source(key[0])), delivery)
+        written = RecordEvent("person", *key, attributes, place=LogPlace(event["server"]))
+        return dated(written, rules.sources.get(key[0], Source(key[0])), delivery)
     if kind == "verdict":
         return VerdictEvent(
             "person", event["a"], event["b"], event["verdict"], event["version"], time, event["steward"]

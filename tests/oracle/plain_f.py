@@ -35,6 +35,7 @@ def resolve(rules, events):
 def _record(rules, ref, state):
     key = tuple(ref.split("/", 1))
     mapping = rules["sources"].get(key[0], {}).get("columns")
+    own = rules["sources"].get(key[0], {}).get("options", {})
     columns = {
         each["name"]: ([each["name"]] if not mapping else mapping.get(each["name"], [])) for each in rules["attributes"]
     }
@@ -42,7 +43,9 @@ def _record(rules, ref, state):
     for attribute in rules["attributes"]:
         name = attribute["name"]
         cells = [state["columns"][column] for column in columns[name] if column in state["columns"]]
-        values[name] = plain_values.attribute_values(attribute, [cell["value"] for cell in cells])
+        values[name] = plain_values.attribute_values(
+            {**attribute, **own.get(name, {})}, [cell["value"] for cell in cells]
+        )
         written[name] = max(
             ((cell["version"], cell["time"]) for cell in cells),
             key=lambda write: (plain_fold.version_key(write[0]), write[1]),

@@ -63,7 +63,7 @@ def state_of(ref, events, sources):
     """Return the state of one record key: ``live``, ``born``, columns, verdicts and overrides."""
     if any(event["kind"] == "erase" for event in events):
         return {"live": False}
-    writes = [_write(event) for event in events if event["kind"] == "record"]
+    writes = [_write(event, sources) for event in events if event["kind"] == "record"]
     wholes = [write for write in writes if write["op"] != "patch"]
     base = max(wholes, key=lambda write: write["order"], default=None)
     patches = [write for write in writes if write["op"] == "patch" and (base is None or write["order"] > base["order"])]
@@ -82,9 +82,31 @@ def state_of(ref, events, sources):
     }
 
 
-def _write(event):
+def _write(event, sources):
     marked = digest([event["op"], event["time"], event["attributes"]])
-    return {**event, "order": (version_key(event["version"]), marked)}
+    version = version_of(event, sources)
+    return {**event, "version": version, "order": (version_key(version), marked)}
+
+
+LAST_CHARACTER = chr(0x10FFFD)
+"""What the version of a later history begins with: no source may send it."""
+
+
+def version_of(event, sources):
+    """Return the version of a write: its position, above all others if its source began a new history before it."""
+    source, position = sources.get(event["source"], {}), event["version"]
+    time = event["time"]
+    if event["arrival"] is not None:
+        time = min(time, event["arrival"] + DAY_US)
+    held = [
+        number
+        for number, history in enumerate(source.get("histories", []), 1)
+        if history["server"] in ("", event["server"]) and history["from"] <= time
+    ]
+    if not held:
+        return position
+    kind, text = ("t", position) if isinstance(position, str) else ("i", str(position + 2**63).rjust(20, "0"))
+    return LAST_CHARACTER + str(held[-1]).rjust(3, "0") + kind + text
 
 
 def _newest_write(base, patches):

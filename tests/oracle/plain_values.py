@@ -18,6 +18,9 @@ def single(attribute, text):
     if text.lower() in PLACEHOLDERS:
         return None
     value, match, valid = _TYPES[attribute["type"]](text, attribute)
+    for listed in attribute.get("placeholders", []):
+        if text.lower() == listed.lower() or (match is not None and match == _TYPES[attribute["type"]](listed, {})[1]):
+            return None
     if attribute.get("pattern") and not re.fullmatch(attribute["pattern"], value):
         valid = False
     return value, match, valid
@@ -32,7 +35,11 @@ def _category(text, attribute):
     return text, attribute.get("synonyms", {}).get(word, word), True
 
 
-def _number(text, _):
+def _number(text, attribute):
+    thousands = "." if attribute.get("decimal_comma") else ","
+    if re.fullmatch(f"[0-9]{{1,3}}([{thousands}][0-9]{{3}})+", text):
+        text = text.replace(thousands, "")
+    text = text.replace(",", ".")
     if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text):
         return text, None, False
     sign = "-" if text.startswith("-") else ""
@@ -43,7 +50,12 @@ def _number(text, _):
     return value, value, True
 
 
-def _date(text, _):
+def _date(text, attribute):
+    written = re.fullmatch("([0-9]{2})/([0-9]{2})/([0-9]{4})", text)
+    if written:
+        first, second, year = written.groups()
+        month, day = (second, first) if attribute.get("day_first") else (first, second)
+        text = f"{year}-{month}-{day}"
     try:
         found = date.fromisoformat(text).isoformat()
     except ValueError:
@@ -64,7 +76,7 @@ _TYPES = {
 
 def attribute_values(attribute, cells):
     """Return the values of an attribute from the delivered values of its columns, in their order."""
-    lists = [_texts(cell) for cell in cells]
+    lists = [_parts(attribute, _texts(cell)) for cell in cells]
     if attribute.get("multi"):
         return _distinct([found for texts in lists for text in texts if (found := single(attribute, text))])
     usable = [next((text for text in texts if single(attribute, text)), None) for texts in lists]
@@ -75,6 +87,11 @@ def attribute_values(attribute, cells):
 def _texts(cell):
     items = cell if isinstance(cell, list) else [cell]
     return [str(item) for item in items if item is not None]
+
+
+def _parts(attribute, texts):
+    mark = attribute.get("separators")
+    return texts if not mark else [part for text in texts for part in text.split(mark) if part.strip()]
 
 
 def _distinct(found):

@@ -14,15 +14,28 @@ SOURCES = ("crm", "crm-b", "web")
 """Their order as sources is another one than that of their references: a dash sorts before the slash."""
 IDS = ("1", "2", "3", "4")
 
+WITH_COMMAS = ["12,500", "12.500", "12,5"]
 VALUES = {
     "full": ["Ann Lee", "Bob Kim", "Ann Kim", "N/A"],
     "given": ["Ann", "Ann", "Anne", "Nan", "Bob", "A", "unknown"],
     "family": ["Lee", "Lee", "Leigh", "Kim"],
-    "born": ["1980-01-02", "1980-01-02", "1980-02-01", "1980-01-09", "1980-02-30", "1991-05-05"],
+    "born": ["1980-01-02", "1980-01-02", "1980-02-01", "1980-01-09", "1980-02-30", "1991-05-05", "02/01/1980"],
     "tax": ["ab-12", "AB 12", "AB13", "AB13", "x9", "n/a"],
     "kind": ["M", "male", "f", "Female", "other"],
     "note": ["Blue  Car", "blue-car", "Red car", "red", "", "7"],
-    "amount": [12, "12.50", "-3", "007", "abc", "9007199254740993", "9007199254740992", "1e"],
+    "amount": [
+        12,
+        "12.50",
+        "-3",
+        "007",
+        "abc",
+        "9007199254740993",
+        "9007199254740992",
+        "1e",
+        "12,500",
+        "12.500",
+        "12,5",
+    ],
     "codes": ["a-1", "A1", "B2", "b 2", "C3", "zz", "N/A"],
     "sums": ["12", "12.0", "x", "y", "30", "-1"],
 }
@@ -40,6 +53,13 @@ TYPES = {
 }
 MULTI = ("codes", "sums")
 PATTERNS = {"tax": "[A-Z0-9 ]+", "codes": "[A-Z0-9 ]+", "note": "[a-z].*"}
+
+LISTED = {"born": ["1991-05-05"], "tax": ["X9"], "note": ["red"], "amount": ["12.50"], "codes": ["ZZ", "A1"]}
+"""Placeholders that rules may name: met by the text in any case, and by all that standardises alike."""
+WAYS = {"born": {"day_first": True}, "amount": {"decimal_comma": True}, "codes": {"separators": ";"}}
+"""Options that sources may have of their own."""
+HISTORIES = [("", 2), ("", 24), ("7", 0), ("7", 30), ("8", 6)]
+"""Servers, and hours from which a history counts."""
 
 BLOCKING = [
     [("exact", "family", 0)],
@@ -93,11 +113,15 @@ def rules_of(seed):
             attribute["pattern"] = PATTERNS[attribute["name"]]
         if attribute["name"] == "full":
             attribute["fills"] = {"given": "given", "family": "family"}
+    ways = random.Random(f"ways {seed}")
+    for attribute in attributes:
+        if attribute["name"] in LISTED and ways.random() < 0.3:
+            attribute["placeholders"] = LISTED[attribute["name"]]
     method = "weighted_mean" if chance.random() < 0.2 else "fellegi_sunter"
     return {
         "domain": "person",
         "attributes": attributes,
-        "sources": _sources(chance),
+        "sources": _with_ways(ways, _sources(chance)),
         "blocking": chance.sample(BLOCKING, chance.randint(2, 4)),
         "max_block_size": chance.choice([2, 3, 4, 50, 50]),
         "max_cluster_size": chance.choice([2, 3, 5, 50, 50]),
@@ -126,6 +150,17 @@ def _sources(chance):
         own["codes"] = ["codes", "code"]
         own.pop(chance.choice(["amount", "kind"]))
         declared["crm"]["columns"] = own
+    return declared
+
+
+def _with_ways(chance, declared):
+    """Give some sources conventions and histories of their own."""
+    for source in declared.values():
+        source["options"] = {name: own for name, own in WAYS.items() if chance.random() < 0.3}
+        source["histories"] = [
+            {"server": server, "from": since * HOUR_US}
+            for server, since in chance.sample(HISTORIES, chance.choice([0, 0, 1, 2]))
+        ]
     return declared
 
 
@@ -204,8 +239,25 @@ def history_of(seed, rules):
             events.append({"kind": "erase", "ref": ref, "time": 0})
         else:
             events.append(_expiry(_override(chance, ref, pools)))
-    arriving = random.Random(f"arrivals {seed}")
-    return [{**event, "arrival": _arrival(arriving)} if event["kind"] == "record" else event for event in events]
+    arriving, served = random.Random(f"arrivals {seed}"), random.Random(f"servers {seed}")
+    return [
+        {**event, "arrival": _arrival(arriving), "server": served.choice(["", "7", "7", "8"])}
+        | {"attributes": _in_one_cell(served, event, rules["sources"].get(event["source"], {}))}
+        if event["kind"] == "record"
+        else event
+        for event in events
+    ]
+
+
+def _in_one_cell(chance, event, source):
+    """Return what a write says, the lists of a source that has a separator in one cell now and then."""
+    mark = source.get("options", {}).get("codes", {}).get("separators")
+    return {
+        name: f" {mark} ".join(value)
+        if mark and name in ("codes", "code") and isinstance(value, list) and chance.random() < 0.6
+        else value
+        for name, value in event["attributes"].items()
+    }
 
 
 def _version(chance):

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from oracle import plain_fold, plain_worlds
 from oracle.oracle_engine import compare
 from oracle.run_oracle import main
 
@@ -47,6 +48,21 @@ def test_histories_resolve_as_the_oracle_has_them(chunk):
     seeds = range(chunk * HISTORIES_A_CHUNK, (chunk + 1) * HISTORIES_A_CHUNK)
     wrong = {each.seed: each.differences[:3] for each in map(compare, seeds) if each.differences}
     assert wrong == {}
+
+
+def test_the_histories_hold_what_belongs_to_a_source():
+    """Writes of later histories that win, cells of several values, and values that rules list as placeholders."""
+    later, cells, listed = 0, 0, 0
+    for seed in range(HISTORIES_A_CHUNK):
+        rules = plain_worlds.rules_of(seed)
+        events = plain_worlds.history_of(seed, rules)
+        states = plain_fold.live_states(events, rules["sources"])
+        written = [cell for state in states.values() for cell in state["columns"].values()]
+        later += sum(str(cell["version"]).startswith(plain_fold.LAST_CHARACTER) for cell in written)
+        cells += sum(isinstance(cell["value"], str) and ";" in cell["value"] for cell in written)
+        values = {value.lower() for each in rules["attributes"] for value in each.get("placeholders", ())}
+        listed += sum(isinstance(cell["value"], str) and cell["value"].lower() in values for cell in written)
+    assert min(later, cells, listed) > HISTORIES_A_CHUNK / 8
 
 
 def test_the_histories_hold_everything():
