@@ -7,6 +7,9 @@ from typing import Literal
 DELIMITER_PATTERN = r"^[^A-Za-z0-9\"'\r\n]$"
 """A delimiter is one character that is no letter, digit, quote or line end."""
 
+COLUMNS_MAX = 4_096
+"""Columns of a file, and fields of a row: as many as the widest table of the databases in use (MySQL) may have."""
+
 CsvEncoding = Literal[
     "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-2", "iso-8859-5", "iso-8859-7", "iso-8859-9",
     "iso-8859-15", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp437",

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
+from mdm_stream.core.csv_form import COLUMNS_MAX
 from mdm_stream.decode.files.csv_dialect import CsvDialect
 from mdm_stream.decode.reasons import Code, rejection
 from mdm_stream.errors import RejectedEventError
@@ -25,8 +26,6 @@ ROW_BYTES_MAX = EVENT_BYTES_MAX
 """Bytes of a row, line ends included: a row is an event."""
 ROW_LINES_MAX = 1_000
 """More lines than a quoted field ever has: a quote that is never closed must not swallow the file."""
-COLUMNS_MAX = 4_096
-"""Columns of a file, and fields of a row: as many as the widest table of the databases in use (MySQL) may have."""
 
 _LINE_END = b"\r\n"
 _BLANK = " \t\xa0"

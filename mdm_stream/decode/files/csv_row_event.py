@@ -16,19 +16,18 @@ about, null if that cannot be read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from mdm_stream.contracts.change import EVENT_BYTES_MAX
-from mdm_stream.core.csv_form import DELIMITER_PATTERN, CsvEncoding
+from mdm_stream.contracts.csv_row import FILE_NAME_CHARS_MAX, CsvRowContent
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.times import format_time_us, parse_time_us
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.files.csv_dialect import CsvDialect
 from mdm_stream.decode.files.csv_lines import iter_lines
-from mdm_stream.decode.files.csv_records import COLUMNS_MAX, CsvRecords
+from mdm_stream.decode.files.csv_records import CsvRecords
 from mdm_stream.decode.files.csv_rows import CsvFile, CsvRow
 from mdm_stream.decode.files.csv_table import LOADED_AT_US_MAX, CsvTable
 from mdm_stream.decode.reasons import rejection
@@ -37,34 +36,6 @@ from mdm_stream.errors import RejectedEventError
 
 MARK = "csv_row"
 MARKS = frozenset({MARK})
-_NAME_CHARS_MAX = 1_024
-_Count = Annotated[int, Field(ge=1, le=2**53)]
-
-
-class _Claimed(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    domain: str
-    source: str
-    record_id: str
-
-
-class _CsvRowModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    file: Annotated[str, Field(max_length=_NAME_CHARS_MAX)]
-    line: _Count
-    row: _Count
-    header: Annotated[list[Annotated[str, Field(max_length=EVENT_BYTES_MAX)]], Field(max_length=COLUMNS_MAX)]
-    delimiter: Annotated[str, Field(pattern=DELIMITER_PATTERN)]
-    quote: Literal['"', "'"]
-    line_end: Literal["\n", "\r"]
-    encoding: CsvEncoding
-    source: str | None
-    loaded_at: str | None
-    text: str | None = None
-    latin1: str | None = None
-    record: _Claimed | None
 
 
 def encode_csv_row(file: CsvFile, row: CsvRow, name: str, source: str | None, loaded_at_us: int | None) -> bytes:
@@ -77,7 +48,7 @@ def encode_csv_row(file: CsvFile, row: CsvRow, name: str, source: str | None, lo
     claimed = None if row.record is None else dict(zip(("domain", "source", "record_id"), row.record, strict=True))
     return orjson.dumps({
         MARK: {
-            "file": name[-_NAME_CHARS_MAX:],
+            "file": name[-FILE_NAME_CHARS_MAX:],
             "line": row.line,
             "row": row.number,
             "header": list(file.header),
@@ -108,7 +79,7 @@ def decode_csv_row(event: Mapping[str, Any], delivery: Delivery, catalogue: Sour
     if len(event) > 1:
         raise rejection("unexpected", "", "has members beside csv_row")
     try:
-        held = _CsvRowModel.model_validate(event[MARK])
+        held = CsvRowContent.model_validate(event[MARK])
     except ValidationError as error:
         # Where it is wrong is not said: the names of members are the sender's.
         raise rejection(
@@ -127,7 +98,7 @@ def decode_csv_row(event: Mapping[str, Any], delivery: Delivery, catalogue: Sour
     return (table.event(table.row(records[0].fields), held.row, delivery),)
 
 
-def _bytes_of(held: _CsvRowModel) -> bytes:
+def _bytes_of(held: CsvRowContent) -> bytes:
     try:
         if held.text is not None and held.latin1 is None:
             return held.text.encode(held.encoding)

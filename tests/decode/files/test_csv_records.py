@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mdm_stream.decode.files.csv_records import COLUMNS_MAX, ROW_BYTES_MAX, ROW_LINES_MAX, CsvRecords
+from mdm_stream.core.csv_form import COLUMNS_MAX
+from mdm_stream.decode.files.csv_records import ROW_BYTES_MAX, ROW_LINES_MAX, CsvRecords
 from mdm_stream.errors import RejectedEventError
 
 
