@@ -10,8 +10,10 @@
 #   make show-house    what identity, layout and tests of F must show: a line a figure with its floor
 #   make show-trust    what hostile events, files, rules, pages and users can do: a line a figure with its floor
 #   make show-sources  what sources may send, and what becomes of it: a line a figure with its floor
-#   make check         linter, formatter, types, layers, form of commits: what must hold before a commit, beside the tests
+#   make check         linter, formatter, types, layers, form of commits, wire contracts: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
+#   make contracts     write the documents of the wire contracts anew, from the models
+#   make contracts-release  take them for the released ones, which make check compares with
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
 #   make format        let the formatter and the linter mend what they can
 #   make vectors       write the golden vectors anew, after F_VERSION was raised
@@ -23,6 +25,7 @@
 #
 # PYTHON=/path/to/python3.12   the interpreter to build .venv from, when it is first made
 # WORKERS=1                    how many tests run at a time
+# BREAKS=yes                   make contracts-release although something breaks
 # ARGS="-k decode"             more arguments for mdm-stream demo, pytest or the benchmark
 
 # Paths are relative throughout, so the checkout may live at a path with spaces.
@@ -32,6 +35,7 @@ WORKERS = 2
 MINUTES = 10
 HISTORIES = 5000
 INPUTS = 10000000
+BREAKS =
 ARGS =
 
 # Not empty where .venv is absent or its interpreter is gone: then what is stamped as installed is not.
@@ -39,7 +43,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources check layers bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources check layers contracts contracts-release bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -97,9 +101,16 @@ check: .venv/.installed-dev
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python .ci/commits
+	$(BIN)/mdm-stream contracts check --against "$$($(BIN)/python tests/support/contract_documents.py released)"
 
 layers: .venv/.installed-dev
 	$(BIN)/python tests/support/layers.py
+
+contracts: .venv/.installed-dev
+	$(BIN)/python tests/support/contract_documents.py write
+
+contracts-release: contracts
+	$(BIN)/python tests/support/contract_documents.py release $(if $(filter yes,$(BREAKS)),--breaks)
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)

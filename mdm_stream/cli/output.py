@@ -69,6 +69,13 @@ def print_json(document: object) -> None:
     click.echo(_UNSAFE_IN_JSON.sub(_escaped_in_json, text))
 
 
+def print_yaml(document: object) -> None:
+    """Write one document as YAML, members in their order, and nothing else to stdout; escapes stand for non-ASCII."""
+    import yaml  # noqa: PLC0415 - few commands need it
+
+    click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=120), nl=False)
+
+
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     named = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)

@@ -56,6 +56,9 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.source:source", "Hold a whole source; take out what it sent between two moments."
     ),
     "rules": Listing("mdm_stream.cli.commands.rules:rules", "Check rule sets; print their JSON Schema."),
+    "contracts": Listing(
+        "mdm_stream.cli.commands.contracts:contracts", "Print the wire contracts; say what a change of them breaks."
+    ),
     "publish": Listing("mdm_stream.cli.commands.publish:publish", "Put the events of a file on the change stream."),
     "capture": Listing(
         "mdm_stream.cli.commands.capture:capture", "Follow a PostgreSQL database's log; put its changes on the stream."
