@@ -9,8 +9,8 @@ import orjson
 import pytest
 import yaml
 from click.testing import CliRunner
-from contract_changes import BREAKING, SAFE
 from contract_documents import released_folder, write
+from deliberate_changes import BREAKING, SAFE
 
 from mdm_stream.cli.contract_sources import DOCUMENT_BYTES_MAX, IN_CHECKOUT
 from mdm_stream.cli.main import cli, run

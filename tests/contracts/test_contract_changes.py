@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from contract_changes import BREAKING, SAFE
+from deliberate_changes import BREAKING, SAFE
 
 from mdm_stream.contracts.compatibility import compare_documents
 from mdm_stream.contracts.packaged import packaged_documents

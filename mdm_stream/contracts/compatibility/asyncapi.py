@@ -21,6 +21,7 @@ def asyncapi_findings(name: str, old: SchemaReader, new: SchemaReader) -> Iterat
     versions = [str(each.root["asyncapi"]).split(".")[0] for each in (old, new)]
     if versions[0] != versions[1]:
         raise UncomparableError(f"AsyncAPI {versions[0]} and {versions[1]} cannot be compared")
+    yield from _of_servers(name, old, new)
     before, after = (each.root.get("operations", {}) for each in (old, new))
     for key in sorted({*before, *after}):
         if key not in before:
@@ -30,6 +31,25 @@ def asyncapi_findings(name: str, old: SchemaReader, new: SchemaReader) -> Iterat
             yield breaking(party, name, key, "the operation is removed", "who takes part in it is left alone")
         else:
             yield from _Operation(name, key, old, new).findings()
+
+
+def _of_servers(document: str, old: SchemaReader, new: SchemaReader) -> Iterator[ContractChange]:
+    """Both sides go to a server: what changes of it is told to each."""
+    before, after = (each.root.get("servers", {}) for each in (old, new))
+    for name in sorted({*before, *after}):
+        where = f"server {name}"
+        if name not in before:
+            yield safe(document, where, "is a new server", "those before it are there still")
+            continue
+        first, second = old.followed(before[name]), new.followed(after.get(name))
+        for _, party in _PARTY.values():
+            if second is None:
+                yield breaking(party, document, where, "the server is removed", "there is nothing to go to")
+                continue
+            for key in ("host", "protocol", "pathname", "variables", "bindings"):
+                if _meaning(first.get(key)) != _meaning(second.get(key)):
+                    yield breaking(party, document, where, f"{key} differs", "that it is safe cannot be shown")
+            yield from _of_security(document, where, party, (old, first), (new, second))
 
 
 class _Operation:
@@ -67,7 +87,7 @@ class _Operation:
         before = self._old.followed(self._before["channel"])
         after = self._new.followed(self._after["channel"])
         for key in ("address", "bindings", "servers"):
-            if text_of(before.get(key)) != text_of(after.get(key)):
+            if _meaning(before.get(key)) != _meaning(after.get(key)):
                 yield self._breaks("", f"{key} of the channel differs", "that it is safe cannot be shown")
 
     def _of_message(self, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ContractChange]:
@@ -111,10 +131,22 @@ def _of_security(
 ) -> Iterator[ContractChange]:
     """Any one of the listed schemes is enough: each earlier one has to be listed still, if there is a list."""
     old, new = (
-        {text_of(reader.followed(each)) for each in operation.get("security", [])}
+        {_meaning(reader.followed(each)) for each in operation.get("security", [])}
         for reader, operation in (before, after)
     )
     if new and (not old or not old <= new):
         yield breaking(party, document, key, "security differs", "who had access may have none")
     elif old != new:
         yield safe(document, key, "security differs", "who had access has it still")
+
+
+def _meaning(value: Any) -> bytes:
+    """Return a part of a document as text, without what describes it for people."""
+    return text_of(_undescribed(value))
+
+
+def _undescribed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        kept = {name: each for name, each in value.items() if name not in ("description", "summary", "title")}
+        return {name: _undescribed(each) for name, each in kept.items()}
+    return [_undescribed(each) for each in value] if isinstance(value, list) else value
