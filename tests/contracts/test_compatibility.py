@@ -85,6 +85,7 @@ SAME = {
     "booleans": ({"type": "boolean"}, {"enum": [True, False]}),
     "constant": ({"const": "a"}, {"enum": ["a"]}),
     "whole numbers": (INTEGER, {"type": "integer", "multipleOf": 1}),
+    "one as a fraction": ({"enum": [1.0, 2]}, {"enum": [2.0, 1]}),
     "parts of an enum": ({"enum": ["a", "b"]}, {"anyOf": [{"const": "b"}, {"const": "a"}]}),
     "merged": ({"allOf": [thing(closed=False, a=TEXT), {"required": ["a"]}]}, thing(["a"], closed=False, a=TEXT)),
     "referred": ({"$defs": {"T": TEXT}, "items": {"$ref": "#/$defs/T"}}, {"items": TEXT}),
@@ -154,6 +155,22 @@ def test_recursive_schemas_end():
     other["$defs"]["Tree"]["properties"]["parts"]["items"] = {"anyOf": [{"$ref": "#/$defs/Tree"}, TEXT]}
     assert broken(old, other) == []
     assert broken(other, old) == ["parts[]: type string is refused now"]
+
+
+@pytest.mark.parametrize("default", ["", None, 0])
+def test_a_default_that_changes_breaks_and_a_new_one_does_not(default):
+    """What is left out means something else; empty ones are defaults like any other."""
+    old, new = thing(a={"default": default}), thing(a={})
+    for direction in ("consumed", "produced"):
+        assert broken(old, new, direction)
+        assert broken(old, thing(a={"default": "x"}), direction)
+        assert broken(new, old, direction) == []
+
+
+def test_long_lists_of_values_take_no_square_of_time():
+    """Ten thousand values are compared with as many: one that is gone is named."""
+    values = [f"value-{number}" for number in range(10_000)]
+    assert broken({"enum": values}, {"enum": values[1:]}) == ["(the whole document): value 'value-0' is refused now"]
 
 
 def test_a_closed_field_that_is_gone_is_missed_by_readers():

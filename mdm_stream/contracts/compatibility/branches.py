@@ -7,7 +7,7 @@ schema has finitely many of them. Keywords that are not understood are kept as t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, cast
@@ -43,11 +43,11 @@ _STRUCTURE = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class SchemaBranch:
-    """One alternative of a schema. ``values`` are the only ones that it takes, or None for no such bound."""
+    """One alternative of a schema. ``values`` are the only ones that it takes, by their texts; None: no such bound."""
 
     types: frozenset[str]
     label: str
-    values: tuple[Any, ...] | None
+    values: Mapping[bytes, Any] | None
     bounds: Mapping[str, float]
     patterns: frozenset[str]
     formats: frozenset[str]
@@ -66,6 +66,8 @@ class SchemaBranch:
         """Return the schema of a field of this name, which may be one of the unknown ones."""
         found = [self.properties[name]] if name in self.properties else []
         found += [schema for pattern, schema in self.patterned.items() if _matches(pattern, name)]
+        if len(found) == 1:
+            return found[0]  # as it stands, with its default
         return all_of(*found) if found else self.additional
 
     def item(self, number: int) -> Schema:
@@ -172,7 +174,7 @@ def disjoint(one: SchemaBranch, other: SchemaBranch, reader: SchemaReader, of_ot
     if not common:
         return True
     if one.values is not None and other.values is not None:
-        return not {text_of(each) for each in one.values} & {text_of(each) for each in other.values}
+        return one.values.keys().isdisjoint(other.values.keys())
     if common != {"object"}:
         return False
     refused = any(
@@ -197,7 +199,7 @@ def finite_values(schema: Schema, reader: SchemaReader) -> set[bytes] | None:
     for each in reader.branches(schema):
         if each.values is None:
             return None
-        found |= {text_of(value) for value in each.values}
+        found |= each.values.keys()
     return found
 
 
@@ -207,6 +209,12 @@ def text_of(value: Any) -> bytes:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except (TypeError, orjson.JSONEncodeError, RecursionError):
         raise UncomparableError("the document holds what JSON cannot say") from None
+
+
+def by_text(values: Iterable[Any]) -> dict[bytes, Any]:
+    """Return values by their texts; 1.0 is 1, as JSON Schema has it."""
+    whole = (int(each) if isinstance(each, float) and each.is_integer() else each for each in values)
+    return {text_of(each): each for each in whole}
 
 
 def type_of(value: object) -> str:
@@ -224,13 +232,10 @@ def type_of(value: object) -> str:
 
 def _own(schema: Mapping[str, Any]) -> SchemaBranch:
     """Return the branch of a schema's own keywords, without references and unions."""
-    values = tuple(schema["enum"]) if "enum" in schema else None
+    values: Mapping[bytes, Any] | None = by_text(schema["enum"]) if "enum" in schema else None
     if "const" in schema:
-        values = (schema["const"],)
-    types = _types(schema)
-    if values is not None:
-        values = tuple(each for each in values if type_of(each) in types)
-        types &= {type_of(each) for each in values}
+        values = by_text([schema["const"]])
+    types, values = _fitting(_types(schema), values)
     names = schema.get("propertyNames", True)
     return SchemaBranch(
         types=types,
@@ -250,6 +255,16 @@ def _own(schema: Mapping[str, Any]) -> SchemaBranch:
         items=_schema(schema.get("items", True)),
         opaque={},
     )
+
+
+def _fitting(
+    types: frozenset[str], values: Mapping[bytes, Any] | None
+) -> tuple[frozenset[str], Mapping[bytes, Any] | None]:
+    """Return types and values without those that the other does not have."""
+    if values is None:
+        return types, None
+    kept = {text: each for text, each in values.items() if type_of(each) in types}
+    return types & {type_of(each) for each in kept.values()}, kept
 
 
 def _types(schema: Mapping[str, Any]) -> frozenset[str]:
@@ -277,14 +292,10 @@ def _bounds(schema: Mapping[str, Any]) -> dict[str, float]:
 
 def _merged(one: SchemaBranch, other: SchemaBranch) -> SchemaBranch:
     """Return the branch of what is of both; it has no types if that is nothing."""
-    types = one.types & other.types
     values = one.values if other.values is None else other.values
     if one.values is not None and other.values is not None:
-        texts = {text_of(each) for each in other.values}
-        values = tuple(each for each in one.values if text_of(each) in texts)
-    if values is not None:
-        values = tuple(each for each in values if type_of(each) in types)
-        types &= {type_of(each) for each in values}
+        values = {text: each for text, each in one.values.items() if text in other.values}
+    types, values = _fitting(one.types & other.types, values)
     bounds = dict(one.bounds)
     for name, bound in other.bounds.items():
         tightest = max if name in _LOWER else min

@@ -18,6 +18,7 @@ from mdm_stream.contracts.compatibility.branches import (
     SchemaBranch,
     SchemaReader,
     all_of,
+    by_text,
     disjoint,
     text_of,
     told_apart,
@@ -66,7 +67,7 @@ class Inclusion:
         A pair of schemas that is met again while it is compared counts as included: if it is not, the first says so.
         """
         if (isinstance(wide, bool) and wide) or wide == {}:
-            return ()
+            return tuple(self._annotations(narrow, wide))
         key = (text_of(narrow), text_of(wide))
         if key[0] == key[1] and b'"$ref"' not in key[0]:
             return ()
@@ -94,7 +95,8 @@ class Inclusion:
             return
         if new.get("deprecated") and not old.get("deprecated"):
             yield Difference((), "deprecated", "is deprecated now", "it means what it meant", breaks=False)
-        if "default" in old and text_of(old["default"]) != text_of(new.get("default", "")):
+        kept = "default" in new and text_of(old.get("default")) == text_of(new["default"])
+        if "default" in old and not kept:
             yield self._words.default(old["default"], new)
         elif "default" in new and "default" not in old:
             yield Difference(
@@ -144,7 +146,7 @@ class Inclusion:
             yield from self._of_value(pair)
             return
         if pair.wide.values is not None:
-            yield self._words.values(pair.wide.values)
+            yield self._words.values(list(pair.wide.values.values()))
             return
         (kind,) = pair.narrow.types
         if kind == "string":
@@ -158,7 +160,7 @@ class Inclusion:
 
     def _of_value(self, pair: _Pair) -> Iterator[Difference]:
         """One value is valid or it is not; formats, and lists and objects as values, are compared as they stand."""
-        (value,) = pair.narrow.values or (None,)
+        (value,) = (pair.narrow.values or {b"null": None}).values()
         if not _takes(pair.wide, value):
             yield self._words.value(value)
         elif isinstance(value, str) and not pair.wide.formats <= pair.narrow.formats:
@@ -268,20 +270,21 @@ class Inclusion:
 def _atoms(branch: SchemaBranch) -> Iterator[SchemaBranch]:
     """Yield a branch in parts of one type, and of one value where there are only so many."""
     if branch.values is not None:
-        for value in filter(lambda each: _takes(branch, each), branch.values):
-            yield replace(branch, types=frozenset({type_of(value)}), values=(value,))
+        for text, value in branch.values.items():
+            if _takes(branch, value):
+                yield replace(branch, types=frozenset({type_of(value)}), values={text: value})
         return
     for kind in sorted(branch.types):
         values = {"boolean": (True, False), "null": (None,)}.get(kind)
         if values is None:
             yield replace(branch, types=frozenset({kind}))
         else:
-            yield from (replace(branch, types=frozenset({kind}), values=(value,)) for value in values)
+            yield from (replace(branch, types=frozenset({kind}), values=by_text([each])) for each in values)
 
 
 def _takes(branch: SchemaBranch, value: object) -> bool:
     """Tell whether a branch takes a value, as far as its bounds, patterns and list of values say."""
-    if branch.values is not None and text_of(value) not in {text_of(each) for each in branch.values}:
+    if branch.values is not None and text_of(value) not in branch.values:
         return False
     if isinstance(value, str):
         low, high = branch.bounds.get("minLength", 0), branch.bounds.get("maxLength", len(value))

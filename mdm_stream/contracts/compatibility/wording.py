@@ -54,7 +54,7 @@ class Wording:
             said = f"type {shown}{labelled} is refused now" if self._lost else f"type {shown}{labelled} is new"
             return Difference((), "type", said if branches else f"{said}: nothing is accepted", self._why)
         if atom.values is not None:
-            return self.value(atom.values[0])
+            return self.value(next(iter(atom.values.values())))
         shown = atom.label or kind
         said = f"alternative {shown} is refused now" if self._lost else f"alternative {shown} is new"
         return Difference((), "alternative", said, self._why)
