@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 KeyedMessage = tuple[str, bytes]
@@ -16,17 +17,40 @@ RECORD_BYTES_MAX = 1024 * 1024
 """A record with its partition key, on a stream whose limit was not raised."""
 
 
+@dataclass(frozen=True, slots=True)
+class StreamPlace:
+    """Where a stream has put a record."""
+
+    shard_id: str
+    sequence_number: str
+
+
 def put_records(client: Any, stream: str, messages: Sequence[KeyedMessage]) -> list[str | None]:
     """Send messages once; return for each the code of its refusal, or ``None`` where it was accepted.
 
     The SDK's errors come out as they are: they say that the request as a whole was refused or not answered.
     """
-    reply = client.put_records(
-        StreamName=stream, Records=[{"PartitionKey": key, "Data": data} for key, data in messages]
-    )
+    reply = _reply(client, stream, messages)
     if not reply["FailedRecordCount"]:
         return [None] * len(messages)
     return [result.get("ErrorCode") for result in reply["Records"]]
+
+
+def place_records(client: Any, stream: str, messages: Sequence[KeyedMessage]) -> list[StreamPlace | str]:
+    """Send messages once; return for each where it lies on the stream, or the code of its refusal.
+
+    The SDK's errors come out as they are.
+    """
+    return [
+        result.get("ErrorCode") or StreamPlace(result["ShardId"], result["SequenceNumber"])
+        for result in _reply(client, stream, messages)["Records"]
+    ]
+
+
+def _reply(client: Any, stream: str, messages: Sequence[KeyedMessage]) -> Any:
+    return client.put_records(
+        StreamName=stream, Records=[{"PartitionKey": key, "Data": data} for key, data in messages]
+    )
 
 
 def weight_of(message: KeyedMessage) -> int:

@@ -31,7 +31,7 @@ from mdm_stream.decode.delivery import Delivery, split_place
 from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.errors import Reason, TerminalError
 from mdm_stream.objects.opening import open_object_store
-from mdm_stream.objects.store import ObjectStore
+from mdm_stream.objects.store import MissingObjectError, ObjectStore
 
 UNKNOWN_DOMAIN = "unknown"
 _REFUSED = frozenset({"not_authorised", "bad_envelope"})
@@ -82,6 +82,13 @@ class QuarantineStore:
                 list(pool.map(lambda name: self._objects.put(name, encode_entry(kept[name])), kept))
         return [self._objects.location(name) for name in names]
 
+    def get(self, domain: str, quarantine_id: str) -> QuarantineEntry | None:
+        """Return one entry of a domain, ``None`` if there is none of that id."""
+        try:
+            return decode_entry(self._objects.get(object_name_of(domain, quarantine_id)))
+        except MissingObjectError:
+            return None
+
     def remove(self, entries: Sequence[QuarantineEntry]) -> None:
         """Remove entries for good; one that is not there is no error."""
         if entries:
@@ -102,11 +109,28 @@ def quarantine_id_of(delivery: Delivery, refused_on: str = "") -> str:
     They depend on its bytes, the stream by which it arrived, and on its place if that is known and a part of what it
     says (see ``depends_on_receipt``). ``refused_on`` is the stream on which it lay in an envelope that was refused.
     """
-    said = [digest_of_bytes(delivery.raw)]
-    if delivery.placed and depends_on_receipt(delivery.raw):
-        said += [delivery.place, str(delivery.arrival_time_us)]
-    if delivery.arrived:
-        said.append(f"stream {delivery.stream}")
+    placed = delivery.placed and depends_on_receipt(delivery.raw)
+    return quarantine_id_from(
+        digest_of_bytes(delivery.raw),
+        receipt=(delivery.place, delivery.arrival_time_us) if placed else None,
+        stream=delivery.stream if delivery.arrived else None,
+        refused_on=refused_on,
+    )
+
+
+def quarantine_id_from(
+    raw_digest: str, *, receipt: tuple[str, int] | None, stream: str | None, refused_on: str = ""
+) -> str:
+    """Return the id of a rejected event of which the bytes are not at hand: their digest is enough.
+
+    ``receipt`` is its place and arrival if what it says depends on them; ``stream`` that by which it arrived, if it
+    did.
+    """
+    said = [raw_digest]
+    if receipt is not None:
+        said += [receipt[0], str(receipt[1])]
+    if stream is not None:
+        said.append(f"stream {stream}")
     if refused_on:
         said.append(f"refused on {refused_on}")
     return said[0] if len(said) == 1 else digest_of_bytes(" ".join(said).encode())
@@ -115,7 +139,12 @@ def quarantine_id_of(delivery: Delivery, refused_on: str = "") -> str:
 def object_name(entry: QuarantineEntry) -> str:
     """Return the name of an entry's object in the store: ``domain/id.json``, or ``unknown/id.json``."""
     known = entry.domain is not None and re.fullmatch(DOMAIN_PATTERN, entry.domain)
-    return f"{entry.domain if known else UNKNOWN_DOMAIN}/{entry.quarantine_id}.json"
+    return object_name_of(entry.domain if known else None, entry.quarantine_id)
+
+
+def object_name_of(domain: str | None, quarantine_id: str) -> str:
+    """Return the name of the object of a domain's entry, or of one that claims no domain."""
+    return f"{domain or UNKNOWN_DOMAIN}/{quarantine_id}.json"
 
 
 def encode_entry(entry: QuarantineEntry) -> bytes:

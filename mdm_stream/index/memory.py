@@ -113,6 +113,10 @@ class MemoryIndex:
         with self._lock:
             return EpochPosition(self.epoch, self._clock, self._sequence)
 
+    def reached(self) -> EpochPosition:
+        """Return how far the index has come."""
+        return self.position()
+
     def due(self, now_us: int, limit: int) -> list[str]:
         """Return up to ``limit`` records with an override whose time has come, the longest overdue first."""
         with self._lock:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.reference import Resolution
 from mdm_stream.index.port import IndexReads
 
@@ -39,6 +40,10 @@ class IndexReader(IndexReads, Protocol):
 
     def golden_record(self, golden_id: str) -> dict[str, Any] | None:
         """Return a golden record's content, or ``None`` if the id names no live one."""
+        ...
+
+    def reached(self) -> EpochPosition:
+        """Return how far the index has come: what was read before this is on the feed by then, or in the outbox."""
         ...
 
     def review_page(self, cursor: str = FIRST_PAGE, size: int = PAGE_ITEMS) -> ReviewPage:

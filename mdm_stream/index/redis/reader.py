@@ -9,6 +9,7 @@ import msgpack
 import orjson
 import redis
 
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
@@ -181,6 +182,10 @@ class RedisReader:
         """Return a golden record's content, or ``None`` if the id names no live one. One round trip."""
         content = self._epoch.call(lambda: self._client.hget(self._epoch.key("gold"), golden_id))
         return None if content is None else orjson.loads(content)
+
+    def reached(self) -> EpochPosition:
+        """Return how far the epoch that is open has come. One round trip; not fenced, as no reading is."""
+        return self._epoch.epochs.reached(self._epoch.bind().epoch)
 
     def review_page(self, cursor: str = FIRST_PAGE, size: int = PAGE_ITEMS) -> ReviewPage:
         """Return about ``size`` items of the review queue, or all of a short one. One round trip."""
