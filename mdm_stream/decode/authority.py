@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 from mdm_stream.contracts.signature import SigningKey, is_signed_by, may_be_signed
@@ -73,19 +73,26 @@ EVERYTHING = Grant(None, frozenset(OPS))
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All rights, by the name of a stream and of a key.
+    """All rights, by the name of a stream and of a key, and of a caller of the events API.
 
-    Of ``signed_sources`` no record counts for the sake of its stream: a key has to have the right.
+    Of ``signed_sources`` no record counts for the sake of its stream: a key has to have the right. ``callers`` are by
+    ARN, or by the beginning of one with ``*`` behind it; the consumer asks nothing of them, since the API did.
     """
 
     streams: Mapping[str, Grant]
     keys: Mapping[str, Grant]
     signed_sources: frozenset[str] = frozenset()
+    callers: Mapping[str, Grant] = field(default_factory=dict)
 
     def of_stream(self, stream: str) -> tuple[str, Grant]:
         """Return a stream's grant, and the name that it has in the policy."""
         name = stream if stream in self.streams else OTHER_STREAMS
         return name, self.streams.get(name, RECORDS)
+
+    def of_caller(self, arn: str) -> Grant | None:
+        """Return the grant of a caller, that of the longest name which is its ARN or begins it; ``None`` without."""
+        names = [name for name in self.callers if name == arn or (name[-1] == "*" and arn.startswith(name[:-1]))]
+        return self.callers[max(names, key=len)] if names else None
 
 
 def default_policy(steward_stream: str) -> Policy:

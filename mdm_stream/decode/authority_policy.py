@@ -8,11 +8,13 @@
         "mdm-steward": {"allowed_sources": "*", "allowed_ops": ["verdict", "override", "override_expired", "erase"]}
       },
       "keys": {"shop-2026": {"allowed_sources": ["shop"], "allowed_ops": ["upsert", "delete"]}},
-      "signed_sources": ["shop"]
+      "signed_sources": ["shop"],
+      "callers": {"arn:aws:sts::123456789012:assumed-role/crm/*": {"allowed_sources": ["crm"]}}
     }
 
 What is left out has its default: every source, and the operations of records; the steward stream's grant is everything,
 unless the document names that stream. The grant under the name ``*`` is that of all streams that are not named.
+``callers`` of the events API that AWS has identified (IAM) are named by their ARN, or by its beginning and ``*``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ AUTHORITY_BYTES_MAX = 262_144
 
 _Source = Annotated[str, Field(pattern=f"^{SOURCE_PATTERN}$")]
 _KeyId = Annotated[str, Field(pattern=f"^{KEY_ID_PATTERN}$")]
+_Caller = Annotated[str, Field(pattern=r"^arn:[A-Za-z0-9+=,.@_:/-]{1,2048}\*?$")]
 _Stream = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,128}|\*)$")]
 
 
@@ -53,6 +56,7 @@ class _PolicyModel(_Model):
     streams: dict[_Stream, _GrantModel] = {}
     keys: dict[_KeyId, _GrantModel] = {}
     signed_sources: list[_Source] = []
+    callers: dict[_Caller, _GrantModel] = {}
 
 
 def policy_of(setting: str, steward_stream: str) -> Policy:
@@ -86,13 +90,14 @@ def _policy(model: _PolicyModel, steward_stream: str) -> Policy:
     streams = {OTHER_STREAMS: RECORDS, steward_stream: EVERYTHING}
     streams |= {name: each.grant() for name, each in model.streams.items()}
     keys = {name: each.grant() for name, each in model.keys.items()}
-    return Policy(streams, keys, frozenset(model.signed_sources))
+    callers = {name: each.grant() for name, each in model.callers.items()}
+    return Policy(streams, keys, frozenset(model.signed_sources), callers)
 
 
 def _wrong(error: ValidationError) -> str:
     first: Any = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the document"
     if first["type"] == "extra_forbidden":
-        known = "streams, keys and signed_sources, and in a grant allowed_sources and allowed_ops"
+        known = "streams, keys, signed_sources and callers, and in a grant allowed_sources and allowed_ops"
         return f"{where} is no setting of it; there are {known}"
     return f"{where} should {str(first['msg']).partition('should ')[2] or first['msg']}"
