@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -245,7 +245,10 @@ def redis_client(redis_url: str) -> redis.Redis:
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """The addresses and keys of a running local stack. ``rules`` are absolute paths or names of packs."""
+    """The addresses and keys of a running local stack. ``rules`` are absolute paths or names of packs.
+
+    ``events_api_key`` signs the tokens that the events API takes, in base64url.
+    """
 
     kinesis_endpoint_url: str
     changes_stream: str
@@ -255,6 +258,8 @@ class RunningStack:
     rules: tuple[str, ...]
     keys: LoopbackKeys | None = None
     steward_stream: str = ResolveSettings.model_fields["steward_stream"].default
+    events_api_url: str = ""
+    events_api_key: str = field(default="", repr=False)
 
 
 def read_stack(state: Path) -> RunningStack:

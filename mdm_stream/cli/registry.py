@@ -73,5 +73,6 @@ COMMANDS: dict[str, Listing] = {
     "erase": Listing(
         "mdm_stream.cli.commands.erase:erase", "Erase a record from every store, or prove that nothing is left."
     ),
+    "api": Listing("mdm_stream.cli.commands.api:api", "The events API of the local stack: tokens for its callers."),
     "doctor": Listing("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }

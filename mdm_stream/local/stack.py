@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +145,11 @@ class LocalStack:
         ]  # fmt: skip
         self._supervisor.start(ChildSpec(spec.name, command, environment))
         self._consumers[spec.name] = spec
+
+    def start_server(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start another process that is kept alive as a consumer is; what it asks of AWS meets this stack."""
+        inherited = loopback_environment(self.kinesis.endpoint_url, self.kinesis.keys, os.environ)
+        self._supervisor.start(ChildSpec(name, command, inherited | dict(environment)))
 
     def replace_consumer(self, spec: ConsumerSpec) -> None:
         """Stop a consumer and start another one in its place, as a deployment does: it goes on at the checkpoints."""

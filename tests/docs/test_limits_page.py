@@ -16,6 +16,7 @@ from mdm_stream.rules.model import BlockingModel, LimitsModel
 from mdm_stream.settings import EngineSettings, ResolveSettings
 from mdm_stream.warehouse.settings import WarehouseSettings
 from producers.delivery import PublisherSettings
+from producers.events_api.settings import EventsApiSettings
 from producers.postgres.settings import ReaderSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8")
@@ -28,6 +29,7 @@ SETTINGS = (
     RebuildOptions,
     PublisherSettings,
     ReaderSettings,
+    EventsApiSettings,
     EventSource,
 )
 MODELS = {model.__name__: model for model in (BlockingModel, LimitsModel)}
@@ -79,7 +81,8 @@ def test_every_limit_that_can_be_set_is_on_the_page(kind: type) -> None:
 
 def test_the_page_names_the_variables_by_which_limits_are_set() -> None:
     """A consumer reads its limits from the environment, under the names that the page gives."""
-    prefixes = {"EngineSettings": "MDM_", "ResolveSettings": "MDM_", "WarehouseSettings": "MDM_WAREHOUSE_"}
+    prefixes = dict.fromkeys(("EngineSettings", "ResolveSettings", "EventsApiSettings"), "MDM_")
+    prefixes["WarehouseSettings"] = "MDM_WAREHOUSE_"
     for name, (_, where) in ROWS.items():
         owner, _, attribute = name.rpartition(".")
         if owner in prefixes:

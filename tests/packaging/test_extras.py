@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
 import os
 import re
@@ -46,11 +47,16 @@ RUNS: dict[str, tuple[str, ...]] = {
     "snowflake": ("consumers.warehouse", "mdm_stream.warehouse"),
     "archive": ("mdm_stream.archive",),
     "postgres": ("producers.postgres",),
+    "api": ("producers.events_api",),
     "local": ("mdm_stream", "consumers", "producers"),
 }
 """What runs in an install with one extra alone ("" is the base): each package with everything in it."""
 
-FILES_NEED = {"mdm_stream.warehouse.duckdb": "local", "producers.postgres": "postgres"}
+FILES_NEED = {
+    "mdm_stream.warehouse.duckdb": "local",
+    "producers.events_api": "api",
+    "producers.postgres": "postgres",
+}
 """Packages within those above that need another extra, and are imported when they are used."""
 
 HEAVY = ("boto3", "numpy", "pandas", "phonenumbers", "pydantic", "redis")
@@ -118,6 +124,16 @@ def run_by(extra: str) -> list[str]:
     ]
 
 
+def api_keys(tmp_path: Path) -> Path:
+    """Return a folder with the key that seals the ids of the events API."""
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    file = folder / "events-api"
+    file.write_bytes(base64.b64encode(b"k" * 32))
+    file.chmod(0o600)
+    return folder
+
+
 @pytest.fixture
 def lambda_environment(redis_url, tmp_path):
     """The environment of a Lambda function, as a handler needs it to build what it builds at cold start."""
@@ -126,6 +142,7 @@ def lambda_environment(redis_url, tmp_path):
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "MDM_GOLDEN_STREAM": "golden",
+        "MDM_API_ID_KEYS": str(api_keys(tmp_path)),
         "MDM_ARCHIVE_URL": (tmp_path / "archive").as_uri(),
         "MDM_CHANGES_STREAM": "changes",
         "MDM_QUARANTINE_URL": (tmp_path / "quarantine").as_uri(),

@@ -15,6 +15,7 @@ from source_tree import ROOT
 
 LOCKS = {
     "lambda-resolve": ("resolve",),
+    "lambda-events-api": ("api",),
     "lambda-warehouse": ("snowflake",),
     "glue": ("archive", "resolve"),
     "kcl": ("resolve",),

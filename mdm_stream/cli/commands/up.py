@@ -19,12 +19,15 @@ from mdm_stream.cli.output import json_option, print_json, say
 from mdm_stream.cli.status_of import DeploymentStatus, LiveLine
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
+from mdm_stream.local.events_api import start_events_api
 from mdm_stream.local.pipeline import Authorisation, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM, LocalStack
 from mdm_stream.rebuild.adopt import adopt
 from mdm_stream.rules import load_rulesets, pack_names
 
 _CHECK_INTERVAL_S = 1.0
+_SECRET = frozenset({"keys", "events_api_key"})
+"""What is in the stack's file, and not for a terminal."""
 _REDIS_TIMEOUT_S = 2.0
 _NAMESPACE = "main"
 """The namespace that consumers use unless they are told another one; those of the local stack are not."""
@@ -58,6 +61,7 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
     with LocalStack(state) as stack:
         _adopt_histories(stack, rulesets.values(), state)
         start_consumers(stack, absolute, allowed)
+        events_api = start_events_api(stack, absolute, allowed)
         running = RunningStack(
             kinesis_endpoint_url=stack.kinesis.endpoint_url,
             changes_stream=CHANGES_STREAM,
@@ -67,6 +71,8 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
             warehouse=str(stack.state_dir / WAREHOUSE_FILE),
             rules=absolute,
             keys=stack.kinesis.keys,
+            events_api_url=events_api.url,
+            events_api_key=events_api.key,
         )
         write_stack(state, running)
         try:
@@ -97,7 +103,7 @@ def _adopt_histories(stack: LocalStack, rulesets: Iterable[Ruleset], state: Path
 
 def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
     if as_json:
-        print_json({name: getattr(running, name) for name in running.__slots__ if name != "keys"})
+        print_json({name: getattr(running, name) for name in running.__slots__ if name not in _SECRET})
         return
     say(f"mdm-stream is up; state, logs and quarantine are in {state}")
     say(f"  change stream   {running.changes_stream} at {running.kinesis_endpoint_url}")
@@ -105,7 +111,9 @@ def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
     say(f"  golden feed     {running.golden_stream} at the same address")
     say(f"  index           {running.redis_url}")
     say(f"  warehouse       {running.warehouse} (DuckDB)")
+    say(f"  events API      {running.events_api_url}/v1/events")
     say(f"Publish with:     mdm-stream publish FILE --format canonical --state {shlex.quote(str(state))}")
+    say(f"A token for it:   mdm-stream api token --source SOURCE --state {shlex.quote(str(state))}")
     say(f'Other programs:   eval "$(mdm-stream env --state {shlex.quote(str(state))})"')
     say("Stop with:        Ctrl-C")
 

@@ -1,0 +1,28 @@
+"""AWS Lambda entry point of the events API, behind a REST or an HTTP API of API Gateway (payloads 1.0 and 2.0)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, APIGatewayRestResolver
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from producers.events_api.build import build_api
+from producers.events_api.routes import add_routes, lambda_request
+
+logger, tracer = Logger(service="events-api"), Tracer(service="events-api")
+api = build_api(os.environ)
+rest, http = APIGatewayRestResolver(), APIGatewayHttpResolver()
+for resolver in (rest, http):
+    add_routes(resolver, api, lambda_request)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request."""
+    answer = (http if event.get("version") == "2.0" else rest).resolve(event, context)
+    logger.info("request", extra={"status": answer["statusCode"]})
+    return answer
