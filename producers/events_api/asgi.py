@@ -66,6 +66,8 @@ class AsgiApp:
             raise ProblemError(
                 "headers_too_large", f"headers have at most {self._settings.api_header_bytes_max:,} bytes"
             )
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}:
+            raise ProblemError("malformed_request", "a body has a Content-Length or a Transfer-Encoding, not both")
         try:
             for name, value in headers:
                 name.decode("utf-8")

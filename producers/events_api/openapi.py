@@ -91,11 +91,26 @@ def openapi_document() -> dict[str, Any]:
     document["paths"][f"{EVENTS_PATH}/{{event_id}}"]["get"]["parameters"] = [_EVENT_ID]
     for path, model in ((EVENTS_PATH, "RecordChange"), (BATCH_PATH, "EventBatch")):
         operation = document["paths"][path]["post"]
-        body = {"content": {JSON: {"schema": {"$ref": f"{_COMPONENTS}{model}"}}}, "required": True}
-        operation |= {"requestBody": body, "parameters": [_IDEMPOTENCY_KEY]}
+        example = _EXAMPLE if model == "RecordChange" else {"events": [_EXAMPLE]}
+        content = {"schema": {"$ref": f"{_COMPONENTS}{model}"}, "example": example}
+        operation |= {
+            "requestBody": {"content": {JSON: content}, "required": True},
+            "parameters": [_IDEMPOTENCY_KEY],
+        }
+    outcome = {"operationId": "get_event", "parameters": {"event_id": "$response.body#/id"}}
+    document["paths"][EVENTS_PATH]["post"]["responses"]["202"]["links"] = {"outcome": outcome}
     return document
 
 
+_EXAMPLE: dict[str, Any] = {
+    "domain": "person",
+    "source": "crm",
+    "record_id": "c-1",
+    "op": "upsert",
+    "version": 1,
+    "event_time": "2026-01-02T03:04:05Z",
+    "attributes": {"given_name": "Ada", "family_name": "Lovelace", "email": "ada@example.org"},
+}
 _EVENT_ID: dict[str, Any] = {
     "name": "event_id",
     "in": "path",
