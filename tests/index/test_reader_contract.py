@@ -81,6 +81,15 @@ def test_all_that_is_read_is_what_the_reference_says(filled):
     assert dict(review_items(filled)) == expected.review
 
 
+def test_what_was_read_is_covered_by_how_far_the_index_has_come(index_and_reader):
+    """Who asks afterwards gets a sequence that no change before the reading is above."""
+    index, reader = index_and_reader
+    assert reader.reached().sequence == 0
+    assert not Engine(RULES, index).process(EVENTS).failed
+    assert reader.reached() == index.position()
+    assert reader.reached().sequence == max(entry.sequence for entry in index.read(1_000)) > 0
+
+
 def test_every_record_ever_seen_is_scanned(filled):
     """Live, deleted and erased ones, and one that only a verdict names."""
     assert sorted(set(filled.scan_refs())) == ["crm/1", "crm/2", "crm/3", "crm/4", "crm/5", "crm/6", "crm/7", "web/9"]
