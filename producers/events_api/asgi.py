@@ -19,6 +19,9 @@ from producers.events_api.routes import BATCH_PATH, add_routes
 from producers.events_api.service import EventsApi, HttpAnswer, Request
 from producers.events_api.settings import PATH_CHARS_MAX
 
+DRAINED_BYTES_MAX = 8_388_608
+"""Of a body that is too large, so much is read and dropped: a sender that still writes would not see the answer."""
+
 AsgiMessage = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[AsgiMessage]]
 Send = Callable[[AsgiMessage], Awaitable[None]]
@@ -81,7 +84,7 @@ class AsgiApp:
         bytes_max = self._settings.api_batch_bytes_max if batch else self._settings.api_event_bytes_max
         too_large = ProblemError("too_large", f"the body of this route has at most {bytes_max:,} bytes")
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length[:20]) > bytes_max:
+        if length.isdigit() and int(length[:20]) > DRAINED_BYTES_MAX:
             raise too_large
         parts, held = [], 0
         try:
@@ -93,6 +96,8 @@ class AsgiApp:
                     parts.append(message.get("body", b""))
                     held += len(parts[-1])
                     if held > bytes_max:
+                        parts.clear()
+                    if held > DRAINED_BYTES_MAX or (held > bytes_max and not message.get("more_body", False)):
                         raise too_large
                     if not message.get("more_body", False):
                         return b"".join(parts)
