@@ -1,7 +1,7 @@
 """JSON Web Tokens: verified with the keys of a JSON Web Key Set, each by the one algorithm that is its own.
 
 A key decides how its tokens are signed, never the token's head: so a token that says ``none``, or one that is signed
-with a public key as if that were a secret, is no token of anybody's.
+with a public key as if that were a secret, is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ JWKS_BYTES_MAX = 262_144
 JWKS_REFRESH_S = 300.0
 """Keys of an address are fetched again after so long, and once before that for a token of a key that is not known."""
 JWKS_REFETCH_S = 30.0
-"""Between two fetches for the sake of unknown keys: anybody can send a token that names one."""
+"""Between two fetches for the sake of unknown keys: any sender can name one."""
 _FETCH_TIMEOUT_S = 5.0
 _SYMMETRIC = "oct"
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,9 +28,23 @@ _THROTTLED = frozenset({
 })  # fmt: skip
 
 
+Outcome = StreamPlace | ProblemError
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Messages of one thread, and what became of them. ``ready`` is set when that is known, or when it is to lead."""
+
+    messages: Sequence[KeyedMessage]
+    ready: threading.Event = field(default_factory=threading.Event)
+    outcomes: list[Outcome] | None = None
+    fault: BaseException | None = None
+
+
 class StreamWriter:
     """Puts events on one stream. Thread safe, as its client is.
 
+    Of several threads one writes at a time, for all that wait: the busier the API, the more events share a request.
     Events of one key go one after the other: a request may be taken in part, and an event must not overtake the one
     before it. What follows an event that the stream did not take is not sent.
     """
@@ -46,10 +64,44 @@ class StreamWriter:
         self._attempts_max = attempts_max
         self._sleep = sleep
         self._draw = draw
+        self._lock = threading.Lock()
+        self._queue: deque[_Waiting] = deque()
+        self._writing = False
 
-    def write(self, messages: Sequence[KeyedMessage]) -> list[StreamPlace | ProblemError]:
+    def write(self, messages: Sequence[KeyedMessage]) -> list[Outcome]:
         """Send messages; return for each where it lies, or why it does not: throttled, or unavailable."""
-        done: dict[int, StreamPlace | ProblemError] = {}
+        own = _Waiting(messages)
+        with self._lock:
+            self._queue.append(own)
+            leads, self._writing = not self._writing, True
+        if not leads:
+            own.ready.wait()
+        if own.outcomes is None and own.fault is None:
+            self._lead()
+        if own.fault is not None:
+            raise own.fault
+        return own.outcomes or []
+
+    def _lead(self) -> None:
+        """Write for this thread and all that wait, then let the next one that has come meanwhile lead."""
+        with self._lock:
+            group = list(self._queue)
+            self._queue.clear()
+        try:
+            outcomes = iter(self._written([message for each in group for message in each.messages]))
+            for each in group:
+                each.outcomes = list(islice(outcomes, len(each.messages)))
+        except BaseException as fault:  # noqa: BLE001 - it is every thread's that waits
+            for each in group:
+                each.outcomes, each.fault = None, fault
+        with self._lock:
+            following = self._queue[0] if self._queue else None
+            self._writing = following is not None
+        for each in (*group, *([following] if following else [])):
+            each.ready.set()
+
+    def _written(self, messages: Sequence[KeyedMessage]) -> list[Outcome]:
+        done: dict[int, Outcome] = {}
         codes: dict[int, str] = {}
         attempts = dict.fromkeys(range(len(messages)), 0)
         failures = 0
@@ -70,7 +122,7 @@ class StreamWriter:
                 failures += 1
         return [done[place] for place in range(len(messages))]
 
-    def _next(self, messages: Sequence[KeyedMessage], done: dict[int, StreamPlace | ProblemError]) -> list[int]:
+    def _next(self, messages: Sequence[KeyedMessage], done: dict[int, Outcome]) -> list[int]:
         """Return the first message of each key that is not done; what follows one that failed is done with it."""
         first: dict[str, int] = {}
         failed: dict[str, ProblemError] = {}
