@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from mdm_stream.contracts.events_api import BatchAnswer, BatchItem, EventAccepted
+from mdm_stream.core.faults import EngineFault
 from mdm_stream.errors import TerminalError, TransientError
 from producers.events_api.batches import events_of
 from producers.events_api.callers import Caller, Callers
@@ -87,19 +88,21 @@ class EventsApi:
         except TransientError:
             return self._refused(route, ProblemError("unavailable", "a store or a stream does not answer; come later"))
         except TerminalError as error:
-            _LOG.error("events API: %s: %s", route, type(error).__name__)
-            return self._refused(route, ProblemError("unavailable", "the API is not set up right; tell its operator"))
+            wrong = ProblemError("unavailable", "the API is not set up right; tell its operator the request_id")
+            return self._refused(route, wrong, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, its sender gets an answer
-            _LOG.error("events API: %s: %s", route, type(error).__name__)
-            return self._refused(route, ProblemError("fault", "tell the operator the request_id"))
+            return self._refused(route, ProblemError("fault", "tell the operator the request_id"), error)
         headers = self._headers(retry=not answer.final)
         if route == "post_event":
             headers["Location"] = f"{EVENTS_PATH}/{answer.body['id']}"
         return HttpAnswer(answer.status, JSON, orjson.dumps(answer.body), headers)
 
-    def _refused(self, route: str, problem: ProblemError) -> HttpAnswer:
+    def _refused(self, route: str, problem: ProblemError, fault: Exception | None = None) -> HttpAnswer:
         request_id = str(uuid.uuid4())
-        _LOG.info("events API: %s: %s %s", route, problem.code, request_id)
+        if fault is None:
+            _LOG.info("events API: %s: %s, request %s", route, problem.code, request_id)
+        else:
+            _LOG.error("events API: %s: %s, request %s", route, EngineFault.of(fault), request_id)
         headers = {**self._headers(retry=problem.code in RETRIABLE), **problem.headers}
         body = problem.problem(request_id).model_dump_json(exclude_none=True).encode()
         return HttpAnswer(problem.status, PROBLEM_JSON, body, headers)

@@ -340,7 +340,11 @@ def test_no_log_repeats_a_value(world, caplog):
     world.post(upsert("secret-id", source="Secretname"))
     world.batch([upsert("secret-id", attributes={"given_name": "Secretname"}), "Secretname"])
     world.api.gate._decoder = None
-    assert world.post(upsert("secret-id")).status == 500
+    faulty = world.post(upsert("secret-id"))
+    assert faulty.status == 500
+    (told,) = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert faulty.body["request_id"] in told
+    assert "AttributeError at producers.events_api.gate" in told
     logged = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
     assert "secret-id" not in logged.replace("'", "")
     assert "Secretname" not in logged
