@@ -65,8 +65,10 @@ class Callers:
         if not named:
             raise ProblemError("not_authorised", f"the caller's claim {self._claim} names no source")
         sources = None if EVERY_SOURCE in named else frozenset(named)
-        who = [claims.get(name) for name in ("iss", "sub", "client_id", "principalId")]
-        return Caller(_name(orjson.dumps([each if isinstance(each, str) else None for each in who])), _records(sources))
+        said = [claims.get(name) for name in ("iss", "sub", "client_id", "principalId")]
+        who = [each if isinstance(each, str) else None for each in said]
+        # With its sources, so that tokens that name no subject share no Idempotency-Key beyond what both may see.
+        return Caller(_name(orjson.dumps([*who, *sorted(named)])), Grant(sources, RECORD_OPS))
 
     def _by_arn(self, arn: str) -> Caller:
         grant = self._policy.of_caller(arn)
@@ -94,10 +96,6 @@ def sources_named(claim: object) -> list[str]:
         return []
     names = [name for name in claim if isinstance(name, str)]
     return [name for name in names if name == EVERY_SOURCE or re.fullmatch(SOURCE_PATTERN, name)]
-
-
-def _records(sources: frozenset[str] | None) -> Grant:
-    return Grant(sources, RECORD_OPS)
 
 
 def _name(identity: bytes) -> str:

@@ -215,8 +215,9 @@ def test_a_request_under_its_key_is_done_once(world):
     reused = world.post(upsert(version=2), idempotency_key='"one"')
     assert (reused.status, reused.body["code"]) == (422, "idempotency_key_reused")
     assert world.post(upsert(), idempotency_key="one", authorization=f"Bearer {token(sub='other')}").status == 202
+    assert world.post(upsert(), idempotency_key="one", authorization=f"Bearer {token('crm', 'erp')}").status == 202
     assert world.batch([upsert()], idempotency_key="one").status == 202
-    assert len(world.stream.records) == 3
+    assert len(world.stream.records) == 4
 
 
 def test_an_answer_that_may_change_is_not_kept_under_its_key(world):
