@@ -34,6 +34,7 @@ const call = async (base, action, body) => (await fetch(base + '/', {method: 'PO
    'Authorization': %s, 'X-Amz-Date': '20260101T000000Z'}}));
 const said = async (answer) => answer.type + ' ' + answer.status + ' ' + await answer.text();
 const SHARD = 'shardId-000000000000';
+const EVENT = JSON.stringify({domain: 'person', source: 'crm', record_id: 'theirs', op: 'delete', version: 1});
 const TRIM = JSON.stringify({stream: 'mdm-changes', through: {[SHARD]: '9999999', 'shardId-000000000001': '9999999'},
   keep_records: 0, on_disk: true});
 const form = (url, name, value, type) => { const f = document.createElement('form'); f.method = 'POST'; f.action = url;
@@ -96,6 +97,17 @@ REDIS: dict[str, str] = {
 }
 
 
+EVENTS: dict[str, str] = {
+    "post an event, no-cors": "await said(await fetch(T + '/v1/events', {method: 'POST', mode: 'no-cors', "
+    "body: EVENT}))",
+    "post an event": "await said(await fetch(T + '/v1/events', {method: 'POST', body: EVENT, headers: "
+    "{'Content-Type': 'application/json', 'Authorization': 'Bearer a.b.c'}}))",
+    "post an event, form": "await form(T + '/v1/events', EVENT.slice(0, -1) + ',\"x\":\"', '\"}', 'text/plain')",
+    "ask for an outcome": "await said(await fetch(T + '/v1/events/AAAA'))",
+}
+"""What a page may try at the events API, which asks for a token that no page has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one attempt brought the page."""
@@ -154,7 +166,7 @@ def _plan(kinesis_port: int, ports: list[int], page_port: int) -> Iterator[tuple
     yield "DNS rebinding", f"http://{REBOUND_HOST}:{kinesis_port}/page", "", DESTRUCTION
     yield "other origin", f"http://{PAGE_HOST}:{page_port}/", stack, DESTRUCTION
     for port in ports:
-        yield f"port {port}", f"http://{PAGE_HOST}:{page_port}/", f"http://127.0.0.1:{port}", REDIS
+        yield f"port {port}", f"http://{PAGE_HOST}:{page_port}/", f"http://127.0.0.1:{port}", REDIS | EVENTS
 
 
 def _fulfil(route: Any) -> None:

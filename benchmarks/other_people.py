@@ -74,6 +74,11 @@ class Stack:
         """The port of its Kinesis API."""
         return int(str(self.said["kinesis_endpoint_url"]).rpartition(":")[2])
 
+    @property
+    def events_api_port(self) -> int:
+        """The port of its events API."""
+        return int(str(self.said["events_api_url"]).rpartition(":")[2])
+
     def pids(self) -> list[int]:
         """Return its process, and those that it has started."""
         parents = {}

@@ -25,6 +25,7 @@ CALLS = {
     "publish": ("PutRecord", {"StreamName": "mdm-changes", "Data": "e30=", "PartitionKey": "k"}),
     "delete the feed": ("DeleteStream", {"StreamName": "mdm-golden"}),
 }
+EVENT = {"domain": "person", "source": "crm", "record_id": "theirs", "op": "delete", "version": 1}
 SHARD = "shardId-000000000000"
 TRIM = {
     "stream": "mdm-changes",
@@ -62,6 +63,9 @@ def http_attempts(port: int):
         yield name, outcome_of(lambda action=action, body=body: call(port, action, body))
     yield "read the change stream", outcome_of(lambda: read_stream(port))
     yield "forget records", outcome_of(lambda: ask(port, "POST", "/mdm-local/trim", json.dumps(TRIM).encode()))
+    event = {"Content-Type": "application/json", "Authorization": "Bearer a.b.c"}
+    yield "post an event", outcome_of(lambda: ask(port, "POST", "/v1/events", json.dumps(EVENT).encode(), event))
+    yield "ask for an outcome", outcome_of(lambda: ask(port, "GET", "/v1/events/AAAA"))
     for method, path in (("GET", "/moto-api/data.json"), ("GET", "/"), ("PUT", "/theirs"), ("POST", "/moto-api/reset")):
         yield f"{method} {path}", outcome_of(lambda method=method, path=path: ask(port, method, path))
 

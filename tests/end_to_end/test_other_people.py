@@ -51,9 +51,9 @@ def test_no_other_user_reads_or_writes(people, stack):
     assert found.attempts >= USER_ATTEMPTS_MIN
 
 
-def test_nothing_of_the_stack_listens_beside_its_api(stack):
-    """One port, and Redis is none of it: what a form post could reach is not there."""
-    assert stack.ports() == [stack.port]
+def test_nothing_of_the_stack_listens_beside_its_apis(stack):
+    """Two ports, and Redis is none of them: what a form post could reach is not there."""
+    assert stack.ports() == sorted([stack.port, stack.events_api_port])
 
 
 def test_the_attempts_would_be_seen(people, stack, tmp_path):
