@@ -35,8 +35,8 @@ class BatchReport:
     re-evaluation: these stay queued, and the state is not F before that is mended. ``falls`` are the writes of records
     that lost to earlier ones, by more than ``later_tolerance_s``, by ``PositionFall.key``.
     ``set_aside`` counts, by ``attribute: why``, the values of records built that are kept as delivered and count for
-    nothing, and by ``override of attribute: why`` those of stewards' overrides. ``suspended`` are the blocking keys that
-    grew past ``max_block_size`` with the batch.
+    nothing, and by ``override of attribute: why`` those of stewards' overrides. ``suspended`` are the blocking keys
+    that grew past ``max_block_size`` with the batch.
     """
 
     events: int = 0
