@@ -20,7 +20,7 @@ import orjson
 import redis
 
 from mdm_stream.aws.loopback import LoopbackKeys, loopback_client
-from mdm_stream.contracts.golden import QUARANTINED
+from mdm_stream.contracts.golden import FILE_LOADED, QUARANTINED
 from mdm_stream.core.model import make_ref
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import OutboxEntry
@@ -129,7 +129,7 @@ class Subscriber:
         One that comes again must be the very same.
         """
         envelope = orjson.loads(message)
-        if envelope["type"] == QUARANTINED:
+        if envelope["type"] in (QUARANTINED, FILE_LOADED):
             return
         sequence = envelope["data"]["sequence"]
         digest = blake2b(message, digest_size=16).digest()

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mdm_stream.contracts.golden import QuarantineReason
+from mdm_stream.contracts.reason import QuarantineReason
 
 FileState = Literal["received", "validating", "held", "running", "done", "failed"]
 """``received``: it lies in the bucket and is being read. ``validating``: its chunks are being checked. ``held``: it

@@ -1,8 +1,9 @@
 """What the golden feed carries: one CloudEvents 1.0 JSON object a message.
 
-Four types. ``mdm.golden.upserted`` holds a whole golden record. ``mdm.golden.retired`` says that an id no longer
+Five types. ``mdm.golden.upserted`` holds a whole golden record. ``mdm.golden.retired`` says that an id no longer
 names a live golden record, and which one now holds its anchor. ``mdm.record.erased`` says that every value which came
-from one source record must be forgotten. ``mdm.event.quarantined`` reports a rejected event.
+from one source record must be forgotten. ``mdm.event.quarantined`` reports a rejected event. ``mdm.file.loaded`` is the
+manifest of a file's load: information for the warehouse, and no part of the state.
 
 Within one domain, the first three carry ``(epoch, sequence)``: sequences are gap-free within an epoch. A new epoch
 (a rebuild of the index) says only what differs from all that was published before it: records that changed, and
@@ -23,7 +24,9 @@ from typing import Annotated, Literal, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.members import members_of, shown_path
+from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.model import make_ref
 from mdm_stream.errors import Reason, RejectedEventError
@@ -32,6 +35,7 @@ UPSERTED = "mdm.golden.upserted"
 RETIRED = "mdm.golden.retired"
 ERASED = "mdm.record.erased"
 QUARANTINED = "mdm.event.quarantined"
+FILE_LOADED = "mdm.file.loaded"
 
 TYPE_OF_OP = {"upsert": UPSERTED, "retire": RETIRED, "erase": ERASED}
 """The message type of a sequenced message, by the ``op`` of its data."""
@@ -110,14 +114,6 @@ class RecordErased(_FeedModel):
     committed_at: str
 
 
-class QuarantineReason(_FeedModel):
-    """One reason: a stable code, where in the event, and a sentence that repeats no value of it."""
-
-    code: str
-    path: str
-    message: str
-
-
 class QuarantinedEvent(_FeedModel):
     """A rejected event. ``quarantine_id`` is derived from raw bytes and stream: a redelivery reports the same one.
 
@@ -138,28 +134,34 @@ class QuarantinedEvent(_FeedModel):
 
 def _kind_of_data(data: object) -> str:
     """Tell the kinds of data apart by ``op``, so that each message is validated against one model and not three."""
-    op = data.get("op") if isinstance(data, Mapping) else getattr(data, "op", None)
+    if isinstance(data, Mapping):
+        op, load_id = data.get("op"), data.get("load_id")
+    else:
+        op, load_id = getattr(data, "op", None), getattr(data, "load_id", None)
     if op is None:
-        return "report"
+        return "report" if load_id is None else "file"
     return "erasure" if op == "erase" else "change"
 
 
 class FeedEnvelope(_FeedModel):
     """The CloudEvents envelope. ``id`` is ``domain/epoch/sequence`` for sequenced messages: unique, and the same again
-    on a redelivery. ``subject`` is the golden id (or the quarantine id), and the Kinesis partition key.
+    on a redelivery. ``subject`` is the golden id (or that of the quarantine or the load): the Kinesis partition key.
     """
 
     specversion: Literal["1.0"] = "1.0"
     id: str
     source: str
-    type: Literal["mdm.golden.upserted", "mdm.golden.retired", "mdm.record.erased", "mdm.event.quarantined"]
+    type: Literal[
+        "mdm.golden.upserted", "mdm.golden.retired", "mdm.record.erased", "mdm.event.quarantined", "mdm.file.loaded"
+    ]
     subject: str
     time: str
     datacontenttype: Literal["application/json"] = "application/json"
     data: Annotated[
         Annotated[GoldenChange, Tag("change")]
         | Annotated[RecordErased, Tag("erasure")]
-        | Annotated[QuarantinedEvent, Tag("report")],
+        | Annotated[QuarantinedEvent, Tag("report")]
+        | Annotated[FileManifest, Tag("file")],
         Discriminator(_kind_of_data),
     ]
 
@@ -214,8 +216,16 @@ Follow = Callable[[ClaimCheck], bytes]
 
 
 _MEMBERS = members_of(
-    RecordKey, Provenance, GoldenChange, RecordErased, QuarantineReason, QuarantinedEvent, FeedEnvelope, ClaimCheck
-) | {"change", "erasure", "report"}
+    RecordKey,
+    Provenance,
+    GoldenChange,
+    RecordErased,
+    QuarantineReason,
+    QuarantinedEvent,
+    FileManifest,
+    FeedEnvelope,
+    ClaimCheck,
+) | {"change", "erasure", "report", "file"}
 """Names that a report of a message may repeat: members of the contract, and those of the kinds of its data."""
 
 
@@ -330,6 +340,12 @@ def _check_agreement(envelope: FeedEnvelope) -> None:
     if isinstance(data, QuarantinedEvent):
         expected = QUARANTINED
         parse_moment(data.quarantined_at, "data.quarantined_at")
+    elif isinstance(data, FileManifest):
+        expected = FILE_LOADED
+        parse_moment(data.as_of, "data.as_of")
+        parse_moment(data.received_at, "data.received_at")
+        if data.ended_at is not None:
+            parse_moment(data.ended_at, "data.ended_at")
     else:
         expected = TYPE_OF_OP[data.op]
         parse_moment(data.committed_at, "data.committed_at")

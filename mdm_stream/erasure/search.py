@@ -14,6 +14,7 @@ import orjson
 
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.aws.read_shards import StreamedRecord, StreamReader
+from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, QuarantinedEvent, parse_message
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.ruleset import Ruleset
@@ -136,6 +137,8 @@ class Search:
                 # It keeps keys, as what it reports on does; a value is in it where an event had one in a member's name.
                 report = "report of a rejected event"
                 self._evidence.unclear(GOLDEN, report, record.data, until_us, may_name_them=True)
+            elif isinstance(message, FileManifest):
+                self._evidence.unclear(GOLDEN, "manifest of a file", record.data, until_us, may_name_them=True)
 
     def _look_into_claims(self) -> None:
         look_into_claims(self._places.claims, self._domain, self._evidence)

@@ -1,14 +1,18 @@
-"""Feed messages: CloudEvents envelopes of golden changes, erasures and quarantine reports, as bytes."""
+"""Feed messages: CloudEvents envelopes of golden changes, erasures, quarantine reports and manifests, as bytes."""
 
 from __future__ import annotations
 
 import orjson
 
-from mdm_stream.contracts.golden import QUARANTINED, TYPE_OF_OP, FeedEnvelope, QuarantinedEvent
+from mdm_stream.contracts.file_manifest import FileManifest
+from mdm_stream.contracts.golden import FILE_LOADED, QUARANTINED, TYPE_OF_OP, FeedEnvelope, QuarantinedEvent
 from mdm_stream.core.times import format_time_us
 from mdm_stream.index.port import OutboxEntry
 
 SOURCE = "mdm-stream"
+
+FILE_MESSAGE_BYTES_MAX = 262_144
+"""A manifest that is larger goes without its profile and with its last delivery alone; the whole one is an object."""
 
 
 def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
@@ -43,3 +47,23 @@ def quarantine_message(event: QuarantinedEvent) -> tuple[str, bytes]:
         data=event,
     )
     return event.quarantine_id, message.model_dump_json().encode()
+
+
+def file_message(manifest: FileManifest) -> tuple[str, bytes]:
+    """Return ``(partition key, message)`` with the manifest of a load, or with what of it fits."""
+    message = _file_message(manifest)
+    if len(message) > FILE_MESSAGE_BYTES_MAX:
+        message = _file_message(manifest.model_copy(update={"profile": [], "deliveries": manifest.deliveries[-1:]}))
+    return manifest.load_id, message
+
+
+def _file_message(manifest: FileManifest) -> bytes:
+    envelope = FeedEnvelope(
+        id=f"file/{manifest.load_id}/{manifest.revision}",
+        source=f"{SOURCE}/files",
+        type=FILE_LOADED,
+        subject=manifest.load_id,
+        time=manifest.ended_at or manifest.received_at,
+        data=manifest,
+    )
+    return envelope.model_dump_json().encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import (
     ClaimCheck,
     FeedEnvelope,
@@ -41,7 +42,7 @@ class PublishedState:
         An erasure changes no golden record: the golden changes that follow from it say what became of the state.
         """
         if isinstance(said, FeedEnvelope):
-            if isinstance(said.data, QuarantinedEvent) or said.data.domain != self.domain:
+            if isinstance(said.data, QuarantinedEvent | FileManifest) or said.data.domain != self.domain:
                 return
             if not isinstance(said.data, GoldenChange):
                 self.erased.add(make_ref(said.data.source, said.data.record_id))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mdm_stream.contracts.golden import QuarantinedEvent, QuarantineReason
+from mdm_stream.contracts.golden import QuarantinedEvent
+from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.core.model import ChangeEvent, RecordEvent, make_ref
 from mdm_stream.core.times import format_time_us
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore

@@ -2,8 +2,9 @@
 
 A golden change gives one ``change`` row, one ``claim`` row for each record that it claims or releases, and one
 ``contribution`` row for each record that its provenance names beside its members. An erasure gives one ``erasure`` row,
-a report of a rejected event one ``report`` row. ``redaction`` rows rewrite what is in the tables. Rows are written as
-NDJSON in the order given, with absent values left out, so the same batch gives the same bytes.
+a report of a rejected event one ``report`` row, a manifest of a load one ``file`` row. ``redaction`` rows rewrite what
+is in the tables. Rows are written as NDJSON in the order given, with absent values left out, so the same batch gives
+the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Literal
 
 import orjson
 
+from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent, RecordErased, parse_moment
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.warehouse.redaction import ErasedRecords, GoldenValues, Origins, contributors, redact_change
@@ -43,6 +45,21 @@ STAGED_COLUMNS: tuple[tuple[str, ColumnType], ...] = (
     ("quarantined_at", "timestamp"),
     ("report_digest", "text"),
     ("held_digest", "text"),
+    ("load_id", "text"),
+    ("revision", "integer"),
+    ("load_kind", "text"),
+    ("route", "text"),
+    ("bucket", "text"),
+    ("object_key", "text"),
+    ("as_of", "timestamp"),
+    ("row_count", "integer"),
+    ("accepted", "integer"),
+    ("rejected", "integer"),
+    ("skipped", "integer"),
+    ("sent", "integer"),
+    ("deleted", "integer"),
+    ("received_at", "timestamp"),
+    ("ended_at", "timestamp"),
     ("document", "json"),
 )
 """The fields of a staged row, in order. ``document`` is the data of the message; claims and contributions have none."""
@@ -64,18 +81,23 @@ class StagedBatch:
     claims: int
     erasures: int
     reports: int
+    files: int = 0
 
 
 def stage_batch(envelopes: Iterable[FeedEnvelope], erased: ErasedRecords | None = None) -> StagedBatch:
     """Return the staged rows of ``envelopes``, in the order given, without the values of ``erased`` records."""
     erased = erased or {}
     lines: list[bytes] = []
-    changes = claims = erasures = reports = 0
+    changes = claims = erasures = reports = files = 0
     for envelope in envelopes:
         data = envelope.data
         if isinstance(data, QuarantinedEvent):
             reports += 1
             lines.append(_report_row(data))
+            continue
+        if isinstance(data, FileManifest):
+            files += 1
+            lines.append(_file_row(data))
             continue
         committed_at = parse_moment(data.committed_at, "data.committed_at")
         if isinstance(data, RecordErased):
@@ -89,7 +111,7 @@ def stage_batch(envelopes: Iterable[FeedEnvelope], erased: ErasedRecords | None 
         lines.extend(_claim_rows(data))
         claims += len(lines) - before
         lines.extend(_contribution_rows(data))
-    return StagedBatch(b"\n".join(lines) + b"\n", changes, claims, erasures, reports)
+    return StagedBatch(b"\n".join(lines) + b"\n", changes, claims, erasures, reports, files)
 
 
 def redacted_change_row(change: GoldenChange, held_digest: str) -> bytes:
@@ -201,5 +223,32 @@ def _report_row(report: QuarantinedEvent) -> bytes:
         "document": orjson.Fragment(report.model_dump_json().encode()),
     }
     optional = {"domain": report.domain, "source": report.source, "record_id": report.record_id}
+    row.update({name: value for name, value in optional.items() if value is not None})
+    return orjson.dumps(row)
+
+
+def _file_row(manifest: FileManifest) -> bytes:
+    row: dict[str, object] = {
+        "kind": "file",
+        "load_id": manifest.load_id,
+        "revision": manifest.revision,
+        "status": manifest.state,
+        "load_kind": manifest.load,
+        "bucket": manifest.object.bucket,
+        "object_key": manifest.object.key,
+        "as_of": timestamp_text(parse_moment(manifest.as_of, "data.as_of")),
+        "row_count": manifest.rows,
+        "accepted": manifest.accepted,
+        "rejected": manifest.rejected,
+        "skipped": manifest.skipped,
+        "sent": manifest.sent,
+        "deleted": manifest.deleted,
+        "received_at": timestamp_text(parse_moment(manifest.received_at, "data.received_at")),
+        "report_digest": digest_of(manifest.model_dump()),
+        "document": orjson.Fragment(manifest.model_dump_json().encode()),
+    }
+    if manifest.ended_at is not None:
+        row["ended_at"] = timestamp_text(parse_moment(manifest.ended_at, "data.ended_at"))
+    optional = {"domain": manifest.domain, "source": manifest.source, "route": manifest.route}
     row.update({name: value for name, value in optional.items() if value is not None})
     return orjson.dumps(row)

@@ -93,6 +93,34 @@ VALUES
         s.quarantined_at, s.report_digest, s.applied_at)
 """
 
+# Of several manifests of one load the one with the greatest revision stays, ties by digest.
+MERGE_FILE_LOADS = """
+MERGE INTO file_loads AS t
+USING (
+    SELECT load_id, revision, domain, source, status, load_kind, route, bucket, object_key, as_of, row_count, accepted,
+        rejected, skipped, sent, deleted, received_at, ended_at, document AS manifest, report_digest, applied_at
+    FROM staged_row
+    WHERE kind = 'file'
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY load_id ORDER BY revision DESC, report_digest DESC) = 1
+) AS s
+ON t.load_id = s.load_id
+WHEN MATCHED AND (
+    s.revision > t.revision OR (s.revision = t.revision AND s.report_digest > t.report_digest)
+) THEN UPDATE SET
+    revision = s.revision, domain = s.domain, source = s.source, status = s.status, load_kind = s.load_kind,
+    route = s.route, bucket = s.bucket, object_key = s.object_key, as_of = s.as_of, row_count = s.row_count,
+    accepted = s.accepted, rejected = s.rejected, skipped = s.skipped, sent = s.sent, deleted = s.deleted,
+    received_at = s.received_at, ended_at = s.ended_at, manifest = s.manifest, report_digest = s.report_digest,
+    applied_at = s.applied_at
+WHEN NOT MATCHED THEN INSERT
+    (load_id, revision, domain, source, status, load_kind, route, bucket, object_key, as_of, row_count, accepted,
+        rejected, skipped, sent, deleted, received_at, ended_at, manifest, report_digest, applied_at)
+VALUES
+    (s.load_id, s.revision, s.domain, s.source, s.status, s.load_kind, s.route, s.bucket, s.object_key, s.as_of,
+        s.row_count, s.accepted, s.rejected, s.skipped, s.sent, s.deleted, s.received_at, s.ended_at, s.manifest,
+        s.report_digest, s.applied_at)
+"""
+
 MERGE_CONTRIBUTION = """
 MERGE INTO contribution AS t
 USING (

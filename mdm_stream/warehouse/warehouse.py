@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 
+from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import (
     FeedEnvelope,
     GoldenChange,
@@ -64,6 +65,7 @@ class Applied:
     erasures: int
     reports: int
     oldest_committed_at: datetime | None
+    files: int = 0
 
 
 class Warehouse(Protocol):
@@ -279,20 +281,25 @@ def _apply(session: Session, envelopes: Sequence[FeedEnvelope], applied_at: date
             session.execute(render(statements.MERGE_CROSSWALK), step="merge crosswalk")
         if batch.reports:
             session.execute(render(statements.MERGE_QUARANTINED_EVENT), step="merge quarantined_event")
+        if batch.files:
+            session.execute(render(statements.MERGE_FILE_LOADS), step="merge file_loads")
         if batch.changes or batch.erasures:
             sweep(session, staged_erased(session), applied_at)
         session.clear_staging()
 
 
 def _applied(envelopes: Sequence[FeedEnvelope]) -> Applied:
-    changes = erasures = reports = 0
+    changes = erasures = reports = files = 0
     oldest: datetime | None = None
     for data in (envelope.data for envelope in envelopes):
         if isinstance(data, QuarantinedEvent):
             reports += 1
             continue
+        if isinstance(data, FileManifest):
+            files += 1
+            continue
         committed_at = parse_moment(data.committed_at, "data.committed_at")
         oldest = committed_at if oldest is None or committed_at < oldest else oldest
         erasures += isinstance(data, RecordErased)
         changes += isinstance(data, GoldenChange)
-    return Applied(changes, erasures, reports, oldest)
+    return Applied(changes, erasures, reports, oldest, files)

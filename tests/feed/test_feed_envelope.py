@@ -39,7 +39,7 @@ def test_the_schema_knows_every_kind_of_data() -> None:
     schema = contract_schema("golden")
     envelope, claim = (schema["$defs"][name]["properties"] for name in ("FeedEnvelope", "ClaimCheck"))
     kinds = {option["$ref"].rpartition("/")[2] for option in envelope["data"]["anyOf"]}
-    assert kinds == {"GoldenChange", "RecordErased", "QuarantinedEvent"}
+    assert kinds == {"GoldenChange", "RecordErased", "QuarantinedEvent", "FileManifest"}
     assert ERASED in envelope["type"]["enum"]
     assert {"dataref", "datasize", "datasha256"} <= claim.keys()
     assert [option["$ref"].rpartition("/")[2] for option in schema["anyOf"]] == ["FeedEnvelope", "ClaimCheck"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from mdm_stream.contracts.golden import QUARANTINED
+from mdm_stream.contracts.golden import FILE_LOADED, QUARANTINED
 from mdm_stream.core.model import ChangeEvent, make_ref
 from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import Ruleset
@@ -96,7 +96,7 @@ def feed_changes(client: Any) -> list[dict[str, Any]]:
     messages: dict[tuple[int, int], bytes] = {}
     for record in stream_records(client, GOLDEN_STREAM):
         envelope = orjson.loads(record["Data"])
-        if envelope["type"] == QUARANTINED:
+        if envelope["type"] in (QUARANTINED, FILE_LOADED):
             continue
         place = (envelope["data"]["epoch"], envelope["data"]["sequence"])
         assert messages.setdefault(place, record["Data"]) == record["Data"], f"change {place} was restated"

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mdm_stream.contracts.file_manifest import FileManifest, FileObject, FileState
 from mdm_stream.contracts.golden import (
     TYPE_OF_OP,
     FeedEnvelope,
     GoldenChange,
     Provenance,
     QuarantinedEvent,
-    QuarantineReason,
     RecordErased,
     RecordKey,
+    parse_envelope,
 )
+from mdm_stream.contracts.reason import QuarantineReason
+from mdm_stream.feed.envelope import file_message
 
 MINUTE_FORMAT = "2026-03-01T12:{:02d}:00Z"
 
@@ -151,6 +154,8 @@ TABLES = {
     "quarantined_at",
     "erased_record": "domain, source, record_id, golden_id, epoch, sequence, committed_at",
     "contribution": "domain, source, record_id, golden_id",
+    "file_loads": "load_id, revision, domain, source, status, load_kind, route, bucket, object_key, as_of, row_count, "
+    "accepted, rejected, skipped, sent, deleted, received_at, ended_at, manifest, report_digest",
 }
 
 
@@ -165,3 +170,21 @@ def clear(warehouse: Any) -> None:
     """Empty every table."""
     for table in TABLES:
         warehouse.query(f"DELETE FROM {table}")
+
+
+def loaded(load_id: str, revision: int, state: FileState, **more: Any) -> FeedEnvelope:
+    """The manifest of a load."""
+    manifest = FileManifest(
+        load_id=load_id,
+        revision=revision,
+        state=state,
+        domain="person",
+        source="vendor",
+        object=FileObject(bucket="drops", key="person/vendor/a.csv", etag="e1", size_bytes=10),
+        deliveries=[],
+        as_of=MINUTE_FORMAT.format(0),
+        as_of_declared=False,
+        received_at=MINUTE_FORMAT.format(1),
+        **more,
+    )
+    return parse_envelope(file_message(manifest)[1])
