@@ -17,11 +17,12 @@ from typing import IO, Any
 import click
 
 from mdm_stream.cli.output import say
+from mdm_stream.core.file_rules import REJECTED_SHARE_MAX
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.times import format_time_us
 from mdm_stream.core.wire_formats import FormatName
 from mdm_stream.decode.cdc.table_row import column_time_us
-from mdm_stream.decode.files.csv_check import REJECTED_SHARE_MAX, CsvReport, check_csv
+from mdm_stream.decode.files.csv_check import CsvReport, check_csv
 from mdm_stream.decode.files.csv_table import LOADED_AT_US_MAX
 from mdm_stream.decode.files.event_files import PIECE_BYTES, file_pieces, format_of
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError

@@ -15,10 +15,6 @@ from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.absent import absent_refs
 from mdm_stream.index.reader import IndexReader
 
-DELETED_SHARE_MAX = 0.2
-"""Of a source's live records, the share that a full load may delete unless it is forced: an export that was cut short
-deletes more."""
-
 
 @dataclass(frozen=True, slots=True)
 class FullLoad:

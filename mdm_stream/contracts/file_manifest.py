@@ -80,6 +80,7 @@ class AttributeProfile(_ManifestModel):
     conformity: float | None
     outliers: float | None
     length_mean: float | None
+    length_variance: float | None = None
     length_max: Count
 
 

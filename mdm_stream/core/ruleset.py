@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mdm_stream.core.column_types import DeclaredColumn
+from mdm_stream.core.file_rules import FileRules
 from mdm_stream.core.model import History
 from mdm_stream.core.wire_formats import FormatName
 
@@ -85,7 +86,8 @@ class Source:
     of them.
 
     ``version_format`` and ``event_time_format`` are those of the texts in the two columns, see
-    :mod:`mdm_stream.core.time_format`. ``csv`` and ``deletion`` are about files of rows. ``unavailable_value`` is the
+    :mod:`mdm_stream.core.time_format`. ``csv`` and ``deletion`` are about files of rows; ``files``, by which the
+    gatekeeper of files judges them, decides nothing about an event that was let in. ``unavailable_value`` is the
     connector's placeholder for a value that was not logged, if it was given another than its own.
     """
 
@@ -111,6 +113,7 @@ class Source:
     csv: CsvForm = CsvForm()
     deletion: DeletionFlag | None = None
     unavailable_value: str | None = None
+    files: FileRules | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_options, check_type, country_of
 from mdm_stream.rules.compile_clock import compile_clock
 from mdm_stream.rules.compile_columns import check_ignored, compile_columns, compile_unavailable
+from mdm_stream.rules.compile_delivery import check_prefixes, compile_delivery
 from mdm_stream.rules.compile_files import compile_files
 from mdm_stream.rules.compile_histories import compile_histories
 from mdm_stream.rules.compile_match import compile_match
@@ -40,7 +41,7 @@ KEYS_MAX = 64
 
 TAG_LENGTH_MIN = 3
 
-_NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore"})
+_NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore", "files"})
 _MEANING_IF_SET = frozenset({"unavailable_value"})
 """Fields that came after rules were in use: those that leave them out keep their digest."""
 
@@ -165,9 +166,11 @@ def _sources(
             **compile_clock(source, own, findings),
             histories=compile_histories(source, own, findings),
             **compile_files(source, own, findings),
+            files=compile_delivery(model.domain, name, source, own, findings),
             **source.model_dump(include={"format", "table", "version", "event_time", "trust"}),
         )
     check_ignored(model, node, findings)
+    check_prefixes(compiled, node, findings)
     return compiled
 
 

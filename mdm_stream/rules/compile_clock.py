@@ -29,14 +29,14 @@ class Clock(TypedDict):
 
 def compile_clock(source: SourceModel, node: Node, findings: Findings) -> Clock:
     """Return how the versions and times of a source are judged; what is wrong goes to ``findings``."""
-    clock_ahead_us = _duration_us(source.clock_ahead)
+    clock_ahead_us = duration_us(source.clock_ahead)
     if clock_ahead_us > CLOCK_AHEAD_US_MAX:
         findings.error(node.at(("clock_ahead",)).place, "'clock_ahead' is more than 400d; expected less; correct it")
     return {
         "version_kind": _version_kind(source, node, findings),
         "clock_ahead_us": clock_ahead_us,
         "event_time_floor_us": _day_us(source.event_time_floor, "event_time_floor", node, findings) or 0,
-        "backdating_us": _duration_us(source.backdating),
+        "backdating_us": duration_us(source.backdating),
         "history_until_us": _day_us(source.history_until, "history_until", node, findings),
     }
 
@@ -58,7 +58,8 @@ def _version_kind(source: SourceModel, node: Node, findings: Findings) -> Versio
     return kind
 
 
-def _duration_us(text: str) -> int:
+def duration_us(text: str) -> int:
+    """Return a duration of the rules, such as 36h, in microseconds."""
     number, unit = re.fullmatch(DURATION_PATTERN, text).groups()  # type: ignore[union-attr]  # the model has checked it
     return int(number) * _UNITS_US[unit]
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from mdm_stream.core.column_types import COLUMN_KINDS, SCALE_MAX, ColumnKindName
 from mdm_stream.core.csv_form import DELIMITER_PATTERN, CsvEncoding
+from mdm_stream.core.file_rules import DELETED_SHARE_MAX, DRIFT_MAX, REJECTED_SHARE_MAX
 from mdm_stream.core.histories import HISTORIES_MAX
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, GTID_SOURCE_PATTERN, LOG_NUMBER_MAX
 from mdm_stream.core.ruleset import VersionKind
@@ -90,6 +91,9 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 DURATION_PATTERN = "([0-9]{1,6})([smhdy])"
 Duration = Annotated[str, Field(pattern=f"^{DURATION_PATTERN}$")]
 """A number and its unit: seconds, minutes, hours, days or years of 365 days."""
+SIZE_PATTERN = "([0-9]{1,6})(kB|MB|GB|TB)"
+Size = Annotated[str, Field(pattern=f"^{SIZE_PATTERN}$")]
+"""A number and its unit, a power of 1,000 bytes."""
 Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 _TABLE_FORMATS = [each.name for each in WIRE_FORMATS.values() if each.needs_table]
 
@@ -172,6 +176,52 @@ UNAVAILABLE_CHARS_MAX = 200
 """Characters of a placeholder for values that a database did not log."""
 
 
+class FilesModel(_Part):
+    """Which objects are files of a source, and what a good one is; the gatekeeper of files judges by it."""
+
+    prefix: Annotated[
+        str | None,
+        Field(min_length=1, max_length=512, description="What the keys of its objects begin with: domain/source/."),
+    ] = None
+    name: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=512,
+            description="What the rest of the key must match: * and ? as in a shell, and {as_of:%Y%m%d} for the time "
+            "of the load.",
+        ),
+    ] = None
+    size_max: Annotated[Size | None, Field(description="The largest file, such as 200MB.")] = None
+    encryption: Annotated[
+        Literal["any", "kms"] | None, Field(description="How an object must be encrypted: at all, or by a KMS key.")
+    ] = None
+    tags: Annotated[
+        dict[str, Texts], Field(description="Tags that an object must have: the values allowed; [] allows any.")
+    ] = {}
+    columns: Annotated[Names | None, Field(description="Columns that the header must have.")] = None
+    columns_exact: Annotated[bool, Field(description="And it may have no other.")] = False
+    required: Annotated[Names | None, Field(description="Columns in which a row must have a value.")] = None
+    unique: Annotated[Names | None, Field(description="Columns in which no two rows have one value.")] = None
+    rows_min: Annotated[int, Field(ge=0, description="A file with fewer rows is held.")] = 0
+    rows_max: Annotated[int | None, Field(ge=0, description="A file with more rows is held.")] = None
+    rejected_share_max: Annotated[
+        Share, Field(description="A file of which a greater share of the rows is rejected is held.")
+    ] = REJECTED_SHARE_MAX
+    load: Annotated[
+        Literal["incremental", "full"], Field(description="full: records that a file does not name are deleted.")
+    ] = "incremental"
+    deleted_share_max: Annotated[
+        Share, Field(description="A full load that would delete a greater share of the live records is held.")
+    ] = DELETED_SHARE_MAX
+    drift_max: Annotated[
+        float, Field(gt=0.0, description="How far a profile may lie off that of earlier loads without a warning.")
+    ] = DRIFT_MAX
+    late_after: Annotated[
+        Duration | None, Field(description="A file that arrives so long after the time of its load brings a warning.")
+    ] = None
+
+
 class SourceModel(_Part):
     """One source system: the shape of its events and how its columns become attributes."""
 
@@ -216,6 +266,7 @@ class SourceModel(_Part):
     ] = {}
     csv: Annotated[CsvModel, Field(description="How its CSV files are written.")] = CsvModel()
     deletion: Annotated[DeletionModel | None, Field(description="How a row of its files says that it is one.")] = None
+    files: Annotated[FilesModel | None, Field(description="The files that it delivers in object storage.")] = None
     attributes: Annotated[
         dict[str, Names],
         Field(description="Attribute: its column, or the columns that it is joined from. None: names are the same."),

@@ -16,21 +16,20 @@ import click
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.aws.signing_keys import read_signing_key
 from mdm_stream.cli.event_inputs import CheckedInputs, EventInput, checked_inputs, named_inputs, refuse
-from mdm_stream.cli.full_load import DELETED_SHARE_MAX, plan_full_load
+from mdm_stream.cli.full_load import plan_full_load
 from mdm_stream.cli.index_options import index_on
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import Advance, json_option, print_json, progress, say
 from mdm_stream.contracts.change import check_value, encode_event
 from mdm_stream.contracts.signature import SigningKey
+from mdm_stream.core.file_rules import DELETED_SHARE_MAX, REJECTED_SHARE_MAX
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.canonical import is_canonical
-from mdm_stream.decode.files.csv_check import REJECTED_SHARE_MAX
 from mdm_stream.decode.files.csv_lines import LINE_BYTES_MAX
-from mdm_stream.decode.files.csv_row_event import encode_csv_row
 from mdm_stream.decode.files.csv_rows import CsvFile
 from mdm_stream.decode.files.event_files import file_events, line_events
 from mdm_stream.decode.json_object import parse_object
@@ -40,6 +39,7 @@ from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalEr
 from mdm_stream.index.reader import IndexReader
 from mdm_stream.rules import load_rulesets
 from producers.delivery import EventTooLargeError, PublisherSettings
+from producers.files.row_messages import row_message
 from producers.partition_key import partition_key
 from producers.publisher import Publisher
 
@@ -305,12 +305,7 @@ def _row_messages(given: EventInput, rulesets: Mapping[str, Ruleset], now_us: in
     """Yield each row as the event that it means; one that means none with all that says why, for the quarantine."""
     file = CsvFile(given.pieces(), rulesets, given.source, given.loaded_at_us, arriving_at_us=now_us)
     for row in file.rows():
-        if not isinstance(row.outcome, RejectedEventError):
-            yield _key_of(row.outcome), encode_event(row.outcome), row.outcome
-            continue
-        raw = encode_csv_row(file, row, given.name, given.source, given.loaded_at_us)
-        key = quarantine_id_of(Delivery.unplaced(raw)) if row.record is None else partition_key(*row.record)
-        yield key, raw, None
+        yield row_message(file, row, given.name, given.source, given.loaded_at_us)
 
 
 def _messages(events: Iterator[FoundEvent], *, keep_raw: bool) -> Iterator[_Message]:

@@ -13,10 +13,10 @@ import click
 
 from mdm_stream.cli.event_inputs import EventInput, checked_inputs, named_inputs, refuse
 from mdm_stream.cli.output import json_option, print_json, print_table, progress
+from mdm_stream.core.file_rules import REJECTED_SHARE_MAX
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
-from mdm_stream.decode.files.csv_check import REJECTED_SHARE_MAX
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.replay.run import replay as run_replay

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from mdm_stream.core.file_rules import REJECTED_SHARE_MAX
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode.files.csv_rows import CsvFile
 from mdm_stream.decode.sources import Route
 from mdm_stream.errors import Reason, RejectedEventError
 
-REJECTED_SHARE_MAX = 0.5
-"""Of a file's rows, the share that may be rejected: one that is exceeded says that the file is not what the rules are
-about. Fewer are quarantined one by one."""
 REASONS_SHOWN_MAX = 5
 NAMES_SHOWN_MAX = 20
 _NAME_CHARS_MAX = 64

@@ -12,8 +12,12 @@ LINE_BYTES_MAX = 64 * 1024 * 1024
 """A longer line is no event file's: reading on would fill the memory."""
 
 
-def iter_lines(pieces: Iterable[bytes], dialect: CsvDialect) -> Iterator[bytes]:
-    """Yield the lines of a file whose bytes are ``pieces``; ``ConfigurationError`` for one that is far too long."""
+class LineTooLongError(ConfigurationError):
+    """A line that is no row: its end is further away than any row is long."""
+
+
+def iter_lines(pieces: Iterable[bytes], dialect: CsvDialect, line_bytes_max: int = LINE_BYTES_MAX) -> Iterator[bytes]:
+    """Yield the lines of a file whose bytes are ``pieces``; ``LineTooLongError`` for one that is far too long."""
     end = dialect.end_bytes
     rest: list[bytes] = []
     rest_bytes = number = 0
@@ -23,14 +27,14 @@ def iter_lines(pieces: Iterable[bytes], dialect: CsvDialect) -> Iterator[bytes]:
             if not _ends_in(rest_bytes, rest[-1], piece, end):
                 rest.append(piece)
                 rest_bytes += len(piece)
-                _check(rest_bytes, number + 1)
+                _check(rest_bytes, number + 1, line_bytes_max)
                 continue
             data = b"".join((*rest, piece))
         lines = _split(data, end)
         number += len(lines) - 1
         yield from lines[:-1]
         rest, rest_bytes = ([lines[-1]] if lines[-1] else []), len(lines[-1])
-        _check(rest_bytes, number + 1)
+        _check(rest_bytes, number + 1, line_bytes_max)
     if rest:
         yield b"".join(rest)
 
@@ -49,6 +53,14 @@ def _find(data: bytes, end: bytes, at: int, odd: int) -> int:
     return at
 
 
+def lines_in(record: bytes, end: bytes) -> int:
+    """Return how many lines a record is made of."""
+    if len(end) == 1:
+        return record.count(end) + (not record.endswith(end))
+    lines = _split(record, end)
+    return len(lines) - (not lines[-1])
+
+
 def _split(data: bytes, end: bytes) -> list[bytes]:
     """Return the lines of some bytes; the last item is what stands after the last line end, and may be empty."""
     if end == b"\n":
@@ -64,6 +76,6 @@ def _split(data: bytes, end: bytes) -> list[bytes]:
     return [*lines, data[start:]]
 
 
-def _check(line_bytes: int, number: int) -> None:
-    if line_bytes > LINE_BYTES_MAX:
-        raise ConfigurationError(f"line {number:,} has more than {LINE_BYTES_MAX:,} bytes; it is no row")
+def _check(line_bytes: int, number: int, line_bytes_max: int) -> None:
+    if line_bytes > line_bytes_max:
+        raise LineTooLongError(f"line {number:,} has more than {line_bytes_max:,} bytes; it is no row")

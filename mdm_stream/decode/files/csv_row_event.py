@@ -28,7 +28,7 @@ from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.files.csv_dialect import CsvDialect
 from mdm_stream.decode.files.csv_lines import iter_lines
 from mdm_stream.decode.files.csv_records import CsvRecords
-from mdm_stream.decode.files.csv_rows import CsvFile, CsvRow
+from mdm_stream.decode.files.csv_rows import CsvFile, CsvPart, CsvRow
 from mdm_stream.decode.files.csv_table import LOADED_AT_US_MAX, CsvTable
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import SourceCatalogue
@@ -38,7 +38,9 @@ MARK = "csv_row"
 MARKS = frozenset({MARK})
 
 
-def encode_csv_row(file: CsvFile, row: CsvRow, name: str, source: str | None, loaded_at_us: int | None) -> bytes:
+def encode_csv_row(
+    file: CsvFile | CsvPart, row: CsvRow, name: str, source: str | None, loaded_at_us: int | None
+) -> bytes:
     """Return the event of a row of a file; ``name`` is the file's, ``source`` what was named by hand."""
     dialect = file.dialect
     try:

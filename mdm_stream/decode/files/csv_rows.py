@@ -7,7 +7,7 @@ an upsert, or a delete if the source's deletion flag says so. Names and cells lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mdm_stream.core.faults import as_rejection
@@ -16,8 +16,8 @@ from mdm_stream.core.ruleset import CsvForm, Ruleset
 from mdm_stream.decode.delivery import Delivery, row_position
 from mdm_stream.decode.files.csv_beginning import read_dialect
 from mdm_stream.decode.files.csv_dialect import CsvDialect
-from mdm_stream.decode.files.csv_lines import iter_lines
-from mdm_stream.decode.files.csv_records import CsvRecords, Fields
+from mdm_stream.decode.files.csv_lines import LINE_BYTES_MAX, iter_lines
+from mdm_stream.decode.files.csv_records import CsvRecord, CsvRecords, Fields
 from mdm_stream.decode.files.csv_table import PADDING, CsvTable
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import SourceCatalogue
@@ -27,7 +27,7 @@ from mdm_stream.errors import RejectedEventError
 class CsvRow(NamedTuple):
     """A row: its bytes, the number of its first line, its own number (from 1), and its event or why it has none.
 
-    ``record`` are domain, source and record id, if they can be read.
+    ``record`` are domain, source and record id, if they can be read; ``cells`` what stands under each column.
     """
 
     raw: bytes
@@ -35,6 +35,7 @@ class CsvRow(NamedTuple):
     number: int
     outcome: RecordEvent | RejectedEventError
     record: tuple[str, str, str] | None
+    cells: Mapping[str, str | None] | None = None
 
 
 class CsvFile:
@@ -48,6 +49,7 @@ class CsvFile:
         loaded_at_us: int | None = None,
         *,
         arriving_at_us: int | None = None,
+        line_bytes_max: int = LINE_BYTES_MAX,
     ) -> None:
         """Take the bytes of the file, cut anywhere, and read its beginning.
 
@@ -65,7 +67,7 @@ class CsvFile:
         fields: Fields = []
         try:
             self.dialect, rest = read_dialect(pieces, form)
-            self._records = iter(CsvRecords(iter_lines(rest, self.dialect), self.dialect))
+            self._records = iter(CsvRecords(iter_lines(rest, self.dialect, line_bytes_max), self.dialect))
             self.header_raw, self.header_line, fields = next(self._records, (b"", 1, []))
             if isinstance(fields, RejectedEventError):
                 raise fields
@@ -84,33 +86,69 @@ class CsvFile:
         """The names of the columns, ``""`` for one without; none if the header cannot be read."""
         return () if self.table is None else self.table.header
 
-    def _place(self, number: int) -> Delivery | None:
-        return None if self._arriving_at_us is None else Delivery(b"", row_position(number), self._arriving_at_us)
+    def records(self) -> Iterator[CsvRecord]:
+        """Yield the rows as they are written, once, without what they say. A row of empty cells is none."""
+        for record in getattr(self, "_records", ()):
+            if not _is_blank(record.fields):
+                yield record
 
     def rows(self) -> Iterator[CsvRow]:
         """Yield the rows; once. Under a header that cannot be read each is rejected. A row of empty cells is none."""
-        table = self.table
-        number = 0
-        for raw, line, fields in getattr(self, "_records", ()):
-            if isinstance(fields, list) and not any(field.strip(PADDING) for field in fields):
-                continue
-            number += 1
-            if table is None:
+        for number, record in enumerate(self.records(), 1):
+            if self.table is None:
                 why = rejection("invalid_csv", "header", "cannot be read, so neither can the rows below it")
-                yield CsvRow(raw, line, number, why, None)
-                continue
-            record = None
-            try:
-                if isinstance(fields, RejectedEventError):
-                    raise fields  # noqa: TRY301 - told as any other fault of a row
-                row = table.row(fields)
-                route, record_id = table.key_of(row)
-                record = (route.domain, route.source.name, record_id)
-                outcome: RecordEvent | RejectedEventError = table.event(row, number, self._place(number))
-            except Exception as fault:  # noqa: BLE001 - one of the process is raised again
-                # Without its traceback, which would keep the row's fields for as long as the error is kept.
-                outcome = as_rejection(fault).with_traceback(None)
-            yield CsvRow(raw, line, number, outcome, record)
+                yield CsvRow(record.raw, record.line, number, why, None)
+            else:
+                yield read_row(self.table, record, number, self._arriving_at_us)
+
+
+class CsvPart:
+    """Rows of a file that stand apart from its header: what a chunk of it holds."""
+
+    def __init__(
+        self,
+        dialect: CsvDialect,
+        header: Sequence[str],
+        catalogue: SourceCatalogue,
+        source: str,
+        loaded_at_us: int,
+        arriving_at_us: int,
+    ) -> None:
+        """Take how the file is written, the names of its columns, and what ``CsvFile`` takes."""
+        self.dialect = dialect
+        self.header = tuple(header)
+        self.catalogue = catalogue
+        self.table = CsvTable(header, catalogue, source, loaded_at_us)
+        self._arriving_at_us = arriving_at_us
+
+    def rows(self, content: bytes, first_line: int, numbers: Iterator[int]) -> Iterator[CsvRow]:
+        """Yield the rows of some lines, which are numbered so."""
+        lines = iter_lines((content,), self.dialect, max(LINE_BYTES_MAX, len(content)))
+        for record in CsvRecords(lines, self.dialect, columns=len(self.header), first_line=first_line):
+            if not _is_blank(record.fields):
+                yield read_row(self.table, record, next(numbers), self._arriving_at_us)
+
+
+def read_row(table: CsvTable, record: CsvRecord, number: int, arriving_at_us: int | None) -> CsvRow:
+    """Return what a record says under a header. ``number`` is 1 for the first row."""
+    raw, line, fields = record
+    identity = row = None
+    place = None if arriving_at_us is None else Delivery(b"", row_position(number), arriving_at_us)
+    try:
+        if isinstance(fields, RejectedEventError):
+            raise fields  # noqa: TRY301 - told as any other fault of a row
+        row = table.row(fields)
+        route, record_id = table.key_of(row)
+        identity = (route.domain, route.source.name, record_id)
+        outcome: RecordEvent | RejectedEventError = table.event(row, number, place)
+    except Exception as fault:  # noqa: BLE001 - one of the process is raised again
+        # Without its traceback, which would keep the row's fields for as long as the error is kept.
+        outcome = as_rejection(fault).with_traceback(None)
+    return CsvRow(raw, line, number, outcome, identity, row)
+
+
+def _is_blank(fields: Fields) -> bool:
+    return isinstance(fields, list) and not any(field.strip(PADDING) for field in fields)
 
 
 def iter_csv_events(
