@@ -14,7 +14,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def aws_client(
-    service: Literal["kinesis", "s3", "secretsmanager"],
+    service: Literal["events", "kinesis", "s3", "secretsmanager", "sns", "sqs"],
     endpoint: str | None = None,
     region: str | None = None,
     *,

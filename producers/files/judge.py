@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mdm_stream.contracts.file_manifest import AttributeProfile, FileWarning, RejectedRows
-from mdm_stream.contracts.golden import QuarantineReason
+from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.core.file_rules import FileRules
 from mdm_stream.core.times import format_time_us
 from mdm_stream.decode.files.csv_check import HeaderFindings

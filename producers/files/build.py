@@ -1,0 +1,85 @@
+"""Build the gatekeeper from the environment, once a process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from mdm_stream.aws.clients import aws_client
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.dead_letters.quarantine import open_quarantine
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.feed.publisher import FeedPublisher
+from mdm_stream.index.reader import IndexReader
+from mdm_stream.objects.opening import open_object_store
+from mdm_stream.rules import load_rulesets
+from producers.files.addresses import FilesSettings
+from producers.files.drop import DropBucket
+from producers.files.gatekeeper import Gatekeeper
+from producers.files.loads import LoadStore
+from producers.files.notify import ChunkQueue, Notifier
+from producers.files.settings import FileLimits
+from producers.files.surroundings import Surroundings
+from producers.publisher import Publisher
+
+_S3_ATTEMPTS_MAX = 3
+
+
+def build_gatekeeper(environment: Mapping[str, str]) -> Gatekeeper:
+    """Return a gatekeeper, which is the worker of its chunks too, for the settings in ``environment``.
+
+    ``ConfigurationError`` or ``RulesError`` says which of them is wrong.
+    """
+    settings: FilesSettings = FilesSettings.from_environment(environment)
+    limits: FileLimits = FileLimits.from_environment(environment)
+    return Gatekeeper(surroundings_of(settings, limits))
+
+
+def surroundings_of(settings: FilesSettings, limits: FileLimits) -> Surroundings:
+    """Return what the settings name, with clients of its own."""
+    endpoint, timeout_s = settings.files_endpoint_url or None, settings.aws_timeout_s
+    s3 = aws_client("s3", endpoint, timeout_s=timeout_s, attempts=_S3_ATTEMPTS_MAX)
+    # The publishers try again by themselves, and only what was refused.
+    kinesis = aws_client("kinesis", settings.kinesis_endpoint_url or None, timeout_s=timeout_s, attempts=1)
+    kms_key_id = settings.files_kms_key_id or None
+    queue = settings.files_queue_url
+    return Surroundings(
+        store=LoadStore(open_object_store(settings.files_url, s3_client=s3, kms_key_id=kms_key_id)),
+        bucket=DropBucket(s3),
+        rulesets=load_rulesets(settings.rules.split(",")),
+        limits=limits,
+        quarantine=open_quarantine(settings.quarantine_url, s3_client=s3),
+        notifier=Notifier(
+            golden=FeedPublisher(kinesis, settings.golden_stream) if settings.golden_stream else None,
+            sns=aws_client("sns", endpoint, timeout_s=timeout_s) if settings.files_topic_arn else None,
+            topic_arn=settings.files_topic_arn,
+            events=aws_client("events", endpoint, timeout_s=timeout_s) if settings.files_bus else None,
+            bus=settings.files_bus,
+        ),
+        open_stream=lambda: Publisher(kinesis, settings.changes_stream),
+        now_us=lambda: time.time_ns() // 1000,
+        queue=ChunkQueue(aws_client("sqs", endpoint, timeout_s=timeout_s), queue) if queue else None,
+        open_index=_index_opener(settings) if settings.redis_url else None,
+        loads_url=settings.files_url,
+    )
+
+
+def _index_opener(settings: FilesSettings) -> Callable[[Ruleset], IndexReader]:
+    import redis  # noqa: PLC0415 - full loads and the records of rejected rows alone need it
+
+    from mdm_stream.index.redis.reader import open_reader  # noqa: PLC0415
+
+    try:
+        client = redis.Redis.from_url(settings.redis_url, socket_timeout=settings.redis_timeout_s)
+    except ValueError as error:
+        raise ConfigurationError("MDM_REDIS_URL is no address such as rediss://host:6379/0; correct it") from error
+    readers: dict[str, IndexReader] = {}
+
+    def open_index(rules: Ruleset) -> IndexReader:
+        reader = readers.get(rules.domain)
+        if reader is None:
+            reader = readers[rules.domain] = open_reader(client, rules, settings.namespace)
+        reader.refresh()
+        return reader
+
+    return open_index

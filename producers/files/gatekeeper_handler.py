@@ -1,0 +1,27 @@
+"""AWS Lambda entry point of the gatekeeper: objects that were written to S3, directly, by EventBridge or through SQS.
+
+Through SQS a message that fails is delivered again alone (ReportBatchItemFailures); otherwise the invocation fails.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from producers.files.build import build_gatekeeper
+from producers.files.serve import serve
+
+logger, tracer = Logger(service="files"), Tracer(service="files")
+metrics = Metrics(namespace="mdm-stream", service="files")
+gatekeeper = build_gatekeeper(os.environ)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Receive the objects of one event; on a schedule's tick, measure what waits."""
+    return serve(event, gatekeeper, logger, metrics)

@@ -1,0 +1,92 @@
+"""What the steps of a load work with, opened once a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.file_rules import FileRules
+from mdm_stream.core.model import make_ref
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
+from mdm_stream.errors import ConfigurationError, TerminalError
+from mdm_stream.index.reader import IndexReader
+from producers.files.drop import DropBucket
+from producers.files.loads import LoadStore
+from producers.files.manifest import LoadView
+from producers.files.notify import ChunkQueue, Notifier
+from producers.files.reading import LoadReader
+from producers.files.settings import FileLimits
+from producers.publisher import Publisher
+
+QUARANTINED_AT_A_TIME = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Stores, streams and rules. Without ``queue`` all is done at once; without ``open_index`` full loads are held.
+
+    ``open_stream`` returns a publisher of the change stream, which is closed after a step. ``now_us`` is a clock.
+    """
+
+    store: LoadStore
+    bucket: DropBucket
+    rulesets: Mapping[str, Ruleset]
+    limits: FileLimits
+    quarantine: QuarantineStore
+    notifier: Notifier
+    open_stream: Callable[[], Publisher]
+    now_us: Callable[[], int]
+    queue: ChunkQueue | None = None
+    open_index: Callable[[Ruleset], IndexReader] | None = None
+    loads_url: str = ""
+
+    def rules_digest(self, domain: str, rules: FileRules) -> str:
+        """Return what tells whether a file would be read and judged alike: the rule set's digest, and ``files:``."""
+        return f"{self.rulesets[domain].digest}/{digest_of(asdict(rules))[:16]}"
+
+    def keep_rejected(self, domain: str, entries: list[QuarantineEntry]) -> None:
+        """Keep rejected rows in the quarantine; nothing is kept of a record that is erased.
+
+        An erasure is written first, and then looks into the quarantine. Here a row is written first, and then it is
+        asked for the erasure: one of the two sees the other.
+        """
+        self.quarantine.put(entries)
+        claims = {
+            entry.quarantine_id: make_ref(entry.source, entry.record_id)
+            for entry in entries
+            if entry.source is not None and entry.record_id is not None
+        }
+        if self.open_index is None or not claims:
+            return
+        records = self.open_index(self.rulesets[domain]).read_records(sorted(set(claims.values())))
+        erased = {ref for ref, record in records.items() if record.state.erased}
+        gone = [entry for entry in entries if claims.get(entry.quarantine_id) in erased]
+        if gone:
+            self.quarantine.remove(gone)
+
+
+def file_rules(rulesets: Mapping[str, Ruleset], domain: str, source: str) -> FileRules:
+    """Return the rules of a source's files; ``ConfigurationError`` if the rules have no such source any more."""
+    rules = rulesets.get(domain)
+    found = rules.sources.get(source) if rules is not None else None
+    if found is None or found.files is None:
+        raise ConfigurationError(f"the rules have no files of source {source} of domain {domain}, which a load is of")
+    return found.files
+
+
+def reader_of(around: Surroundings, view: LoadView) -> LoadReader:
+    """Return what reads the chunks of a load: the same for every step of it."""
+    record = view.record
+    if view.survey is None or record.domain is None or record.source is None:
+        raise TerminalError(f"load {record.load_id} has no survey, so there is no chunk of it to read")
+    return LoadReader(
+        view.survey,
+        around.rulesets,
+        record.domain,
+        record.source,
+        record.object.key,
+        record.as_of_us,
+        record.received_at_us,
+    )
