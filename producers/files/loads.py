@@ -171,7 +171,7 @@ class Attempt:
     @property
     def revision(self) -> int:
         """How much exists of the load: it grows with each thing that becomes known of it."""
-        passing = ("manifest.json", "/chunks/", "/deletions.json", "/fed/", "/told/", "/survey.json")
+        passing = ("manifest.json", "/chunks/", "/deletions.json", "/fed/", "/told/")
         return sum(not any(part in name for part in passing) for name in self.names)
 
     def again(self) -> Attempt:
