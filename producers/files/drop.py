@@ -60,8 +60,9 @@ class DropBucket:
     def look(self, drop: Drop) -> DroppedObject:
         """Return what S3 says of an object, its tags included."""
         named = _named(drop.bucket, drop.key, drop.version_id)
-        head = self._asked(drop.bucket, lambda: self._client.head_object(**named))
+        # Tags first: what a HEAD is refused for has no code that tells a bucket from an object.
         tags = self._asked(drop.bucket, lambda: self._client.get_object_tagging(**named))
+        head = self._asked(drop.bucket, lambda: self._client.head_object(**named))
         modified: datetime = head["LastModified"]
         return DroppedObject(
             drop.bucket,

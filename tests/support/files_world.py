@@ -181,7 +181,9 @@ class Topic:
 class FilesWorld:
     """Everything that outlives a process, and ``process()`` to make one."""
 
-    def __init__(self, s3: Any, folder: Path, files: str = "", *, fan_out: bool = False, **limits: int) -> None:
+    def __init__(
+        self, s3: Any, folder: Path, files: str = "", *, fan_out: bool = False, key: str = "id", **limits: int
+    ) -> None:
         """Take a client of S3 with the bucket ``drops``, and what the rules say of the source's files."""
         self.s3, self.folder = s3, folder
         self.mortality = Mortality()
@@ -192,7 +194,7 @@ class FilesWorld:
         self.fan_out, self.limits = fan_out, limits
         self.now_us = NOW_US
         self.deaths = 0
-        self.write_rules(files)
+        self.write_rules(files, key)
         self.index = MemoryIndex(self.rules["person"])
         self._engine = Engine(self.rules["person"], self.index)
         self.open_index: Callable[[Any], MemoryIndex] | None = lambda _: self.index
