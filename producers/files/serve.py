@@ -41,11 +41,11 @@ def serve(event: dict[str, Any], gatekeeper: Gatekeeper, logger: Logger, metrics
                 failures.append({"itemIdentifier": message["messageId"]})
             else:
                 logger.info("message", extra={"message_id": message["messageId"], "loads": loads})
-        metrics.add_metric("FileMessagesFailed", MetricUnit.Count, len(failures))
     elif is_tick(event):
         measure_waiting(gatekeeper, metrics)
     else:
         logger.info("event", extra={"loads": gatekeeper.handle(event)})
+    metrics.add_metric("FileMessagesFailed", MetricUnit.Count, len(failures))
     report(gatekeeper, logger, metrics)
     return {"batchItemFailures": failures}
 
