@@ -77,6 +77,15 @@ def _fault_beside_numbers(text: bytes) -> orjson.JSONDecodeError | None:
     return None
 
 
+def json_fault(text: bytes) -> RejectedEventError | None:
+    """Return why a text is no JSON, ``None`` if it is."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return _unreadable(text, error)
+    return None
+
+
 def _loses_digits(text: bytes) -> bool:
     """Return whether a number of a JSON text has not all its digits in what orjson makes of it."""
     for found in _UNSURE_NUMBER.finditer(text):
@@ -90,13 +99,14 @@ def _loses_digits(text: bytes) -> bool:
 
 def _with_all_digits(text: bytes) -> dict[str, Any]:
     """Read an object again, which orjson has found to be one, and keep its numbers as they were written."""
-    if text.count(b"{") + text.count(b"[") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
+    if text.count(b"{") + text.count(b"[") > DEPTH_MAX and nesting_depth(text) > DEPTH_MAX:
         raise rejection("too_many", "", f"is nested deeper than {DEPTH_MAX} levels")
     parsed: dict[str, Any] = json.loads(text, parse_int=_integer, parse_float=_fraction)
     return parsed
 
 
-def _depth(text: bytes) -> int:
+def nesting_depth(text: bytes) -> int:
+    """Return how deep the brackets of a JSON text are nested, those in its strings left out."""
     depth = deepest = 0
     for token in _TOKENS.finditer(text):
         first = token[0][0]

@@ -27,6 +27,7 @@ ALLOWED = {
     "mdm_stream/core/f_version.py": "versions of libraries",
     "mdm_stream/core/standardise/several.py": "separators of the rules",
     "mdm_stream/core/standardise/text.py": "single characters",
+    "mdm_stream/core/file_names.py": "name patterns of the rules",
     "mdm_stream/core/time_format.py": "formats of the rules",
     "mdm_stream/core/standardise/values.py": "options of the rules",
     "mdm_stream/core/standardise/patterns.py": "patterns of the rules",

@@ -46,6 +46,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     ),
     "snowflake": ("consumers.warehouse", "mdm_stream.warehouse"),
     "archive": ("mdm_stream.archive",),
+    "files": ("producers.files",),
     "postgres": ("producers.postgres",),
     "api": ("producers.events_api",),
     "local": ("mdm_stream", "consumers", "producers"),
@@ -55,6 +56,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 FILES_NEED = {
     "mdm_stream.warehouse.duckdb": "local",
     "producers.events_api": "api",
+    "producers.files": "files",
     "producers.postgres": "postgres",
 }
 """Packages within those above that need another extra, and are imported when they are used."""

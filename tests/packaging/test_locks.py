@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from source_tree import ROOT
 
 LOCKS = {
+    "lambda-files": ("files",),
     "lambda-resolve": ("resolve",),
     "lambda-events-api": ("api",),
     "lambda-warehouse": ("snowflake",),
