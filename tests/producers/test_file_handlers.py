@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import sys
 from types import SimpleNamespace
 
@@ -110,9 +109,7 @@ class Deployed:
 
 
 def _fresh(name):
-    """Import a handler as a new process does, its logger too, which writes to where this test looks."""
-    for service in ("files", "files-worker"):
-        logging.Logger.manager.loggerDict.pop(service, None)
+    """Import a handler as a new process does."""
     sys.modules.pop(name, None)
     return importlib.import_module(name)
 
@@ -134,7 +131,7 @@ def metrics_in(printed):
     return found
 
 
-def test_a_file_goes_through_the_functions(capsys, deployed):
+def test_a_file_goes_through_the_functions(deployed, capsys, caplog):
     """From S3's message over chunks to the change stream, with manifest, notices and metrics; no value is in a log."""
     deployed.s3.put_object(Bucket=DROPS, Key=KEY, Body=people(range(35), "Rosewater") + b"v99,broken\n")
     deployed.sqs.send_message(QueueUrl=deployed.drops, MessageBody=json.dumps(created(KEY)))
@@ -152,14 +149,15 @@ def test_a_file_goes_through_the_functions(capsys, deployed):
     event = next(each for each in heard if "detail-type" in each)
     assert notice == event["detail"]
     assert (event["detail-type"], notice["state"], notice["sent"]) == ("File Load Done", "done", 35)
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().out + repr([vars(each) for each in caplog.records])
+    assert [each.state for each in caplog.records if each.msg == "load"] == ["validating", "running", "done"]
     told = metrics_in(printed)
     assert (told["FilesDone"], told["FileRowsAccepted"], told["FileRowsRejected"]) == ([1.0], [35.0], [1.0])
     assert "Rosewater" not in printed
     assert "customers.csv" not in printed
 
 
-def test_a_message_that_fails_is_reported_alone(capsys, deployed):
+def test_a_message_that_fails_is_reported_alone(deployed, capsys, caplog):
     """One message that cannot be done leaves the others of its batch done, and is named to SQS."""
     deployed.s3.put_object(Bucket=DROPS, Key=KEY, Body=people(range(5)))
     records = [
@@ -171,7 +169,7 @@ def test_a_message_that_fails_is_reported_alone(capsys, deployed):
     assert [each.state for each in deployed.manifests()] == ["done"]
     printed = capsys.readouterr().out
     assert metrics_in(printed)["FileMessagesFailed"] == [1.0]
-    assert "UnreadableEventError" in printed
+    assert [each.error for each in caplog.records if each.msg == "message_failed"] == ["UnreadableEventError"]
 
 
 def test_events_without_a_queue_are_taken_too(deployed):
@@ -186,7 +184,7 @@ def test_events_without_a_queue_are_taken_too(deployed):
         deployed.gatekeeper({"nothing": "known"}, CONTEXT)
 
 
-def test_a_tick_measures_what_waits(capsys, deployed):
+def test_a_tick_measures_what_waits(deployed, capsys):
     """On a schedule the age of held loads is measured, so that one that everybody forgot raises an alarm."""
     deployed.s3.put_object(Bucket=DROPS, Key=KEY, Body=people(range(2)) + b"v9,x\n")
     deployed.gatekeeper(created(KEY), CONTEXT)
