@@ -19,7 +19,7 @@ from producers.files.gatekeeper import Gatekeeper
 from producers.files.loads import LoadStore
 from producers.files.notify import ChunkQueue, Notifier
 from producers.files.settings import FileLimits
-from producers.files.surroundings import Surroundings
+from producers.files.surroundings import LoadSurroundings
 from producers.publisher import Publisher
 
 _S3_ATTEMPTS_MAX = 3
@@ -35,7 +35,7 @@ def build_gatekeeper(environment: Mapping[str, str]) -> Gatekeeper:
     return Gatekeeper(surroundings_of(settings, limits))
 
 
-def surroundings_of(settings: FilesSettings, limits: FileLimits) -> Surroundings:
+def surroundings_of(settings: FilesSettings, limits: FileLimits) -> LoadSurroundings:
     """Return what the settings name, with clients of its own."""
     endpoint, timeout_s = settings.files_endpoint_url or None, settings.aws_timeout_s
     s3 = aws_client("s3", endpoint, timeout_s=timeout_s, attempts=_S3_ATTEMPTS_MAX)
@@ -43,7 +43,7 @@ def surroundings_of(settings: FilesSettings, limits: FileLimits) -> Surroundings
     kinesis = aws_client("kinesis", settings.kinesis_endpoint_url or None, timeout_s=timeout_s, attempts=1)
     kms_key_id = settings.files_kms_key_id or None
     queue = settings.files_queue_url
-    return Surroundings(
+    return LoadSurroundings(
         store=LoadStore(open_object_store(settings.files_url, s3_client=s3, kms_key_id=kms_key_id)),
         bucket=DropBucket(s3),
         rulesets=load_rulesets(settings.rules.split(",")),

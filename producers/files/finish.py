@@ -9,11 +9,11 @@ from mdm_stream.core.times import format_time_us
 from producers.files.judging import absent_from
 from producers.files.manifest import LoadView
 from producers.files.records import DeletionsRecord, FinishedRecord, SentRecord
-from producers.files.surroundings import Surroundings, reader_of
+from producers.files.surroundings import LoadSurroundings, reader_of
 from producers.partition_key import partition_key
 
 
-def finish_load(around: Surroundings, view: LoadView) -> None:
+def finish_load(around: LoadSurroundings, view: LoadView) -> None:
     """Send the deletions of a full load, and write that the load is done.
 
     What is deleted is written down before it is sent, so that a second try sends the same. The share that may be
@@ -43,7 +43,7 @@ def finish_load(around: Surroundings, view: LoadView) -> None:
     objects.create(attempt.name("finished.json"), finished.encode())
 
 
-def _deletions(around: Surroundings, view: LoadView) -> DeletionsRecord:
+def _deletions(around: LoadSurroundings, view: LoadView) -> DeletionsRecord:
     if view.plan is None or view.plan.load != "full":
         return DeletionsRecord()
     attempt = view.attempt
@@ -55,7 +55,7 @@ def _deletions(around: Surroundings, view: LoadView) -> DeletionsRecord:
     return known or DeletionsRecord()
 
 
-def _found_absent(around: Surroundings, view: LoadView) -> DeletionsRecord:
+def _found_absent(around: LoadSurroundings, view: LoadView) -> DeletionsRecord:
     reader = reader_of(around, view)
     found = absent_from(around, view, reader)
     if found is None or found[2] is None:

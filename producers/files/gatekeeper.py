@@ -18,13 +18,13 @@ from producers.files.events import Drop, body_of, drops_in
 from producers.files.manifest import view_of
 from producers.files.records import AgainRecord, DeliveryRecord, LoadRecord
 from producers.files.steps import LoadSteps
-from producers.files.surroundings import Surroundings
+from producers.files.surroundings import LoadSurroundings
 
 
 class Gatekeeper:
     """Receives objects, and does or hands out the steps of their loads."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: LoadSurroundings) -> None:
         self._around = around
         self._store = around.store
         self._admission = Admission(around.rulesets)

@@ -15,8 +15,8 @@ from producers.files.digests import Digests
 from producers.files.judge import Absences, LoadTimes, LoadVerdict, judge_load
 from producers.files.manifest import LoadView, view_of, wire_reason
 from producers.files.reading import LoadReader
-from producers.files.records import VerdictRecord
-from producers.files.surroundings import Surroundings, reader_of
+from producers.files.records import LoadVerdictRecord
+from producers.files.surroundings import LoadSurroundings, reader_of
 
 EARLIER_LOADS_MAX = 10
 """Loads of a source with whose profiles a new one is compared."""
@@ -24,7 +24,7 @@ LOOKED_AT_MAX = 50
 """Loads that are looked at to find so many that were done."""
 
 
-def judge_attempt(around: Surroundings, view: LoadView) -> None:
+def judge_attempt(around: LoadSurroundings, view: LoadView) -> None:
     """Write the verdict on a load whose chunks were all checked. The first verdict holds, if several judge at once."""
     reader = reader_of(around, view)
     accepted: list[int] = []
@@ -43,9 +43,9 @@ def judge_attempt(around: Surroundings, view: LoadView) -> None:
     around.store.objects.create(view.attempt.name("verdict.json"), record.encode())
 
 
-def verdict_record(verdict: LoadVerdict, decided_at: str, accepted: Sequence[int]) -> VerdictRecord:
+def verdict_record(verdict: LoadVerdict, decided_at: str, accepted: Sequence[int]) -> LoadVerdictRecord:
     """Return a verdict as it is stored."""
-    return VerdictRecord(
+    return LoadVerdictRecord(
         decision=verdict.decision,
         decided_at=decided_at,
         reasons=[wire_reason(reason) for reason in verdict.reasons],
@@ -67,7 +67,7 @@ def findings_of(view: LoadView) -> Iterator[ChunkFindings]:
 
 
 def absent_from(
-    around: Surroundings, view: LoadView, reader: LoadReader
+    around: LoadSurroundings, view: LoadView, reader: LoadReader
 ) -> tuple[list[str], int, int | str | None] | None:
     """Return the live records that a full load has not, how many are live, and the version of their deletion.
 
@@ -85,7 +85,7 @@ def absent_from(
     return refs, live, version
 
 
-def _absences(around: Surroundings, view: LoadView, reader: LoadReader) -> tuple[Absences | None, Reason | None]:
+def _absences(around: LoadSurroundings, view: LoadView, reader: LoadReader) -> tuple[Absences | None, Reason | None]:
     if reader.rules.load != "full":
         return None, None
     found = absent_from(around, view, reader)
@@ -96,7 +96,7 @@ def _absences(around: Surroundings, view: LoadView, reader: LoadReader) -> tuple
     return Absences(live, len(refs), versioned=version is not None), None
 
 
-def _other_loads(around: Surroundings, view: LoadView) -> tuple[LoadTimes, list[Sequence[AttributeProfile]]]:
+def _other_loads(around: LoadSurroundings, view: LoadView) -> tuple[LoadTimes, list[Sequence[AttributeProfile]]]:
     """Return the times of a load, and the profiles of the latest other ones of its source that ran."""
     record, store = view.record, around.store
     latest: int | None = None

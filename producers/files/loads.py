@@ -5,7 +5,7 @@
     loads/LOAD/load.json                             what was delivered first, and when
     loads/LOAD/deliveries/ID.json                    each delivery of the content
     loads/LOAD/again/002.json                        why it was begun again: there is a second attempt
-    loads/LOAD/001/...                               what the first attempt wrote, see ``Attempt``
+    loads/LOAD/001/...                               what the first attempt wrote, see ``LoadAttempt``
     loads/LOAD/manifest.json                         the manifest, rendered from all this
 
 Objects are written once (``create``: the first of several writers holds) or are the same whoever writes them, and are
@@ -114,12 +114,12 @@ class LoadStore:
         known = [each for each in found if each is not None]
         return sorted(known, key=lambda each: (each.delivered_at, each.bucket, each.key, each.version_id or ""))
 
-    def attempt(self, load_id: str) -> Attempt:
+    def attempt(self, load_id: str) -> LoadAttempt:
         """Return the newest attempt at a load, and all that exists of the load, in one listing."""
         prefix = f"{LOADS}{load_id}/"
         names = frozenset(each.name.removeprefix(prefix) for each in self.objects.list(prefix))
         number = max((int(name[6:9]) for name in names if name.startswith("again/")), default=1)
-        return Attempt(self, load_id, number, names)
+        return LoadAttempt(self, load_id, number, names)
 
     def again(self, load_id: str, attempt: int, record: AgainRecord) -> bool:
         """Begin an attempt at a load; tell whether it is by this record."""
@@ -128,7 +128,7 @@ class LoadStore:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class LoadAttempt:
     """An attempt at a load as it was when it was looked at: ``names`` are all objects of the load, without its folder.
 
     ``survey.json`` and ``plan.json`` come after all ``chunks/``; ``verdict.json`` after all ``checked/``;
@@ -174,7 +174,7 @@ class Attempt:
         passing = ("manifest.json", "/chunks/", "/deletions.json", "/fed/", "/told/")
         return sum(not any(part in name for part in passing) for name in self.names)
 
-    def again(self) -> Attempt:
+    def again(self) -> LoadAttempt:
         """Return the newest attempt as it is now."""
         return self.store.attempt(self.load_id)
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from mdm_stream.contracts.file_manifest import FileDelivery, FileForm, FileManifest, FileState, FileWarning
 from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.errors import Reason
-from producers.files.loads import Attempt
+from producers.files.loads import LoadAttempt
 from producers.files.records import (
     DeliveryRecord,
     FinishedRecord,
     LoadRecord,
+    LoadVerdictRecord,
     PlanRecord,
     ReleaseRecord,
-    VerdictRecord,
 )
 from producers.files.survey import Survey
 
@@ -33,12 +33,12 @@ RETURNED = FileWarning(
 class LoadView:
     """All that is known of a load at one time."""
 
-    attempt: Attempt
+    attempt: LoadAttempt
     record: LoadRecord
     deliveries: tuple[DeliveryRecord, ...]
     plan: PlanRecord | None
     survey: Survey | None
-    verdict: VerdictRecord | None
+    verdict: LoadVerdictRecord | None
     release: ReleaseRecord | None
     finished: FinishedRecord | None
 
@@ -62,7 +62,7 @@ class LoadView:
         return self.state in ("done", "failed")
 
 
-def view_of(attempt: Attempt) -> LoadView:
+def view_of(attempt: LoadAttempt) -> LoadView:
     """Read all that exists of a load."""
     store = attempt.store
     return LoadView(
@@ -71,20 +71,20 @@ def view_of(attempt: Attempt) -> LoadView:
         deliveries=tuple(store.deliveries(attempt.load_id)),
         plan=attempt.read("plan.json", PlanRecord) if attempt.has("plan.json") else None,
         survey=survey_of(attempt),
-        verdict=attempt.read("verdict.json", VerdictRecord) if attempt.has("verdict.json") else None,
+        verdict=attempt.read("verdict.json", LoadVerdictRecord) if attempt.has("verdict.json") else None,
         release=attempt.read("released.json", ReleaseRecord) if attempt.has("released.json") else None,
         finished=attempt.read("finished.json", FinishedRecord) if attempt.has("finished.json") else None,
     )
 
 
-def survey_of(attempt: Attempt) -> Survey | None:
+def survey_of(attempt: LoadAttempt) -> Survey | None:
     """Return the survey of an attempt, None before there is one."""
     if not attempt.has("survey.json"):
         return None
     return Survey.from_json(store_content(attempt, "survey.json"))
 
 
-def store_content(attempt: Attempt, what: str) -> bytes:
+def store_content(attempt: LoadAttempt, what: str) -> bytes:
     """Return the bytes of an object of an attempt; ``MissingObjectError`` if it is not there."""
     return attempt.store.objects.get(attempt.name(what))
 
@@ -93,7 +93,7 @@ def render(view: LoadView) -> FileManifest:
     """Return the manifest. Rows are accounted for from the verdict on: before it, none is counted."""
     record, plan, survey, verdict, finished = view.record, view.plan, view.survey, view.verdict, view.finished
     sent_chunks = view.attempt.chunks_in("sent")
-    counts = verdict or VerdictRecord(decision="run", decided_at="")
+    counts = verdict or LoadVerdictRecord(decision="run", decided_at="")
     sent = sum(counts.accepted_by_chunk[number - 1] for number in sent_chunks if verdict is not None)
     released_by = view.release.by if view.release is not None else None
     return FileManifest(
@@ -150,7 +150,7 @@ def _form(survey: Survey | None) -> FileForm | None:
     )
 
 
-def _warnings(view: LoadView, counts: VerdictRecord) -> list[FileWarning]:
+def _warnings(view: LoadView, counts: LoadVerdictRecord) -> list[FileWarning]:
     later = view.finished.warnings if view.finished is not None else []
     returned = [RETURNED] if any(each.returned for each in view.deliveries) else []
     return [*counts.warnings, *later, *returned]

@@ -72,7 +72,7 @@ class PlanRecord(Stored):
     job: str | None = None
 
 
-class VerdictRecord(Stored):
+class LoadVerdictRecord(Stored):
     """The verdict on a load, and what the manifest says of its rows. ``accepted_by_chunk`` is by number, from 1."""
 
     decision: Literal["run", "held", "failed"]

@@ -23,12 +23,12 @@ from producers.files.drop import DropGoneError, DroppedObject
 from producers.files.finish import finish_load
 from producers.files.judge import judge_survey
 from producers.files.judging import judge_attempt, verdict_record
-from producers.files.loads import Attempt
+from producers.files.loads import LoadAttempt
 from producers.files.manifest import LoadView, view_of, wire_reason
 from producers.files.notify import message_of
-from producers.files.records import AgainRecord, PlanRecord, SentRecord, VerdictRecord
+from producers.files.records import AgainRecord, LoadVerdictRecord, PlanRecord, SentRecord
 from producers.files.settle import Settler
-from producers.files.surroundings import QUARANTINED_AT_A_TIME, Surroundings, file_rules, reader_of
+from producers.files.surroundings import QUARANTINED_AT_A_TIME, LoadSurroundings, file_rules, reader_of
 from producers.files.survey import survey
 
 ATTEMPTS_MAX = 20
@@ -43,7 +43,7 @@ _OUTPUT: Mapping[str, str] = {"check": "checked", "send": "sent"}
 class LoadSteps:
     """Does the steps of loads, and settles what follows from each."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: LoadSurroundings) -> None:
         self.around = around
         self.store = around.store
         self.settler = Settler(around.store, around.notifier)
@@ -75,9 +75,9 @@ class LoadSteps:
                 return
         self.advance(load_id)
 
-    def fail(self, attempt: Attempt, reasons: tuple[Reason, ...]) -> None:
+    def fail(self, attempt: LoadAttempt, reasons: tuple[Reason, ...]) -> None:
         """Write that a load has failed; of a verdict that is there already nothing changes."""
-        verdict = VerdictRecord(
+        verdict = LoadVerdictRecord(
             decision="failed", decided_at=self._now(), reasons=[wire_reason(reason) for reason in reasons]
         )
         self.store.objects.create(attempt.name("verdict.json"), verdict.encode())

@@ -24,7 +24,7 @@ QUARANTINED_AT_A_TIME = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class LoadSurroundings:
     """Stores, streams and rules. Without ``queue`` all is done at once; without ``open_index`` full loads are held.
 
     ``open_stream`` returns a publisher of the change stream, which is closed after a step. ``now_us`` is a clock.
@@ -76,7 +76,7 @@ def file_rules(rulesets: Mapping[str, Ruleset], domain: str, source: str) -> Fil
     return found.files
 
 
-def reader_of(around: Surroundings, view: LoadView) -> LoadReader:
+def reader_of(around: LoadSurroundings, view: LoadView) -> LoadReader:
     """Return what reads the chunks of a load: the same for every step of it."""
     record = view.record
     if view.survey is None or record.domain is None or record.source is None:

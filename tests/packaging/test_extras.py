@@ -147,6 +147,7 @@ def lambda_environment(redis_url, tmp_path):
         "MDM_API_ID_KEYS": str(api_keys(tmp_path)),
         "MDM_ARCHIVE_URL": (tmp_path / "archive").as_uri(),
         "MDM_CHANGES_STREAM": "changes",
+        "MDM_FILES_URL": (tmp_path / "loads").as_uri(),
         "MDM_QUARANTINE_URL": (tmp_path / "quarantine").as_uri(),
         "MDM_REDIS_URL": redis_url,
         "MDM_RULES": str(ROOT / "mdm_stream" / "rules" / "packs" / "person.yaml"),

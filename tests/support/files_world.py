@@ -29,7 +29,7 @@ from producers.files.loads import LoadStore
 from producers.files.notify import ChunkQueue, Notifier
 from producers.files.operations import show
 from producers.files.settings import FileLimits
-from producers.files.surroundings import Surroundings
+from producers.files.surroundings import LoadSurroundings
 from producers.publisher import Publisher
 
 DROPS = "drops"
@@ -215,7 +215,7 @@ class FilesWorld:
         """Return what a process has that has just started."""
         limits = {"chunk_rows": 4, "direct_bytes_max": 0 if self.fan_out else 1_000_000, **self.limits}
         return Gatekeeper(
-            Surroundings(
+            LoadSurroundings(
                 store=self.store,
                 bucket=DropBucket(self.s3),
                 rulesets=self.rules,
