@@ -18,10 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from mdm_stream.aws.loopback import loopback_client
-from mdm_stream.local.consumer import load_handler
 from mdm_stream.local.event_source.checkpoints import Checkpoints
 from mdm_stream.local.event_source.mapping import EventSource, ShardRecord
 from mdm_stream.local.event_source.poller import Poller, PollerOptions
+from mdm_stream.local.event_source.process import load_handler
 from mdm_stream.local.event_source.shard_feed import Fetched, KinesisFeed, ShardFeed, ShardInfo, StartingPosition
 
 HANDLER = "consumers.resolve.handler:handler"

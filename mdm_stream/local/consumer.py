@@ -9,48 +9,17 @@ handler prints goes there too, so that stdout stays empty. Exit codes: 0 stopped
 from __future__ import annotations
 
 import argparse
-import importlib
-import logging
-import math
-import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-
-import orjson
 
 from mdm_stream.aws.loopback import loopback_client
-from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
-from mdm_stream.files import write_atomically
 from mdm_stream.local.event_source.checkpoints import Checkpoints
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
-from mdm_stream.local.event_source.poller import LambdaHandler, Poller, PollerOptions
+from mdm_stream.local.event_source.poller import Poller, PollerOptions
+from mdm_stream.local.event_source.process import load_handler, run_polling
 from mdm_stream.local.event_source.shard_feed import KinesisFeed
-
-EXIT_FAULT = 1
-EXIT_TERMINAL = 2
-
-_STATUS_INTERVAL_S = 0.5
-_LOG = logging.getLogger(__name__)
-
-
-def load_handler(name: str) -> LambdaHandler:
-    """Import ``package.module:function``; ``ConfigurationError`` if that is not possible."""
-    module_name, _, attribute = name.partition(":")
-    if not (module_name and attribute):
-        raise ConfigurationError(f"the handler {name!r} is not of the form package.module:function")
-    try:
-        handler = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"the handler {name!r} cannot be imported: {error}") from error
-    if not callable(handler):
-        raise ConfigurationError(f"the handler {name!r} is not a function")
-    return handler  # type: ignore[no-any-return]
 
 
 def build_poller(options: argparse.Namespace) -> Poller:
@@ -81,24 +50,8 @@ def build_poller(options: argparse.Namespace) -> Poller:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = _parser().parse_args(argv)
-    # Structured logs and metrics of a Lambda handler go to stdout; here they belong with the other logs.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        poller = build_poller(options)
-        _stop_on_signals(poller, options.stop_timeout)
-        if options.status is not None:
-            threading.Thread(target=_write_status, args=(poller, options.status), daemon=True).start()
-        _LOG.info("polling %s for %s", options.stream, options.handler)
-        poller.run()
-    except TerminalError as error:
-        _LOG.error("%s", error)
-        return EXIT_TERMINAL
-    except TransientError as error:
-        _LOG.error("%s", error)
-        return EXIT_FAULT
-    _LOG.info("stopped: %s", orjson.dumps(asdict(poller.counters())).decode())
-    return 0
+    what = f"{options.stream} for {options.handler}"
+    return run_polling(lambda: build_poller(options), what, options.stop_timeout, options.status)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,26 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--status", type=Path, help="JSON file that is kept up to date with the counters")
     parser.add_argument("--stop-timeout", type=float, default=20.0, help="seconds that stopping may take")
     return parser
-
-
-def _stop_on_signals(poller: Poller, stop_timeout_s: float) -> None:
-    """Stop gracefully on SIGTERM and SIGINT, but not for longer than the time allowed: a handler may hang.
-
-    The alarm's default action ends the process, whatever its threads hold.
-    """
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        poller.stop()
-        signal.alarm(math.ceil(stop_timeout_s))
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-
-def _write_status(poller: Poller, path: Path) -> None:
-    interval = threading.Event()
-    while not interval.wait(_STATUS_INTERVAL_S):
-        write_atomically(path, orjson.dumps(asdict(poller.counters())))
 
 
 if __name__ == "__main__":

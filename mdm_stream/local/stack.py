@@ -1,4 +1,4 @@
-"""The whole stack on one machine: Redis, a Kinesis and S3 API, streams, and consumers in processes of their own.
+"""The whole stack on one machine: Redis, AWS APIs, streams, and consumers in processes of their own.
 
 Everything lives under one state folder and survives a restart, SIGKILL of every process included:
 ``redis/`` and ``kinesis/`` (data), ``checkpoints/``, ``status/`` (counters), ``logs/`` and ``lock``. The folder is its

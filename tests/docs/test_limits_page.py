@@ -11,6 +11,7 @@ import pytest
 from source_tree import ROOT
 
 from mdm_stream.local.event_source.mapping import EventSource
+from mdm_stream.local.event_source.queue import QueueSource
 from mdm_stream.rebuild.run import RebuildOptions
 from mdm_stream.rules.model import BlockingModel, LimitsModel
 from mdm_stream.settings import EngineSettings, ResolveSettings
@@ -31,9 +32,14 @@ SETTINGS = (
     ReaderSettings,
     EventsApiSettings,
     EventSource,
+    QueueSource,
 )
 MODELS = {model.__name__: model for model in (BlockingModel, LimitsModel)}
-SWITCHES = {"EventSource.bisect_on_error", "EventSource.report_batch_item_failures"}
+SWITCHES = {
+    "EventSource.bisect_on_error",
+    "EventSource.report_batch_item_failures",
+    "QueueSource.report_batch_item_failures",
+}
 """What turns something on or off is not a limit, unless it is about one."""
 
 

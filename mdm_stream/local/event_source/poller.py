@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mdm_stream.errors import MdmError, TransientError
+from mdm_stream.errors import TransientError
 from mdm_stream.local.event_source.checkpoints import SHARD_END, Checkpoints
+from mdm_stream.local.event_source.faults import log_fault
 from mdm_stream.local.event_source.lanes import Batch, Discard, Lane, ShardCursor, Work, records_done
 from mdm_stream.local.event_source.mapping import EventSource, FunctionContext, kinesis_event, schedule_event
 from mdm_stream.local.event_source.on_failure import OnFailure
@@ -196,7 +196,7 @@ class Poller:
         try:
             self._invoke(schedule_event(self._feed.stream_arn, self._clock()))
         except Exception as error:  # noqa: BLE001 - like a batch, a tick may fail in any way; the next one tries again
-            _log_fault("tick", error)
+            log_fault("tick", error)
 
     def _submit(self, reader: ShardReader, lane: Lane, work: Work) -> None:
         self._enqueue(self._do, reader, lane, work)
@@ -213,7 +213,7 @@ class Poller:
         try:
             result = self._invoke(event)
         except Exception as error:  # noqa: BLE001 - on Lambda any exception fails the batch, whatever it is
-            _log_fault(f"batch of {len(batch.records)} records of {shard_id}", error)
+            log_fault(f"batch of {len(batch.records)} records of {shard_id}", error)
             done = 0
         else:
             done = records_done(result, batch.records, self._source.report_batch_item_failures)
@@ -273,10 +273,3 @@ def _steady_clock() -> Callable[[], float]:
     """Return a clock of seconds since 1970 that never runs backwards: arrival times are compared with it."""
     offset_s = time.time() - time.monotonic()
     return lambda: time.monotonic() + offset_s
-
-
-def _log_fault(what: str, error: Exception) -> None:
-    """Log a handler's exception without its message, which may hold values of an event; our own are free of them."""
-    detail = f": {error}" if isinstance(error, MdmError) else ""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    _LOG.warning("the handler failed on a %s with %s%s\n%s", what, type(error).__name__, detail, frames)

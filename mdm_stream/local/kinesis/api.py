@@ -1,4 +1,4 @@
-"""The WSGI application of the local Kinesis and S3 API: moto, with accepted writes journalled before the answer."""
+"""The WSGI application of the local AWS APIs: moto, with accepted writes to streams journalled before the answer."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class JournalledApi:
-    """The application. Writes go through one at a time; reads and S3 go straight to moto, in parallel.
+    """The application. Writes to streams go through one at a time; reads and other services straight to moto.
 
     Resharding is refused: moto moves a parent's records under new numbers, which no checkpoint survives.
     Streams of another region than the local one are refused too, because they would not be journalled. A record over
     1 MiB, which is what a stream takes unless its limit is raised, makes Kinesis refuse the call that it is in; moto
     does so for PutRecords, and this class for PutRecord.
-    S3 objects live in memory and are gone after a restart. It asks for no keys: ``Gate`` stands before it.
+    S3 objects, queues and topics live in memory and are gone after a restart. It asks for no keys: ``Gate`` stands
+    before it.
     """
 
     def __init__(self, store: KinesisStore, keys: LoopbackKeys) -> None:
@@ -55,7 +56,7 @@ class JournalledApi:
         elif environ.get("PATH_INFO") == PROOF_PATH:
             answer = Response(self._keys.proof(_body(environ)), content_type="text/plain")
         elif action == target:
-            answer = self._moto  # S3
+            answer = self._moto  # S3, SQS, SNS, EventBridge
         elif f"/{REGION}/" not in str(environ.get("HTTP_AUTHORIZATION", "")):
             answer = _refusal(f"the local streams are in region {REGION}: use it")
         elif action in _REFUSED:

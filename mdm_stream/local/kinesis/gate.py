@@ -1,4 +1,4 @@
-"""The gate before the local Kinesis and S3 API: what is not signed by the stack's user goes no further.
+"""The gate before the local AWS APIs: what is not signed by the stack's user goes no further.
 
 A port on loopback is open to every user of the machine and to every page in their browsers. Neither may read, write or
 reset anything, so a request is answered only with the stack's keys. What a browser sends is refused on top of that, by
@@ -9,6 +9,7 @@ origin to read it.
 from __future__ import annotations
 
 import io
+import re
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -18,13 +19,18 @@ from typing import Any
 import orjson
 from werkzeug.wrappers import Response
 
-from mdm_stream.aws.loopback import CONTROL_SERVICE, JSON_TYPE, PROOF_PATH, TRIM_PATH, LoopbackKeys
+from mdm_stream.aws.loopback import ACCOUNT_ID, CONTROL_SERVICE, JSON_TYPE, PROOF_PATH, TRIM_PATH, LoopbackKeys
 from mdm_stream.local.kinesis.signature import claimed, is_of, verifies
 
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 """The largest body of a request: 10 MiB of records in base64 (PutRecords), or a document of the on-failure folder."""
 
 KINESIS_TARGET = "Kinesis_20131202."
+_TARGETS = {"kinesis": KINESIS_TARGET, "sqs": "AmazonSQS.", "events": "AWSEvents."}
+"""Services that name the action in a header, and how all of their actions begin."""
+_QUEUE_PATH = re.compile(rf"/(?:{ACCOUNT_ID}/[\w-]+)?", re.ASCII)
+"""An SQS client asks at the root, or at the queue's own address."""
+_FORM_TYPE = "application/x-www-form-urlencoded"
 _OWN_PATHS = frozenset({TRIM_PATH, PROOF_PATH})
 _MOTO_PATHS = ("/moto-api", "/latest/", "/favicon.ico", "/v20180820/", "/static/")
 """What moto answers apart from S3: its dashboard and reset, the instance's metadata, S3 Control."""
@@ -70,7 +76,7 @@ class Gate:
         if not verifies(signed, environ, body, self._keys, self._clock()):
             return _refused(403, f"the signature is not that of the stack's keys, or too old; {_HINT}")
         if not _is_served(signed.service, environ):
-            return _refused(403, "the stack has a Kinesis and an S3 API and no other")
+            return _refused(403, "the stack has APIs of Kinesis, S3, SQS, SNS and EventBridge, and no other")
         environ["wsgi.input"] = io.BytesIO(body)
         return None
 
@@ -88,8 +94,13 @@ def _is_served(service: str, environ: Environ) -> bool:
     """Tell whether a signed request is for what is meant to be served, whatever else moto would answer."""
     path, target = str(environ.get("PATH_INFO", "")), str(environ.get("HTTP_X_AMZ_TARGET", ""))
     match service:
-        case "kinesis":
-            return path == "/" and target.startswith(KINESIS_TARGET)
+        case "kinesis" | "events":
+            return path == "/" and target.startswith(_TARGETS[service])
+        case "sqs":
+            return bool(_QUEUE_PATH.fullmatch(path)) and target.startswith(_TARGETS[service])
+        case "sns":
+            is_form = str(environ.get("CONTENT_TYPE", "")).partition(";")[0] == _FORM_TYPE
+            return environ.get("REQUEST_METHOD") == "POST" and path == "/" and not target and is_form
         case "s3":
             return not target and not path.startswith(_MOTO_PATHS)
         case _:

@@ -1,4 +1,4 @@
-"""A Kinesis and S3 API on loopback in a process of its own.
+"""AWS APIs on loopback in a process of their own: Kinesis, S3, SQS, SNS and EventBridge at one address.
 
 ``python -m mdm_stream.local.kinesis.server --port 0 --journal FOLDER --ready-file FILE`` serves until SIGTERM.
 FILE appears, whole, once requests are answered: ``{"endpoint_url": ..., "pid": ...}``. The keys that requests must be
@@ -80,7 +80,7 @@ class KinesisServer:
         return self._process is not None and self._process.poll() is None
 
     def client(self, service: str = "kinesis") -> Any:
-        """Return the boto3 client of ``kinesis`` or ``s3``; its credentials and region are those of this server.
+        """Return the boto3 client of a service that is served; its credentials and region are those of this server.
 
         The same one each time: it is thread-safe, and making one takes a tenth of a second.
         """

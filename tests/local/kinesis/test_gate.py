@@ -1,4 +1,4 @@
-"""Who the local Kinesis and S3 API answers: signed requests of its user's programs, and nothing else."""
+"""Who the local AWS APIs answer: signed requests of its user's programs, and nothing else."""
 
 from __future__ import annotations
 
@@ -134,6 +134,32 @@ def test_the_emulators_own_api_is_closed_to_the_user_too(server):
         for service in ("kinesis", "s3", CONTROL_SERVICE, "sts"):
             headers = signed(server, path, b"", {"Content-Type": JSON_TYPE}, service, method=method)
             assert answer(server, headers, path, b"", method)[0] == 403, (path, service)
+
+
+def test_queues_and_topics_are_served_and_nothing_else_under_their_names(server):
+    """SQS at the root and at a queue, SNS as a form, EventBridge: each signed for itself."""
+    json_type = {"Content-Type": "application/x-amz-json-1.0"}
+    queues = json_type | {"X-Amz-Target": "AmazonSQS.ListQueues"}
+    buses = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSEvents.ListEventBuses"}
+    form = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+    topics = b"Action=ListTopics&Version=2010-03-31"
+    for service, path, headers, body, status in (
+        ("sqs", "/", queues, b"{}", 200),
+        ("sqs", "/moto-api/reset", queues, b"{}", 403),
+        ("sqs", "/123456789012/a/b", queues, b"{}", 403),
+        ("sqs", "/", LIST, b"{}", 403),
+        ("events", "/", buses, b"{}", 200),
+        ("events", "/", queues, b"{}", 403),
+        ("events", "/bucket", buses, b"{}", 403),
+        ("sns", "/", form, topics, 200),
+        ("sns", "/moto-api/reset", form, topics, 403),
+        ("sns", "/", json_type, topics, 403),
+        ("sns", "/", form | LIST, topics, 403),
+        ("sts", "/", form, b"Action=GetCallerIdentity&Version=2011-06-15", 403),
+        ("kinesis", "/", queues, b"{}", 403),
+    ):
+        found = answer(server, signed(server, path, body, headers, service), path, body)
+        assert found[0] == status, (service, path, found)
 
 
 def test_orders_to_forget_need_a_type_that_no_form_can_send(server):
