@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +22,12 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mdm_stream.aws.loopback import loopback_environment
-from mdm_stream.errors import ConfigurationError, MdmError, TransientError
+from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.files import claim_folder
 from mdm_stream.local.event_source.checkpoints import SHARD_END, read_positions
 from mdm_stream.local.event_source.mapping import EventSource
+from mdm_stream.local.event_source.queue import QueueSource
+from mdm_stream.local.housekeeping import Housekeeping
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers.processes import ChildSpec, Supervisor
 from mdm_stream.local.servers.redis import Program, RedisServer
@@ -56,6 +57,27 @@ class ConsumerSpec:
     concurrency: int = 1
     poll_interval_s: float = 0.1
     tick_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueConsumerSpec:
+    """A Lambda handler that a queue calls, in ``processes`` of its own: no more than its maximum concurrency.
+
+    The queue's visibility timeout should be longer than ``function_timeout_s``. ``environment`` as a ``ConsumerSpec``.
+    """
+
+    name: str
+    handler: str
+    queue_url: str
+    source: QueueSource = field(default_factory=QueueSource)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    processes: int = 2
+    function_timeout_s: float = 60.0
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its processes."""
+        return [f"{self.name}-{n}" for n in range(1, min(self.processes, self.source.maximum_concurrency) + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +135,7 @@ class LocalStack:
             self._client = self.kinesis.client("kinesis")
             self._make_streams()
             self._supervisor = parts.enter_context(Supervisor(logs, keep_fds=fds))
-            parts.enter_context(_Housekeeping(self.trim, self.options.trim_interval_s))
+            parts.enter_context(Housekeeping(self.trim, self.options.trim_interval_s))
             self._parts = parts.pop_all()
         return self
 
@@ -128,8 +150,6 @@ class LocalStack:
         """Start a consumer process; it is started again whenever it crashes."""
         if spec.stream not in self.options.streams:
             raise ConfigurationError(f"there is no stream {spec.stream!r} for the consumer {spec.name!r}")
-        inherited = loopback_environment(self.kinesis.endpoint_url, self.kinesis.keys, os.environ)
-        environment = inherited | {"AWS_LAMBDA_FUNCTION_NAME": spec.name} | dict(spec.environment)
         command = [
             sys.executable, "-P", "-m", "mdm_stream.local.consumer",
             "--handler", spec.handler,
@@ -143,13 +163,28 @@ class LocalStack:
             "--status", str(self.state_dir / "status" / f"{spec.name}.json"),
             *(() if spec.tick_s is None else ("--tick", str(spec.tick_s))),
         ]  # fmt: skip
-        self._supervisor.start(ChildSpec(spec.name, command, environment))
+        self._supervisor.start(ChildSpec(spec.name, command, self._environment(spec.name, spec.environment)))
         self._consumers[spec.name] = spec
 
     def start_server(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start another process that is kept alive as a consumer is; what it asks of AWS meets this stack."""
         inherited = loopback_environment(self.kinesis.endpoint_url, self.kinesis.keys, os.environ)
         self._supervisor.start(ChildSpec(name, command, inherited | dict(environment)))
+
+    def start_queue_consumer(self, spec: QueueConsumerSpec) -> None:
+        """Start the processes of a queue's consumer; each is started again whenever it crashes."""
+        for name in spec.names:
+            command = [
+                sys.executable, "-P", "-m", "mdm_stream.local.queue_consumer",
+                "--handler", spec.handler,
+                "--queue", spec.queue_url,
+                "--endpoint", self.kinesis.endpoint_url,
+                "--event-source", spec.source.to_json(),
+                "--function-name", spec.name,
+                "--function-timeout", str(spec.function_timeout_s),
+                "--status", str(self.state_dir / "status" / f"{name}.json"),
+            ]  # fmt: skip
+            self._supervisor.start(ChildSpec(name, command, self._environment(spec.name, spec.environment)))
 
     def replace_consumer(self, spec: ConsumerSpec) -> None:
         """Stop a consumer and start another one in its place, as a deployment does: it goes on at the checkpoints."""
@@ -213,6 +248,10 @@ class LocalStack:
                 dropped += self.kinesis.trim(stream, through, self.options.keep_records)
         return dropped
 
+    def _environment(self, name: str, added: Mapping[str, str]) -> dict[str, str]:
+        inherited = loopback_environment(self.kinesis.endpoint_url, self.kinesis.keys, os.environ)
+        return inherited | {"AWS_LAMBDA_FUNCTION_NAME": name} | dict(added)
+
     def _make_state_dir(self) -> None:
         """Make the state folder, for its owner alone: all that was ever published is in it."""
         try:
@@ -267,33 +306,6 @@ class LocalStack:
             place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
         iterator = self._client.get_shard_iterator(StreamName=spec.stream, ShardId=shard_id, **place)["ShardIterator"]
         return bool(self._client.get_records(ShardIterator=iterator, Limit=1)["Records"])
-
-
-class _Housekeeping:
-    """Calls something regularly on a thread of its own, for as long as it is entered."""
-
-    def __init__(self, task: Callable[[], object], interval_s: float) -> None:
-        self._task = task
-        self._interval_s = interval_s
-        self._leaving = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leaving.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._leaving.wait(self._interval_s):
-            try:
-                self._task()
-            except MdmError as error:
-                _LOG.warning("%s; trying again in %g s", error, self._interval_s)
 
 
 def _stream_names(client: Any) -> set[str]:
