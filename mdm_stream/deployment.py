@@ -40,6 +40,11 @@ WAREHOUSE_FILE = "warehouse.duckdb"
 QUARANTINE_FOLDER = "quarantine"
 ARCHIVE_FOLDER = "archive"
 ON_FAILURE_FOLDER = "on-failure"
+FILES_FOLDER = "files"
+"""The store of loads of files."""
+
+_OF_FILES = ("files_url", "files_queue_url", "files_topic_arn", "files_bus")
+"""Settings of the gatekeeper of files, which a deployment need not have."""
 
 REDIS_TIMEOUT_S = 30.0
 OBJECT_ATTEMPTS_MAX = 3
@@ -52,6 +57,7 @@ class Deployment:
     """The addresses of one deployment; what is empty was not named. Nothing is connected before it is opened.
 
     Stores are ``file:///folder``, ``s3://bucket/prefix`` or a path; ``claims_url`` is beside the archive if empty.
+    ``files_url`` is the store of loads of files; queue, topic and bus are those of their gatekeeper.
     ``warehouse`` is ``None`` if none was named. ``timeout_s`` bounds each call of AWS. ``state`` is the folder of the
     local stack, if it is one, and ``keys`` are those of its Kinesis API.
     """
@@ -71,6 +77,10 @@ class Deployment:
     claims_url: str = ""
     quarantine_url: str = ""
     on_failure_url: str = ""
+    files_url: str = ""
+    files_queue_url: str = ""
+    files_topic_arn: str = ""
+    files_bus: str = ""
     feed_record_bytes_max: int = ResolveSettings.model_fields["feed_record_bytes_max"].default
     timeout_s: float | None = None
     warehouse: WarehouseSettings | None = None
@@ -107,7 +117,7 @@ class Deployment:
         return replace(
             cls.from_settings(settings, WarehouseSettings.from_environment(environment)),
             timeout_s=None,  # a command may wait as long as the SDK does
-        )
+        ).overridden(**{name: environment.get(f"MDM_{name.upper()}") for name in _OF_FILES})
 
     @classmethod
     def from_local(cls, state: Path) -> Self:
@@ -125,6 +135,9 @@ class Deployment:
             archive_url=str(state / ARCHIVE_FOLDER),
             quarantine_url=str(state / QUARANTINE_FOLDER),
             on_failure_url=str(state / ON_FAILURE_FOLDER),
+            files_url=str(state / FILES_FOLDER),
+            files_queue_url=stack.files_queue_url,
+            files_topic_arn=stack.files_topic_arn,
             warehouse=WarehouseSettings(duckdb_path=stack.warehouse),
             state=state,
             keys=stack.keys,
@@ -247,7 +260,8 @@ def redis_client(redis_url: str) -> redis.Redis:
 class RunningStack:
     """The addresses and keys of a running local stack. ``rules`` are absolute paths or names of packs.
 
-    ``events_api_key`` signs the tokens that the events API takes, in base64url.
+    ``events_api_key`` signs the tokens that the events API takes, in base64url. ``drop`` and what follows are of files,
+    and empty where no source of the rules delivers any.
     """
 
     kinesis_endpoint_url: str
@@ -260,6 +274,10 @@ class RunningStack:
     steward_stream: str = ResolveSettings.model_fields["steward_stream"].default
     events_api_url: str = ""
     events_api_key: str = field(default="", repr=False)
+    drop: str = ""
+    drop_bucket: str = ""
+    files_queue_url: str = ""
+    files_topic_arn: str = ""
 
 
 def read_stack(state: Path) -> RunningStack:

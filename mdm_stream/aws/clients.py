@@ -10,11 +10,13 @@ from mdm_stream.errors import ConfigurationError
 if TYPE_CHECKING:
     from mdm_stream.aws.loopback import LoopbackKeys
 
+Service = Literal["events", "kinesis", "s3", "secretsmanager", "sns", "sqs"]
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def aws_client(
-    service: Literal["events", "kinesis", "s3", "secretsmanager", "sns", "sqs"],
+    service: Service,
     endpoint: str | None = None,
     region: str | None = None,
     *,

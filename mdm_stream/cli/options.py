@@ -53,6 +53,7 @@ _DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "quarantine": ("--quarantine", {"metavar": "URL", "help": "The quarantine: folder or s3://."}),
     "on_failure": ("--on-failure", {"metavar": "URL", "help": "The on-failure destination: folder or s3://."}),
+    "files_url": ("--files", {"metavar": "URL", "help": "The store of loads of files: folder or s3://."}),
     "warehouse": ("--warehouse", {"metavar": "FILE", "help": "The warehouse: a DuckDB file, or none."}),
 }
 

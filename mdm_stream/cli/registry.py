@@ -60,6 +60,9 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.contracts:contracts", "Print the wire contracts; say what a change of them breaks."
     ),
     "publish": Listing("mdm_stream.cli.commands.publish:publish", "Put the events of a file on the change stream."),
+    "files": Listing(
+        "mdm_stream.cli.commands.loads:files", "Loads of dropped files: list, show, release, fail, resume, redrive."
+    ),
     "capture": Listing(
         "mdm_stream.cli.commands.capture:capture", "Follow a PostgreSQL database's log; put its changes on the stream."
     ),

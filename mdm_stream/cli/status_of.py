@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 LETTERS_READ_MAX = 1_000
 """Dead letters of a kind that are read to be counted by reason; there may be more."""
+LOADS_READ_MAX = 1_000
+"""Loads of files that have not ended and are looked at; there may be more."""
 LIVE_LINE_S = 5.0
 """Between two live lines."""
 _COUNTS = {"records": "rec", "golden": "gold", "review": "review"}
@@ -61,6 +65,7 @@ class DeploymentStatus:
                 "golden_changes_per_s": round((after["changes"] - before["changes"]) / took_s, 1),
             },
             "dead_letters": self._dead_letters(),
+            "files": self._files(),
         }
         return {**found, "attention": list(attention(found, age_max_s))}
 
@@ -147,6 +152,28 @@ class DeploymentStatus:
                 found[kind] = {"letters": count, "more": more, "reasons": dict(causes.most_common())}
         return found
 
+    def _files(self) -> dict[str, Any]:
+        """Return the loads of files that have not ended, by state, and which are held."""
+        from producers.files.loads import LoadStore  # noqa: PLC0415 - most deployments have none
+        from producers.files.manifest import view_of  # noqa: PLC0415
+
+        states: Counter[str] = Counter()
+        held: list[dict[str, str]] = []
+        if not self._deployment.files_url:
+            return {"open": {}, "held": held, "more": False}
+        store = LoadStore(self._deployment.store(self._deployment.files_url))
+        open_loads = list(islice(store.open_loads(), LOADS_READ_MAX + 1))
+        for load_id in open_loads[:LOADS_READ_MAX]:
+            if store.find(load_id) is None:  # it is being received
+                continue
+            view = view_of(store.attempt(load_id))
+            states[view.state] += not view.ended
+            if view.state == "held":
+                source = f"{view.record.domain}/{view.record.source}"
+                held.append({"load": load_id, "source": source, "since": view.record.received_at})
+        open_states = {state: count for state, count in sorted(states.items()) if count}
+        return {"open": open_states, "held": held, "more": len(open_loads) > LOADS_READ_MAX}
+
 
 def attention(found: Mapping[str, Any], age_max_s: float) -> Iterator[str]:
     """Yield a line for each thing that keeps writes or meaning from going on; nothing of these is ordinary."""
@@ -158,6 +185,8 @@ def attention(found: Mapping[str, Any], age_max_s: float) -> Iterator[str]:
             yield f"source {source} of domain {name!r} is held; its events are kept until: mdm-stream source release"
         for suspected in domain["suspected_histories"]:
             yield suspected["message"]
+    for load in found["files"]["held"]:
+        yield f"a file of {load['source']} is held since {load['since']}: mdm-stream files show {load['load']}"
     for shard in found["shards"]:
         if shard["problem"]:
             yield f"{shard['stream']}/{shard['shard']}: what waits there cannot be read ({shard['problem']})"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from mdm_stream.aws.clients import aws_client
+from mdm_stream.aws.clients import Service, aws_client
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.errors import ConfigurationError
@@ -22,6 +23,9 @@ from producers.files.settings import FileLimits
 from producers.files.surroundings import LoadSurroundings
 from producers.publisher import Publisher
 
+if TYPE_CHECKING:
+    from mdm_stream.aws.loopback import LoopbackKeys
+
 _S3_ATTEMPTS_MAX = 3
 
 
@@ -35,12 +39,18 @@ def build_gatekeeper(environment: Mapping[str, str]) -> Gatekeeper:
     return Gatekeeper(surroundings_of(settings, limits))
 
 
-def surroundings_of(settings: FilesSettings, limits: FileLimits) -> LoadSurroundings:
-    """Return what the settings name, with clients of its own."""
+def surroundings_of(
+    settings: FilesSettings, limits: FileLimits, *, keys: LoopbackKeys | None = None, region: str | None = None
+) -> LoadSurroundings:
+    """Return what the settings name, with clients of its own; ``keys`` are those of a local stack."""
     endpoint, timeout_s = settings.files_endpoint_url or None, settings.aws_timeout_s
-    s3 = aws_client("s3", endpoint, timeout_s=timeout_s, attempts=_S3_ATTEMPTS_MAX)
+
+    def client(service: Service, address: str | None = endpoint, attempts: int | None = None) -> Any:
+        return aws_client(service, address, region, timeout_s=timeout_s, attempts=attempts, keys=keys)
+
+    s3 = client("s3", attempts=_S3_ATTEMPTS_MAX)
     # The publishers try again by themselves, and only what was refused.
-    kinesis = aws_client("kinesis", settings.kinesis_endpoint_url or None, timeout_s=timeout_s, attempts=1)
+    kinesis = client("kinesis", settings.kinesis_endpoint_url or None, attempts=1)
     kms_key_id = settings.files_kms_key_id or None
     queue = settings.files_queue_url
     return LoadSurroundings(
@@ -51,14 +61,14 @@ def surroundings_of(settings: FilesSettings, limits: FileLimits) -> LoadSurround
         quarantine=open_quarantine(settings.quarantine_url, s3_client=s3),
         notifier=Notifier(
             golden=FeedPublisher(kinesis, settings.golden_stream) if settings.golden_stream else None,
-            sns=aws_client("sns", endpoint, timeout_s=timeout_s) if settings.files_topic_arn else None,
+            sns=client("sns") if settings.files_topic_arn else None,
             topic_arn=settings.files_topic_arn,
-            events=aws_client("events", endpoint, timeout_s=timeout_s) if settings.files_bus else None,
+            events=client("events") if settings.files_bus else None,
             bus=settings.files_bus,
         ),
         open_stream=lambda: Publisher(kinesis, settings.changes_stream),
         now_us=lambda: time.time_ns() // 1000,
-        queue=ChunkQueue(aws_client("sqs", endpoint, timeout_s=timeout_s), queue) if queue else None,
+        queue=ChunkQueue(client("sqs"), queue) if queue else None,
         open_index=_index_opener(settings) if settings.redis_url else None,
         loads_url=settings.files_url,
     )

@@ -41,7 +41,7 @@ SHARD = {"stream": "s", "shard": "0", "problem": "", "age_s": 1.0}
 )
 def test_attention_names_what_keeps_writes_or_meaning_from_going_on(domain, shard, said):
     """Each alone, and nothing where all goes on."""
-    found = {"domains": [{**QUIET, **domain}], "shards": [{**SHARD, **shard}]}
+    found = {"domains": [{**QUIET, **domain}], "shards": [{**SHARD, **shard}], "files": {"held": []}}
     assert len(list(attention(found, 300.0))) == said
 
 

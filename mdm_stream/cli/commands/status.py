@@ -36,11 +36,11 @@ def status(
     age_max_s: float,
     as_json: bool,
 ) -> None:
-    """Show backlog and age of each shard, rates, golden records, review, dead letters by reason, holds and more.
+    """Show backlog and age of each shard, rates, golden records, review, dead letters, loads of files, holds and more.
 
     Of the local stack in --state, or with --environment of the consumers' deployment on AWS. Exit code 0: everything
-    goes on. 1: something needs attention, and is listed (a domain that cannot be written or is held, a held source, a
-    suspected history, a shard older than --age-max). Dead letters alone are ordinary. 2: it cannot be told.
+    goes on. 1: something needs attention, and is listed (a domain that cannot be written or is held, a held source or
+    file, a suspected history, a shard older than --age-max). Dead letters alone are ordinary. 2: it cannot be told.
     """
     from mdm_stream.cli.status_of import DeploymentStatus  # noqa: PLC0415 - --help does without
 
@@ -82,5 +82,8 @@ def _tell(found: dict[str, Any]) -> None:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in letters["reasons"].items())
         count = f"{letters['letters']:,}{'+' if letters['more'] else ''}"
         say(f"{kind}: {count} dead letters{f' ({reasons})' if reasons else ''}")
+    if loads := found["files"]["open"]:
+        more = "+" if found["files"]["more"] else ""
+        say(f"files: {', '.join(f'{count:,}{more} {state}' for state, count in loads.items())}")
     for line in found["attention"]:
         say(f"attention: {line}")

@@ -6,6 +6,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -13,13 +14,16 @@ import redis
 
 from mdm_stream.archive import open_archive
 from mdm_stream.cli.commands.rules import said_of
+from mdm_stream.cli.file_window import FileWindow
 from mdm_stream.cli.obstacles import Obstacles
 from mdm_stream.cli.options import state_option
 from mdm_stream.cli.output import json_option, print_json, say
 from mdm_stream.cli.status_of import DeploymentStatus, LiveLine
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
+from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.events_api import start_events_api
+from mdm_stream.local.file_functions import sources_of_files
 from mdm_stream.local.pipeline import Authorisation, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM, LocalStack
 from mdm_stream.rebuild.adopt import adopt
@@ -38,14 +42,21 @@ _NAMESPACE = "main"
               help="A rule set (file or pack); one a domain.")  # fmt: skip
 @click.option("--authority", default="", metavar="FILE", help="Who may say what (MDM_AUTHORITY): a JSON document.")
 @click.option("--signing-keys", default="", metavar="DIR", help="The folder with the keys that --authority names.")
+@click.option("--drop", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path),
+              help="The folder whose files are loaded as if dropped in S3: drop in --state if left out.")  # fmt: skip
 @state_option
 @json_option
-def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path, as_json: bool) -> None:
+def up(
+    *, rules: tuple[str, ...], authority: str, signing_keys: str, drop: Path | None, state: Path, as_json: bool
+) -> None:
     """Run the local stack until Ctrl-C: Kinesis API, Redis, resolve consumer, warehouse consumer and DuckDB.
 
     Its state is kept in --state and taken up again by the next `up`. Publish events to it with `mdm-stream publish`.
     It answers its user alone: the commands of mdm-stream find their way by --state, other programs with the environment
     that `mdm-stream env` prints.
+    Where a source of the rules delivers files (`files:`), a folder is watched as a bucket would be: a file that is put
+    there, under the source's prefix, is checked and loaded by the functions that run on Lambda, and a line says how its
+    load ended. See `mdm-stream files`.
     A line says every few seconds what has been done, while something is. What keeps a domain from being written (other
     rules, a lost index, a hold, a rebuild) is said when it begins and when it is over.
     """
@@ -58,10 +69,13 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
     leaving = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: leaving.set())
-    with LocalStack(state) as stack:
+    if drop is not None and not sources_of_files(rulesets):
+        raise ConfigurationError("no source of these rules delivers files; add 'files:' to it, or leave --drop out")
+    with LocalStack(state) as stack, ExitStack() as parts:
         _adopt_histories(stack, rulesets.values(), state)
         start_consumers(stack, absolute, allowed)
         events_api = start_events_api(stack, absolute, allowed)
+        files = FileWindow(stack, absolute, rulesets, drop, say) if sources_of_files(rulesets) else None
         running = RunningStack(
             kinesis_endpoint_url=stack.kinesis.endpoint_url,
             changes_stream=CHANGES_STREAM,
@@ -73,10 +87,14 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
             keys=stack.kinesis.keys,
             events_api_url=events_api.url,
             events_api_key=events_api.key,
+            **({} if files is None else files.addresses()),
         )
         write_stack(state, running)
         try:
             _announce(running, state, as_json=as_json)
+            if files is not None:
+                files.announce(quiet=as_json)
+                parts.enter_context(files)
             obstacles = _obstacles(running, rulesets.values(), state)
             obstacles.look()
             live = None if as_json else LiveLine(DeploymentStatus(Deployment.from_local(state)), say)
@@ -85,6 +103,8 @@ def up(*, rules: tuple[str, ...], authority: str, signing_keys: str, state: Path
                 obstacles.look()
                 if live is not None:
                     live.look()
+                if files is not None:
+                    files.tell(quiet=as_json)
         finally:
             remove_stack(state)
     if not as_json:
