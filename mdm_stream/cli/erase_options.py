@@ -111,6 +111,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
         open_warehouse=lambda writing: found.open_warehouse(writing=writing, lock_wait_ms=LOCK_WAIT_MS),
         tell=lambda events: _tell(kinesis, found.steward_stream, events),
         own_machine=own_machine,
+        loads=found.store(found.files_url) if found.files_url else None,
     )
     return places, ruleset
 

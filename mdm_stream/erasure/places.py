@@ -47,7 +47,8 @@ class Places:
     ``open_warehouse`` is called with whether it will be written to; it returns ``None`` where there is none (yet), and
     what it returns is closed after use. ``tell`` puts events on the steward stream, and returns once they are there.
     ``claims`` has the data of golden changes that were too large for the feed. ``own_machine`` is ``None`` on AWS.
-    ``receipts`` is the store that the archive is in.
+    ``receipts`` is the store that the archive is in. ``loads`` is that of the loads of files, ``None`` where there is
+    no gatekeeper of files.
     """
 
     decoder: Decoder
@@ -65,3 +66,4 @@ class Places:
     open_warehouse: Callable[[bool], Warehouse | None]
     tell: Callable[[Sequence[bytes]], None]
     own_machine: OwnMachine | None = None
+    loads: ObjectStore | None = None

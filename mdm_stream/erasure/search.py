@@ -1,7 +1,7 @@
 """Looking for what is left of erased records in every store: by their keys, and by their values where these are known.
 
 Reads everything there is: each key of the domain in Redis, all streams from their oldest record, all claim objects,
-all tables of the warehouse, every dead letter, every row of the archive. Changes nothing.
+all tables of the warehouse, every dead letter, every row of the archive, and rows of files that wait. Changes nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mdm_stream.erasure.evidence import Evidence, Remnant
 from mdm_stream.erasure.in_claims import CLAIMS, look_into_claims
 from mdm_stream.erasure.in_index import INDEX, look_into_index
 from mdm_stream.erasure.in_letters import UNCLEAR, look_into_letters
+from mdm_stream.erasure.in_loads import LOADS, look_into_loads
 from mdm_stream.erasure.needles import written_forms
 from mdm_stream.erasure.places import Places
 from mdm_stream.erasure.values import Values
@@ -32,7 +33,7 @@ from mdm_stream.warehouse import Warehouse
 
 CHANGES, STEWARD, GOLDEN, WAREHOUSE = "change_stream", "steward_stream", "golden_feed", "warehouse"
 QUARANTINE, ON_FAILURE, ARCHIVE, FILES = "quarantine", "on_failure", "archive", "files"
-STORES = (INDEX, CHANGES, STEWARD, GOLDEN, CLAIMS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, FILES)
+STORES = (INDEX, CHANGES, STEWARD, GOLDEN, CLAIMS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, LOADS, FILES)
 
 NOT_HERE = "golden change whose data are in another place: name it with --claims"
 
@@ -76,6 +77,7 @@ class Search:
             (GOLDEN, self._look_into_golden),
             (CLAIMS, self._look_into_claims),
             ("dead letters", self._look_into_letters),
+            (LOADS, self._look_into_loads),
             # These two come last: by now it is known what others have.
             (WAREHOUSE, self._look_into_warehouse),
             (FILES, self._look_into_files),
@@ -146,6 +148,10 @@ class Search:
     def _look_into_letters(self) -> None:
         for letters in self._places.letters:
             look_into_letters(letters, self._owners, self._evidence)
+
+    def _look_into_loads(self) -> None:
+        if self._places.loads is not None:
+            look_into_loads(self._places.loads, self._evidence)
 
     def _look_into_warehouse(self) -> None:
         warehouse = self._places.open_warehouse(False)

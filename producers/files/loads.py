@@ -32,7 +32,7 @@ UNKNOWN = "unknown"
 """Domain and source under which loads are listed whose prefix names none."""
 
 _EMPTY = b"{}"
-_Model = TypeVar("_Model", bound=BaseModel)
+_StoredT = TypeVar("_StoredT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class LoadStore:
         """Take the store, which nothing else writes."""
         self.objects = objects
 
-    def read(self, name: str, kind: type[_Model]) -> _Model | None:
+    def read(self, name: str, kind: type[_StoredT]) -> _StoredT | None:
         """Return what an object holds, None if it is not there; ``TerminalError`` for one that is damaged."""
         try:
             content = self.objects.get(name)
@@ -159,7 +159,7 @@ class LoadAttempt:
         """Tell whether an object of the attempt existed."""
         return f"{self.folder}{what}" in self.names
 
-    def read(self, what: str, kind: type[_Model]) -> _Model | None:
+    def read(self, what: str, kind: type[_StoredT]) -> _StoredT | None:
         """Return what an object of the attempt holds, None if it is not there."""
         return self.store.read(self.name(what), kind)
 
