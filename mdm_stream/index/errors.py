@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mdm_stream.errors import TransientError
+from mdm_stream.errors import TerminalError, TransientError
 
 
 class EpochChangedError(TransientError):
@@ -17,3 +17,7 @@ class IndexInDoubtError(TransientError):
     """The index is gone, lacks what was already done, or is of another rule set or F: it must be rebuilt from the
     archive, and until then nothing is written to it.
     """
+
+
+class NoIndexError(TerminalError):
+    """There is no index of the domain: nothing was resolved yet, or it is lost."""

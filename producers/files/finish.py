@@ -6,6 +6,7 @@ from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.file_manifest import FileWarning
 from mdm_stream.core.model import RecordEvent, split_ref
 from mdm_stream.core.times import format_time_us
+from mdm_stream.index.errors import NoIndexError
 from producers.files.judging import absent_from
 from producers.files.manifest import LoadView
 from producers.files.records import DeletionsRecord, FinishedRecord, SentRecord
@@ -57,7 +58,11 @@ def _deletions(around: LoadSurroundings, view: LoadView) -> DeletionsRecord:
 
 def _found_absent(around: LoadSurroundings, view: LoadView) -> DeletionsRecord:
     reader = reader_of(around, view)
-    found = absent_from(around, view, reader)
+    try:
+        found = absent_from(around, view, reader)
+    except NoIndexError:
+        said = "no record was deleted: nothing of the domain was resolved yet, so none was known that the load has not"
+        return DeletionsRecord(withheld=FileWarning(code="no_deletions", path="load", message=said))
     if found is None or found[2] is None:
         said = "no record was deleted: it cannot be told which ones the load has not, or at which version"
         return DeletionsRecord(withheld=FileWarning(code="no_deletions", path="load", message=said))

@@ -10,6 +10,7 @@ from mdm_stream.core.times import format_time_us
 from mdm_stream.decode.files.csv_table import absence_version, has_versions
 from mdm_stream.errors import Reason
 from mdm_stream.index.absent import absent_refs
+from mdm_stream.index.errors import NoIndexError
 from producers.files.chunks import ChunkFindings
 from producers.files.digests import Digests
 from producers.files.judge import Absences, LoadTimes, LoadVerdict, judge_load
@@ -71,7 +72,8 @@ def absent_from(
 ) -> tuple[list[str], int, int | str | None] | None:
     """Return the live records that a full load has not, how many are live, and the version of their deletion.
 
-    ``None`` if there is no index to ask. Without a version none can be deleted, and none is looked for.
+    ``None`` if no index is set, ``NoIndexError`` if nothing of the domain was resolved yet. Without a version none can
+    be deleted, and none is looked for.
     """
     if around.open_index is None:
         return None
@@ -88,7 +90,10 @@ def absent_from(
 def _absences(around: LoadSurroundings, view: LoadView, reader: LoadReader) -> tuple[Absences | None, Reason | None]:
     if reader.rules.load != "full":
         return None, None
-    found = absent_from(around, view, reader)
+    try:
+        found = absent_from(around, view, reader)
+    except NoIndexError:
+        return Absences(0, 0), None  # the first load of a domain
     if found is None:
         said = "cannot be done: no index is set (MDM_REDIS_URL) that says which records the load has not"
         return None, Reason("no_index", "load", said)

@@ -11,6 +11,7 @@ from mdm_stream.core.model import make_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.errors import ConfigurationError, TerminalError
+from mdm_stream.index.errors import NoIndexError
 from mdm_stream.index.reader import IndexReader
 from producers.files.drop import DropBucket
 from producers.files.loads import LoadStore
@@ -50,7 +51,7 @@ class LoadSurroundings:
         """Keep rejected rows in the quarantine; nothing is kept of a record that is erased.
 
         An erasure is written first, and then looks into the quarantine. Here a row is written first, and then it is
-        asked for the erasure: one of the two sees the other.
+        asked for the erasure: one of the two sees the other. Where nothing was resolved yet, nothing is erased.
         """
         self.quarantine.put(entries)
         claims = {
@@ -60,7 +61,11 @@ class LoadSurroundings:
         }
         if self.open_index is None or not claims:
             return
-        records = self.open_index(self.rulesets[domain]).read_records(sorted(set(claims.values())))
+        try:
+            index = self.open_index(self.rulesets[domain])
+        except NoIndexError:
+            return
+        records = index.read_records(sorted(set(claims.values())))
         erased = {ref for ref, record in records.items() if record.state.erased}
         gone = [entry for entry in entries if claims.get(entry.quarantine_id) in erased]
         if gone:

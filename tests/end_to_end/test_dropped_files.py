@@ -136,8 +136,8 @@ def test_file_goes_from_the_folder_to_golden_records(world, capsys):
 
 def test_held_file_waits_for_a_person(world, capsys):
     """Status shows it and fails; released it runs, failed it sends nothing; an ended load takes no decision."""
-    world.drop("bad.csv", *people(100, 2), *[",x,y,z"] * 3)
-    world.drop("worse.csv", *people(200, 2), *[",x,y,z"] * 4)
+    world.drop("bad.csv", *people(100, 2), *(f",x{n},y,z" for n in range(3)))
+    world.drop("worse.csv", *people(200, 2), *(f",x{n},y,z" for n in range(4)))
     held = {name: world.load(name, "held").load_id for name in ("bad.csv", "worse.csv")}
     code, found = world.command(capsys, "status", "--seconds", "0.1")
     assert (code, found["files"]["open"]) == (1, {"held": 2})

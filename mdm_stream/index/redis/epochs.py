@@ -32,7 +32,7 @@ from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.f_version import f_identity, mismatch
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TerminalError
-from mdm_stream.index.errors import IndexInDoubtError
+from mdm_stream.index.errors import IndexInDoubtError, NoIndexError
 from mdm_stream.index.port import Binding
 from mdm_stream.index.redis.scripts import Scripts, translated
 
@@ -126,7 +126,7 @@ class Epochs:
         if create and status == "fenced":
             raise IndexInDoubtError(self._fenced())
         if status == "absent":
-            raise TerminalError(
+            raise NoIndexError(
                 f"there is no index of domain {domain!r} here; check the address and the namespace, or send it a first "
                 "event; if there was one, make it anew from the archive: mdm-stream rebuild"
             )
