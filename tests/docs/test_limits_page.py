@@ -18,6 +18,8 @@ from mdm_stream.settings import EngineSettings, ResolveSettings
 from mdm_stream.warehouse.settings import WarehouseSettings
 from producers.delivery import PublisherSettings
 from producers.events_api.settings import EventsApiSettings
+from producers.files.addresses import FilesSettings
+from producers.files.settings import FileLimits
 from producers.postgres.settings import ReaderSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8")
@@ -31,6 +33,8 @@ SETTINGS = (
     PublisherSettings,
     ReaderSettings,
     EventsApiSettings,
+    FileLimits,
+    FilesSettings,
     EventSource,
     QueueSource,
 )
@@ -89,6 +93,7 @@ def test_the_page_names_the_variables_by_which_limits_are_set() -> None:
     """A consumer reads its limits from the environment, under the names that the page gives."""
     prefixes = dict.fromkeys(("EngineSettings", "ResolveSettings", "EventsApiSettings"), "MDM_")
     prefixes["WarehouseSettings"] = "MDM_WAREHOUSE_"
+    prefixes |= {"FileLimits": "MDM_FILES_", "FilesSettings": "MDM_"}
     for name, (_, where) in ROWS.items():
         owner, _, attribute = name.rpartition(".")
         if owner in prefixes:
