@@ -113,8 +113,8 @@ class Gatekeeper:
     def _resume(self, drop: Drop) -> str | None:
         """Go on with the load of an object that is gone, if it was received before an invocation was cut short."""
         for load_id in list(self._store.open_loads()):
-            record = self._store.find(load_id)
-            if record is None or (record.object.bucket, record.object.key) != (drop.bucket, drop.key):
+            record = self._store.record(load_id)
+            if (record.object.bucket, record.object.key) != (drop.bucket, drop.key):
                 continue
             if drop.version_id is None or record.object.version_id == drop.version_id:
                 self.steps.advance(load_id)

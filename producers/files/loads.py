@@ -91,9 +91,14 @@ class LoadStore:
         self.objects.delete([f"{OPEN}{load_id}.json"])
 
     def open_loads(self) -> Iterator[str]:
-        """Yield the ids of the loads that have not ended: some time longer of one whose last step was cut short."""
+        """Yield the ids of the loads that have not ended: some time longer of one whose last step was cut short.
+
+        One whose very first step was cut short is not known yet, and passed over.
+        """
         for each in self.objects.list(OPEN):
-            yield each.name.removeprefix(OPEN).removesuffix(".json")
+            load_id = each.name.removeprefix(OPEN).removesuffix(".json")
+            if self.find(load_id) is not None:
+                yield load_id
 
     def loads_of(self, domain: str, source: str) -> Iterator[IndexedLoad]:
         """Yield the loads of a source, the one with the latest time first; a month is listed when it is reached."""

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
-from files_world import DROPS, KEY, FilesWorld, created, people, rows
+from files_world import DROPS, KEY, FilesWorld, Killed, created, people, rows
 
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.file_notice import FileNotice
 from mdm_stream.contracts.golden import FILE_LOADED, parse_envelope
-from producers.files.operations import show
+from producers.files.operations import manifests, show
 from producers.files.records import PlanRecord
 
 FIRST, SECOND, THIRD = ({"Metadata": {"as-of": f"2026-01-0{day}"}} for day in (1, 2, 3))
@@ -239,8 +239,7 @@ def test_manifests_add_up_in_every_state(drops, tmp_path):
     seen: list[FileManifest] = []
 
     def look() -> None:
-        known = [each for each in world.store.open_loads() if world.store.find(each) is not None]
-        seen.extend(show(world.store, load_id) for load_id in known)
+        seen.extend(show(world.store, load_id) for load_id in world.store.open_loads())
 
     world.mortality.watch = look
     world.load(content)
@@ -308,3 +307,16 @@ def test_the_plan_of_a_load_is_the_first_that_is_written(drops, tmp_path):
     plan = world.store.attempt(manifest.load_id).read("plan.json", PlanRecord)
     assert plan is not None
     assert (plan.route, plan.load, plan.rules_digest) == ("direct", "full", manifest.rules_digest)
+
+
+def test_a_load_whose_first_step_was_cut_short_is_not_listed(drops, tmp_path):
+    """What died before a load was known leaves nothing that listings or a tick stumble over."""
+    world = FilesWorld(drops, tmp_path)
+    event = world.drop(people(range(2)))
+    world.mortality.dies_at = 2
+    with pytest.raises(Killed):
+        world.process().handle(event)
+    world.mortality.dies_at = None
+    assert [name.partition("/")[0] for name in world.objects.contents] == ["open"]
+    assert list(world.store.open_loads()) == list(manifests(world.store)) == []
+    assert list(manifests(world.store, state="received")) == []
