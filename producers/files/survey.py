@@ -57,6 +57,13 @@ class Survey:
     fault: Reason | None = None
 
     @property
+    def shown_columns(self) -> list[str]:
+        """The columns that a report may name. A header without the columns that a row needs may be a row of values."""
+        if self.findings is None or self.findings.needed or self.findings.wanted:
+            return []
+        return [name for name in self.found if name]
+
+    @property
     def skipped(self) -> int:
         """How many rows are there again further down."""
         return sum(chunk.skipped for chunk in self.chunks)

@@ -78,7 +78,7 @@ class _ArrayScan:
         text = self._rest + block
         at = 0
         if self._wants == "array":
-            if len(text) < len(_BYTE_ORDER_MARK):
+            if len(text) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(text):
                 self._rest = text
                 return
             at = len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0

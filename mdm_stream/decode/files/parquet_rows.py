@@ -1,8 +1,7 @@
 """Parquet as rows: its columns as texts, read in batches, however large its row groups are.
 
 The library wants to jump about in the file, so it is kept in a temporary file while it is read. Before anything of it
-is read every page is looked at (see ``parquet_pages``), and texts are read as dictionaries: a value that is there a
-million times is in memory once.
+is read every page is looked at, and batches are as small as its pages and values demand (see ``parquet_pages``).
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ from mdm_stream.decode.files.csv_records import COLUMNS_MAX
 from mdm_stream.decode.files.csv_table import PADDING
 from mdm_stream.decode.files.file_faults import UnreadableFileError, unreadable
 from mdm_stream.decode.files.file_rows import FileRow
-from mdm_stream.decode.files.parquet_pages import check_pages
+from mdm_stream.decode.files.parquet_pages import batch_rows
 from mdm_stream.decode.files.parquet_values import BadCell, Cell, Reader, reader_of_type
 from mdm_stream.decode.files.read_limits import ReadLimits
 from mdm_stream.decode.files.written_rows import NORMAL_DIALECT, written_row
 from mdm_stream.decode.sources import Route
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 
-BATCH_ROWS = 1_024
 METADATA_BYTES_MAX = 16 * 1024 * 1024
 """Bytes of the footer, which is in memory as a whole."""
 _READ_AHEAD_BYTES = 65_536
@@ -62,20 +60,13 @@ class ParquetRows:
             metadata, schema = found.metadata, found.schema_arrow
             if metadata.num_columns > COLUMNS_MAX or len(schema) > COLUMNS_MAX:
                 raise unreadable("too_many_columns", f"has more than {COLUMNS_MAX:,} columns")
-            chunks = (
-                metadata.row_group(group).column(column)
-                for group in range(metadata.num_row_groups)
-                for column in range(metadata.num_columns)
+            groups = range(metadata.num_row_groups)
+            columns = (
+                [metadata.row_group(group).column(place) for group in groups] for place in range(len(metadata.schema))
             )
-            check_pages(self._file, chunks, limits.parquet_page_bytes_max)
-            texts = [
-                field.name for field in schema
-                if pa.types.is_string(field.type) or pa.types.is_binary(field.type)
-            ]  # fmt: skip
+            self._batch_rows = batch_rows(self._file, columns, limits)
             self._file.seek(0)
-            read = parquet.ParquetFile(
-                self._file, read_dictionary=texts, pre_buffer=False, buffer_size=_READ_AHEAD_BYTES
-            )
+            read = parquet.ParquetFile(self._file, pre_buffer=False, buffer_size=_READ_AHEAD_BYTES)
         except UnreadableFileError:
             raise
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
@@ -116,7 +107,7 @@ class ParquetRows:
         import pyarrow as pa  # noqa: PLC0415 - needed for Parquet alone
 
         try:
-            yield from self._parquet.iter_batches(batch_size=BATCH_ROWS, columns=list(self._readers))
+            yield from self._parquet.iter_batches(batch_size=self._batch_rows, columns=list(self._readers))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _damaged() from error
 

@@ -42,7 +42,8 @@ def reader_of_type(kind: Any, name: str) -> Reader | None:
         return None if inner is None else _of_dictionary(inner)
     known: tuple[tuple[tuple[Callable[[Any], bool], ...], Callable[[], Reader]], ...] = (
         ((t.is_null,), lambda: _nulls),
-        ((t.is_string, t.is_large_string, t.is_integer), lambda: _plain),
+        ((t.is_integer,), lambda: _integers_as_text),
+        ((t.is_string, t.is_large_string), lambda: _texts(path)),
         ((t.is_boolean,), lambda: _booleans),
         ((t.is_float64,), lambda: _floats(np.float64, path)),
         ((t.is_float16, t.is_float32), lambda: _floats(np.float32, path)),
@@ -60,9 +61,23 @@ def _nulls(array: Any) -> Iterator[Cell]:
     return iter([""] * len(array))
 
 
-def _plain(array: Any) -> Iterator[Cell]:
+def _integers_as_text(array: Any) -> Iterator[Cell]:
     for value in array.to_pylist():
         yield "" if value is None else str(value)
+
+
+def _texts(path: str) -> Reader:
+    def read(array: Any) -> Iterator[Cell]:
+        import pyarrow as pa  # noqa: PLC0415 - needed for Parquet alone
+
+        try:
+            values = array.to_pylist()
+        except UnicodeDecodeError:
+            yield from _binary(path)(array.cast(pa.binary()))
+        else:
+            yield from ("" if value is None else value for value in values)
+
+    return read
 
 
 def _booleans(array: Any) -> Iterator[Cell]:
@@ -159,8 +174,6 @@ def _binary(path: str) -> Reader:
 
 def _of_dictionary(inner: Reader) -> Reader:
     def read(array: Any) -> Iterator[Cell]:
-        known = list(inner(array.dictionary))
-        for place in array.indices.to_pylist():
-            yield "" if place is None else known[place]
+        yield from inner(array.dictionary_decode())
 
     return read
