@@ -87,6 +87,27 @@ def test_a_decision_needs_the_deployment(store, tmp_path, capsys):
     assert "no local stack runs" in capsys.readouterr().err
 
 
+def test_a_decision_asks_for_what_the_functions_have(store, monkeypatch, capsys):
+    """With --environment the settings are those of the gatekeeper, and none that it has not."""
+    for name in ("RULES", "CHANGES_STREAM", "QUARANTINE_URL", "ARCHIVE_URL"):
+        monkeypatch.delenv(f"MDM_{name}", raising=False)
+    monkeypatch.setenv("MDM_FILES_URL", store.as_uri())
+    assert run(["files", "release", LOAD, "--environment"]) == 2
+    said = capsys.readouterr().err
+    assert "MDM_RULES, MDM_CHANGES_STREAM, MDM_QUARANTINE_URL: the gatekeeper of files" in said
+
+
+def test_a_decision_on_what_is_not_held_is_refused(store, monkeypatch, capsys):
+    """In the environment of the functions a load is found in their store; one that failed takes no decision."""
+    for name, value in {"FILES_URL": store.as_uri(), "RULES": "person", "CHANGES_STREAM": "c",
+                        "QUARANTINE_URL": (store / "q").as_uri(), "KINESIS_ENDPOINT_URL": "http://127.0.0.1:9",
+                        "FILES_ENDPOINT_URL": "http://127.0.0.1:9"}.items():  # fmt: skip
+        monkeypatch.setenv(f"MDM_{name}", value)
+    for command in ("release", "fail"):
+        assert run(["files", command, LOAD, "--environment", "--by", "ann"]) == 2
+        assert "is failed; only a load that is held" in capsys.readouterr().err
+
+
 def test_the_window_says_what_to_do_about_a_held_file():
     """State, counts, the first reasons, and the command; nothing of any row."""
     reasons = [QuarantineReason(code="rows", path=f"rows{n}", message="are too few") for n in range(5)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Self
 import orjson
 import pytest
 from end_state import expected_state, settle
+from source_tree import ROOT
 
 from mdm_stream.cli.file_window import FileWindow
 from mdm_stream.cli.main import run
@@ -178,6 +181,24 @@ def test_rejected_rows_are_sent_again(world, capsys):
     assert code == 0
     assert world.load("few.csv", "done").accepted == 9
     assert again["load_id"] == load_id
+
+
+def test_commands_of_the_page_run(world, capsys):
+    """Each call of docs/operate/local-files.md does what it says, and its rules are rules."""
+    page = (ROOT / "docs" / "operate" / "local-files.md").read_text("utf-8")
+    (rules,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (world.state / "page.yaml").write_text(rules)
+    assert sources_of_files(load_rulesets([str(world.state / "page.yaml")])) == sources_of_files(world.rulesets)
+    calls = [shlex.split(line) for line in re.findall(r"^mdm-stream ((?:files|status).*)$", page, re.MULTILINE)]
+    assert len(calls) > 5
+    world.drop("page.csv", *people(500, 2), *(f",p{n},y,z" for n in range(3)))
+    load_id = world.load("page.csv", "held").load_id
+    for call in calls:
+        argv = [load_id if word == "LOAD" else word for word in call]
+        assert run([*argv, "--state", str(world.state)]) == 0, call
+        if "release" in call:
+            world.load("page.csv", "done")
+    capsys.readouterr()
 
 
 def test_load_that_is_not_there_is_an_error_with_advice(world, capsys):

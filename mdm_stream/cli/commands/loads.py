@@ -20,6 +20,7 @@ from mdm_stream.contracts.file_manifest import AttributeProfile, FileManifest, F
 from mdm_stream.deployment import FILES_FOLDER, Deployment, as_url
 from mdm_stream.errors import ConfigurationError, TerminalError
 from mdm_stream.objects.store import MissingObjectError
+from mdm_stream.settings import ResolveSettings
 
 if TYPE_CHECKING:
     from producers.files.loads import LoadStore
@@ -207,11 +208,31 @@ def _deployment(
     *, state: Path, environment: bool, files_url: str | None, s3_endpoint: str | None, region: str | None
 ) -> Deployment:
     """Return the deployment whose functions are to go on with loads; a local stack must run."""
-    found = Deployment.from_environment(os.environ) if environment else Deployment.from_local(state)
-    found = found.overridden(files_url=files_url, s3_endpoint_url=s3_endpoint, region=region)
-    if not found.files_url:
-        raise ConfigurationError("set MDM_FILES_URL, the store of loads of the functions, or name it with --files")
-    return found
+    found = _of_functions() if environment else Deployment.from_local(state)
+    return found.overridden(files_url=files_url, s3_endpoint_url=s3_endpoint, region=region)
+
+
+def _of_functions() -> Deployment:
+    """Return the deployment of the functions of files; ``ConfigurationError`` names what is not set."""
+    from producers.files.addresses import FilesSettings  # noqa: PLC0415
+
+    settings: FilesSettings = FilesSettings.from_environment(os.environ)
+    steward_stream = os.environ.get(ResolveSettings.variable("steward_stream"))
+    return Deployment(
+        rules=tuple(settings.rules.split(",")),
+        redis_url=settings.redis_url,
+        namespace=settings.namespace,
+        changes_stream=settings.changes_stream,
+        steward_stream=steward_stream or ResolveSettings.model_fields["steward_stream"].default,
+        golden_stream=settings.golden_stream,
+        quarantine_url=settings.quarantine_url,
+        files_url=settings.files_url,
+        files_queue_url=settings.files_queue_url,
+        files_topic_arn=settings.files_topic_arn,
+        files_bus=settings.files_bus,
+        kinesis_endpoint_url=settings.kinesis_endpoint_url,
+        s3_endpoint_url=settings.files_endpoint_url,
+    )
 
 
 def _store(*, state: Path, environment: bool, files_url: str | None, **where: str | None) -> LoadStore:
@@ -249,7 +270,7 @@ def _steps(*, streams: _Streams | None = None, **where: Any) -> LoadSteps:
         files_bus=deployment.files_bus,
         files_kms_key_id=os.environ.get("MDM_FILES_KMS_KEY_ID", "") if where["environment"] else "",
         kinesis_endpoint_url=deployment.kinesis_endpoint_url,
-        files_endpoint_url=deployment.s3_endpoint_url or deployment.kinesis_endpoint_url,
+        files_endpoint_url=deployment.s3_endpoint_url or (deployment.keys and deployment.kinesis_endpoint_url) or "",
     )
     limits = FileLimits.from_environment(os.environ if where["environment"] else {})
     region = deployment.region or None
