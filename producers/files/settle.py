@@ -39,7 +39,9 @@ class Settler:
         if not attempt.has(fed):
             self._notifier.feed(manifest)
             self._store.objects.create(attempt.name(fed), _DONE)
-            self.reached.append(manifest)
+            # A content that is delivered again is told to the feed, and reaches no state.
+            if not any(name.startswith(f"{attempt.folder}fed/{state}-") for name in attempt.names):
+                self.reached.append(manifest)
         told = f"told/{state}.json"
         if state in _NOTICED and not attempt.has(told):
             address = self._store.objects.location(_manifest_name(load_id))

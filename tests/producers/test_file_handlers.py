@@ -157,6 +157,18 @@ def test_a_file_goes_through_the_functions(deployed, capsys, caplog):
     assert "customers.csv" not in printed
 
 
+def test_a_file_that_is_delivered_again_is_measured_once(deployed, capsys):
+    """Rows of a content that is delivered again are not counted again."""
+    deployed.s3.put_object(Bucket=DROPS, Key=KEY, Body=people(range(3)))
+    deployed.gatekeeper(created(KEY), CONTEXT)
+    assert metrics_in(capsys.readouterr().out)["FileRowsAccepted"] == [3.0]
+    deployed.s3.put_object(Bucket=DROPS, Key="person/vendor/again.csv", Body=people(range(3)))
+    deployed.gatekeeper(created("person/vendor/again.csv"), CONTEXT)
+    assert "FileRowsAccepted" not in metrics_in(capsys.readouterr().out)
+    states = [orjson.loads(each)["data"]["state"] for each in deployed.records("golden")]
+    assert states == ["done", "done"]
+
+
 def test_a_message_that_fails_is_reported_alone(deployed, capsys, caplog):
     """One message that cannot be done leaves the others of its batch done, and is named to SQS."""
     deployed.s3.put_object(Bucket=DROPS, Key=KEY, Body=people(range(5)))
