@@ -24,6 +24,8 @@ from typing import Any
 
 import orjson
 
+from mdm_stream.contracts.golden import QuarantinedEvent
+from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN
 from mdm_stream.core.times import format_time_us, parse_time_us
@@ -145,6 +147,21 @@ def object_name(entry: QuarantineEntry) -> str:
 def object_name_of(domain: str | None, quarantine_id: str) -> str:
     """Return the name of the object of a domain's entry, or of one that claims no domain."""
     return f"{domain or UNKNOWN_DOMAIN}/{quarantine_id}.json"
+
+
+def quarantine_report(entry: QuarantineEntry, location: str) -> QuarantinedEvent:
+    """Return what the golden feed carries of an entry that is kept at ``location``."""
+    return QuarantinedEvent(
+        quarantine_id=entry.quarantine_id,
+        domain=entry.domain,
+        source=entry.source,
+        record_id=entry.record_id,
+        reasons=[QuarantineReason(code=r.code, path=r.path, message=r.message) for r in entry.reasons],
+        raw_bytes=len(entry.delivery.raw),
+        location=location,
+        received_from=entry.delivery.origin,
+        quarantined_at=format_time_us(entry.quarantined_at_us),
+    )
 
 
 def encode_entry(entry: QuarantineEntry) -> bytes:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mdm_stream.contracts.golden import QuarantinedEvent
-from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.core.model import ChangeEvent, RecordEvent, make_ref
-from mdm_stream.core.times import format_time_us
-from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, quarantine_report
 from mdm_stream.decode import claimed_identity
 from mdm_stream.decode.delivery import Delivery
 from mdm_stream.decode.reasons import rejection
@@ -66,7 +63,7 @@ class Rejections:
             kept = [(entry, location) for entry, location in kept if entry.quarantine_id not in erased]
         report.quarantined += len(kept)
         report.dropped += len(rejections) - len(kept)
-        messages = [quarantine_message(_quarantine_report(*each)) for each in kept]
+        messages = [quarantine_message(quarantine_report(*each)) for each in kept]
         # The event itself is kept; a report that no stream takes is noted here.
         report.send(self._golden, messages)
 
@@ -85,17 +82,3 @@ class Rejections:
                 erased = {ref for ref, record in records.items() if record.state.erased}
                 found |= {each for each, ref in claims.items() if ref in erased}
         return found
-
-
-def _quarantine_report(entry: QuarantineEntry, location: str) -> QuarantinedEvent:
-    return QuarantinedEvent(
-        quarantine_id=entry.quarantine_id,
-        domain=entry.domain,
-        source=entry.source,
-        record_id=entry.record_id,
-        reasons=[QuarantineReason(code=r.code, path=r.path, message=r.message) for r in entry.reasons],
-        raw_bytes=len(entry.delivery.raw),
-        location=location,
-        received_from=entry.delivery.origin,
-        quarantined_at=format_time_us(entry.quarantined_at_us),
-    )

@@ -6,6 +6,7 @@ twice changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -14,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mdm_stream.aws.errors import translated
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.file_notice import DETAIL_TYPES, NOTICE_SOURCE, FileJobRequest, FileNotice, NoticeState
+from mdm_stream.contracts.golden import QuarantinedEvent
 from mdm_stream.errors import TransientError
-from mdm_stream.feed.envelope import file_message
+from mdm_stream.feed.envelope import file_message, quarantine_message
 from mdm_stream.feed.publisher import FeedPublisher
 
 JOB_DETAIL_TYPE = "File Job Requested"
@@ -44,6 +46,11 @@ class Notifier:
         """Put a manifest on the golden feed."""
         if self._golden is not None:
             self._golden.publish([file_message(manifest)])
+
+    def report(self, rejected: Sequence[QuarantinedEvent]) -> None:
+        """Report rejected rows that the quarantine has on the golden feed."""
+        if self._golden is not None and rejected:
+            self._golden.publish([quarantine_message(each) for each in rejected])
 
     def notice(self, manifest: FileManifest, state: NoticeState, attempt: int, address: str) -> None:
         """Tell how a load ended, or that it is held."""

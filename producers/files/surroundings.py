@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.file_rules import FileRules
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
+from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, quarantine_report
 from mdm_stream.errors import ConfigurationError, TerminalError
 from mdm_stream.index.errors import NoIndexError
 from mdm_stream.index.reader import IndexReader
@@ -48,28 +48,35 @@ class LoadSurroundings:
         return f"{self.rulesets[domain].digest}/{digest_of(asdict(rules))[:16]}"
 
     def keep_rejected(self, domain: str, entries: list[QuarantineEntry]) -> None:
-        """Keep rejected rows in the quarantine; nothing is kept of a record that is erased.
+        """Keep rejected rows in the quarantine, and report them on the feed; nothing is kept of an erased record.
 
         An erasure is written first, and then looks into the quarantine. Here a row is written first, and then it is
         asked for the erasure: one of the two sees the other. Where nothing was resolved yet, nothing is erased.
         """
-        self.quarantine.put(entries)
+        if not entries:
+            return
+        places = self.quarantine.put(entries)
+        erased = self._of_erased_records(domain, entries)
+        self.quarantine.remove([entry for entry in entries if entry.quarantine_id in erased])
+        kept = [each for each in zip(entries, places, strict=True) if each[0].quarantine_id not in erased]
+        self.notifier.report([quarantine_report(*each) for each in kept])
+
+    def _of_erased_records(self, domain: str, entries: Sequence[QuarantineEntry]) -> set[str]:
+        """Return the ids of those that claim to be of an erased record."""
         claims = {
             entry.quarantine_id: make_ref(entry.source, entry.record_id)
             for entry in entries
             if entry.source is not None and entry.record_id is not None
         }
         if self.open_index is None or not claims:
-            return
+            return set()
         try:
             index = self.open_index(self.rulesets[domain])
         except NoIndexError:
-            return
+            return set()
         records = index.read_records(sorted(set(claims.values())))
         erased = {ref for ref, record in records.items() if record.state.erased}
-        gone = [entry for entry in entries if claims.get(entry.quarantine_id) in erased]
-        if gone:
-            self.quarantine.remove(gone)
+        return {quarantine_id for quarantine_id, ref in claims.items() if ref in erased}
 
 
 def file_rules(rulesets: Mapping[str, Ruleset], domain: str, source: str) -> FileRules:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from files_world import FilesWorld, people
+import orjson
+from files_world import FilesWorld, people, rows
 
+from mdm_stream.contracts.golden import QUARANTINED
+from mdm_stream.core.model import EraseEvent
+from mdm_stream.engine.batch import Engine
 from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.in_loads import LOADS, WAITING, look_into_loads
 from mdm_stream.erasure.values import Values
@@ -41,3 +45,18 @@ def test_nothing_of_a_row_is_left_once_its_load_is_done(drops, tmp_path):
     everything = b"".join([*world.objects.contents.values(), *(each.data for each in world.golden.records)])
     assert b"Markermund" not in everything
     assert b"v21" not in everything
+
+
+def test_a_rejected_row_of_an_erased_record_is_not_kept(drops, tmp_path):
+    """A vendor that still has an erased record sends a row that is rejected: neither quarantine nor feed keep it."""
+    world = FilesWorld(drops, tmp_path, "required: [town]")
+    world.load(people(range(30, 34)))
+    world.resolve()
+    Engine(world.rules["person"], world.index).process([EraseEvent("person", "vendor/v31", 0)])
+    rejected = rows(("v31", "Ada", "Markermund", ""), ("v32", "Alan", "Turing", ""))
+    manifest = world.load(rejected + people(range(40, 44)).partition(b"\n")[2], "person/vendor/later.csv")
+    assert (manifest.state, manifest.rejected) == ("done", 2)
+    (kept,) = [orjson.loads(each) for each in world.kept.contents.values()]
+    assert kept["record_id"] == "v32"
+    reports = [each.data for each in world.golden.records if QUARANTINED.encode() in each.data]
+    assert [orjson.loads(each)["data"]["record_id"] for each in reports] == ["v32"]

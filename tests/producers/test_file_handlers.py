@@ -13,6 +13,7 @@ import pytest
 from files_world import DROPS, KEY, RULES, created, people
 
 from mdm_stream.contracts.file_manifest import FileManifest
+from mdm_stream.contracts.golden import FILE_LOADED, QUARANTINED
 from mdm_stream.errors import ConfigurationError
 from producers.files.addresses import FilesSettings
 
@@ -141,9 +142,12 @@ def test_a_file_goes_through_the_functions(deployed, capsys, caplog):
     assert (manifest.state, manifest.route, manifest.chunks, manifest.rows) == ("done", "chunks", 4, 36)
     assert (manifest.accepted, manifest.rejected, manifest.sent) == (35, 1, 35)
     assert len(deployed.records("changes")) == 35
-    assert [orjson.loads(each)["data"]["state"] for each in deployed.records("golden")] == [
-        "validating", "running", "done"
-    ]  # fmt: skip
+    fed = [orjson.loads(each) for each in deployed.records("golden")]
+    states = [each["data"]["state"] for each in fed if each["type"] == FILE_LOADED]
+    assert states == ["validating", "running", "done"]
+    (report,) = [each["data"] for each in fed if each["type"] == QUARANTINED]
+    assert (report["source"], report["reasons"][0]["code"]) == ("vendor", "ragged_row")
+    assert report["location"] == f"s3://quarantine/person/{report['quarantine_id']}.json"
     heard = [json.loads(each["body"]) for each in deployed.take(deployed.heard)]
     notice = json.loads(next(each for each in heard if each.get("Type") == "Notification")["Message"])
     event = next(each for each in heard if "detail-type" in each)
