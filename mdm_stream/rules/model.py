@@ -94,7 +94,8 @@ Duration = Annotated[str, Field(pattern=f"^{DURATION_PATTERN}$")]
 SIZE_PATTERN = "([0-9]{1,6})(kB|MB|GB|TB)"
 Size = Annotated[str, Field(pattern=f"^{SIZE_PATTERN}$")]
 """A number and its unit, a power of 1,000 bytes."""
-Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+Day = Annotated[str, Field(pattern=DAY_PATTERN)]
 _TABLE_FORMATS = [each.name for each in WIRE_FORMATS.values() if each.needs_table]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from mdm_stream.rules.findings import Findings, nearest, one_of
-from mdm_stream.rules.model import RulesetModel
+from mdm_stream.rules.model import DAY_PATTERN, DURATION_PATTERN, SIZE_PATTERN, RulesetModel
 from mdm_stream.rules.tree import Node, plain
 
 _EXPECTED = {
@@ -23,6 +23,12 @@ _EXPECTED = {
     "model_attributes_type": "expected 'setting: value' entries",
     "tuple_type": "expected a list; write [a, b]",
     "finite_number": "expected a finite number",
+}
+
+_PATTERNS = {
+    f"^{DURATION_PATTERN}$": "is not a duration; expected a number and s, m, h, d or y, such as 36h",
+    f"^{SIZE_PATTERN}$": "is not a size; expected a number and kB, MB, GB or TB, such as 200MB",
+    DAY_PATTERN: "is not a day; expected YYYY-MM-DD, such as 2026-01-31",
 }
 
 
@@ -55,7 +61,8 @@ def _note(tree: Node, path: tuple[int | str, ...], detail: Any, findings: Findin
     elif kind in _EXPECTED:
         message = f"{_dotted(path)} has the wrong type; {_EXPECTED[kind]}"
     elif kind == "string_pattern_mismatch":
-        message = f"{_dotted(path)} is not a valid name; expected lower-case letters, digits and _ after a letter"
+        name_of = "is not a valid name; expected lower-case letters, digits and _ after a letter"
+        message = f"{_dotted(path)} {_PATTERNS.get(context['pattern'], name_of)}"
     else:
         message = f"{_dotted(path)} is out of range; {_lower_first(detail['msg'])}; correct it"
     findings.error(place, message)
