@@ -29,7 +29,7 @@ _DICTIONARY = 2
 _LENGTH_BYTES = 4
 
 
-class Page(NamedTuple):
+class PageSizes(NamedTuple):
     """What a page's header says: its size decompressed and as it lies there, its values, and if it is a dictionary."""
 
     size: int
@@ -70,7 +70,7 @@ def _check(size: int, limits: ReadLimits) -> None:
         raise unreadable("giant_part", f"{said}; write it with pages of 1 MB at most")
 
 
-def _pages_of(file: IO[bytes], chunk: Any) -> Iterable[tuple[Page, int]]:
+def _pages_of(file: IO[bytes], chunk: Any) -> Iterable[tuple[PageSizes, int]]:
     """Yield the pages of a column chunk, each with the place behind its header."""
     at = chunk.data_page_offset
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
@@ -85,7 +85,7 @@ def _pages_of(file: IO[bytes], chunk: Any) -> Iterable[tuple[Page, int]]:
         at += page.stored
 
 
-def _longest_value(file: IO[bytes], chunk: Any, page: Page, at: int) -> int:
+def _longest_value(file: IO[bytes], chunk: Any, page: PageSizes, at: int) -> int:
     """Return the size of the longest value of a dictionary: each row may have it. Of numbers there is no need to."""
     if chunk.physical_type != "BYTE_ARRAY":
         return _FIXED[_DOUBLE] * 2
@@ -122,7 +122,7 @@ class _Header:
         self._content = content
         self.at = 0
 
-    def page(self) -> Page:
+    def page(self) -> PageSizes:
         """Return what the header says; ``at`` is then behind it."""
         found: dict[int, int] = {}
         values = 0
@@ -133,7 +133,9 @@ class _Header:
                 values = self._values()
             else:
                 self._skip(kind, 0)
-        page = Page(found.get(_UNCOMPRESSED, -1), found.get(_COMPRESSED, -1), values, found.get(_KIND) == _DICTIONARY)
+        page = PageSizes(
+            found.get(_UNCOMPRESSED, -1), found.get(_COMPRESSED, -1), values, found.get(_KIND) == _DICTIONARY
+        )
         if min(page[:3]) < 0:
             raise _damaged()
         return page
