@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from dataclasses import replace
 
@@ -11,14 +12,21 @@ from mdm_stream.archive.rows import delivery_of, rows_of
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.faults import is_fault
 from mdm_stream.decode import Decoder, Delivery, claimed_identity, unpack
+from mdm_stream.decode.files.csv_lines import iter_lines
+from mdm_stream.decode.files.csv_records import CsvRecords
 from mdm_stream.decode.files.event_files import line_events
+from mdm_stream.decode.files.file_faults import UnreadableFileError
+from mdm_stream.decode.files.open_file import open_rows
+from mdm_stream.decode.files.read_limits import ReadLimits
+from mdm_stream.decode.files.written_rows import NORMAL_DIALECT
 from mdm_stream.decode.formats import depends_on_receipt
 from mdm_stream.errors import RejectedEventError
 
 DECODER = Decoder(PERSONS)
 PLACE = Delivery.from_kinesis(b"", "7", 1_800_000_000.0, "changes/s:7")
+LIMITS = ReadLimits(line_bytes_max=100_000)
 FILE_EVERY = 16
-"""Each so many inputs are read as a CSV file, too."""
+"""Each so many inputs are read as files, too: as CSV, NDJSON and whatever they look like, plain and compressed."""
 
 
 class WrongAnswerError(AssertionError):
@@ -58,6 +66,24 @@ def check(raw: bytes, counts: Counter[str], *, as_file: bool = False) -> None:
         for _, found in line_events(raw.splitlines(keepends=True), "csv", "web", PERSONS):
             if isinstance(found, RejectedEventError):
                 _note(found, counts)
+        for content in (raw, gzip.compress(raw, 1)):
+            for name in ("people.csv", "people.ndjson", "people"):
+                _read_file(content, name, counts)
+
+
+def _read_file(content: bytes, name: str, counts: Counter[str]) -> None:
+    """Read an input as the gatekeeper reads a file: rows, each of which CSV takes apart again, or a reason."""
+    try:
+        rows = open_rows((content,), name, PERSONS, "web", LIMITS).rows
+        for row in rows:
+            if row.fault is not None:
+                _note(row.fault, counts)
+            elif rows.dialect == NORMAL_DIALECT and name != "people.csv":
+                (record,) = CsvRecords(iter_lines((row.raw,), rows.dialect), rows.dialect, columns=len(rows.header))
+                if isinstance(record.fields, RejectedEventError):
+                    raise WrongAnswerError("a row that was written cannot be read")
+    except UnreadableFileError as error:
+        counts[f"file {error.reason.code}"] += 1
 
 
 def _note(error: RejectedEventError, counts: Counter[str]) -> None:

@@ -30,6 +30,7 @@ def test_nothing_but_events_and_reasons_comes_out():
         check(raw, counts, as_file=number % 16 == 0)
     reached = {"accepted", "nothing to do", "bad_aggregate", "bad_envelope", "missing", "wrong_type", "ambiguous_shape"}
     assert reached <= counts.keys()
+    assert {"file broken_file", "file header"} & counts.keys()
     assert counts["accepted"] > INPUTS / 20
 
 
