@@ -33,6 +33,8 @@ from producers.files.operations import manifests
 
 FUNCTIONS = ("files-1", "files-worker-1", "files-worker-2")
 VISIBILITY_TIMEOUT_S = 20
+"""For small chunks; a row more a chunk adds ``ROWS_PER_S``: a chunk that takes longer is done twice."""
+ROWS_PER_S = 400
 RECEIPTS_MAX = 100
 """More than there are kills: what is shown is that work goes on, and not when a message is set aside."""
 ENDED = ("done", "failed", "held")
@@ -68,6 +70,7 @@ class FileStack:
         self.rulesets = load_rulesets(self.rules)
         self.peaks = Peaks()
         self.put_at_s = 0.0
+        self.visibility_timeout_s = VISIBILITY_TIMEOUT_S + chunk_rows // ROWS_PER_S
         self._golden = golden
         self._environment = {"MDM_FILES_CHUNK_ROWS": str(chunk_rows), "MDM_FILES_DIRECT_BYTES_MAX": "65536"}
         self._folder = folder
@@ -78,7 +81,7 @@ class FileStack:
         if self._golden:
             start_consumers(self.stack, self.rules)
         self.places = make_places(
-            self.stack.kinesis, visibility_timeout_s=VISIBILITY_TIMEOUT_S, receipts_max=RECEIPTS_MAX
+            self.stack.kinesis, visibility_timeout_s=self.visibility_timeout_s, receipts_max=RECEIPTS_MAX
         )
         options = FunctionOptions(workers=2, environment=self._environment)
         self.functions = FileFunctions(self.stack, self.rules, self.rulesets, self.places, options)
@@ -227,7 +230,7 @@ class Killer:
         for _ in range(self._reading):
             self._when(lambda: self._stack.put_at_s > 0)
             self._kill("files-1")
-            self._stopping.wait(VISIBILITY_TIMEOUT_S)  # the next one begins to read the file then
+            self._stopping.wait(self._stack.visibility_timeout_s)  # the next one begins to read the file then
         for place in self._places:
             self._when(lambda place=place: self._stack.progress(self._key) >= place)  # type: ignore[misc]
             self._kill(self._drawn.choice(FUNCTIONS[1:]))

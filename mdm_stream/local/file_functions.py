@@ -206,11 +206,11 @@ def _notice(body: str) -> FileNotice | None:
 
 
 def _taken_up(store: LoadStore) -> set[tuple[str, str]]:
-    """Return key and ETag of every delivery that a load knows, and needs no more of: its rows are in its chunks."""
+    """Return key and ETag of every delivery whose load needs its object no more: it has its rows, or a verdict."""
     found: set[tuple[str, str]] = set()
     for domain, source in store.sources():
         for listed in store.loads_of(domain, source):
-            view = view_of(store.attempt(listed.load_id))
-            if view.state != "received":
-                found.update((each.key, each.etag) for each in view.deliveries)
+            attempt = store.attempt(listed.load_id)
+            if attempt.has("plan.json") or attempt.has("verdict.json"):
+                found.update((each.key, each.etag) for each in store.deliveries(listed.load_id))
     return found

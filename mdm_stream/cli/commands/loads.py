@@ -42,8 +42,8 @@ def files() -> None:
     """Loads of files that were dropped in S3: list and show them, decide on held ones, send rejected rows again.
 
     Those of the local stack in --state, of a deployment whose functions have the environment (--environment), or in a
-    store that is named (--files). No value of any row is shown. Exit code 1: a load is not there or not in the state
-    for it, or some rows could not be sent.
+    store that is named (--files). No value of any row is shown. Exit code 1: some rows could not be sent. 2: no such
+    load, or one that is not in a state for that.
     """
 
 
