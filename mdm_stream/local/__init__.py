@@ -1,1 +1,1 @@
-"""The embedded stack: a Kinesis API, Redis, and an event-source poller with Lambda's semantics, on one machine."""
+"""The embedded stack: AWS APIs, Redis, and event-source pollers with Lambda's semantics, on one machine."""
