@@ -15,8 +15,8 @@ import click
 from mdm_stream.cli.event_inputs import EventInput, checked_inputs, named_inputs, refuse
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import json_option, print_json, print_table, progress, say
+from mdm_stream.core.file_rules import REJECTED_SHARE_MAX
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
-from mdm_stream.decode.files.csv_check import REJECTED_SHARE_MAX
 from mdm_stream.deployment import ARCHIVE_FOLDER, Deployment, running_stack
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.rules import load_rulesets

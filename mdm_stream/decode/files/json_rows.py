@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
+from mdm_stream.core.csv_form import COLUMNS_MAX
 from mdm_stream.core.written_numbers import WrittenNumber
-from mdm_stream.decode.files.csv_records import COLUMNS_MAX, ROW_BYTES_MAX
+from mdm_stream.decode.files.csv_records import ROW_BYTES_MAX
 from mdm_stream.decode.files.csv_table import PADDING
 from mdm_stream.decode.files.file_faults import unreadable
 from mdm_stream.decode.files.file_rows import FileRow

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from mdm_stream.decode.files.csv_records import COLUMNS_MAX
+from mdm_stream.core.csv_form import COLUMNS_MAX
 from mdm_stream.decode.files.csv_table import PADDING
 from mdm_stream.decode.files.file_faults import UnreadableFileError, unreadable
 from mdm_stream.decode.files.file_rows import FileRow
