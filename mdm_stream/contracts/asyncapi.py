@@ -22,8 +22,10 @@ from mdm_stream.contracts.change import (
     VerdictChange,
 )
 from mdm_stream.contracts.csv_row import CsvRowEvent
+from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import (
     ERASED,
+    FILE_LOADED,
     QUARANTINED,
     RETIRED,
     UPSERTED,
@@ -75,6 +77,9 @@ GOLDEN = (
     FeedMessageKind("goldenRetired", "A golden id names nothing any more", RETIRED, GoldenChange, [examples.RETIRED]),
     FeedMessageKind("recordErased", "Values of a record must be forgotten", ERASED, RecordErased, [examples.ERASED]),
     FeedMessageKind("eventQuarantined", "An event was rejected", QUARANTINED, QuarantinedEvent, [examples.QUARANTINED]),
+    FeedMessageKind(
+        "fileLoaded", "The load of a file came to a state", FILE_LOADED, FileManifest, [examples.FILE_LOADED]
+    ),
 )
 """Every type that ``FeedEnvelope`` knows; a claim check stands in the place of the first two."""
 _CLAIM_CHECK = "goldenByReference"

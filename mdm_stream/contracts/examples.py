@@ -245,3 +245,46 @@ FILE_MANIFEST: Payload = {
     "received_at": "2026-01-31T09:30:02.000000Z",
     "ended_at": "2026-01-31T09:30:09.000000Z",
 }
+
+FILE_LOADED: Payload = {
+    "specversion": "1.0",
+    "id": f"file/{FILE_MANIFEST['load_id']}/{FILE_MANIFEST['revision']}",
+    "source": "mdm-stream/files",
+    "type": "mdm.file.loaded",
+    "subject": FILE_MANIFEST["load_id"],
+    "time": FILE_MANIFEST["ended_at"],
+    "datacontenttype": "application/json",
+    "data": FILE_MANIFEST,
+}
+
+FILE_NOTICE: Payload = {
+    "id": f"{FILE_MANIFEST['load_id']}/done",
+    "load_id": FILE_MANIFEST["load_id"],
+    "state": "done",
+    "domain": "person",
+    "source": "shop",
+    "bucket": "acme-vendor-files",
+    "key": "person/shop/customers-20260131.csv.gz",
+    "rows": 1_000,
+    "accepted": 988,
+    "rejected": 10,
+    "skipped": 2,
+    "sent": 988,
+    "deleted": 0,
+    "reasons": [],
+    "warnings": [],
+    "manifest": f"s3://acme-mdm-files/loads/{FILE_MANIFEST['load_id']}/manifest.json",
+}
+
+FILE_JOB: Payload = {
+    "job": f"mdm-files-{FILE_MANIFEST['load_id']}-1",
+    "load_id": FILE_MANIFEST["load_id"],
+    "attempt": 1,
+    "domain": "person",
+    "source": "shop",
+    "object": FILE_MANIFEST["object"],
+    "as_of": FILE_MANIFEST["as_of"],
+    "load": "incremental",
+    "rules_digest": "5f9c4ab08cac7457e9111a30e4664920",
+    "loads_url": "s3://acme-mdm-files",
+}

@@ -16,7 +16,9 @@ from mdm_stream.contracts.change import RecordChange, Signature, StewardChange
 from mdm_stream.contracts.compatibility.documents import DIRECTION
 from mdm_stream.contracts.compatibility.schemas import Direction
 from mdm_stream.contracts.csv_row import CsvRowEvent
+from mdm_stream.contracts.events_api import BatchAnswer, EventAccepted, EventBatch, EventStatus, Problem
 from mdm_stream.contracts.file_manifest import FileManifest
+from mdm_stream.contracts.file_notice import FileJobRequest, FileNotice
 from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, QuarantinedEvent
 from mdm_stream.contracts.steward import Explanation, Lookup, ReviewQueue
 
@@ -45,13 +47,27 @@ _CONTRACTS: dict[str, Contract] = {
         "Message of the golden feed",
         FeedEnvelope | ClaimCheck,
         OUT,
-        [examples.UPSERTED, examples.RETIRED, examples.ERASED, examples.QUARANTINED, examples.CLAIM_CHECK],
+        [
+            examples.UPSERTED,
+            examples.RETIRED,
+            examples.ERASED,
+            examples.QUARANTINED,
+            examples.FILE_LOADED,
+            examples.CLAIM_CHECK,
+        ],
     ),
     "claim_check": Contract(
         "Golden change whose data is kept in an object store", ClaimCheck, OUT, [examples.CLAIM_CHECK]
     ),
     "quarantined_event": Contract("Report of a rejected event", QuarantinedEvent, OUT, [examples.QUARANTINE_REPORT]),
     "file_manifest": Contract("Manifest of a delivered file", FileManifest, OUT, [examples.FILE_MANIFEST]),
+    "file_notice": Contract("Notice that a file is done, held or failed", FileNotice, OUT, [examples.FILE_NOTICE]),
+    "file_job": Contract("Request to load a file by a Spark job", FileJobRequest, OUT, [examples.FILE_JOB]),
+    "event_batch": Contract("Several events in one request of the events API", EventBatch, IN),
+    "event_accepted": Contract("Answer of the events API to one event", EventAccepted, OUT),
+    "event_batch_answer": Contract("Answer of the events API to several events", BatchAnswer, OUT),
+    "event_status": Contract("What became of an event that was posted", EventStatus, OUT),
+    "problem": Contract("Problem (RFC 9457) of the events API", Problem, OUT),
     "lookup": Contract("What a record's name or a golden id leads to", Lookup, OUT),
     "explanation": Contract("Why two records are together, or are not", Explanation, OUT),
     "review": Contract("The first items of a review queue", ReviewQueue, OUT),

@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from mdm_stream.contracts.change import RecordChange
 from mdm_stream.contracts.events_api import BatchAnswer, EventAccepted, EventBatch, EventStatus, Problem
+from mdm_stream.contracts.schema import opened
 from producers.events_api.event_ids import ID_CHARS_MAX
 from producers.events_api.idempotency import KEY_CHARS_MAX
 from producers.events_api.problems import PROBLEM_JSON
@@ -151,10 +152,15 @@ def _schemas() -> dict[str, Any]:
     found: dict[str, Any] = {}
     models: tuple[tuple[str, Any], ...] = (
         ("RecordChange", RecordChange),
-        *((model.__name__, model) for model in (EventBatch, EventAccepted, BatchAnswer, EventStatus, Problem)),
+        ("EventBatch", EventBatch),
     )
     for name, model in models:
         schema = TypeAdapter(model).json_schema(ref_template=f"{_COMPONENTS}{{model}}", mode="validation")
         found |= schema.pop("$defs", {})
         found[name] = schema
+    for answer in (EventAccepted, BatchAnswer, EventStatus, Problem):
+        # A caller ignores the members that it does not know, so an answer may be given more of them.
+        schema = opened(TypeAdapter(answer).json_schema(ref_template=f"{_COMPONENTS}{{model}}", mode="validation"))
+        found |= schema.pop("$defs", {})
+        found[answer.__name__] = schema
     return dict(sorted(found.items()))

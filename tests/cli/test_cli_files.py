@@ -12,7 +12,7 @@ from mdm_stream.contracts.file_notice import FileNotice
 from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.objects.folder import FolderObjects
 from producers.files.loads import LoadStore
-from producers.files.records import LoadRecord, VerdictRecord
+from producers.files.records import LoadRecord, LoadVerdictRecord
 
 LOAD = "0123456789abcdef" * 2
 
@@ -34,7 +34,7 @@ def store(tmp_path):
             )
         )
     reason = QuarantineReason(code="tags", path="tags.owner", message="is missing, and the rules demand it")
-    verdict = VerdictRecord(decision="failed", decided_at="2026-01-02T00:00:00Z", reasons=[reason])
+    verdict = LoadVerdictRecord(decision="failed", decided_at="2026-01-02T00:00:00Z", reasons=[reason])
     loads.objects.create(loads.attempt(LOAD).name("verdict.json"), verdict.encode())
     return tmp_path / "files"
 
