@@ -227,12 +227,14 @@ class Killer:
         self._thread.join()
 
     def _run(self) -> None:
-        for _ in range(self._reading):
-            self._when(lambda: self._stack.put_at_s > 0)
+        self._when(lambda: self._stack.put_at_s > 0)
+        while self._reading and self._stack.progress(self._key) < 0 and not self._stopping.is_set():
             self._kill("files-1")
-            self._stopping.wait(self._stack.visibility_timeout_s)  # the next one begins to read the file then
-        for place in self._places:
-            self._when(lambda place=place: self._stack.progress(self._key) >= place)  # type: ignore[misc]
+            self._reading -= 1
+            again_s = time.monotonic() + self._stack.visibility_timeout_s  # then the file is read anew
+            self._when(lambda again_s=again_s: time.monotonic() > again_s or self._stack.progress(self._key) >= 0)
+        for place in sorted([*self._places, *[0] * self._reading]):
+            self._when(lambda place=place: self._stack.progress(self._key) >= place)
             self._kill(self._drawn.choice(FUNCTIONS[1:]))
 
     def _when(self, condition: Callable[[], bool]) -> None:

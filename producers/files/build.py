@@ -14,6 +14,7 @@ from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.reader import IndexReader
 from mdm_stream.objects.opening import open_object_store
 from mdm_stream.rules import load_rulesets
+from producers.delivery import PublisherSettings
 from producers.files.addresses import FilesSettings
 from producers.files.drop import DropBucket
 from producers.files.gatekeeper import Gatekeeper
@@ -26,6 +27,8 @@ from producers.publisher import Publisher
 if TYPE_CHECKING:
     from mdm_stream.aws.loopback import LoopbackKeys
 
+BUFFERED_RECORDS_MAX = 2_000
+"""Events that wait for a slow stream: four requests. A publisher's own 10,000 take 40 MB, of a function's 256."""
 _S3_ATTEMPTS_MAX = 3
 
 
@@ -66,7 +69,9 @@ def surroundings_of(
             events=client("events") if settings.files_bus else None,
             bus=settings.files_bus,
         ),
-        open_stream=lambda: Publisher(kinesis, settings.changes_stream),
+        open_stream=lambda: Publisher(
+            kinesis, settings.changes_stream, settings=PublisherSettings(buffer_records_max=BUFFERED_RECORDS_MAX)
+        ),
         now_us=lambda: time.time_ns() // 1000,
         queue=ChunkQueue(client("sqs"), queue) if queue else None,
         open_index=_index_opener(settings) if settings.redis_url else None,
