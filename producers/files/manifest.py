@@ -146,7 +146,7 @@ def _form(survey: Survey | None) -> FileForm | None:
         encoding=None if dialect is None else dialect.encoding,
         delimiter=None if dialect is None else dialect.delimiter,
         quote=None if dialect is None else dialect.quote,
-        columns=[name for name in survey.found if name],
+        columns=survey.shown_columns,
     )
 
 

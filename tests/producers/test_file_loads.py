@@ -191,6 +191,17 @@ def test_a_file_that_cannot_be_loaded_fails_with_reasons(drops, tmp_path, conten
     assert [each["state"] for each in world.topic.notices] == ["failed"]
 
 
+def test_a_file_without_a_header_shows_nothing_of_its_first_row(drops, tmp_path):
+    """What stands where a header should be may be values: neither manifest nor notice nor feed names them."""
+    world = FilesWorld(drops, tmp_path)
+    manifest = world.load(b"v1,Ada,Byron,London\nv2,Max,Born,Goettingen\n")
+    assert manifest.state == "failed"
+    assert manifest.form is not None
+    assert manifest.form.columns == []
+    told = manifest.model_dump_json() + orjson.dumps(world.topic.notices).decode()
+    assert not [value for value in ("Ada", "Byron", "London") if value in told]
+
+
 def test_a_failed_content_is_tried_again_when_it_is_delivered_again(drops, tmp_path):
     """A file that failed by the rules of then is read by those of now once it is delivered again, and once only."""
     world = FilesWorld(drops, tmp_path)
