@@ -109,6 +109,7 @@ def zipped() -> bytes:
         (json.dumps([{f"c{n}": n for n in range(5_000)}]).encode(), "people.json", "too_many_columns"),
         ("\n".join(f'{{"c{n}": {n}}}' for n in range(5_000)).encode(), "people.ndjson", None),
     ],
+    ids=lambda value: "content" if isinstance(value, bytes) else str(value),  # compressed bytes have a time in them
 )  # fmt: skip
 def test_a_file_is_refused_with_its_reason(content, name, code):
     """By what it holds, whatever it is called; members beyond the first rows are no columns, however many there are."""
