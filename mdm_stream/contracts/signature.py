@@ -33,6 +33,8 @@ from mdm_stream.contracts.change import INTEGER_MAX, INTEGER_MIN
 from mdm_stream.core.written_numbers import WrittenNumber
 
 KEY_BYTES_MIN = 32
+SIGNED_BYTES_MAX = 1_024
+"""By how much a signature may lengthen an event, ample for the longest key id."""
 """As many bytes as the digest has: a shorter key is the weaker part (RFC 2104, section 3)."""
 DEPTH_MAX = 32
 """An event has two levels of its own; what is nested deeper than this is no event."""

@@ -14,6 +14,7 @@ from mdm_stream.contracts.change import (
     RecordDelete,
     RecordWrite,
     VerdictChange,
+    check_value,
     validate_change,
 )
 from mdm_stream.contracts.members import shown_name
@@ -33,6 +34,7 @@ from mdm_stream.core.times import parse_time_us
 from mdm_stream.decode.cdc.table_row import as_declared, check_key
 from mdm_stream.decode.clock import dated, dated_record
 from mdm_stream.decode.delivery import Delivery
+from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.reasons import rejection, rejection_of
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.decode.versions import (
@@ -50,6 +52,20 @@ _VARIANTS = frozenset({"upsert", "patch", "delete", "verdict", "override", "over
 def is_canonical(event: Mapping[str, Any]) -> bool:
     """Tell whether an object has a mark of a canonical event (it may still lack everything else)."""
     return not event.keys().isdisjoint(MARKS)
+
+
+def signable(data: bytes) -> dict[str, Any] | bytes:
+    """Return a canonical event as a publisher signs it; the bytes of another format, which carry no signature.
+
+    A number that no machine number keeps is signed, and sent, as the text that the consumer makes of it.
+    """
+    event = parse_object(data)
+    if not is_canonical(event):
+        return data
+    values = event.get("attributes")
+    if isinstance(values, dict):
+        event["attributes"] = {name: check_value(value) for name, value in values.items()}
+    return event
 
 
 def has_own_time(event: Mapping[str, Any]) -> bool:

@@ -16,6 +16,8 @@ class FilesSettings(Settings):
     file itself. ``files_topic_arn`` (SNS) and ``files_bus`` (EventBridge) hear how loads end; empty: not.
     ``golden_stream`` carries manifests to the warehouse; empty: not. ``redis_url`` is asked which records a full load
     has not; empty: full loads are held. ``files_kms_key_id`` encrypts what is written to ``files_url``.
+    ``files_signing_key_id`` names the key that signs events, where the authority policy wants that; ``signing_keys`` is
+    where it is, as for the resolve consumer.
 
     ``kinesis_endpoint_url`` and ``files_endpoint_url`` (S3, SQS, SNS, EventBridge) are empty except on a laptop.
     ``aws_timeout_s`` is the time-out of one connection, and of one wait for an answer.
@@ -34,6 +36,8 @@ class FilesSettings(Settings):
     files_topic_arn: str = ""
     files_bus: str = ""
     files_kms_key_id: str = ""
+    files_signing_key_id: str = ""
+    signing_keys: str = ""
     kinesis_endpoint_url: str = ""
     files_endpoint_url: str = ""
     redis_timeout_s: float = 5.0

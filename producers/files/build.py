@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mdm_stream.aws.clients import Service, aws_client
+from mdm_stream.aws.signing_keys import read_signing_keys
+from mdm_stream.contracts.signature import SigningKey
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.errors import ConfigurationError
@@ -55,6 +57,7 @@ def surroundings_of(
     # The publishers try again by themselves, and only what was refused.
     kinesis = client("kinesis", settings.kinesis_endpoint_url or None, attempts=1)
     kms_key_id = settings.files_kms_key_id or None
+    signing_key = _signing_key(settings, client)
     queue = settings.files_queue_url
     return LoadSurroundings(
         store=LoadStore(open_object_store(settings.files_url, s3_client=s3, kms_key_id=kms_key_id)),
@@ -70,13 +73,24 @@ def surroundings_of(
             bus=settings.files_bus,
         ),
         open_stream=lambda: Publisher(
-            kinesis, settings.changes_stream, settings=PublisherSettings(buffer_records_max=BUFFERED_RECORDS_MAX)
+            kinesis,
+            settings.changes_stream,
+            settings=PublisherSettings(buffer_records_max=BUFFERED_RECORDS_MAX),
+            signing_key=signing_key,
         ),
+        signs=signing_key is not None,
         now_us=lambda: time.time_ns() // 1000,
         queue=ChunkQueue(client("sqs"), queue) if queue else None,
         open_index=_index_opener(settings) if settings.redis_url else None,
         loads_url=settings.files_url,
     )
+
+
+def _signing_key(settings: FilesSettings, client: Callable[[Service], Any]) -> SigningKey | None:
+    key_id = settings.files_signing_key_id
+    if not key_id:
+        return None
+    return read_signing_keys(settings.signing_keys, [key_id], lambda: client("secretsmanager"))[key_id]
 
 
 def _index_opener(settings: FilesSettings) -> Callable[[Ruleset], IndexReader]:

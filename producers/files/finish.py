@@ -32,7 +32,7 @@ def finish_load(around: LoadSurroundings, view: LoadView) -> None:
         with around.open_stream() as stream:
             for record_id in deletions.record_ids:
                 gone = RecordEvent(domain, source, record_id, "delete", deletions.version, view.record.as_of_us)
-                stream.put(encode_event(gone), partition_key(domain, source, record_id))
+                around.put_event(stream, encode_event(gone), partition_key(domain, source, record_id))
             stream.flush()
     deleted = len(deletions.record_ids)
     finished = FinishedRecord(

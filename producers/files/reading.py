@@ -15,8 +15,8 @@ from producers.files.chunks import Chunk, ChunkContent
 from producers.files.row_messages import row_message
 from producers.files.survey import Survey
 
-_SURE_BYTES = EVENT_BYTES_MAX // 4 - 4_096
-"""A row of so many bytes is never too large as an event, whatever its characters become in JSON."""
+_OTHER_BYTES = 4_096
+"""What an event has beside its values."""
 
 
 class LoadReader:
@@ -24,6 +24,7 @@ class LoadReader:
 
     ``name`` is the file's, as quarantined rows are to name it. ``loaded_at_us`` is the time of the load, and
     ``arriving_at_us`` the time at which rows are taken to arrive at the consumer: when the file was received.
+    ``event_bytes_max`` is the largest event that may be made of a row, partition key included.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class LoadReader:
         name: str,
         loaded_at_us: int,
         arriving_at_us: int,
+        *,
+        event_bytes_max: int = EVENT_BYTES_MAX,
     ) -> None:
         """Take what is known of the load; ``ConfigurationError`` if the rules know no such source."""
         try:
@@ -49,9 +52,13 @@ class LoadReader:
         self.name = name
         self.domain, self.source = domain, source
         self.loaded_at_us = loaded_at_us
+        self._event_bytes_max = event_bytes_max
         self.part = CsvPart(survey.dialect, survey.header, SourceCatalogue(own), source, loaded_at_us, arriving_at_us)
         self.required = tuple(column for column in self.rules.required if column in survey.header)
-        self._large = _SURE_BYTES - sum(2 * len(column.encode()) + 8 for column in survey.header)
+        # A row of so many bytes is never too large as an event, whatever its characters become in JSON.
+        self._large = (
+            event_bytes_max // 4 - _OTHER_BYTES - sum(2 * len(column.encode()) + 8 for column in survey.header)
+        )
 
     def rows(self, chunk: Chunk, content: ChunkContent) -> Iterator[CsvRow]:
         """Yield the rows of a chunk that can be read and are not skipped, each judged as the consumer will judge it.
@@ -81,7 +88,7 @@ class LoadReader:
                 return row._replace(outcome=RejectedEventError(tuple(each.reasons[0] for each in reasons)))
         if len(row.raw) > self._large:
             key, data, _ = row_message(self.part, row, self.name, self.source, self.loaded_at_us)
-            if len(data) + len(key.encode()) > EVENT_BYTES_MAX:
-                said = f"is larger than {EVENT_BYTES_MAX:,} bytes as an event, which the stream does not take"
+            if len(data) + len(key.encode()) > self._event_bytes_max:
+                said = f"is larger than {self._event_bytes_max:,} bytes as an event, which the stream does not take"
                 return row._replace(outcome=rejection("too_large", "", said))
         return row

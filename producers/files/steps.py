@@ -141,7 +141,7 @@ class LoadSteps:
         sent, kept = 0, []
         with self.around.open_stream() as stream:
             for key, data in rows_to_send(reader, chunk, content):
-                stream.put(data, key)
+                self.around.put_event(stream, data, key)
                 sent += 1
             stream.flush()
         entries = []

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from mdm_stream.contracts.change import EVENT_BYTES_MAX
+from mdm_stream.contracts.signature import SIGNED_BYTES_MAX
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.file_rules import FileRules
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore, quarantine_report
+from mdm_stream.decode.canonical import signable
 from mdm_stream.errors import ConfigurationError, TerminalError
 from mdm_stream.index.errors import NoIndexError
 from mdm_stream.index.reader import IndexReader
@@ -28,7 +31,8 @@ QUARANTINED_AT_A_TIME = 500
 class LoadSurroundings:
     """Stores, streams and rules. Without ``queue`` all is done at once; without ``open_index`` full loads are held.
 
-    ``open_stream`` returns a publisher of the change stream, which is closed after a step. ``now_us`` is a clock.
+    ``open_stream`` returns a publisher of the change stream, which is closed after a step, and which signs events
+    if ``signs``. ``now_us`` is a clock.
     """
 
     store: LoadStore
@@ -42,10 +46,15 @@ class LoadSurroundings:
     queue: ChunkQueue | None = None
     open_index: Callable[[Ruleset], IndexReader] | None = None
     loads_url: str = ""
+    signs: bool = False
 
     def rules_digest(self, domain: str, rules: FileRules) -> str:
         """Return what tells whether a file would be read and judged alike: the rule set's digest, and ``files:``."""
         return f"{self.rulesets[domain].digest}/{digest_of(asdict(rules))[:16]}"
+
+    def put_event(self, stream: Publisher, event: bytes, key: str) -> None:
+        """Put an event on the change stream, signed if events are."""
+        stream.put(signable(event) if self.signs else event, key)
 
     def keep_rejected(self, domain: str, entries: list[QuarantineEntry]) -> None:
         """Keep rejected rows in the quarantine, and report them on the feed; nothing is kept of an erased record.
@@ -101,4 +110,5 @@ def reader_of(around: LoadSurroundings, view: LoadView) -> LoadReader:
         record.object.key,
         record.as_of_us,
         record.received_at_us,
+        event_bytes_max=EVENT_BYTES_MAX - (SIGNED_BYTES_MAX if around.signs else 0),
     )

@@ -12,6 +12,7 @@ from files_world import DROPS, KEY, FilesWorld, Killed, created, people, rows
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.file_notice import FileNotice
 from mdm_stream.contracts.golden import FILE_LOADED, parse_envelope
+from mdm_stream.contracts.signature import SigningKey, is_signed_by
 from producers.files.operations import manifests, show
 from producers.files.records import PlanRecord
 
@@ -119,6 +120,18 @@ def test_a_full_load_deletes_what_it_has_not_last(drops, tmp_path):
     last = [orjson.loads(each.data) for each in world.stream.records[-2:]]
     assert [(each["op"], each["record_id"]) for each in last] == [("delete", "v18"), ("delete", "v19")]
     assert len(world.records()) == 18
+
+
+def test_events_of_files_are_signed_where_a_key_is_named(drops, tmp_path):
+    """Rows and deletions alike prove their sender, so that a policy may demand it of a source of files."""
+    world = FilesWorld(drops, tmp_path, "load: full")
+    world.signing_key = SigningKey("vendor-2026", bytes(32))
+    world.load(people(range(10)), **FIRST)
+    world.resolve()
+    assert world.load(people(range(9)), **SECOND).deleted == 1
+    events = [orjson.loads(record.data) for record in world.stream.records]
+    assert [event["op"] for event in events][-1] == "delete"
+    assert all(is_signed_by(event, event["signature"]["value"], world.signing_key) for event in events)
 
 
 def test_a_full_load_that_would_delete_too_much_is_held_before_anything_is_sent(drops, tmp_path):

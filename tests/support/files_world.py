@@ -14,6 +14,7 @@ import orjson
 from botocore.exceptions import ClientError
 
 from mdm_stream.contracts.file_manifest import FileManifest
+from mdm_stream.contracts.signature import SigningKey
 from mdm_stream.core.reference import resolve
 from mdm_stream.dead_letters.quarantine import QuarantineStore
 from mdm_stream.decode import Decoder, Delivery
@@ -194,6 +195,7 @@ class FilesWorld:
         self.fan_out, self.limits = fan_out, limits
         self.now_us = NOW_US
         self.deaths = 0
+        self.signing_key: SigningKey | None = None
         self.write_rules(files, key)
         self.index = MemoryIndex(self.rules["person"])
         self._engine = Engine(self.rules["person"], self.index)
@@ -224,7 +226,8 @@ class FilesWorld:
                 notifier=Notifier(
                     golden=_Feed(self.golden), sns=self.topic, topic_arn="arn", events=self.topic, bus="bus"
                 ),
-                open_stream=lambda: Publisher(self.stream, "changes"),
+                open_stream=lambda: Publisher(self.stream, "changes", signing_key=self.signing_key),
+                signs=self.signing_key is not None,
                 now_us=lambda: self.now_us,
                 queue=ChunkQueue(self.queue, "queue") if self.fan_out else None,
                 open_index=self.open_index,

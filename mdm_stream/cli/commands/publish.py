@@ -20,7 +20,7 @@ from mdm_stream.cli.full_load import plan_full_load
 from mdm_stream.cli.index_options import index_on
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import Advance, json_option, print_json, progress, say
-from mdm_stream.contracts.change import check_value, encode_event
+from mdm_stream.contracts.change import encode_event
 from mdm_stream.contracts.signature import SigningKey
 from mdm_stream.core.file_rules import DELETED_SHARE_MAX, REJECTED_SHARE_MAX
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_ref
@@ -28,11 +28,10 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import Delivery
-from mdm_stream.decode.canonical import is_canonical
+from mdm_stream.decode.canonical import signable
 from mdm_stream.decode.files.csv_lines import LINE_BYTES_MAX
 from mdm_stream.decode.files.csv_rows import CsvFile
 from mdm_stream.decode.files.event_files import file_events, line_events
-from mdm_stream.decode.json_object import parse_object
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError, RejectedEventError, TerminalError, TransientError
@@ -262,7 +261,7 @@ def _send(
         readable = event is not None
         to = changes if event is None or isinstance(event, RecordEvent) else steward
         try:
-            to.put(_signable(data) if signs and readable else data, key)
+            to.put(signable(data) if signs and readable else data, key)
         except EventTooLargeError:
             counts["too_large"] += 1
             continue
@@ -271,20 +270,6 @@ def _send(
         if counts["sent"] % PROGRESS_EVERY_EVENTS == 0:
             advance("events", counts["sent"], 0)
     return counts
-
-
-def _signable(data: bytes) -> dict[str, Any] | bytes:
-    """Return a canonical event as the publisher signs it; the bytes of another format, which carry no signature.
-
-    A number that no machine number keeps is signed, and sent, as the text that the consumer makes of it.
-    """
-    event = parse_object(data)
-    if not is_canonical(event):
-        return data
-    values = event.get("attributes")
-    if isinstance(values, dict):
-        event["attributes"] = {name: check_value(value) for name, value in values.items()}
-    return event
 
 
 def _messages_of(given: EventInput, rulesets: Mapping[str, Ruleset], now_us: int) -> Iterator[_Message]:
