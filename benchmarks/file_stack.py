@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,7 +211,7 @@ class Killer:
         self._drawn = drawn
         reading = max(1, kills // 7)
         self._reading = reading
-        self._places = sorted(drawn.randrange(2 * chunks - 1) for _ in range(kills - reading))
+        self._places = sorted(drawn.randrange(max(1, chunks * 3 // 2)) for _ in range(kills - reading))
         self.killed: Counter[str] = Counter()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
@@ -229,25 +229,27 @@ class Killer:
     def _run(self) -> None:
         self._when(lambda: self._stack.put_at_s > 0)
         while self._reading and self._stack.progress(self._key) < 0 and not self._stopping.is_set():
-            self._kill("files-1")
+            self._kill(("files-1",))
             self._reading -= 1
             again_s = time.monotonic() + self._stack.visibility_timeout_s  # then the file is read anew
             self._when(lambda again_s=again_s: time.monotonic() > again_s or self._stack.progress(self._key) >= 0)
         for place in sorted([*self._places, *[0] * self._reading]):
             self._when(lambda place=place: self._stack.progress(self._key) >= place)
-            self._kill(self._drawn.choice(FUNCTIONS[1:]))
+            self._kill(self._drawn.sample(FUNCTIONS[1:], 2))
 
     def _when(self, condition: Callable[[], bool]) -> None:
         while not self._stopping.is_set() and not condition():
             self._stopping.wait(0.05)
 
-    def _kill(self, name: str) -> None:
-        self._stopping.wait(self._drawn.uniform(0.0, 1.0))
+    def _kill(self, names: Sequence[str]) -> None:
+        """Kill the first of some processes that is at work, a moment from now."""
+        self._stopping.wait(self._drawn.uniform(0.0, 0.3))
         while not self._stopping.is_set():
-            if self._stack.kill(name):
-                self.killed[name] += 1
-                return
-            self._stopping.wait(0.05)
+            for name in names:
+                if self._stack.kill(name):
+                    self.killed[name] += 1
+                    return
+            self._stopping.wait(0.02)
 
 
 def _is_polling(pid: int) -> bool:
