@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rulesets import PERSONS
 
-from mdm_stream.cli.commands.publish import _signable
 from mdm_stream.contracts.change import check_value, encode_event
 from mdm_stream.contracts.signature import SigningKey, is_signed_by, signed
 from mdm_stream.core.model import MISSING
 from mdm_stream.core.standardise import STANDARDISERS, why_invalid
 from mdm_stream.core.written_numbers import WRITTEN_NUMBER_CHARS_MAX, WrittenNumber, is_lost_number
 from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.decode.canonical import signable
 from mdm_stream.decode.cdc.table_row import check_key
 from mdm_stream.decode.json_object import DEPTH_MAX, parse_object
 from mdm_stream.errors import RejectedEventError
@@ -258,6 +258,6 @@ def test_a_signed_event_is_sent_with_every_digit():
     """What is published under a signature has its long numbers as texts, so that signature and digits both hold."""
     raw = SENDERS["canonical"] % b"[89441100680000000012,1e18]"
     raw = raw.replace(b'"version":1', b'"version":1,"event_time":"2026-01-01T00:00:00Z"')
-    sent = parse_object(orjson.dumps(signed(_signable(raw), KEY)))
+    sent = parse_object(orjson.dumps(signed(signable(raw), KEY)))
     assert sent["attributes"] == {"city": ["89441100680000000012", "1.0e18"]}
     assert is_signed_by(sent, sent["signature"]["value"], KEY)
