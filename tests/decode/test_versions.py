@@ -133,3 +133,19 @@ def test_positions_of_two_shards_say_nothing_of_each_other():
     redriven = unwrap(wrap(Delivery(b"{}", "8".zfill(64), ARRIVAL_US - 1, "changes/other:8")))
     assert redriven is not None
     check_first_place(redriven, ARRIVED)
+
+
+def test_a_row_of_a_file_has_no_position_behind_its_own_either():
+    """Where versions are positions of the stream, the version of a row's load is judged as one that an event brings."""
+    row = {
+        "file": "a.csv", "line": 2, "row": 1, "header": ["record_id"], "delimiter": ",", "quote": '"', "line_end": "\n",
+        "encoding": "utf-8", "source": "a", "loaded_at": "2026-01-31T00:00:00Z", "text": "1\n", "record": None,
+    }  # fmt: skip
+    decoder = Decoder({"person": ruleset("person", PERSON, Source("a", version_kind="position"))})
+    raw = orjson.dumps({"csv_row": row})
+    with pytest.raises(RejectedEventError) as caught:
+        decoder.decode(replace(ARRIVED, raw=raw))
+    assert [reason.code for reason in caught.value.reasons] == ["version_ahead"]
+    (event,) = decoder.decode(replace(ARRIVED, raw=raw, position="4".ljust(56, "9").zfill(64)))
+    (again,) = decoder.decode(replace(ARRIVED, raw=encode_event(event), position="4".ljust(56, "9").zfill(64)))
+    assert again.version == event.version

@@ -123,7 +123,7 @@ class CsvTable:
         if source.version_kind == "integer" or (source.version_kind in _ROW_VERSIONS and self._loaded_at_us):
             return checked_version(version, source, place, "version")
         if source.version_kind in ("text", "position"):
-            return row_position(version)
+            return checked_version(row_position(version), source, place, "version")
         return position_version(source, place, source.version or "version")
 
     def _time_us(self, source: Source, row: Row, number: int) -> int:
