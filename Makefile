@@ -15,6 +15,7 @@
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make contracts     write the documents of the wire contracts anew, from the models
 #   make contracts-release  take them for the released ones, which make check compares with
+#   make dbt           install dbt for the package in integrations/dbt, which make test then runs, too
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
 #   make format        let the formatter and the linter mend what they can
 #   make vectors       write the golden vectors anew, after F_VERSION was raised
@@ -44,7 +45,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files check layers contracts contracts-release bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files check layers contracts contracts-release dbt bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -115,6 +116,13 @@ contracts: .venv/.installed-dev
 
 contracts-release: contracts
 	$(BIN)/python tests/support/contract_documents.py release $(if $(filter yes,$(BREAKS)),--breaks)
+
+# dbt has an environment of its own. The stamp lies in it, so that one that is gone is made again.
+build/dbt/.installed: integrations/dbt/requirements.lock .venv/.installed-dev
+	@sh .ci/dbt
+	@touch $@
+
+dbt: build/dbt/.installed
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)

@@ -1,0 +1,3 @@
+-- One row for each retired golden id that leads to a golden record.
+select domain, golden_id, leads_to
+from {{ source("mdm", "golden_redirect") }}
