@@ -11,6 +11,7 @@
 #   make show-trust    what hostile events, files, rules, pages and users can do: a line a figure with its floor
 #   make show-sources  what sources may send, and what becomes of it: a line a figure with its floor
 #   make show-files    files and applications as sources: a line a figure with its floor
+#   make show-warehouse  the warehouse that analysts read: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits, wire contracts: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make contracts     write the documents of the wire contracts anew, from the models
@@ -45,7 +46,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files check layers contracts contracts-release dbt bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse check layers contracts contracts-release dbt bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -99,6 +100,9 @@ show-sources: .venv/.installed-dev
 
 show-files: .venv/.installed-dev
 	$(BIN)/python benchmarks/files.py $(ARGS)
+
+show-warehouse: .venv/.installed-dev
+	$(BIN)/python benchmarks/warehouse.py $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .
