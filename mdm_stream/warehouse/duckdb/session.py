@@ -96,6 +96,8 @@ def _connect(path: str, *, read_only: bool, lock_wait_ms: int) -> Any:
         raise ConfigurationError("DuckDB is not installed; install mdm-stream with the extra 'local'") from error
     if path != IN_MEMORY:
         _check_path(path, read_only=read_only)
+        # Under two names DuckDB would open one file twice, and the first to be closed would give up the other's lock.
+        path = os.path.realpath(path)
     deadline = time.monotonic() + lock_wait_ms / 1000
     while True:
         before = _identity(path)
