@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.settings import Settings
+from mdm_stream.warehouse.duckdb.read_copy import READ_COPY_AGE_S
 from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, SqlWarehouse, Warehouse
 
@@ -79,6 +80,7 @@ class SnowflakeSettings(Settings):
 class WarehouseSettings(Settings):
     """Everything that the warehouse consumer is configured by; ``docs/reference/warehouse.md`` lists the variables.
 
+    ``copy_age_s``: how old the read copy of a DuckDB file may be before a change makes a new one; 0: there is none.
     ``claims_url``: where the data of claim checks lie for this consumer, if that is not where the messages say.
     """
 
@@ -88,6 +90,7 @@ class WarehouseSettings(Settings):
     duckdb_path: str = DUCKDB_PATH
     lock_wait_ms: Annotated[int, Field(ge=0)] = LOCK_WAIT_MS
     idle_close_s: Seconds = IDLE_CLOSE_S_DUCKDB
+    copy_age_s: Seconds = READ_COPY_AGE_S
     snowflake: SnowflakeSettings | None = None
     claims_url: str = ""
 
@@ -111,7 +114,7 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
     snowflake = settings.snowflake
     if snowflake is not None:
         return SqlWarehouse(lambda: SnowflakeSession(snowflake.connect_args()))
-    return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms)
+    return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms, copy_age_s=settings.copy_age_s)
 
 
 def _read_secret(arn: str) -> str:

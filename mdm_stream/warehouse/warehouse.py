@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -32,6 +32,7 @@ from mdm_stream.core.model import make_ref
 from mdm_stream.errors import MdmError, TerminalError
 from mdm_stream.warehouse import statements
 from mdm_stream.warehouse.duckdb.file import find_in_file, rewrite_file
+from mdm_stream.warehouse.duckdb.read_copy import ReadCopy, read_copy_path
 from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
 from mdm_stream.warehouse.erasure import known_erased, staged_erased, sweep
 from mdm_stream.warehouse.faults import SessionLostError
@@ -91,8 +92,11 @@ class Warehouse(Protocol):
         """Return the greatest (epoch, sequence) of the domain that was applied, or (0, 0). Erasures count too."""
         ...
 
-    def mentions(self, domain: str, source: str, record_id: str) -> list[str]:
-        """Return the tables that hold a value whose provenance names this source record; it reads every row."""
+    def mentions(self, domain: str, source: str, record_id: str, *, copies: bool = True) -> list[str]:
+        """Return the tables that hold a value whose provenance names this source record; it reads every row.
+
+        Those of read copies too, with the copy's name before the table's, unless ``copies`` is false.
+        """
         ...
 
     def search(self, needles: Sequence[str]) -> list[str]:
@@ -135,7 +139,7 @@ class SqlWarehouse:
             raise ValueError(f"a batch holds at most {MESSAGES_PER_APPLY_MAX} messages")
         if envelopes:
             applied_at = self._clock()
-            self._run(lambda session: _apply(session, envelopes, applied_at))
+            self._run(lambda session: self._apply(session, envelopes, applied_at))
         return _applied(envelopes)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -162,8 +166,9 @@ class SqlWarehouse:
         rows = self._select(statements.SELECT_POSITION, domain)
         return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
-    def mentions(self, domain: str, source: str, record_id: str) -> list[str]:
+    def mentions(self, domain: str, source: str, record_id: str, *, copies: bool = True) -> list[str]:
         """Return the tables that hold a value of this source record; see ``Warehouse.mentions``."""
+        del copies  # this warehouse makes none
         return self._run(lambda session: mentions(session, domain, (source, record_id)))
 
     def search(self, needles: Sequence[str]) -> list[str]:
@@ -178,6 +183,9 @@ class SqlWarehouse:
         """Release the connection; see ``Warehouse.close``."""
         with self._lock:
             self._discard()
+
+    def _apply(self, session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
+        _apply(session, envelopes, applied_at)
 
     def _select(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._run(lambda s: s.execute(s.dialect.render(statement), parameters, step="read what was published"))
@@ -221,7 +229,8 @@ class DuckDbWarehouse(SqlWarehouse):
     """The embedded warehouse: one DuckDB file, or memory with the path ``:memory:`` (gone with ``close``).
 
     One process may write and none read beside it, or several read. A writer therefore closes the file when it is
-    idle, and whoever opens it waits up to ``lock_wait_ms`` before giving up with ``WarehouseBusyError``.
+    idle, and whoever opens it waits up to ``lock_wait_ms`` before giving up with ``WarehouseBusyError``. Readers who
+    need not wait open the read copy (see ``duckdb.read_copy`` and ``open_read_copy``).
     """
 
     def __init__(
@@ -230,30 +239,82 @@ class DuckDbWarehouse(SqlWarehouse):
         *,
         read_only: bool = False,
         lock_wait_ms: int = LOCK_WAIT_MS,
+        copy_age_s: float | None = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
-        """Take the file's path; its folder must exist."""
+        """Take the file's path; its folder must exist.
+
+        ``copy_age_s`` is how old the read copy beside the file may be before a change makes a new one. 0 removes the
+        copy; None leaves it alone, and only ``purge`` renews it.
+        """
         self._path, self._lock_wait_ms = str(path), lock_wait_ms
+        makes_copies = copy_age_s is not None and not read_only and self._path != IN_MEMORY
+        self._read_copy = ReadCopy(self._path, copy_age_s or 0.0, clock=clock) if makes_copies else None
         connect = partial(DuckDbSession, self._path, read_only=read_only, lock_wait_ms=lock_wait_ms)
         super().__init__(connect, read_only=read_only, clock=clock)
 
     def search(self, needles: Sequence[str]) -> list[str]:
-        """Return the tables that hold one of these texts, and the file if its bytes do: see ``find_in_file``."""
+        """Return the tables that hold one of these texts, and the file if its bytes do: see ``find_in_file``.
+
+        The read copy is searched in the same way; its tables have its name before theirs.
+        """
         found = super().search(needles)
-        return found if self._path == IN_MEMORY else [*found, *find_in_file(self._path, needles)]
+        if self._path == IN_MEMORY:
+            return found
+        in_copy = self._in_copy(lambda copy: copy.search(needles))
+        return [*found, *find_in_file(self._path, needles), *in_copy]
+
+    def mentions(self, domain: str, source: str, record_id: str, *, copies: bool = True) -> list[str]:
+        """Return the tables that hold a value of this source record; see ``Warehouse.mentions``."""
+        found = super().mentions(domain, source, record_id)
+        return [*found, *self._in_copy(lambda copy: copy.mentions(domain, source, record_id))] if copies else found
 
     def purge(self) -> bool:
         """Rewrite the file without the pages that updates have freed, which still hold erased values; True.
 
-        Takes as long, and as much room on the disk, as the live rows. ``WarehouseBusyError`` if another process has
-        the file open.
+        A read copy is made anew from it, or removed where that fails. Takes as long, and as much room on the disk, as
+        the live rows, twice with a read copy. ``WarehouseBusyError`` if another process has the file open.
         """
         self._check_writable()
         if self._path != IN_MEMORY:
             with self._lock:
                 self._discard()
                 rewrite_file(self._path, self._lock_wait_ms)
+                with closing(DuckDbSession(self._path, read_only=False, lock_wait_ms=self._lock_wait_ms)) as session:
+                    (self._read_copy or ReadCopy(self._path, 0.0)).renew(session)
         return True
+
+    def close(self) -> None:
+        """Bring the read copy up to date and let go of the file; see ``Warehouse.close``."""
+        with self._lock:
+            if self._read_copy is not None and isinstance(self._session, DuckDbSession):
+                self._read_copy.publish(self._session)
+            self._discard()
+
+    def _open(self) -> Session:
+        is_new = self._session is None
+        session = super()._open()
+        if is_new and self._read_copy is not None:
+            self._read_copy.opened()
+        return session
+
+    def _apply(self, session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
+        super()._apply(session, envelopes, applied_at)
+        if self._read_copy is not None and isinstance(session, DuckDbSession):
+            self._read_copy.changed(session)
+
+    def _discard(self) -> None:
+        if self._read_copy is not None:
+            self._read_copy.abandon()  # closing the file would write to what is being copied
+        super()._discard()
+
+    def _in_copy(self, look: Callable[[SqlWarehouse], list[str]]) -> list[str]:
+        """Return what is found in the read copy, if there is one beside this file: places with its name before."""
+        path = read_copy_path(self._path)
+        if self._path == IN_MEMORY or not path.exists() or path == Path(self._path):
+            return []
+        with closing(DuckDbWarehouse(path, read_only=True, lock_wait_ms=self._lock_wait_ms)) as copy:
+            return [place if place.startswith(path.name) else f"{path.name}: {place}" for place in look(copy)]
 
 
 class SnowflakeWarehouse(SqlWarehouse):
