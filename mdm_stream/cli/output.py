@@ -8,11 +8,12 @@ characters, line ends in a line, what turns the direction of writing or is not t
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -74,6 +75,29 @@ def print_yaml(document: object) -> None:
     import yaml  # noqa: PLC0415 - few commands need it
 
     click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=120), nl=False)
+
+
+def print_json_line(document: object) -> None:
+    """Write one JSON document on a line of its own; values that JSON has no form for are written as their text."""
+    import orjson  # noqa: PLC0415
+
+    text = orjson.dumps(document, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    click.echo(_UNSAFE_IN_JSON.sub(_escaped_in_json, text))
+
+
+def print_csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write CSV with a heading; no cell is a formula to a spreadsheet (see ``files.spreadsheet_cell``).
+
+    On a terminal each cell is one line of plain text; elsewhere it is exact.
+    """
+    import csv  # noqa: PLC0415
+
+    from mdm_stream.files import spreadsheet_cell  # noqa: PLC0415
+
+    is_terminal = sys.stdout.isatty()
+    written = csv.writer(sys.stdout, lineterminator="\n")
+    for row in itertools.chain([headings], rows):
+        written.writerow([spreadsheet_cell(plain(cell) if is_terminal else cell) for cell in row])
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -76,6 +76,10 @@ COMMANDS: dict[str, Listing] = {
     "erase": Listing(
         "mdm_stream.cli.commands.erase:erase", "Erase a record from every store, or prove that nothing is left."
     ),
+    "sql": Listing("mdm_stream.cli.commands.sql:sql", "Ask the local warehouse a question in SQL, at any time."),
+    "export": Listing(
+        "mdm_stream.cli.commands.export:export", "Write tables of the local warehouse as Parquet or CSV files."
+    ),
     "api": Listing("mdm_stream.cli.commands.api:api", "The events API of the local stack: tokens for its callers."),
     "doctor": Listing("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }

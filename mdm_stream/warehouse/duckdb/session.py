@@ -38,7 +38,7 @@ class DuckDbSession:
 
         Raises ``WarehouseBusyError`` when it does not, ``ConfigurationError`` when the path cannot be used.
         """
-        self._connection = _connect(path, read_only=read_only, lock_wait_ms=lock_wait_ms)
+        self._connection = connect(path, read_only=read_only, lock_wait_ms=lock_wait_ms)
         if not read_only:
             self.execute(_CREATE_STAGED_ROW, step="create the staging table")
 
@@ -89,7 +89,8 @@ class DuckDbSession:
             return
 
 
-def _connect(path: str, *, read_only: bool, lock_wait_ms: int) -> Any:
+def connect(path: str, *, read_only: bool, lock_wait_ms: int) -> Any:
+    """Return DuckDB's own connection to a file, which may have been waited for; raises as ``DuckDbSession`` does."""
     try:
         import duckdb  # noqa: PLC0415
     except ImportError as error:
