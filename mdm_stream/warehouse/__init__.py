@@ -3,11 +3,11 @@
 from mdm_stream.warehouse.consumer import BatchOutcome, WarehouseConsumer
 from mdm_stream.warehouse.faults import SessionLostError, WarehouseBusyError
 from mdm_stream.warehouse.settings import WarehouseSettings, open_warehouse
+from mdm_stream.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from mdm_stream.warehouse.warehouse import (
     MESSAGES_PER_APPLY_MAX,
     Applied,
     DuckDbWarehouse,
-    SnowflakeWarehouse,
     Warehouse,
 )
 

@@ -12,8 +12,17 @@ from mdm_stream.aws.clients import aws_client
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.settings import Settings
 from mdm_stream.warehouse.duckdb.read_copy import READ_COPY_AGE_S
-from mdm_stream.warehouse.snowflake.session import SnowflakeSession
-from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, SqlWarehouse, Warehouse
+from mdm_stream.warehouse.snowflake.limits import (
+    LOCK_TIMEOUT_S,
+    LOGIN_TIMEOUT_S,
+    SOCKET_TIMEOUT_S,
+    SOCKET_TIMEOUT_S_MIN,
+    STATEMENT_TIMEOUT_S,
+    STATEMENT_TIMEOUT_S_MAX,
+    Limits,
+)
+from mdm_stream.warehouse.snowflake.warehouse import SnowflakeWarehouse
+from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, Warehouse
 
 PREFIX = "MDM_WAREHOUSE_"
 DUCKDB_PATH = "warehouse.duckdb"
@@ -44,6 +53,10 @@ class SnowflakeSettings(Settings):
     private_key_path: str | None = None
     private_key_secret_arn: str | None = None
     private_key_passphrase: str | None = Field(default=None, repr=False)
+    login_timeout_s: Annotated[int, Field(ge=1)] = LOGIN_TIMEOUT_S
+    socket_timeout_s: Annotated[int, Field(ge=SOCKET_TIMEOUT_S_MIN)] = SOCKET_TIMEOUT_S
+    statement_timeout_s: Annotated[int, Field(ge=1, le=STATEMENT_TIMEOUT_S_MAX)] = STATEMENT_TIMEOUT_S
+    lock_timeout_s: Annotated[int, Field(ge=1)] = LOCK_TIMEOUT_S
 
     @model_validator(mode="after")
     def _has_one_key(self) -> Self:
@@ -52,6 +65,10 @@ class SnowflakeSettings(Settings):
                 f"set one of {PREFIX}SNOWFLAKE_PRIVATE_KEY_PATH and {PREFIX}SNOWFLAKE_PRIVATE_KEY_SECRET_ARN"
             )
         return self
+
+    def limits(self) -> Limits:
+        """Return how long a session waits for what."""
+        return Limits(self.login_timeout_s, self.socket_timeout_s, self.statement_timeout_s, self.lock_timeout_s)
 
     def connect_args(self) -> dict[str, Any]:
         """Return the connector's arguments. Reads the secret, if one is named, at this moment."""
@@ -113,7 +130,7 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
     """
     snowflake = settings.snowflake
     if snowflake is not None:
-        return SqlWarehouse(lambda: SnowflakeSession(snowflake.connect_args()))
+        return SnowflakeWarehouse(snowflake.connect_args, snowflake.limits())
     return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms, copy_age_s=settings.copy_age_s)
 
 

@@ -8,7 +8,7 @@ value of an erased record is in them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +41,6 @@ from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.remains import mentions, search
 from mdm_stream.warehouse.rows import stage_batch
 from mdm_stream.warehouse.session import Session
-from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 
 MESSAGES_PER_APPLY_MAX = 10_000
 """The largest batch that a Kinesis event source delivers."""
@@ -112,7 +111,8 @@ class Warehouse(Protocol):
         ...
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return the time, aware, in UTC."""
     return datetime.now(UTC)
 
 
@@ -123,7 +123,7 @@ class SqlWarehouse:
     """
 
     def __init__(
-        self, connect: Callable[[], Session], *, read_only: bool = False, clock: Callable[[], datetime] = _utc_now
+        self, connect: Callable[[], Session], *, read_only: bool = False, clock: Callable[[], datetime] = utc_now
     ) -> None:
         """Take how to open a session. Nothing is opened yet. A read-only warehouse does not migrate."""
         self._connect = connect
@@ -240,7 +240,7 @@ class DuckDbWarehouse(SqlWarehouse):
         read_only: bool = False,
         lock_wait_ms: int = LOCK_WAIT_MS,
         copy_age_s: float | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Take the file's path; its folder must exist.
 
@@ -315,14 +315,6 @@ class DuckDbWarehouse(SqlWarehouse):
             return []
         with closing(DuckDbWarehouse(path, read_only=True, lock_wait_ms=self._lock_wait_ms)) as copy:
             return [place if place.startswith(path.name) else f"{path.name}: {place}" for place in look(copy)]
-
-
-class SnowflakeWarehouse(SqlWarehouse):
-    """The warehouse in a Snowflake schema, through the Python connector."""
-
-    def __init__(self, connect_args: Mapping[str, Any], *, clock: Callable[[], datetime] = _utc_now) -> None:
-        """Take the arguments of ``snowflake.connector.connect``, with database and schema among them."""
-        super().__init__(partial(SnowflakeSession, connect_args), clock=clock)
 
 
 def _apply(session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:

@@ -15,7 +15,7 @@ from mdm_stream.local.event_source.queue import QueueSource
 from mdm_stream.rebuild.run import RebuildOptions
 from mdm_stream.rules.model import BlockingModel, LimitsModel
 from mdm_stream.settings import EngineSettings, ResolveSettings
-from mdm_stream.warehouse.settings import WarehouseSettings
+from mdm_stream.warehouse.settings import SnowflakeSettings, WarehouseSettings
 from producers.delivery import PublisherSettings
 from producers.events_api.settings import EventsApiSettings
 from producers.files.addresses import FilesSettings
@@ -29,6 +29,7 @@ SETTINGS = (
     EngineSettings,
     ResolveSettings,
     WarehouseSettings,
+    SnowflakeSettings,
     RebuildOptions,
     PublisherSettings,
     ReaderSettings,
@@ -92,7 +93,7 @@ def test_every_limit_that_can_be_set_is_on_the_page(kind: type) -> None:
 def test_the_page_names_the_variables_by_which_limits_are_set() -> None:
     """A consumer reads its limits from the environment, under the names that the page gives."""
     prefixes = dict.fromkeys(("EngineSettings", "ResolveSettings", "EventsApiSettings"), "MDM_")
-    prefixes["WarehouseSettings"] = "MDM_WAREHOUSE_"
+    prefixes |= {"WarehouseSettings": "MDM_WAREHOUSE_", "SnowflakeSettings": "MDM_WAREHOUSE_SNOWFLAKE_"}
     prefixes |= {"FileLimits": "MDM_FILES_", "FilesSettings": "MDM_"}
     for name, (_, where) in ROWS.items():
         owner, _, attribute = name.rpartition(".")

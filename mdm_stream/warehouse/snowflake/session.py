@@ -21,15 +21,12 @@ from mdm_stream.errors import ConfigurationError
 from mdm_stream.warehouse.dialect import SNOWFLAKE
 from mdm_stream.warehouse.faults import translate_snowflake
 from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timestamp_text
+from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIMEOUT_S_MAX, Limits
 
-_DEFAULTS: dict[str, object] = {
-    "application": "mdm_stream",
-    "autocommit": True,
-    "login_timeout": 30,
-    "network_timeout": 60,
-    "paramstyle": "qmark",
-}
+_DEFAULTS: dict[str, object] = {"application": "mdm_stream", "autocommit": True, "paramstyle": "qmark"}
 _SESSION_PARAMETERS: dict[str, object] = {"QUERY_TAG": "mdm-stream warehouse", "TIMEZONE": "UTC"}
+
+DEFAULT_LIMITS = Limits()
 
 
 class SnowflakeSession:
@@ -37,9 +34,11 @@ class SnowflakeSession:
 
     dialect = SNOWFLAKE
 
-    def __init__(self, connect_args: Mapping[str, Any]) -> None:
+    def __init__(self, connect_args: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> None:
         """Log in with the arguments of ``snowflake.connector.connect``; ours are defaults that they override."""
-        self._connection = _connect(connect_args)
+        self._limits = limits
+        self._unlimited = False
+        self._connection = _connect(connect_args, limits)
         for sql in (_CREATE_STAGED_LINE, _CREATE_STAGED_ROW):
             self.execute(sql, step="create the staging tables")
 
@@ -69,6 +68,15 @@ class SnowflakeSession:
         """Do nothing: each statement commits by itself, as the module's docstring says."""
         yield
 
+    @contextmanager
+    def without_limit(self) -> Iterator[None]:
+        """Let statements run for as long as Snowflake allows: verification reads every row of every table."""
+        before, self._unlimited = self._unlimited, True
+        try:
+            yield
+        finally:
+            self._unlimited = before
+
     def close(self) -> None:
         """Log out; the temporary tables and staged files go with the session."""
         import snowflake.connector  # noqa: PLC0415
@@ -85,13 +93,20 @@ class SnowflakeSession:
 
         try:
             with self._connection.cursor() as cursor:
-                cursor.execute(sql, parameters, **options)
+                cursor.execute(sql, parameters, **self._statement_options(), **options)
                 return list(cursor.fetchall())
         except snowflake.connector.errors.Error as error:
             raise translate_snowflake(error, step) from error
 
+    def _statement_options(self) -> dict[str, Any]:
+        """Return the limits of the next statement: the server's, and the later one at which this side lets go."""
+        if self._unlimited:
+            own = {"STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_TIMEOUT_S_MAX}
+            return {"timeout": STATEMENT_TIMEOUT_S_MAX, "_statement_params": own}
+        return {"timeout": self._limits.statement_timeout_s + ANSWER_MARGIN_S}
 
-def _connect(connect_args: Mapping[str, Any]) -> Any:
+
+def _connect(connect_args: Mapping[str, Any], limits: Limits) -> Any:
     try:
         import snowflake.connector  # noqa: PLC0415
     except ImportError as error:
@@ -99,9 +114,10 @@ def _connect(connect_args: Mapping[str, Any]) -> Any:
             "the Snowflake connector is not installed; install mdm-stream with the extra 'snowflake'"
         ) from error
     given = dict(connect_args)
-    session_parameters = {**_SESSION_PARAMETERS, **given.pop("session_parameters", {})}
+    ours = {**_DEFAULTS, **limits.connect_args()}
+    session_parameters = {**_SESSION_PARAMETERS, **limits.session_parameters(), **given.pop("session_parameters", {})}
     try:
-        return snowflake.connector.connect(**{**_DEFAULTS, **given}, session_parameters=session_parameters)
+        return snowflake.connector.connect(**{**ours, **given}, session_parameters=session_parameters)
     except snowflake.connector.errors.Error as error:
         raise translate_snowflake(error, "log in") from error
 

@@ -1,0 +1,58 @@
+"""The warehouse in a Snowflake schema, through the Python connector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from mdm_stream.warehouse.remains import mentions, search
+from mdm_stream.warehouse.session import Session
+from mdm_stream.warehouse.snowflake.limits import Limits
+from mdm_stream.warehouse.snowflake.session import DEFAULT_LIMITS, SnowflakeSession
+from mdm_stream.warehouse.warehouse import SqlWarehouse, utc_now
+
+_Result = TypeVar("_Result")
+
+ConnectArgs = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+
+
+class SnowflakeWarehouse(SqlWarehouse):
+    """The warehouse in a Snowflake schema.
+
+    What batches do has the limits of ``limits``. What reads every row for a person who waits for the answer (``query``,
+    ``mentions``, ``search``) has none but Snowflake's own: an erasure that cannot be verified is not one.
+    """
+
+    def __init__(
+        self,
+        connect_args: ConnectArgs,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Take the arguments of ``snowflake.connector.connect``, with database and schema among them.
+
+        Or take what returns them, which is called for every login, so that a key that was rotated is picked up.
+        """
+        given = connect_args if callable(connect_args) else lambda: connect_args
+        super().__init__(lambda: SnowflakeSession(given(), limits), clock=clock)
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one reading statement; see ``Warehouse.query``."""
+        return self._without_limit(lambda session: session.execute(sql, parameters, step="query"))
+
+    def mentions(self, domain: str, source: str, record_id: str) -> list[str]:
+        """Return the tables that hold a value of this source record; see ``Warehouse.mentions``."""
+        return self._without_limit(lambda session: mentions(session, domain, (source, record_id)))
+
+    def search(self, needles: Sequence[str]) -> list[str]:
+        """Return the tables that hold one of these texts; see ``Warehouse.search``."""
+        return self._without_limit(lambda session: search(session, needles))
+
+    def _without_limit(self, work: Callable[[Session], _Result]) -> _Result:
+        def run(session: Session) -> _Result:
+            with cast("SnowflakeSession", session).without_limit():
+                return work(session)
+
+        return self._run(run)

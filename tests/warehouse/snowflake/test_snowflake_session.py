@@ -1,0 +1,128 @@
+"""What the real connector is told and sends: limits, parameters, tags, and what becomes of a login that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from feed_messages import upsert
+
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.warehouse import SnowflakeWarehouse, WarehouseSettings
+from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIMEOUT_S_MAX, Limits
+
+Sent = list[tuple[str, dict[str, Any]]]
+
+SETTINGS = {
+    "MDM_WAREHOUSE_KIND": "snowflake",
+    "MDM_WAREHOUSE_SNOWFLAKE_ACCOUNT": "org-account",
+    "MDM_WAREHOUSE_SNOWFLAKE_USER": "mdm",
+    "MDM_WAREHOUSE_SNOWFLAKE_DATABASE": "mdm",
+    "MDM_WAREHOUSE_SNOWFLAKE_SCHEMA": "golden",
+    "MDM_WAREHOUSE_SNOWFLAKE_PRIVATE_KEY_PATH": "k.pem",
+}
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+    """The path and body of every request that the connector sends from here on."""
+    network = pytest.importorskip("snowflake.connector.network", reason="extra: snowflake")
+    requests: Sent = []
+    real = network.SnowflakeRestful._post_request
+
+    def post(self: Any, url: str, headers: Any, body: str, *args: Any, **kwargs: Any) -> Any:
+        requests.append((url.split("?", maxsplit=1)[0], network.json.loads(body)))
+        return real(self, url, headers, body, *args, **kwargs)
+
+    monkeypatch.setattr(network.SnowflakeRestful, "_post_request", post)
+    return requests
+
+
+@pytest.fixture
+def timers_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of every timer that the connector arms to cancel a statement."""
+    cursor = pytest.importorskip("snowflake.connector.cursor", reason="extra: snowflake")
+    armed: list[float] = []
+
+    class Timer(cursor._TrackedQueryCancellationTimer):  # type: ignore[misc, name-defined]
+        def __init__(self, interval: float, cancel: Any, args: list[str]) -> None:
+            # The connector asks again for the address of an upload, with its own limit: no statement runs for that.
+            if not args[0].startswith("PUT"):
+                armed.append(interval)
+            super().__init__(interval, cancel, args)
+
+    monkeypatch.setattr(cursor, "_TrackedQueryCancellationTimer", Timer)
+    return armed
+
+
+Open = Callable[..., SnowflakeWarehouse]
+
+
+@pytest.fixture
+def opened(snowflake_server: dict[str, Any]) -> Open:
+    """Open a warehouse in a schema, with limits."""
+
+    def open_in(schema: str, limits: Limits | None = None, **more: Any) -> SnowflakeWarehouse:
+        return SnowflakeWarehouse({**snowflake_server, "database": "mdm", "schema": schema, **more}, limits or Limits())
+
+    return open_in
+
+
+def test_a_network_timeout_cancels_no_statement(opened: Open, timers_s: list[float]) -> None:
+    """The connector's timer of each statement ends after the server's limit, whatever the limit of the network is."""
+    warehouse = opened("timer", Limits(statement_timeout_s=100), network_timeout=20)
+    warehouse.apply([upsert(1, "g1", ["crm/1"])])
+    warehouse.close()
+    assert timers_s
+    assert set(timers_s) == {100 + ANSWER_MARGIN_S}
+
+
+def test_verification_has_no_limit(opened: Open, timers_s: list[float], sent: Sent) -> None:
+    """What reads every row may take as long as Snowflake lets a statement run, at the server and on this side."""
+    warehouse = opened("verify", Limits(statement_timeout_s=100))
+    warehouse.apply([upsert(1, "g1", ["crm/1"])])
+    for verify in (
+        lambda: warehouse.mentions("person", "crm", "1"),
+        lambda: warehouse.search(["Jane"]),
+        lambda: warehouse.query("SELECT COUNT(*) FROM golden_history"),
+    ):
+        timers_s.clear()
+        sent.clear()
+        verify()
+        assert set(timers_s) == {STATEMENT_TIMEOUT_S_MAX}
+        limits = {body["parameters"]["STATEMENT_TIMEOUT_IN_SECONDS"] for _, body in sent}
+        assert limits == {STATEMENT_TIMEOUT_S_MAX}
+    warehouse.apply([upsert(2, "g1", ["crm/1"])])
+    warehouse.close()
+    assert timers_s[-1] == 100 + ANSWER_MARGIN_S
+
+
+def test_the_server_is_told_the_limits_at_login(opened: Open, sent: Sent) -> None:
+    """Statements and locks are limited by session parameters, so by the server, which also ends what it has begun."""
+    warehouse = opened("login", Limits(statement_timeout_s=100, lock_timeout_s=7))
+    warehouse.query("SELECT 1")
+    warehouse.close()
+    parameters = sent[0][1]["data"]["SESSION_PARAMETERS"]
+    assert (parameters["STATEMENT_TIMEOUT_IN_SECONDS"], parameters["LOCK_TIMEOUT"]) == (100, 7)
+
+
+def test_each_limit_has_its_setting() -> None:
+    """Login, socket, statement and lock are set apart."""
+    names = ("LOGIN", "SOCKET", "STATEMENT", "LOCK")
+    given = {f"MDM_WAREHOUSE_SNOWFLAKE_{name}_TIMEOUT_S": str(50 + at) for at, name in enumerate(names)}
+    settings = WarehouseSettings.from_environment({**SETTINGS, **given}).snowflake
+    assert settings is not None
+    assert settings.limits() == Limits(50, 51, 52, 53)
+    assert Limits(50, 51, 52, 53).connect_args()["login_timeout"] == 50
+    assert Limits(50, 51, 52, 53).connect_args()["socket_timeout"] == 51
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("SOCKET", "44"), ("STATEMENT", "0"), ("STATEMENT", "604801"), ("LOCK", "0"), ("LOGIN", "x")]
+)
+def test_a_limit_that_cannot_be_names_its_variable(name: str, text: str) -> None:
+    """A socket that is silent for less than the server waits would break every statement that runs longer."""
+    variable = f"MDM_WAREHOUSE_SNOWFLAKE_{name}_TIMEOUT_S"
+    with pytest.raises(ConfigurationError, match=variable):
+        WarehouseSettings.from_environment({**SETTINGS, variable: text})
