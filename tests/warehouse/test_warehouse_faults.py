@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from mdm_stream.errors import ConfigurationError, MdmError, TerminalError, TransientError
-from mdm_stream.warehouse import SessionLostError
+from mdm_stream.errors import MdmError, TerminalError, TransientError
+from mdm_stream.warehouse import SessionLostError, faults
 from mdm_stream.warehouse.faults import (
     DUCKDB_SESSION_LOST,
     DUCKDB_TERMINAL,
-    SNOWFLAKE_SESSION_LOST,
-    SNOWFLAKE_TERMINAL,
+    SNOWFLAKE,
+    FaultKind,
+    LoginRefusedError,
     translate_duckdb,
     translate_snowflake,
 )
@@ -25,12 +28,19 @@ def snowflake_error(errno: int | None, sqlstate: str | None = None) -> Exception
     return error
 
 
+KINDS: dict[FaultKind, type[MdmError]] = {
+    FaultKind.SESSION_LOST: SessionLostError,
+    FaultKind.TRANSIENT: TransientError,
+    FaultKind.TERMINAL: TerminalError,
+    FaultKind.REFUSED: LoginRefusedError,
+}
+
+
 @pytest.mark.parametrize(
     ("errno", "sqlstate", "kind"),
     [
-        *[(code, None, SessionLostError) for code in SNOWFLAKE_SESSION_LOST],
-        *[(code, None, TerminalError) for code in SNOWFLAKE_TERMINAL],
-        (250001, "28000", ConfigurationError),
+        *[(code, None, KINDS[outcome]) for code, (outcome, _) in SNOWFLAKE.items()],
+        (250001, "28000", LoginRefusedError),
         (250001, "08001", TransientError),
         (999999, None, TransientError),
         (None, None, TransientError),
@@ -39,15 +49,39 @@ def snowflake_error(errno: int | None, sqlstate: str | None = None) -> Exception
 def test_snowflake_codes(errno: int | None, sqlstate: str | None, kind: type[MdmError]) -> None:
     """Declared codes are what the table says, anything else is transient; no message of the vendor passes."""
     error = translate_snowflake(snowflake_error(errno, sqlstate), "merge crosswalk")
-    assert isinstance(error, kind)
+    assert type(error) is kind
     assert "merge crosswalk" in str(error)
     assert "Jane" not in str(error)
 
 
 def test_no_code_is_declared_twice() -> None:
     """A code means one thing."""
-    assert not SNOWFLAKE_SESSION_LOST.keys() & SNOWFLAKE_TERMINAL.keys()
+    codes = re.findall(r"^    (\d+): \(", Path(faults.__file__).read_text("utf-8"), re.MULTILINE)
+    assert sorted(map(int, codes)) == sorted(SNOWFLAKE)
     assert not DUCKDB_SESSION_LOST & DUCKDB_TERMINAL.keys()
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        (625, FaultKind.TRANSIENT),  # lock waiters
+        (630, FaultKind.TRANSIENT),  # statement timeout
+        (390112, FaultKind.SESSION_LOST),
+        (390114, FaultKind.SESSION_LOST),
+        (2003, FaultKind.TERMINAL),
+        (394304, FaultKind.REFUSED),
+    ],
+)
+def test_what_is_met_most_is_declared(code: int, outcome: FaultKind) -> None:
+    """What an operator meets has an outcome on purpose, and none by default."""
+    assert SNOWFLAKE[code][0] is outcome
+
+
+def test_the_page_has_the_table() -> None:
+    """Operators look a code up where they read."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "snowflake-errors.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\d+)` \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    assert rows == [(f"{code:06d}", str(outcome), meaning) for code, (outcome, meaning) in sorted(SNOWFLAKE.items())]
 
 
 def test_declared_duckdb_classes_exist() -> None:

@@ -12,19 +12,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from mdm_stream.core.canonical import digest_of_bytes
-from mdm_stream.errors import ConfigurationError
+from mdm_stream.errors import ConfigurationError, MdmError
 from mdm_stream.warehouse.dialect import SNOWFLAKE
 from mdm_stream.warehouse.faults import translate_snowflake
 from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timestamp_text
 from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIMEOUT_S_MAX, Limits
+from mdm_stream.warehouse.snowflake.parameters import PINNED, query_tag
 
 _DEFAULTS: dict[str, object] = {"application": "mdm_stream", "autocommit": True, "paramstyle": "qmark"}
-_SESSION_PARAMETERS: dict[str, object] = {"QUERY_TAG": "mdm-stream warehouse", "TIMEZONE": "UTC"}
+_BATCH_DIGITS = 16
+"""So much of the digest of what is staged names a batch: one that is delivered again has the same name."""
 
 DEFAULT_LIMITS = Limits()
 
@@ -38,9 +42,15 @@ class SnowflakeSession:
         """Log in with the arguments of ``snowflake.connector.connect``; ours are defaults that they override."""
         self._limits = limits
         self._unlimited = False
+        self._tag = query_tag()
         self._connection = _connect(connect_args, limits)
-        for sql in (_CREATE_STAGED_LINE, _CREATE_STAGED_ROW):
-            self.execute(sql, step="create the staging tables")
+        try:
+            for sql in (_CREATE_STAGED_LINE, _CREATE_STAGED_ROW):
+                self.execute(sql, step="create the staging tables")
+        except BaseException:
+            with suppress(MdmError):
+                self.close()
+            raise
 
     def execute(self, sql: str, parameters: Sequence[object] = (), *, step: str) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
@@ -48,8 +58,10 @@ class SnowflakeSession:
 
     def stage(self, ndjson: bytes, applied_at: datetime) -> None:
         """Replace the content of ``staged_row``."""
-        name = f"{digest_of_bytes(ndjson)}.ndjson"
-        self.clear_staging()
+        digest = digest_of_bytes(ndjson)
+        name = f"{digest}.ndjson"
+        self.tag_batch(_domain_of(ndjson), digest[:_BATCH_DIGITS])
+        self._truncate()
         put = f"PUT file://{name} @%staged_line AUTO_COMPRESS = TRUE OVERWRITE = TRUE"
         self._run("upload the staged file", put, file_stream=io.BytesIO(ndjson))
         copy = (
@@ -58,8 +70,16 @@ class SnowflakeSession:
         self._run("copy the staged file", copy)
         self._run("stage", _INSERT_STAGED_ROW, (timestamp_text(applied_at),))
 
+    def tag_batch(self, domain: str, batch: str) -> None:
+        """Tag the statements until ``clear_staging`` with a batch and its first domain."""
+        self._tag = query_tag(domain=domain, batch=batch)
+
     def clear_staging(self) -> None:
-        """Empty both staging tables; ``PURGE`` has removed the staged file."""
+        """Empty both staging tables, which ends the batch; ``PURGE`` has removed the staged file."""
+        self._truncate()
+        self._tag = query_tag()
+
+    def _truncate(self) -> None:
         self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
         self._run("clear the staging tables", "TRUNCATE TABLE staged_row")
 
@@ -99,11 +119,18 @@ class SnowflakeSession:
             raise translate_snowflake(error, step) from error
 
     def _statement_options(self) -> dict[str, Any]:
-        """Return the limits of the next statement: the server's, and the later one at which this side lets go."""
+        """Return the tag and the limits of the next statement: the server's, and the later one of this side."""
         if self._unlimited:
-            own = {"STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_TIMEOUT_S_MAX}
+            own = {"QUERY_TAG": query_tag(), "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_TIMEOUT_S_MAX}
             return {"timeout": STATEMENT_TIMEOUT_S_MAX, "_statement_params": own}
-        return {"timeout": self._limits.statement_timeout_s + ANSWER_MARGIN_S}
+        own = {"QUERY_TAG": self._tag}
+        return {"timeout": self._limits.statement_timeout_s + ANSWER_MARGIN_S, "_statement_params": own}
+
+
+def _domain_of(ndjson: bytes) -> str:
+    """Return the domain of the first row; a batch is of one shard, which most often carries one domain."""
+    first, _, _ = ndjson.partition(b"\n")
+    return str(orjson.loads(first).get("domain") or "") if first else ""
 
 
 def _connect(connect_args: Mapping[str, Any], limits: Limits) -> Any:
@@ -115,7 +142,8 @@ def _connect(connect_args: Mapping[str, Any], limits: Limits) -> Any:
         ) from error
     given = dict(connect_args)
     ours = {**_DEFAULTS, **limits.connect_args()}
-    session_parameters = {**_SESSION_PARAMETERS, **limits.session_parameters(), **given.pop("session_parameters", {})}
+    session_parameters = {**PINNED, **limits.session_parameters(), "QUERY_TAG": query_tag()}
+    session_parameters |= given.pop("session_parameters", {})
     try:
         return snowflake.connector.connect(**{**ours, **given}, session_parameters=session_parameters)
     except snowflake.connector.errors.Error as error:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from feed_messages import upsert
 
-from mdm_stream.errors import ConfigurationError
+from mdm_stream.errors import ConfigurationError, MdmError
 from mdm_stream.warehouse import SnowflakeWarehouse, WarehouseSettings
 from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIMEOUT_S_MAX, Limits
+from mdm_stream.warehouse.snowflake.parameters import PINNED
+from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 
 Sent = list[tuple[str, dict[str, Any]]]
 
@@ -126,3 +129,54 @@ def test_a_limit_that_cannot_be_names_its_variable(name: str, text: str) -> None
     variable = f"MDM_WAREHOUSE_SNOWFLAKE_{name}_TIMEOUT_S"
     with pytest.raises(ConfigurationError, match=variable):
         WarehouseSettings.from_environment({**SETTINGS, variable: text})
+
+
+def test_what_statements_mean_is_pinned_at_login(opened: Open, sent: Sent) -> None:
+    """No default of an account, a user or a role changes how a time, a text or a MERGE is read."""
+    warehouse = opened("pinned")
+    warehouse.query("SELECT 1")
+    warehouse.close()
+    parameters = sent[0][1]["data"]["SESSION_PARAMETERS"]
+    assert parameters["AUTOCOMMIT"] is True
+    assert {name: parameters.get(name) for name in PINNED} == dict(PINNED)
+    assert {"TIMEZONE", "TIMESTAMP_INPUT_FORMAT", "TIMESTAMP_NTZ_OUTPUT_FORMAT", "ROWS_PER_RESULTSET"} <= PINNED.keys()
+
+
+def test_statements_are_tagged_with_their_batch(opened: Open, sent: Sent) -> None:
+    """The history of queries tells which batch a statement belongs to; the same batch has the same name; no value."""
+    warehouse = opened("tags")
+    batches = []
+    for _ in range(2):
+        sent.clear()
+        warehouse.apply([upsert(1, "g1", ["crm/1"], values={"name": "Wilhelmina"}, domain="org")])
+        statements = [body for _, body in sent if not body.get("sqlText", "PUT").startswith("PUT")]
+        tags = [json.loads(body["parameters"]["QUERY_TAG"]) for body in statements]
+        assert all(tag["service"] == "mdm-warehouse" for tag in tags)
+        batches.append({tag["batch"] for tag in tags if tag.get("domain") == "org"})
+        assert sum("batch" in tag for tag in tags) >= 8
+    assert len(batches[0]) == 1
+    assert batches[0] == batches[1]
+    sent.clear()
+    warehouse.query("SELECT 1")
+    assert [json.loads(body["parameters"]["QUERY_TAG"]) for _, body in sent] == [{"service": "mdm-warehouse"}]
+    warehouse.close()
+
+
+def test_a_login_whose_staging_tables_fail_is_logged_out(
+    snowflake_server: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A role that may not make them is refused at every delivery: each would leave a session open for hours."""
+    monkeypatch.setattr("mdm_stream.warehouse.snowflake.session._CREATE_STAGED_ROW", "CREATE TEMPORARY TABLE x (y z z)")
+    connection = pytest.importorskip("snowflake.connector.connection", reason="extra: snowflake").SnowflakeConnection
+    opened_and_closed: list[str] = []
+    for name in ("connect", "close"):
+        real = getattr(connection, name)
+
+        def noting(self: Any, *args: Any, _real: Any = real, _name: str = name, **kwargs: Any) -> Any:
+            opened_and_closed.append(_name)
+            return _real(self, *args, **kwargs)
+
+        monkeypatch.setattr(connection, name, noting)
+    with pytest.raises(MdmError, match="create the staging tables"):
+        SnowflakeSession({**snowflake_server, "database": "mdm", "schema": "refused"})
+    assert opened_and_closed == ["connect", "close"]
