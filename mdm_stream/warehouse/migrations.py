@@ -14,6 +14,9 @@ from importlib import resources
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.warehouse.session import Session
 
+APPEND_VERSIONS_FROM = 1001
+"""Versions of schemas of the append kind (see ``append.schema``) begin here."""
+
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 _CREATE_SCHEMA_VERSION = """
@@ -86,6 +89,11 @@ def check_schema(session: Session) -> None:
 def _schema_version(session: Session) -> int:
     present = int(session.execute(_SELECT_VERSION, step="read schema_version")[0][0])
     known = len(load_migrations())
+    if present >= APPEND_VERSIONS_FROM:
+        raise ConfigurationError(
+            f"the warehouse schema is version {present}, made by the append writer, and the merge writer cannot add to "
+            "it: set MDM_WAREHOUSE_SNOWFLAKE_WRITER=append, or name another schema; nothing was changed"
+        )
     if present > known:
         raise ConfigurationError(
             f"the warehouse schema is version {present} and this code knows versions up to {known}: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 from pydantic import TypeAdapter
@@ -16,14 +16,19 @@ from mdm_stream.warehouse.statements import SELECT_COLUMNS, SELECT_PROVENANCE, s
 _PROVENANCE: TypeAdapter[dict[str, list[Provenance]] | None] = TypeAdapter(dict[str, list[Provenance]] | None)
 
 
-def mentions(session: Session, domain: str, record: RecordIdentity) -> list[str]:
-    """Return the tables with a row whose provenance names the record, or a steward's override for it."""
+def mentions(
+    session: Session, domain: str, record: RecordIdentity, selects: Mapping[str, str] = SELECT_PROVENANCE
+) -> list[str]:
+    """Return the tables with a row whose provenance names the record, or a steward's override for it.
+
+    ``selects`` gives for each table the statement that reads its provenance; see ``SELECT_PROVENANCE``.
+    """
     source, record_id = record
     named = [record_id] if source == STEWARD_SOURCE else [record_id, make_ref(source, record_id)]
     # An id that JSON would escape may be escaped in more than one way: then every row is looked at here.
     parts = [text if orjson.dumps(text) == f'"{text}"'.encode() else "" for text in named]
     found = []
-    for table, sql in SELECT_PROVENANCE.items():
+    for table, sql in selects.items():
         rows = session.execute(session.dialect.render(sql), (domain, parts[0], parts[-1]), step=f"read {table}")
         if any(_names(provenance, record) for (provenance,) in rows):
             found.append(table)

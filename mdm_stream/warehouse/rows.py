@@ -252,3 +252,17 @@ def _file_row(manifest: FileManifest) -> bytes:
     optional = {"domain": manifest.domain, "source": manifest.source, "route": manifest.route}
     row.update({name: value for name, value in optional.items() if value is not None})
     return orjson.dumps(row)
+
+
+def message_row(data: object, erased: ErasedRecords) -> bytes:
+    """Return the one row that says all of a message, without the values of ``erased`` records; no claims beside it."""
+    if isinstance(data, QuarantinedEvent):
+        return _report_row(data)
+    if isinstance(data, FileManifest):
+        return _file_row(data)
+    if isinstance(data, RecordErased):
+        return _erasure_row(data, parse_moment(data.committed_at, "data.committed_at"))
+    if not isinstance(data, GoldenChange):
+        raise TypeError(f"{type(data).__name__} is no data of a feed message")
+    redacted = redact_change(data, erased[data.domain]) if data.domain in erased else None
+    return _change_row(redacted or data, parse_moment(data.committed_at, "data.committed_at"))

@@ -11,6 +11,8 @@ from pydantic_settings import SettingsConfigDict
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.settings import Settings
+from mdm_stream.warehouse.append import FoldSettings, Writer
+from mdm_stream.warehouse.append.schema import LAG_S_MIN
 from mdm_stream.warehouse.duckdb.read_copy import READ_COPY_AGE_S
 from mdm_stream.warehouse.snowflake.limits import (
     LOCK_TIMEOUT_S,
@@ -37,7 +39,8 @@ class SnowflakeSettings(Settings):
     """Where to log in, and as whom. Login is by key pair.
 
     ``private_key_path`` names a PEM file, ``private_key_secret_arn`` a Secrets Manager secret whose text is the PEM;
-    one of the two is set. ``private_key_passphrase`` decrypts either, where it is encrypted.
+    one of the two is set. ``private_key_passphrase`` decrypts either, where it is encrypted. ``writer`` and ``lag_s``:
+    which kind the schema is of, and how far behind its folded tables may be (see ``SnowflakeWarehouse``).
     """
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SNOWFLAKE_")
@@ -57,6 +60,8 @@ class SnowflakeSettings(Settings):
     socket_timeout_s: Annotated[int, Field(ge=SOCKET_TIMEOUT_S_MIN)] = SOCKET_TIMEOUT_S
     statement_timeout_s: Annotated[int, Field(ge=1, le=STATEMENT_TIMEOUT_S_MAX)] = STATEMENT_TIMEOUT_S
     lock_timeout_s: Annotated[int, Field(ge=1)] = LOCK_TIMEOUT_S
+    writer: Writer | None = None
+    lag_s: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _has_one_key(self) -> Self:
@@ -64,6 +69,12 @@ class SnowflakeSettings(Settings):
             raise ValueError(
                 f"set one of {PREFIX}SNOWFLAKE_PRIVATE_KEY_PATH and {PREFIX}SNOWFLAKE_PRIVATE_KEY_SECRET_ARN"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_lag_that_snowflake_takes(self) -> Self:
+        if self.lag_s and self.lag_s < LAG_S_MIN:
+            raise ValueError(f"{PREFIX}SNOWFLAKE_LAG_S is 0 for views, or at least {LAG_S_MIN}")
         return self
 
     def limits(self) -> Limits:
@@ -130,7 +141,8 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
     """
     snowflake = settings.snowflake
     if snowflake is not None:
-        return SnowflakeWarehouse(snowflake.connect_args, snowflake.limits())
+        fold = FoldSettings(snowflake.lag_s, snowflake.warehouse)
+        return SnowflakeWarehouse(snowflake.connect_args, snowflake.limits(), writer=snowflake.writer, fold=fold)
     return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms, copy_age_s=settings.copy_age_s)
 
 

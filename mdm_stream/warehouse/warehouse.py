@@ -36,6 +36,7 @@ from mdm_stream.warehouse.duckdb.read_copy import ReadCopy, read_copy_path
 from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
 from mdm_stream.warehouse.erasure import known_erased, staged_erased, sweep
 from mdm_stream.warehouse.faults import SessionLostError
+from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import check_schema, migrate
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.remains import mentions, search
@@ -123,13 +124,23 @@ class SqlWarehouse:
     """
 
     def __init__(
-        self, connect: Callable[[], Session], *, read_only: bool = False, clock: Callable[[], datetime] = utc_now
+        self,
+        connect: Callable[[], Session],
+        *,
+        read_only: bool = False,
+        clock: Callable[[], datetime] = utc_now,
+        layout_of: Callable[[Session], Layout] | None = None,
     ) -> None:
-        """Take how to open a session. Nothing is opened yet. A read-only warehouse does not migrate."""
+        """Take how to open a session, and how to tell the kind of its schema: that of the merge writer if left out.
+
+        Nothing is opened yet. A read-only warehouse does not migrate.
+        """
         self._connect = connect
         self._read_only = read_only
         self._clock = clock
         self._session: Session | None = None
+        self._layout_of = layout_of
+        self._layout: Layout = MergeLayout()
         self._lock = threading.Lock()
 
     def apply(self, envelopes: Sequence[FeedEnvelope]) -> Applied:
@@ -149,7 +160,7 @@ class SqlWarehouse:
     def published(self, domain: str) -> Iterator[PublishedGolden]:
         """Yield what the newest change of each golden record says; see ``Warehouse.published``."""
         last, rows_max = "", min(FIRST_PAGE_ROWS, PUBLISHED_PER_QUERY)
-        while rows := self._select(statements.SELECT_PUBLISHED, domain, last, rows_max):
+        while rows := self._select(lambda of: of.select_published, domain, last, rows_max):
             content_bytes = sum(len(payload) for (payload,) in rows)
             rows_max = next_page_rows(len(rows), content_bytes, PUBLISHED_PER_QUERY)
             for (payload,) in rows:
@@ -159,17 +170,17 @@ class SqlWarehouse:
 
     def erased(self, domain: str) -> list[str]:
         """Return the references of erased records; see ``Warehouse.erased``."""
-        return [make_ref(*row) for row in self._select(statements.SELECT_ERASED, domain)]
+        return [make_ref(*row) for row in self._select(lambda of: of.select_erased, domain)]
 
     def position(self, domain: str) -> tuple[int, int]:
         """Return the greatest (epoch, sequence) that was applied; see ``Warehouse.position``."""
-        rows = self._select(statements.SELECT_POSITION, domain)
+        rows = self._select(lambda of: of.select_position, domain)
         return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
     def mentions(self, domain: str, source: str, record_id: str, *, copies: bool = True) -> list[str]:
         """Return the tables that hold a value of this source record; see ``Warehouse.mentions``."""
         del copies  # this warehouse makes none
-        return self._run(lambda session: mentions(session, domain, (source, record_id)))
+        return self._run(lambda session: self._layout.mentions(session, domain, (source, record_id)))
 
     def search(self, needles: Sequence[str]) -> list[str]:
         """Return the tables that hold one of these texts; see ``Warehouse.search``."""
@@ -185,10 +196,14 @@ class SqlWarehouse:
             self._discard()
 
     def _apply(self, session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
-        _apply(session, envelopes, applied_at)
+        self._layout.apply(session, envelopes, applied_at)
 
-    def _select(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        return self._run(lambda s: s.execute(s.dialect.render(statement), parameters, step="read what was published"))
+    def _select(self, statement_of: Callable[[Layout], str], *parameters: object) -> list[tuple[Any, ...]]:
+        def read(session: Session) -> list[tuple[Any, ...]]:
+            statement = session.dialect.render(statement_of(self._layout))
+            return session.execute(statement, parameters, step="read what was published")
+
+        return self._run(read)
 
     def _run(self, work: Callable[[Session], _Result]) -> _Result:
         with self._lock:
@@ -205,7 +220,9 @@ class SqlWarehouse:
         if self._session is None:
             session = self._connect()
             try:
-                (check_schema if self._read_only else migrate)(session)
+                if self._layout_of is not None:
+                    self._layout = self._layout_of(session)
+                (self._layout.check if self._read_only else self._layout.migrate)(session)
             except BaseException:
                 with suppress(MdmError):
                     session.close()
@@ -223,6 +240,30 @@ class SqlWarehouse:
     def _check_writable(self) -> None:
         if self._read_only:
             raise TerminalError("this warehouse was opened read-only; open it for writing to apply changes")
+
+
+class MergeLayout:
+    """A schema whose tables are written, each message by a MERGE into those that it changes."""
+
+    select_published = statements.SELECT_PUBLISHED
+    select_erased = statements.SELECT_ERASED
+    select_position = statements.SELECT_POSITION
+
+    def migrate(self, session: Session) -> None:
+        """Bring the schema up to this code; see ``migrations.migrate``."""
+        migrate(session)
+
+    def check(self, session: Session) -> None:
+        """Check without writing that this code can read the schema."""
+        check_schema(session)
+
+    def apply(self, session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
+        """Stage the batch and merge it into the tables."""
+        _apply(session, envelopes, applied_at)
+
+    def mentions(self, session: Session, domain: str, record: tuple[str, str]) -> list[str]:
+        """Return the tables with rows whose provenance names the record."""
+        return mentions(session, domain, record)
 
 
 class DuckDbWarehouse(SqlWarehouse):

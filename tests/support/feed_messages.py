@@ -18,6 +18,7 @@ from mdm_stream.contracts.golden import (
 )
 from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.feed.envelope import file_message
+from mdm_stream.warehouse.append import AppendLayout
 
 MINUTE_FORMAT = "2026-03-01T12:{:02d}:00Z"
 
@@ -167,7 +168,12 @@ def contents(warehouse: Any) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def clear(warehouse: Any) -> None:
-    """Empty every table."""
+    """Empty every table, and what a writer of the append kind remembers."""
+    layout = warehouse._layout
+    if isinstance(layout, AppendLayout):
+        warehouse.query("DELETE FROM golden_event")
+        layout._known.clear()
+        return
     for table in TABLES:
         warehouse.query(f"DELETE FROM {table}")
 

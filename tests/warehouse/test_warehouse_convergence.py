@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent, RecordErased
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import DuckDbWarehouse
-from mdm_stream.warehouse.duckdb.session import DuckDbSession
+from mdm_stream.warehouse.append import AppendLayout
+from mdm_stream.warehouse.duckdb.append import DuckDbEventSession
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -28,7 +29,7 @@ Delivery = list[FeedEnvelope]
 class CrashingSession:
     """A DuckDB session that dies before one of its statements; without ``atomic`` each statement commits by itself."""
 
-    def __init__(self, inner: DuckDbSession, *, atomic: bool) -> None:
+    def __init__(self, inner: DuckDbEventSession, *, atomic: bool) -> None:
         self.inner = inner
         self.dialect = inner.dialect
         self.atomic = atomic
@@ -43,6 +44,12 @@ class CrashingSession:
         """Stage, or crash before it."""
         self._count()
         self.inner.stage(ndjson, applied_at)
+
+    def load_events(self, ndjson: bytes, batch_id: str, applied_at: datetime) -> None:
+        """Load, or crash before it or after it."""
+        self._count()
+        self.inner.load_events(ndjson, batch_id, applied_at)
+        self._count()
 
     def clear_staging(self) -> None:
         """Clear, or crash before it."""
@@ -65,11 +72,14 @@ class CrashingSession:
             self.statements_left -= 1
 
 
-@pytest.fixture(scope="module")
-def crashing() -> Iterator[tuple[CrashingSession, SqlWarehouse]]:
+@pytest.fixture(scope="module", params=["merge", "append"])
+def crashing(request: pytest.FixtureRequest) -> Iterator[tuple[CrashingSession, SqlWarehouse]]:
     """One migrated database for all examples, which clear it: making a new one each would take most of the time."""
-    session = CrashingSession(DuckDbSession(":memory:", read_only=False, lock_wait_ms=0), atomic=True)
-    warehouse = SqlWarehouse(lambda: session)
+    session = CrashingSession(DuckDbEventSession(":memory:", read_only=False, lock_wait_ms=0), atomic=True)
+    append = AppendLayout()
+    layout_of = (lambda _: append) if request.param == "append" else None
+    warehouse = SqlWarehouse(lambda: session, layout_of=layout_of)
+    warehouse.query("SELECT 1")
     yield session, warehouse
     warehouse.close()
 

@@ -27,7 +27,7 @@ from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIM
 from mdm_stream.warehouse.snowflake.parameters import PINNED, query_tag
 
 _DEFAULTS: dict[str, object] = {"application": "mdm_stream", "autocommit": True, "paramstyle": "qmark"}
-_BATCH_DIGITS = 16
+BATCH_DIGITS = 16
 """So much of the digest of what is staged names a batch: one that is delivered again has the same name."""
 
 DEFAULT_LIMITS = Limits()
@@ -60,7 +60,7 @@ class SnowflakeSession:
         """Replace the content of ``staged_row``."""
         digest = digest_of_bytes(ndjson)
         name = f"{digest}.ndjson"
-        self.tag_batch(_domain_of(ndjson), digest[:_BATCH_DIGITS])
+        self.tag_batch(domain_of(ndjson), digest[:BATCH_DIGITS])
         self._truncate()
         put = f"PUT file://{name} @%staged_line AUTO_COMPRESS = TRUE OVERWRITE = TRUE"
         self._run("upload the staged file", put, file_stream=io.BytesIO(ndjson))
@@ -127,7 +127,7 @@ class SnowflakeSession:
         return {"timeout": self._limits.statement_timeout_s + ANSWER_MARGIN_S, "_statement_params": own}
 
 
-def _domain_of(ndjson: bytes) -> str:
+def domain_of(ndjson: bytes) -> str:
     """Return the domain of the first row; a batch is of one shard, which most often carries one domain."""
     first, _, _ = ndjson.partition(b"\n")
     return str(orjson.loads(first).get("domain") or "") if first else ""

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from mdm_stream.warehouse.remains import mentions, search
+from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, Writer, choose_layout
+from mdm_stream.warehouse.remains import search
 from mdm_stream.warehouse.session import Session
+from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession
 from mdm_stream.warehouse.snowflake.limits import Limits
 from mdm_stream.warehouse.snowflake.session import DEFAULT_LIMITS, SnowflakeSession
-from mdm_stream.warehouse.warehouse import SqlWarehouse, utc_now
+from mdm_stream.warehouse.warehouse import MergeLayout, SqlWarehouse, utc_now
 
 _Result = TypeVar("_Result")
 
@@ -29,22 +31,32 @@ class SnowflakeWarehouse(SqlWarehouse):
         connect_args: ConnectArgs,
         limits: Limits = DEFAULT_LIMITS,
         *,
+        writer: Writer | None = None,
+        fold: FoldSettings = VIEWS,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Take the arguments of ``snowflake.connector.connect``, with database and schema among them.
 
         Or take what returns them, which is called for every login, so that a key that was rotated is picked up.
+        ``writer`` says which kind the schema is to be of. Left out, a new one is of the append kind, and one that is
+        there stays what it is. ``fold`` says how the append kind keeps its tables.
         """
         given = connect_args if callable(connect_args) else lambda: connect_args
-        super().__init__(lambda: SnowflakeSession(given(), limits), clock=clock)
+        append, merge = AppendLayout(fold), MergeLayout()
+        super().__init__(
+            lambda: SnowflakeEventSession(given(), limits),
+            clock=clock,
+            layout_of=lambda session: choose_layout(session, writer, append, merge),
+        )
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one reading statement; see ``Warehouse.query``."""
         return self._without_limit(lambda session: session.execute(sql, parameters, step="query"))
 
-    def mentions(self, domain: str, source: str, record_id: str) -> list[str]:
+    def mentions(self, domain: str, source: str, record_id: str, *, copies: bool = True) -> list[str]:
         """Return the tables that hold a value of this source record; see ``Warehouse.mentions``."""
-        return self._without_limit(lambda session: mentions(session, domain, (source, record_id)))
+        del copies  # this warehouse makes none
+        return self._without_limit(lambda session: self._layout.mentions(session, domain, (source, record_id)))
 
     def search(self, needles: Sequence[str]) -> list[str]:
         """Return the tables that hold one of these texts; see ``Warehouse.search``."""

@@ -1,0 +1,131 @@
+"""Writing to a schema of the append kind, and asking it. Three statements a batch: upload, load, look for erasures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from mdm_stream.contracts.golden import FeedEnvelope, RecordErased
+from mdm_stream.warehouse.append.erasure import find_mentions, rewrite_events
+from mdm_stream.warehouse.append.events import event_file
+from mdm_stream.warehouse.append.schema import VIEWS, FoldSettings, check_append_schema, migrate_append
+from mdm_stream.warehouse.layout import Layout
+from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM
+from mdm_stream.warehouse.redaction import ErasedRecords
+from mdm_stream.warehouse.session import Session
+
+Writer = Literal["append", "merge"]
+
+ERASED_KNOWN_MAX = 100_000
+"""The newest erased records that a writer keeps in memory, some 20 MB. What it does not know before it writes, it finds
+after it has written."""
+
+_SELECT_KNOWN = """
+SELECT DISTINCT domain, source, record_id, epoch, sequence FROM golden_event WHERE kind = 'erasure'
+ORDER BY epoch DESC, sequence DESC LIMIT ?
+"""
+
+# Which erased records the batch names that was just loaded. Whoever erases looks for values after it has written, and
+# whoever writes values looks here after it has written: one of the two sees the other.
+_SELECT_ERASED_OF_BATCH = """
+SELECT DISTINCT k.domain, k.source, k.record_id
+FROM event_key AS k
+JOIN golden_event AS x ON x.domain = k.domain AND x.source = k.source AND x.record_id = k.record_id
+WHERE k.batch_id = ? AND x.kind = 'erasure'
+"""
+
+
+class EventSession(Session, Protocol):
+    """A session that loads the file of a batch into ``golden_event``."""
+
+    def load_events(self, ndjson: bytes, batch_id: str, applied_at: datetime) -> None:
+        """Add the rows of ``ndjson`` (see ``events``), all or none. A repetition may add them again."""
+        ...
+
+
+class AppendLayout:
+    """A schema of the append kind. One instance serves one writer: it remembers which records are erased."""
+
+    # The newest change of each golden record. Not of golden_record, which may lag.
+    select_published = """
+SELECT document FROM golden_event
+WHERE kind = 'change' AND domain = ? AND golden_id > ?
+QUALIFY ROW_NUMBER() OVER (PARTITION BY golden_id ORDER BY epoch DESC, sequence DESC) = 1
+ORDER BY golden_id LIMIT ?
+"""
+    select_erased = "SELECT DISTINCT source, record_id FROM golden_event WHERE kind = 'erasure' AND domain = ?"
+    select_position = """
+SELECT epoch, sequence FROM golden_event WHERE kind IN ('change', 'erasure') AND domain = ?
+ORDER BY epoch DESC, sequence DESC LIMIT 1
+"""
+
+    def __init__(self, settings: FoldSettings | None = None) -> None:
+        """Take how the folded tables are kept: views if left out."""
+        self._settings = settings or VIEWS
+        self._lagging = False
+        self._known: ErasedRecords = {}
+
+    def migrate(self, session: EventSession) -> None:
+        """Bring the schema up to this code, and learn which records are erased."""
+        self._lagging = bool(migrate_append(session, self._settings).lag_s)
+        self._known = {}
+        for row in session.execute(_SELECT_KNOWN, (ERASED_KNOWN_MAX,), step="look for erased records"):
+            self._known.setdefault(row[0], set()).add((row[1], row[2]))
+
+    def check(self, session: EventSession) -> None:
+        """Check without writing that this code can read the schema."""
+        check_append_schema(session)
+
+    def apply(self, session: EventSession, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
+        """Load the batch without the values of records that are known to be erased, then look for others."""
+        own = _erased_by(envelopes)
+        self._learn(own)
+        file = event_file(envelopes, self._known)
+        session.load_events(file.ndjson, file.batch_id, applied_at)
+        if not file.sequenced:
+            return
+        found = {domain: set(keys) for domain, keys in own.items()}
+        step = "look for erased records"
+        for domain, source, record_id in session.execute(_SELECT_ERASED_OF_BATCH, (file.batch_id,), step=step):
+            found.setdefault(domain, set()).add((source, record_id))
+        if found:
+            self._learn(found)
+            rewrite_events(session, found, applied_at, lagging=self._lagging)
+
+    def mentions(self, session: EventSession, domain: str, record: tuple[str, str]) -> list[str]:
+        """Return the tables, views aside, with rows whose provenance names the record; dynamic tables may lag."""
+        return find_mentions(session, domain, record)
+
+    def _learn(self, erased: ErasedRecords) -> None:
+        for domain, keys in erased.items():
+            self._known.setdefault(domain, set()).update(keys)
+
+
+def choose_layout(session: Session, writer: Writer | None, append: AppendLayout, merge: Layout) -> Layout:
+    """Return the layout of a schema: what ``writer`` says, and without it append for a new schema, else its own kind.
+
+    Raises nothing: a layout that does not fit the schema says so itself when it migrates.
+    """
+    if writer is not None:
+        return append if writer == "append" else merge
+    tables = session.execute(_SELECT_SCHEMA_VERSION, step="list the tables")
+    if not tables:
+        return append
+    [(least,)] = session.execute(_SELECT_LEAST, step="read schema_version")
+    return merge if 0 < int(least) < APPEND_VERSIONS_FROM else append
+
+
+_SELECT_SCHEMA_VERSION = """
+SELECT table_name FROM information_schema.tables
+WHERE table_schema = CURRENT_SCHEMA() AND LOWER(table_name) = 'schema_version'
+"""
+_SELECT_LEAST = "SELECT COALESCE(MIN(version), 0) FROM schema_version"
+
+
+def _erased_by(envelopes: Sequence[FeedEnvelope]) -> ErasedRecords:
+    erased: ErasedRecords = {}
+    for data in (envelope.data for envelope in envelopes):
+        if isinstance(data, RecordErased):
+            erased.setdefault(data.domain, set()).add((data.source, data.record_id))
+    return erased
