@@ -45,17 +45,31 @@ _POLL_S = 0.1
 
 @dataclass(slots=True)
 class Peaks:
-    """The greatest resident memory of each function, of all processes that it had."""
+    """The greatest resident memory of each function, of all processes that it had: its own, and the largest child's."""
 
     bytes_of: Counter[str] = field(default_factory=Counter)
+    children: Counter[int] = field(default_factory=Counter)
 
     def look(self, name: str, pid: int) -> None:
         """Take what Linux says was the most that a process had so far."""
         with suppress(OSError, ValueError, IndexError):
-            status = Path(f"/proc/{pid}/status").read_text()
-            peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
+            peak = _peak_bytes(pid)
+            own = Path(f"/proc/{pid}/cmdline").read_bytes()
+            for child in _children(pid):
+                with suppress(OSError, ValueError, IndexError):
+                    if Path(f"/proc/{child}/cmdline").read_bytes() != own:  # until then it shares the memory
+                        self.children[pid] = max(self.children[pid], _peak_bytes(child))
             function = name.rpartition("-")[0]
-            self.bytes_of[function] = max(self.bytes_of[function], peak)
+            self.bytes_of[function] = max(self.bytes_of[function], peak + self.children[pid])
+
+
+def _peak_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+
+
+def _children(pid: int) -> list[int]:
+    lists = (each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [int(child) for text in lists for child in text.split()]
 
 
 class FileStack:

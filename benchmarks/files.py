@@ -27,7 +27,7 @@ from commands import run
 from file_stack import FileStack, Killer, counts_of, is_consistent
 from show import Show
 from trees import ROOT
-from vendor_file import BAD, RULES, VendorFile, write_roster, write_vendor_file
+from vendor_file import BAD, RULES, VendorFile, write_roster, write_vendor_file, write_vendor_parquet
 
 from mdm_stream.contracts.file_manifest import FileManifest
 from producers.files.build import surroundings_of
@@ -65,12 +65,12 @@ class Run:
     dead: int = 0
 
 
-def load(scratch: Path, file: VendorFile, *, kills: int = 0, golden: bool = False) -> Run:
+def load(scratch: Path, file: VendorFile, *, kills: int = 0, golden: bool = False, name: str = "vendor.csv") -> Run:
     """Load a file on a stack of its own, and look at all that came of it."""
     chunk_rows = max(200, file.rows // CHUNKS)
     with FileStack(scratch / f"stack-{time.monotonic_ns()}", RULES, chunk_rows=chunk_rows, golden=golden) as stack:
         began_s = time.monotonic()
-        key = stack.drop(file.path, "vendor", "vendor.csv")
+        key = stack.drop(file.path, "vendor", name)
         if kills:
             with Killer(stack, key, kills, -(-file.rows // chunk_rows), seed=kills) as killer:
                 manifest = stack.ended(key, LOAD_TIMEOUT_S)
@@ -118,6 +118,17 @@ class Files:
         show.fact(
             "rows/s from the folder to the end of the load", f"{file.rows / run.seconds:,.0f} ({run.seconds:.0f} s)"
         )
+
+    def parquet(self, show: Show) -> None:
+        """A large file in Parquet, which a process beside the gatekeeper reads; memory of both is counted."""
+        file = write_vendor_parquet(self._scratch / "large.parquet", self._rows)
+        run = load(self._scratch, file, name="vendor.parquet")
+        manifest = run.manifest
+        is_whole = (manifest.accepted, manifest.rows, manifest.state) == (file.rows, file.rows, "done")
+        counts = f"{manifest.accepted:,} of {manifest.rows:,}, {manifest.state}"
+        show.figure("manifest: accepted = rows", counts, floor=f"{file.rows:,}, done", holds=is_whole)
+        _memory(show, run)
+        show.fact("rows/s from the folder to the end of the load", f"{file.rows / run.seconds:,.0f}")
 
     def killed(self, show: Show) -> None:
         """The same with processes killed at random: the same end state."""
@@ -276,6 +287,7 @@ def main() -> int:
         files = Files(Path(scratch), options.rows, options.golden_rows, options.kills)
         sections = {
             "million": files.million,
+            "parquet": files.parquet,
             "killed": files.killed,
             "golden": files.golden,
             "twice": files.twice,

@@ -35,6 +35,8 @@ class FileLimits(Settings):
     decompressed_ratio_max: Bytes = _DEFAULTS.decompressed_ratio_max
     parquet_bytes_max: Bytes = _DEFAULTS.parquet_bytes_max
     parquet_page_bytes_max: Bytes = _DEFAULTS.parquet_page_bytes_max
+    parquet_memory_bytes_max: Bytes = _DEFAULTS.parquet_memory_bytes_max
+    parquet_timeout_s: Annotated[float, Field(gt=0)] = _DEFAULTS.parquet_timeout_s
     header_rows: Bytes = _DEFAULTS.header_rows
 
     @property
@@ -46,5 +48,7 @@ class FileLimits(Settings):
             decompressed_ratio_max=self.decompressed_ratio_max,
             parquet_bytes_max=self.parquet_bytes_max,
             parquet_page_bytes_max=self.parquet_page_bytes_max,
+            parquet_memory_bytes_max=self.parquet_memory_bytes_max,
+            parquet_timeout_s=self.parquet_timeout_s,
             header_rows=self.header_rows,
         )

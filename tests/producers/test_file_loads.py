@@ -13,6 +13,7 @@ from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.file_notice import FileNotice
 from mdm_stream.contracts.golden import FILE_LOADED, parse_envelope
 from mdm_stream.contracts.signature import SigningKey, is_signed_by
+from mdm_stream.parquet import process
 from producers.files.operations import manifests, show
 from producers.files.records import PlanRecord
 
@@ -39,6 +40,18 @@ def test_a_file_is_loaded(drops, tmp_path, fan_out):
     row = orjson.loads(base64.b64decode(kept["raw_base64"]))["csv_row"]
     assert (kept["source"], row["row"], row["line"], row["text"]) == ("vendor", 12, 13, "v11,broken\n")
     assert [(each.reason.code, each.rows, each.first_row) for each in manifest.rejected_rows] == [("ragged_row", 1, 12)]
+
+
+def test_a_file_that_crashes_its_reader_fails(drops, tmp_path, monkeypatch):
+    """The process that reads Parquet aborts behind some rows: a manifest says so, nothing is sent, others go on."""
+    world = FilesWorld(drops, tmp_path)
+    monkeypatch.setattr(process, "CHILD", "hostile_reader")
+    content = b"PAR1\x15rows abort\n" + bytes(12) + b"PAR1"
+    manifest = world.load(content, "person/vendor/crash.parquet")
+    assert (manifest.state, [each.code for each in manifest.reasons]) == ("failed", ["broken_file"])
+    assert "SIGABRT" in manifest.reasons[0].message
+    assert not world.stream.records
+    assert world.load(people(range(3)), "person/vendor/next.csv").state == "done"
 
 
 def test_a_file_that_is_delivered_twice_is_one_load(drops, tmp_path):

@@ -40,7 +40,7 @@ def states(sent: list[tuple[str, bytes]]) -> dict[str, object]:
     return dict(fold_events(event for _, data in sent for event in decoder.decode(Delivery.unplaced(data))))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)  # each starts a process for Parquet
 @given(rows=ROWS)
 def test_any_form_of_a_table_gives_the_same_events(rows):
     """CSV, JSON, NDJSON and Parquet, plain and compressed: the same messages, and the same rows rejected."""

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import IO, Any, NamedTuple
 
-from mdm_stream.decode.files.file_faults import UnreadableFileError, unreadable
-from mdm_stream.decode.files.read_limits import ReadLimits
+from mdm_stream.parquet.frames import ROWS_MAX, ParquetFault
 
 HEADER_BYTES_MAX = 65_536
 """Bytes of a page's header: its statistics have two values of a column."""
 PAGES_MAX = 200_000
 """Pages of a file: as many as one of its greatest permitted size has at the sizes that writers choose."""
-BATCH_ROWS_MAX = 1_024
-BATCH_BYTES = 32 * 1024 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
 """Bytes that the rows of one batch may have in memory, pages apart that are cut into."""
 _DEPTH_MAX = 16
 
@@ -38,10 +36,10 @@ class PageSizes(NamedTuple):
     is_dictionary: bool
 
 
-def batch_rows(file: IO[bytes], columns: Iterable[Iterable[Any]], limits: ReadLimits) -> int:
+def batch_rows(file: IO[bytes], columns: Iterable[Iterable[Any]], page_bytes_max: int) -> int:
     """Return how many rows of a file may be read at a time, at least one.
 
-    ``columns`` are the metadata of the column chunks of each column, as pyarrow has them. ``UnreadableFileError`` if a
+    ``columns`` are the metadata of the column chunks of each column, as pyarrow has them. ``ParquetFault`` if a
     page, or the pages of all columns that are in memory together, are larger than any function has the memory for.
     """
     pages = pages_bytes = row_bytes = 0
@@ -51,23 +49,23 @@ def batch_rows(file: IO[bytes], columns: Iterable[Iterable[Any]], limits: ReadLi
             for page, at in _pages_of(file, chunk):
                 pages += 1
                 if pages > PAGES_MAX:
-                    raise unreadable("giant_part", f"has more than {PAGES_MAX:,} pages; write it with larger ones")
+                    raise ParquetFault("giant_part", f"has more than {PAGES_MAX:,} pages; write it with larger ones")
                 largest = max(largest, page.size)
-                _check(largest, limits)
+                _check(largest, page_bytes_max)
                 if page.is_dictionary:
                     value = max(value, _longest_value(file, chunk, page, at))
                 else:
                     data = max(data, page.size // max(1, page.values))
         pages_bytes += largest
         row_bytes += data + value
-        _check(pages_bytes // 4, limits)
-    return max(1, min(BATCH_ROWS_MAX, BATCH_BYTES // max(1, row_bytes)))
+        _check(pages_bytes // 4, page_bytes_max)
+    return max(1, min(ROWS_MAX, BATCH_BYTES // max(1, row_bytes)))
 
 
-def _check(size: int, limits: ReadLimits) -> None:
-    if size > limits.parquet_page_bytes_max:
-        said = f"has pages of more than {limits.parquet_page_bytes_max:,} bytes, or of four times that in all columns"
-        raise unreadable("giant_part", f"{said}; write it with pages of 1 MB at most")
+def _check(size: int, page_bytes_max: int) -> None:
+    if size > page_bytes_max:
+        said = f"has pages of more than {page_bytes_max:,} bytes, or of four times that in all columns"
+        raise ParquetFault("giant_part", f"{said}; write it with pages of 1 MB at most")
 
 
 def _pages_of(file: IO[bytes], chunk: Any) -> Iterable[tuple[PageSizes, int]]:
@@ -208,5 +206,5 @@ class _Header:
         return (value >> 1) ^ -(value & 1)
 
 
-def _damaged() -> UnreadableFileError:
-    return unreadable("broken_file", "is damaged: a page of it has no header that can be read; send it again")
+def _damaged() -> ParquetFault:
+    return ParquetFault("broken_file", "is damaged: a page of it has no header that can be read; send it again")

@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mdm_stream.core.written_numbers import EXACT_DOUBLE_MAX, plain_digits
-from mdm_stream.decode.reasons import rejection
-from mdm_stream.errors import RejectedEventError
+from mdm_stream.parquet.frames import BadCell, Cell
 
-
-class BadCell(NamedTuple):
-    """A value that is no text of a row: why, and how it can be written all the same."""
-
-    fault: RejectedEventError
-    written: str
-
-
-Cell = str | BadCell
 Reader = Callable[[Any], Iterator[Cell]]
 """Takes an Arrow array, and yields a cell for each of its values, ``""`` for a null."""
 
@@ -29,30 +19,26 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
-def reader_of_type(kind: Any, name: str) -> Reader | None:
-    """Return what reads a column of an Arrow type, ``None`` for one whose values are no texts: nested ones, durations.
-
-    ``name`` is the column's, as reasons may name it.
-    """
+def reader_of_type(kind: Any) -> Reader | None:
+    """Return what reads a column of an Arrow type, ``None`` for one whose values are no texts: nested, durations."""
     import pyarrow.types as t  # noqa: PLC0415 - needed for Parquet alone
 
-    path = f"row.{name}"
     if t.is_dictionary(kind):
-        inner = reader_of_type(kind.value_type, name)
+        inner = reader_of_type(kind.value_type)
         return None if inner is None else _of_dictionary(inner)
     known: tuple[tuple[tuple[Callable[[Any], bool], ...], Callable[[], Reader]], ...] = (
         ((t.is_null,), lambda: _nulls),
         ((t.is_integer,), lambda: _integers_as_text),
-        ((t.is_string, t.is_large_string), lambda: _texts(path)),
+        ((t.is_string, t.is_large_string), lambda: _texts),
         ((t.is_boolean,), lambda: _booleans),
-        ((t.is_float64,), lambda: _floats(np.float64, path)),
-        ((t.is_float16, t.is_float32), lambda: _floats(np.float32, path)),
+        ((t.is_float64,), lambda: _floats(np.float64)),
+        ((t.is_float16, t.is_float32), lambda: _floats(np.float32)),
         ((t.is_decimal,), lambda: _decimals),
-        ((t.is_date32,), lambda: _times(1, path, seconds_of_one=86_400, is_day=True)),
-        ((t.is_date64,), lambda: _times(1_000, path, is_day=True)),
-        ((t.is_timestamp,), lambda: _times(_PER_SECOND[kind.unit], path, in_utc=kind.tz is not None)),
+        ((t.is_date32,), lambda: _times(1, seconds_of_one=86_400, is_day=True)),
+        ((t.is_date64,), lambda: _times(1_000, is_day=True)),
+        ((t.is_timestamp,), lambda: _times(_PER_SECOND[kind.unit], in_utc=kind.tz is not None)),
         ((t.is_time,), lambda: _clocks(_PER_SECOND[kind.unit], kind.bit_width)),
-        ((t.is_binary, t.is_large_binary), lambda: _binary(path)),
+        ((t.is_binary, t.is_large_binary), lambda: _binary),
     )
     return next((made() for tests, made in known if any(test(kind) for test in tests)), None)
 
@@ -66,18 +52,15 @@ def _integers_as_text(array: Any) -> Iterator[Cell]:
         yield "" if value is None else str(value)
 
 
-def _texts(path: str) -> Reader:
-    def read(array: Any) -> Iterator[Cell]:
-        import pyarrow as pa  # noqa: PLC0415 - needed for Parquet alone
+def _texts(array: Any) -> Iterator[Cell]:
+    import pyarrow as pa  # noqa: PLC0415 - needed for Parquet alone
 
-        try:
-            values = array.to_pylist()
-        except UnicodeDecodeError:
-            yield from _binary(path)(array.cast(pa.binary()))
-        else:
-            yield from ("" if value is None else value for value in values)
-
-    return read
+    try:
+        values = array.to_pylist()
+    except UnicodeDecodeError:
+        yield from _binary(array.cast(pa.binary()))
+    else:
+        yield from ("" if value is None else value for value in values)
 
 
 def _booleans(array: Any) -> Iterator[Cell]:
@@ -90,13 +73,13 @@ def _decimals(array: Any) -> Iterator[Cell]:
         yield "" if value is None else f"{value:f}"
 
 
-def _floats(kind: type[np.floating[Any]], path: str) -> Reader:
+def _floats(kind: type[np.floating[Any]]) -> Reader:
     def read(array: Any) -> Iterator[Cell]:
         for value in array.to_pylist():
             if value is None or value != value:  # noqa: PLR0124 - not a number, as which data frames write a null
                 yield ""
             elif abs(value) == float("inf"):
-                yield BadCell(rejection("wrong_type", path, "is infinite, and no number"), str(value))
+                yield BadCell("infinite", str(value))
             else:
                 yield _digits_of(kind(value))
 
@@ -113,9 +96,7 @@ def _digits_of(value: np.floating[Any]) -> str:
     return digits if "." in mantissa else f"{mantissa}.0e{power}"
 
 
-def _times(
-    per_second: int, path: str, *, seconds_of_one: int = 1, is_day: bool = False, in_utc: bool = False
-) -> Reader:
+def _times(per_second: int, *, seconds_of_one: int = 1, is_day: bool = False, in_utc: bool = False) -> Reader:
     """Return a reader of whole numbers that count since 1970; a time without a zone gets none."""
 
     def read(array: Any) -> Iterator[Cell]:
@@ -127,7 +108,7 @@ def _times(
             try:
                 moment = _EPOCH + timedelta(seconds=seconds)
             except OverflowError:
-                yield BadCell(rejection("out_of_range", path, "is outside the years 1 to 9999"), str(value))
+                yield BadCell("beyond_calendar", str(value))
                 continue
             text = moment.date().isoformat()
             if not is_day:
@@ -160,16 +141,12 @@ def _fraction(rest: int, per_second: int) -> str:
     return f".{rest:0{len(str(per_second)) - 1}d}".rstrip("0") if rest else ""
 
 
-def _binary(path: str) -> Reader:
-    def read(array: Any) -> Iterator[Cell]:
-        for value in array.to_pylist():
-            try:
-                yield "" if value is None else value.decode()
-            except UnicodeDecodeError:
-                why = rejection("not_utf8", path, "holds bytes that are no UTF-8 text")
-                yield BadCell(why, value.decode("latin-1"))
-
-    return read
+def _binary(array: Any) -> Iterator[Cell]:
+    for value in array.to_pylist():
+        try:
+            yield "" if value is None else value.decode()
+        except UnicodeDecodeError:
+            yield BadCell("not_utf8", value.decode("latin-1"))
 
 
 def _of_dictionary(inner: Reader) -> Reader:
