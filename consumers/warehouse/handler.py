@@ -37,6 +37,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _apply(records: Sequence[KinesisRecord]) -> int | None:
     outcome = consumer().apply_records([record.delivery for record in records])
     metrics.add_metric("RecordsApplied", MetricUnit.Count, outcome.records_applied)
+    metrics.add_metric("RecordsSkipped", MetricUnit.Count, outcome.records_skipped)
     metrics.add_metric("BatchesFailed", MetricUnit.Count, int(outcome.error is not None))
     if outcome.lag_ms_max is not None:
         metrics.add_metric("LagMsMax", MetricUnit.Milliseconds, outcome.lag_ms_max)

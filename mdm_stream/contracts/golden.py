@@ -3,7 +3,8 @@
 Five types. ``mdm.golden.upserted`` holds a whole golden record. ``mdm.golden.retired`` says that an id no longer
 names a live golden record, and which one now holds its anchor. ``mdm.record.erased`` says that every value which came
 from one source record must be forgotten. ``mdm.event.quarantined`` reports a rejected event. ``mdm.file.loaded`` is the
-manifest of a file's load: information for the warehouse, and no part of the state.
+manifest of a file's load: information for the warehouse, and no part of the state. A reader ignores members that it
+does not know, and passes over messages of other types.
 
 Within one domain, the first three carry ``(epoch, sequence)``: sequences are gap-free within an epoch. A new epoch
 (a rebuild of the index) says only what differs from all that was published before it: records that changed, and
@@ -42,9 +43,17 @@ TYPE_OF_OP = {"upsert": UPSERTED, "retire": RETIRED, "erase": ERASED}
 
 GoldenValue = str | list[str] | None
 
+FEED_TYPES = frozenset({*TYPE_OF_OP.values(), QUARANTINED, FILE_LOADED})
+"""The types of messages that this release knows. A later one may add types that say nothing of the state."""
+
+_SKIPPED_BY_READERS = Field(json_schema_extra={"x-skipped-by-readers": True})
 _REASONS_MAX = 20
 
 _Envelope = TypeVar("_Envelope", "FeedEnvelope", "ClaimCheck")
+
+
+class UnknownTypeError(RejectedEventError):
+    """A message of a type that this release does not know: a reader passes over it."""
 
 
 class _FeedModel(BaseModel):
@@ -151,8 +160,11 @@ class FeedEnvelope(_FeedModel):
     specversion: Literal["1.0"] = "1.0"
     id: str
     source: str
-    type: Literal[
-        "mdm.golden.upserted", "mdm.golden.retired", "mdm.record.erased", "mdm.event.quarantined", "mdm.file.loaded"
+    type: Annotated[
+        Literal[
+            "mdm.golden.upserted", "mdm.golden.retired", "mdm.record.erased", "mdm.event.quarantined", "mdm.file.loaded"
+        ],
+        _SKIPPED_BY_READERS,
     ]
     subject: str
     time: str
@@ -163,6 +175,7 @@ class FeedEnvelope(_FeedModel):
         | Annotated[QuarantinedEvent, Tag("report")]
         | Annotated[FileManifest, Tag("file")],
         Discriminator(_kind_of_data),
+        _SKIPPED_BY_READERS,
     ]
 
 
@@ -258,19 +271,24 @@ def content_digest(change: GoldenChange) -> str:
     return digest_of(content)
 
 
-def parse_message(raw: bytes) -> FeedEnvelope | ClaimCheck:
+def parse_message(raw: bytes, *, strict: bool = False) -> FeedEnvelope | ClaimCheck:
     """Return the feed message in ``raw``, with its data or with the claim check for it.
 
-    Raises ``RejectedEventError`` where the bytes break the contract of the golden feed; its reasons name fields and
-    rules, never values.
+    Members that this release does not know are ignored, unless it is ``strict``: who looks for values must not
+    overlook those. Raises ``RejectedEventError`` where the bytes break the contract of the golden feed, and
+    ``UnknownTypeError`` of a message of another type; reasons name fields and rules, never values.
     """
     try:
         message = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise RejectedEventError((Reason("feed.json", "", "the message is not JSON"),)) from None
-    if isinstance(message, dict) and "dataref" in message and "data" not in message:
-        return _validated(ClaimCheck, message)
-    envelope = _validated(FeedEnvelope, message)
+    if isinstance(message, dict):
+        kind = message.get("type")
+        if isinstance(kind, str) and kind and kind not in FEED_TYPES:
+            raise UnknownTypeError((Reason("feed.unknown_type", "type", "is of a later release; pass over it"),))
+        if "dataref" in message and "data" not in message:
+            return _validated(ClaimCheck, message, strict=strict)
+    envelope = _validated(FeedEnvelope, message, strict=strict)
     _check_agreement(envelope)
     return envelope
 
@@ -308,9 +326,9 @@ def redeem(claim: ClaimCheck, follow: Follow | None) -> FeedEnvelope:
     return envelope
 
 
-def _validated(kind: type[_Envelope], message: object) -> _Envelope:
+def _validated(kind: type[_Envelope], message: object, *, strict: bool = False) -> _Envelope:
     try:
-        return kind.model_validate(message)
+        return kind.model_validate(message, extra="forbid" if strict else "ignore")
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         reasons = tuple(

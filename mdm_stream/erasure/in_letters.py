@@ -126,6 +126,6 @@ def _redacted(message: FeedEnvelope | ClaimCheck, domain: str, keys: Collection[
 
 def _golden_message(raw: bytes) -> FeedEnvelope | ClaimCheck | None:
     try:
-        return parse_message(raw)
+        return parse_message(raw, strict=True)
     except RejectedEventError:
         return None

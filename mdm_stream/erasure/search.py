@@ -122,7 +122,7 @@ class Search:
         for record in self._places.golden.records():
             until_us = _until_us(record, keeps_us)
             try:
-                envelope = parse_message(record.data)
+                envelope = parse_message(record.data, strict=True)
             except RejectedEventError:
                 where = f"{record.shard_id}:{record.sequence_number}"
                 self._evidence.unclear(GOLDEN, "unreadable message", record.data, until_us, where)

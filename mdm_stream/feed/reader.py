@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdm_stream.aws.read_shards import Marks, StreamReader
-from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, parse_message, redeem
+from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, UnknownTypeError, parse_message, redeem
 from mdm_stream.errors import RejectedEventError, TerminalError
 from mdm_stream.feed.claims import ClaimReader, MissingClaimError
 
@@ -53,6 +53,8 @@ class FeedReader:
         self._follow = follow or ClaimReader()
         self._reader = StreamReader(client, stream, sleep=sleep, clock_s=clock_s)
         self._on_unreadable = on_unreadable
+        self.skipped = 0
+        """Messages so far that were passed over, as they are of a type that this release does not know."""
 
     def messages(
         self, marks: Marks | None = None, *, on_missing: Callable[[ClaimCheck], None] | None = None
@@ -62,13 +64,15 @@ class FeedReader:
         Shard after shard, closed ones too; a shard's messages in its order, duplicates as they are. One read is held in
         memory at a time, and the caller may take its time between messages. ``marks`` let a later call go on where this
         one ended; see ``StreamReader.records``. ``on_missing`` is called with a claim check whose data is not there;
-        without it that is a ``MissingClaimError``.
+        without it that is a ``MissingClaimError``. Messages of a type that a later release has added are passed over.
         """
         for record in self._reader.records(marks):
             try:
                 message = parse_message(record.data)
                 if isinstance(message, ClaimCheck):
                     message = redeem(message, self._follow)
+            except UnknownTypeError:
+                self.skipped += 1
             except RejectedEventError as error:
                 self._on_unreadable(UnreadableMessage(record.shard_id, record.sequence_number, error))
             except MissingClaimError as error:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, parse_message, redeem
+from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, UnknownTypeError, parse_message, redeem
 from mdm_stream.core.faults import as_rejection
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import ConfigurationError, MdmError, TerminalError
@@ -35,13 +35,15 @@ class BatchOutcome:
 
     ``first_failed`` is the place of the record where the event source must go on, with the ``error`` that it met; both
     are None after a success, and records behind it may have been applied all the same. ``lag_ms_max`` is the time from
-    the oldest applied commit until now, None where no golden change was applied.
+    the oldest applied commit until now, None where no golden change was applied. ``records_skipped`` are messages of a
+    type that a later release has added: they say nothing of the state.
     """
 
     records_applied: int
     lag_ms_max: float | None
     first_failed: int | None
     error: MdmError | None
+    records_skipped: int = 0
 
 
 class WarehouseConsumer:
@@ -74,6 +76,9 @@ class WarehouseConsumer:
         for place, record in enumerate(records):
             try:
                 message, content_bytes = self._read(record)
+            except UnknownTypeError:
+                run.skipped += 1
+                continue
             except Exception as error:  # noqa: BLE001 - one of the process is raised again
                 unread[place] = _own_fault(error)
                 if _is_of_one_message(unread[place]):
@@ -88,8 +93,8 @@ class WarehouseConsumer:
         run.failed |= unread
         lag_ms = self._lag_ms(run.oldest)
         if run.first_failed is None:
-            return BatchOutcome(run.applied, lag_ms, None, None)
-        return BatchOutcome(run.applied, lag_ms, run.first_failed, run.failed[run.first_failed])
+            return BatchOutcome(run.applied, lag_ms, None, None, run.skipped)
+        return BatchOutcome(run.applied, lag_ms, run.first_failed, run.failed[run.first_failed], run.skipped)
 
     def _read(self, record: Delivery) -> tuple[FeedEnvelope, int]:
         """Return a record's message with its data, and how large that is."""
@@ -145,6 +150,7 @@ class _Applying:
     """A batch under way: how many messages are applied, and by place those that are not; it stops where all fail."""
 
     applied: int = 0
+    skipped: int = 0
     oldest: datetime | None = None
     failed: dict[int, MdmError] = field(default_factory=dict)
     stopped: int | None = None

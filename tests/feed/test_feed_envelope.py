@@ -5,8 +5,17 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from mdm_stream.contracts.golden import ERASED, RETIRED, UPSERTED, GoldenChange, RecordErased, parse_envelope
+from mdm_stream.contracts.golden import (
+    ERASED,
+    RETIRED,
+    UPSERTED,
+    GoldenChange,
+    RecordErased,
+    parse_envelope,
+    parse_message,
+)
 from mdm_stream.contracts.schema import contract_schema
+from mdm_stream.errors import RejectedEventError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import OutboxEntry
 
@@ -27,11 +36,23 @@ def test_an_outbox_entry_becomes_its_message(content: dict[str, object], type_: 
     entry = OutboxEntry(2, 7, orjson.dumps(content), 1_500_000)
     key, raw = change_message(entry)
     message = parse_envelope(raw)
+    assert parse_message(raw, strict=True) == message, "what is written has no member beside the contract's"
     assert (key, message.subject, message.type, message.id) == ("g1", "g1", type_, "person/2/7")
     assert isinstance(message.data, model)
     assert (message.data.epoch, message.data.sequence) == (2, 7)
     assert message.time == message.data.committed_at == "1970-01-01T00:00:01.500000Z"
     assert change_message(entry) == (key, raw)
+
+
+def test_a_strict_reader_overlooks_nothing() -> None:
+    """Who looks for values that must be gone is told of members that it does not know, at any level."""
+    message = orjson.loads(change_message(OutboxEntry(2, 7, orjson.dumps({**CHANGE, "op": "upsert"}), 0))[1])
+    for level in (message, message["data"]):
+        level["note"] = "Jane Doe"
+        assert parse_envelope(orjson.dumps(message)).data.sequence == 7
+        with pytest.raises(RejectedEventError, match="extra_forbidden"):
+            parse_message(orjson.dumps(message), strict=True)
+        del level["note"]
 
 
 def test_the_schema_knows_every_kind_of_data() -> None:

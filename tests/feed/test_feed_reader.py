@@ -72,6 +72,22 @@ class Faulty:
         return getattr(self._client, name)
 
 
+def test_what_a_later_release_has_added_is_no_fault(server: KinesisServer, stream: str) -> None:
+    """Members that are not known are ignored at every level, and messages of another type are passed over, counted."""
+    later = orjson.loads(message(2)[1])
+    later["traceparent"] = "00-1"
+    later["data"]["because"] = {"request": 7}
+    kinds = orjson.loads(message(3)[1]) | {"type": "mdm.golden.split", "data": {"parts": ["g1"]}}
+    by_reference = {**kinds, "dataref": "s3://bucket/key"}
+    del by_reference["data"]
+    client = server.client()
+    for each in (orjson.loads(message(1)[1]), later, kinds, by_reference):
+        client.put_record(StreamName=stream, Data=orjson.dumps(each), PartitionKey="g")
+    reader = FeedReader(client, stream)
+    assert sequences(reader.messages()) == [1, 2]
+    assert reader.skipped == 2
+
+
 def test_everything_on_the_stream_is_yielded(
     server: KinesisServer, stream: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

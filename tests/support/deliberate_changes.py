@@ -50,6 +50,15 @@ def _add_message(documents: Documents, channel: str, operation: str) -> None:
     streams["operations"][operation]["messages"].append({"$ref": f"#/channels/{channel}/messages/further"})
 
 
+def _new_feed_type(documents: Documents) -> None:
+    envelope = documents["golden"]["$defs"]["FeedEnvelope"]["properties"]
+    envelope["type"]["enum"].append("mdm.golden.split")
+    parts = {"type": "array", "items": {"type": "string"}}
+    split = {"type": "object", "title": "Split", "properties": {"parts": parts}, "required": ["parts"]}
+    documents["golden"]["$defs"]["Split"] = split
+    envelope["data"]["anyOf"].append({"$ref": "#/$defs/Split"})
+
+
 def _reworded(node: Any) -> None:
     """Change every description and title below a node."""
     if isinstance(node, dict):
@@ -120,12 +129,6 @@ BREAKING = (
         SUBSCRIBER,
     ),
     Change(
-        "a new message type",
-        lambda d: d["golden"]["$defs"]["FeedEnvelope"]["properties"]["type"]["enum"].append("mdm.golden.split"),
-        "'mdm.golden.split' is new",
-        SUBSCRIBER,
-    ),
-    Change(
         "a new state of files",
         lambda d: d["file_manifest"]["properties"]["state"]["enum"].append("paused"),
         "'paused' is new",
@@ -143,7 +146,20 @@ BREAKING = (
         "the message is removed",
         PRODUCER,
     ),
-    Change("a message more on the feed", lambda d: _add_message(d, "golden", "sendGolden"), "new message", SUBSCRIBER),
+    Change(
+        "a message less on the feed",
+        lambda d: d["asyncapi"]["operations"]["sendGolden"]["messages"].pop(),
+        "the message is removed",
+        SUBSCRIBER,
+    ),
+    Change(
+        "another name of a message type",
+        lambda d: d["asyncapi"]["components"]["messages"]["goldenUpserted"]["payload"]["properties"]["type"].update(
+            const="mdm.golden.changed"
+        ),
+        "alternative goldenUpserted is new",
+        SUBSCRIBER,
+    ),
     Change(
         "another partition key",
         lambda d: d["asyncapi"]["channels"]["changes"]["bindings"]["x-kinesis"].update(partitionKey="domain"),
@@ -174,6 +190,8 @@ SAFE = (
     Change("a constant as a list of one", lambda d: d["golden"]["$defs"]["FeedEnvelope"]["properties"].update(
         specversion={"enum": ["1.0"], "default": "1.0", "type": "string"})),
     Change("a field more on the feed", lambda d: _golden(d)["properties"].update(trust={"type": "number"}), "is a new"),
+    Change("a message more on the feed", lambda d: _add_message(d, "golden", "sendGolden"), "new message"),
+    Change("a new message type", _new_feed_type, "'mdm.golden.split' is new"),
     Change("a field that is always there", lambda d: _golden(d)["required"].append("values"), "is required now"),
     Change(
         "a message type that is sent no more",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from feed_messages import upsert
 
@@ -63,6 +64,17 @@ def test_a_claim_check_is_applied_like_its_message(consumer: WarehouseConsumer, 
     assert length > 3_000_000
     [(members,)] = consumer._warehouse.query("SELECT COUNT(*) FROM crosswalk WHERE golden_id = 'g2'")
     assert members == 1
+
+
+def test_what_a_later_release_has_added_holds_nothing_back(consumer: WarehouseConsumer) -> None:
+    """A message of a type that is not known is passed over and counted; one with further members is applied."""
+    later = orjson.loads(raw(upsert(2, "g2", ["crm/2"])))
+    later["data"]["because"] = [1]
+    unknown = {**later, "type": "mdm.golden.split", "data": {"parts": []}}
+    messages = [raw(upsert(1, "g1", ["crm/1"])), orjson.dumps(unknown), orjson.dumps(later)]
+    outcome = consumer.apply_records(records(messages))
+    assert (outcome.records_applied, outcome.records_skipped, outcome.error) == (2, 1, None)
+    assert stored(consumer) == [1, 2]
 
 
 def test_a_batch_is_applied_in_portions(

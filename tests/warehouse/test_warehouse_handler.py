@@ -78,6 +78,7 @@ def test_a_batch_is_applied_and_measured(path: Path, capsys: pytest.CaptureFixtu
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert response == {"batchItemFailures": []}
     assert metrics[0]["RecordsApplied"] == [2.0]
+    assert metrics[0]["RecordsSkipped"] == [0.0]
     assert metrics[0]["BatchesFailed"] == [0.0]
     assert metrics[0]["LagMsMax"][0] >= 0
     assert stored(path) == [1, 2]

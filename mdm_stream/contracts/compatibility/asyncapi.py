@@ -104,7 +104,8 @@ class _Operation:
     def _added(self, name: str) -> ContractChange:
         if self._direction == "consumed":
             return safe(self._document, f"{self._key}/{name}", "is a new message", "what was accepted is so still")
-        return self._breaks(name, "is a new message", "a subscriber may meet a type that it does not know")
+        why = "a subscriber passes over messages of a type that it does not know"
+        return safe(self._document, f"{self._key}/{name}", "is a new message", why)
 
     def _breaks(self, name: str, what: str, why: str) -> ContractChange:
         where = f"{self._key}/{name}" if name else self._key

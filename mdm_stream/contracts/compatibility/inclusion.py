@@ -7,7 +7,7 @@ cannot be shown is a difference that breaks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,8 @@ from mdm_stream.contracts.compatibility.branches import (
 from mdm_stream.contracts.compatibility.findings import Difference, UncomparableError
 from mdm_stream.contracts.compatibility.wording import Wording
 
+SKIPPED = "x-skipped-by-readers"
+"""The keyword of a schema whose readers pass over what has a value, or an alternative, that they do not know."""
 PAIRS_MAX = 200_000
 """Pairs of schemas that one comparison looks at: our largest document takes some thousand."""
 
@@ -82,6 +84,9 @@ class Inclusion:
         self._open.add(key)
         outer, self._assumed = self._assumed, set()
         found = tuple(dict.fromkeys((*self._annotations(narrow, wide), *self._of_branches(narrow, wide))))
+        if not self._old_is_narrow and isinstance(wide, dict) and wide.get(SKIPPED):
+            known = {f"<{branch.label}>" for branch in self._wide.branches(wide)}
+            found = tuple(dict.fromkeys(_skipped(each, known) for each in found))
         self._open.discard(key)
         self._assumed.discard(key)
         if not self._assumed:  # else it holds only if a pair does that is still being compared
@@ -302,6 +307,16 @@ def _only_listed(branch: SchemaBranch) -> bool:
 
 def _under(step: str, found: tuple[Difference, ...]) -> Iterator[Difference]:
     return (each.under(step) for each in found)
+
+
+def _skipped(found: Difference, known: Container[str]) -> Difference:
+    """Return a difference as it is where readers pass over what they do not know: one value or alternative more."""
+    why = "readers pass over what they do not know"
+    if found.path and found.path[0].startswith("<") and found.path[0] not in known:
+        return Difference((), "alternative", f"alternative {found.path[0][1:-1]} is new", why, breaks=False)
+    if found.path or found.code not in ("value", "type", "alternative"):
+        return found
+    return replace(found, breaks=False, why=why)
 
 
 def _fits(pattern: str, value: str) -> bool:
