@@ -32,6 +32,8 @@ LETTERS_READ_MAX = 1_000
 """Dead letters of a kind that are read to be counted by reason; there may be more."""
 LOADS_READ_MAX = 1_000
 """Loads of files that have not ended and are looked at; there may be more."""
+TOLD_AHEAD_S_MAX = 60.0
+"""How far the times of golden changes may be ahead of the clock before it is reported: servers differ by less."""
 LIVE_LINE_S = 5.0
 """Between two live lines."""
 _COUNTS = {"records": "rec", "golden": "gold", "review": "review"}
@@ -104,6 +106,7 @@ class DeploymentStatus:
             "f_digest": f_part(held),
             "of_these_rules": held == rules.digest,
             "held": epochs.held_because(),
+            "told_ahead_s": round(epochs.told_ahead_us() / _SECOND_US, 1),
             "obstacle": epochs.obstacle(partial(self._archive.witness, rules.domain)) if held else None,
             "rebuilding": building and building.epoch,
             "sources_held": sorted(each.source for each in sources.held),
@@ -181,6 +184,11 @@ def attention(found: Mapping[str, Any], age_max_s: float) -> Iterator[str]:
         name = domain["domain"]
         if domain["obstacle"]:
             yield domain["obstacle"]
+        if domain["told_ahead_s"] > TOLD_AHEAD_S_MAX:
+            yield (
+                f"golden changes of domain {name!r} are {domain['told_ahead_s']:,.0f} s in the future: the clock "
+                "of Redis was ahead, and committed_at stands still until that time; check that the clock is right now"
+            )
         for source in domain["sources_held"]:
             yield f"source {source} of domain {name!r} is held; its events are kept until: mdm-stream source release"
         for suspected in domain["suspected_histories"]:

@@ -18,8 +18,8 @@ CloudEvents' ``dataref`` in its place (a claim check), under the same id.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypeVar
 
 import orjson
@@ -48,6 +48,7 @@ FEED_TYPES = frozenset({*TYPE_OF_OP.values(), QUARANTINED, FILE_LOADED})
 
 _SKIPPED_BY_READERS = Field(json_schema_extra={"x-skipped-by-readers": True})
 _REASONS_MAX = 20
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Envelope = TypeVar("_Envelope", "FeedEnvelope", "ClaimCheck")
 
@@ -247,7 +248,7 @@ class PublishedGolden:
     """What the feed has last said of one golden record.
 
     ``digest`` is that of ``core.golden.Golden`` for the same content, None for a retired one. ``members`` are
-    references, in the order of the message; a retired golden record has none.
+    references, in the order of the message; a retired golden record has none. ``committed_us`` is when it was said.
     """
 
     golden_id: str
@@ -255,14 +256,21 @@ class PublishedGolden:
     sequence: int
     digest: str | None
     members: tuple[str, ...]
+    committed_us: int = field(default=0, compare=False)
 
 
 def published_golden(change: GoldenChange) -> PublishedGolden:
     """Return what a golden change says, in the form in which it can be compared with a golden record of the core."""
+    at_us = committed_us(change)
     if change.op == "retire":
-        return PublishedGolden(change.golden_id, change.epoch, change.sequence, None, ())
+        return PublishedGolden(change.golden_id, change.epoch, change.sequence, None, (), at_us)
     members = tuple(make_ref(key.source, key.record_id) for key in change.members)
-    return PublishedGolden(change.golden_id, change.epoch, change.sequence, content_digest(change), members)
+    return PublishedGolden(change.golden_id, change.epoch, change.sequence, content_digest(change), members, at_us)
+
+
+def committed_us(told: GoldenChange | RecordErased) -> int:
+    """Return when a change was committed, in microseconds since 1970-01-01T00:00:00Z."""
+    return (parse_moment(told.committed_at, "data.committed_at") - _UNIX_EPOCH) // timedelta(microseconds=1)
 
 
 def content_digest(change: GoldenChange) -> str:
@@ -343,14 +351,20 @@ def _validated(kind: type[_Envelope], message: object, *, strict: bool = False) 
 
 
 def parse_moment(text: str, path: str) -> datetime:
-    """Return a time of a feed message in UTC; ``RejectedEventError`` with ``path`` where it is none."""
+    """Return a time of a feed message in UTC; ``RejectedEventError`` with ``path`` where it is none.
+
+    One that its offset moves out of the years 1 to 9999 is none: no database could keep it.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise RejectedEventError((Reason("feed.time", path, "not an RFC 3339 time"),)) from None
     if moment.tzinfo is None:
         raise RejectedEventError((Reason("feed.time", path, "a time needs an offset, such as Z"),))
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise RejectedEventError((Reason("feed.time", path, "not a time of the years 1 to 9999 in UTC"),)) from None
 
 
 def _check_agreement(envelope: FeedEnvelope) -> None:

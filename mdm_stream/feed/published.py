@@ -11,6 +11,7 @@ from mdm_stream.contracts.golden import (
     GoldenChange,
     PublishedGolden,
     QuarantinedEvent,
+    committed_us,
     published_golden,
 )
 from mdm_stream.core.model import make_ref
@@ -29,9 +30,13 @@ class PublishedState:
     """
 
     def __init__(self, domain: str) -> None:
-        """Start with nothing published, at position (0, 0). ``erased`` are the records whose erasure was published."""
+        """Start with nothing published, at position (0, 0).
+
+        ``erased`` are the records whose erasure was published, ``told_us`` is the latest time of what was published.
+        """
         self.domain = domain
         self.erased: set[str] = set()
+        self.told_us = 0
         self.position = (0, 0)
         self._newest: dict[str, PublishedGolden] = {}
         self._places: dict[str, tuple[int, int, str | None]] = {}
@@ -46,11 +51,13 @@ class PublishedState:
                 return
             if not isinstance(said.data, GoldenChange):
                 self.erased.add(make_ref(said.data.source, said.data.record_id))
+                self.told_us = max(self.told_us, committed_us(said.data))
                 self.advance(said.data.epoch, said.data.sequence)
                 return
             change = said.data
             said = published_golden(change)
             self._place([make_ref(key.source, key.record_id) for key in change.removed], said, None)
+        self.told_us = max(self.told_us, said.committed_us)
         self._place(said.members, said, said.golden_id)
         self.advance(said.epoch, said.sequence)
         held = self._newest.get(said.golden_id)

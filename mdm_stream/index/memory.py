@@ -34,13 +34,16 @@ class MemoryIndex:
     Thread safe: every operation holds one lock.
     """
 
-    def __init__(self, rules: Ruleset) -> None:
+    def __init__(self, rules: Ruleset, *, clock_us: Callable[[], int] = lambda: time.time_ns() // 1000) -> None:
+        """Begin with nothing. ``clock_us`` stamps what is told."""
         self.counters = IndexCounters()
         self.epoch = 1
         self._rules = rules
         self._lock = Lock()
         self._clock = 0
         self._sequence = 0
+        self._clock_us = clock_us
+        self._told_us = 0
         self._records: dict[str, Record] = {}
         self._blocks: dict[str, tuple[str, dict[str, str]]] = {}
         self._component_of: dict[str, str] = {}
@@ -264,9 +267,11 @@ class MemoryIndex:
             self._expiries.pop(ref, None)
         self._pending.difference_update(commit.dequeue)
         self._pending.update(commit.enqueue)
+        if commit.changes:
+            self._told_us = max(self._told_us, self._clock_us())  # the clock may step back, what is told does not
         for change in commit.changes:
             self._sequence += 1
-            entry = OutboxEntry(self.epoch, self._sequence, change.content, time.time_ns() // 1000)
+            entry = OutboxEntry(self.epoch, self._sequence, change.content, self._told_us)
             self._outbox[self._sequence] = entry
 
     def _write_edges(self, commit: Commit, stamp: str) -> None:

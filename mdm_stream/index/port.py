@@ -61,7 +61,8 @@ class CommitOutcome:
 class OutboxEntry:
     """A golden change that waits to be published. Its content is JSON without epoch, sequence and time.
 
-    ``committed_at_us`` is the index's own clock: information, never part of the state.
+    ``committed_at_us`` is the index's own clock, held back by nothing and never stepping back: in the order of (epoch,
+    sequence) no entry's is before that of the one before it. Information, never part of the state.
     """
 
     epoch: int

@@ -227,7 +227,7 @@ class Rebuild:
         return seconds
 
     def _switch(self, epoch: int) -> None:
-        if not self._epochs.go_live(epoch):
+        if not self._epochs.go_live(epoch, self._said.told_us):
             raise TransientError(_cannot_go_live(epoch))
 
     @property

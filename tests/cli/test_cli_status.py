@@ -24,7 +24,7 @@ from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.rules import load_ruleset
 
 FALL = PositionFall("shop", 0, "7", "", "", 1, 10_000_000, 900_000_000)
-QUIET = {"domain": "person", "obstacle": None, "sources_held": [], "suspected_histories": []}
+QUIET = {"domain": "person", "obstacle": None, "told_ahead_s": 0.0, "sources_held": [], "suspected_histories": []}
 SHARD = {"stream": "s", "shard": "0", "problem": "", "age_s": 1.0}
 
 
@@ -33,6 +33,7 @@ SHARD = {"stream": "s", "shard": "0", "problem": "", "age_s": 1.0}
     [
         ({}, {}, 0),
         ({"obstacle": "it is held"}, {}, 1),
+        ({"told_ahead_s": 60.1}, {}, 1),
         ({"sources_held": ["crm"]}, {}, 1),
         ({"suspected_histories": [{"message": "positions fall"}]}, {}, 1),
         ({}, {"age_s": 301.0}, 1),

@@ -148,8 +148,7 @@ each_run('ZREM', prefix .. 'exp', p.drop_expiries)
 -- What an epoch that is being built says is told when it goes live, and then only what differs from what was told before.
 if p.state == 'live' and #p.changes > 0 then
   local last = redis.call('HINCRBY', meta, 'sequence', #p.changes)
-  local time = redis.call('TIME')
-  local committed_at_us = time[1] .. string.format('%06d', time[2])
+  local committed_at_us = told_now(KEYS[2])
   for i, content in ipairs(p.changes) do
     local sequence = string.format('%.0f', last - #p.changes + i)
     redis.call('XADD', prefix .. 'out', p.epoch .. '-' .. sequence, 'c', content, 't', committed_at_us)

@@ -4,13 +4,14 @@ An epoch is a whole state of the domain with a golden feed of its own numbering.
 be computed afresh: the old one was lost, is not to be trusted, or rests on other rules or another F. ``root``
 is a hash:
 
-=========  ==========================================================================================
-field      holds
-=========  ==========================================================================================
-``live``   the epoch that is read and written
-``last``   the greatest epoch ever begun here
-``held``   why writing to the domain is held back (absent: it is not)
-=========  ==========================================================================================
+===========  ==========================================================================================
+field        holds
+===========  ==========================================================================================
+``live``     the epoch that is read and written
+``last``     the greatest epoch ever begun here
+``held``     why writing to the domain is held back (absent: it is not)
+``told_us``  the latest ``committed_at`` that was given out, of any epoch: none given later is before it
+===========  ==========================================================================================
 
 **What is trusted.** An epoch names the server through which all its writes went, and every commit compares: the process
 (Redis' ``run_id``), since a restart may have lost the last writes, and the history that it serves (``master_replid``),
@@ -202,12 +203,14 @@ class Epochs:
             clock, sequence = self._client.hmget(meta, ["clock", "sequence"])
             return EpochPosition(epoch, int(clock or 0), int(sequence or 0))
 
-    def go_live(self, epoch: int) -> bool:
+    def go_live(self, epoch: int, told_us: int = 0) -> bool:
         """Put an epoch that was being built in the place of the live one, in one step.
 
+        ``told_us`` is the latest time that anything was told, as far as is known outside of Redis, which may have lost
+        it: what the new epoch tells is not before it.
         ``False`` if a newer one was begun meanwhile, or the server that has all its writes does not answer any more.
         """
-        return bool(self._scripts.run("switch", [self.root], "live", epoch))
+        return bool(self._scripts.run("switch", [self.root], "live", epoch, told_us))
 
     def has_lost(self, witnessed: EpochPosition | None) -> bool:
         """Return whether the live epoch is gone, or does not have all that was witnessed.
@@ -239,6 +242,14 @@ class Epochs:
     def held_because(self) -> str | None:
         """Return why writing to the domain is held back, ``None`` if it is not."""
         return held_because(self._client, self._namespace, self._rules.domain)
+
+    def told_ahead_us(self) -> int:
+        """Return by how much the latest time that was told is ahead of the server's clock, 0 if it is not.
+
+        Then a clock was wrong, and all that is told until that time has come is stamped with it.
+        """
+        told_us, now_us = self._scripts.run("told", [self.root])
+        return max(0, int(told_us) - int(now_us))
 
     def drop(self, epoch: int) -> None:
         """Delete the keys of one epoch, which must be neither live nor being built any more."""

@@ -29,3 +29,13 @@ local function fenced(meta, rules, state, server)
   end
 end
 
+-- When what is told now counts as committed, in microseconds: the server's clock, but not before what was told last, which the
+-- domain's root key keeps over epochs and failovers, and not before since_us. So committed_at has the order of (epoch, sequence)
+-- whatever the clock does.
+local function told_now(root, since_us)
+  local time = redis.call('TIME')
+  local now_us, last_us = tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(redis.call('HGET', root, 'told_us') or '0')
+  local told_us = string.format('%.0f', math.max(now_us, last_us, tonumber(since_us or '0')))
+  redis.call('HSET', root, 'told_us', told_us)
+  return told_us
+end

@@ -7,7 +7,7 @@ slot and a script may touch any of its keys. ``root`` says which epoch is live (
 =========  ======  ====================================================================
 key        type    holds
 =========  ======  ====================================================================
-``meta``   hash    ``rules`` (digest), ``f`` (F's identity), ``state``, ``server``, ``clock``, ``sequence``
+``meta``   hash    ``rules`` (digest), ``f`` (F's identity), ``state``, ``server``, ``clock``, ``sequence``, ``live_us``
 ``rec``    hash    reference -> revision and record (tombstones too)
 ``block``  hash    blocking key -> stamp and members with revisions; a suspended key: ``suspended``
 ``b:KEY``  hash    reference -> revision of the members of a suspended key
@@ -173,8 +173,8 @@ class RedisIndex(RedisReader):
         """Put changes into the outbox of an epoch that is being built, under its next sequence numbers; return how
         many.
 
-        For the one process that builds it: it is what the feed is told when the epoch goes live. ``note`` is called
-        with each entry once it is there.
+        For the one process that builds it: it is what the feed is told when the epoch goes live, and stamped with the
+        time of that. ``note`` is called with each entry, not stamped yet, once it is there.
         """
         before = told = self.position().sequence
         with translated():
@@ -182,11 +182,9 @@ class RedisIndex(RedisReader):
             while batch := _portion(remaining):
                 self.position()  # an epoch that was dropped meanwhile must not be begun again by this
                 pipe = self._client.pipeline(transaction=True)
-                seconds, microseconds = self._client.time()
-                at_us = seconds * 1_000_000 + microseconds
-                entries = [OutboxEntry(self.epoch, told + n, each.content, at_us) for n, each in enumerate(batch, 1)]
+                entries = [OutboxEntry(self.epoch, told + n, each.content, 0) for n, each in enumerate(batch, 1)]
                 for entry in entries:
-                    fields: dict[Any, Any] = {"c": entry.content, "t": at_us}
+                    fields: dict[Any, Any] = {"c": entry.content, "t": entry.committed_at_us}
                     pipe.xadd(self._epoch.key("out"), fields, id=f"{self.epoch}-{entry.sequence}")
                 told += len(batch)
                 pipe.hset(self._epoch.key("meta"), "sequence", told)

@@ -1,7 +1,9 @@
 -- The oldest outbox entries after an id, until there are enough of them or enough bytes.
 -- KEYS[1]: the epoch's meta key. ARGV: the id to begin after ('' for the first), the most entries, the bytes after which
--- no further entry is read. Returns the entries as XRANGE does; at least one if there is any.
+-- no further entry is read. Returns the entries as XRANGE does; at least one if there is any. What was put there before the
+-- epoch went live was told when it did.
 local out = string.sub(KEYS[1], 1, -5) .. 'out'
+local live_us = redis.call('HGET', KEYS[1], 'live_us')
 local after, limit, bytes_max = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
 -- Entries are read a few at a time, so that hardly more than what is returned is ever in the script's memory.
@@ -13,9 +15,12 @@ while #found < limit and bytes < bytes_max do
     break
   end
   for _, entry in ipairs(entries) do
-    local size = 0
-    for _, item in ipairs(entry[2]) do
+    local size, fields = 0, entry[2]
+    for i, item in ipairs(fields) do
       size = size + #item
+      if live_us and i % 2 == 0 and fields[i - 1] == 't' and tonumber(item) < tonumber(live_us) then
+        fields[i] = live_us
+      end
     end
     if #found > 0 and bytes + size > bytes_max then
       return found

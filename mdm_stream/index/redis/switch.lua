@@ -58,6 +58,7 @@ local through = redis.call('HGET', prefix .. epoch .. ':meta', 'server')
 if last ~= epoch or state_of(epoch) ~= 'building' or string.sub(through, 1, #server) ~= server then
   return 0
 end
-redis.call('HSET', prefix .. epoch .. ':meta', 'state', 'live')
+-- What it has to tell counts from now on: the epoch before may have told more since the first of it was put into the outbox.
+redis.call('HSET', prefix .. epoch .. ':meta', 'state', 'live', 'live_us', told_now(root, ARGV[3]))
 redis.call('HSET', root, 'live', epoch)
 return 1
