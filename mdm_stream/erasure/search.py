@@ -169,12 +169,8 @@ class Search:
 
     def _ask_who_else_has(self, warehouse: Warehouse) -> None:
         """Note what the history has of other records: the values that they had once."""
-        sql = "SELECT payload FROM golden_history WHERE CONTAINS(CAST(payload AS VARCHAR), ?) LIMIT ?"
-        for value in sorted(self._evidence.own):
-            written = orjson.dumps(value).decode()[1:-1]
-            for (payload,) in warehouse.query(sql, (written, ROWS_PER_VALUE_MAX)):
-                if payload is not None:
-                    self._evidence.golden(WAREHOUSE, "golden change", orjson.loads(payload))
+        for payload in warehouse.history_with(sorted(self._evidence.own), ROWS_PER_VALUE_MAX):
+            self._evidence.golden(WAREHOUSE, "golden change", orjson.loads(payload))
 
     def _look_into_files(self) -> None:
         if self._places.own_machine is not None:

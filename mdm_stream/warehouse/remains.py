@@ -1,52 +1,99 @@
-"""What is left of somebody in the tables: by provenance, and by text. Both read every row and trust no other table."""
+"""What is left of a person in the tables: by provenance, and by text. Both read every row and trust no other table.
+
+What is looked for is staged and no parameter of a statement: Snowflake keeps those for days. The database says which
+columns may hold it, and their values are compared here (see ``json_values``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 
-import orjson
 from pydantic import TypeAdapter
 
 from mdm_stream.contracts.golden import Provenance
 from mdm_stream.core.model import STEWARD_SOURCE, make_ref
+from mdm_stream.warehouse.json_values import ESCAPE, holds_one, plain_part
+from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.redaction import RecordIdentity, named_records
 from mdm_stream.warehouse.session import Session
-from mdm_stream.warehouse.statements import SELECT_COLUMNS, SELECT_PROVENANCE, select_containing
+from mdm_stream.warehouse.statements import (
+    PROVENANCE_OF,
+    SELECT_COLUMNS,
+    SELECT_HISTORY_WITH,
+    columns_of,
+    select_candidates,
+)
+
+CANDIDATES_PER_PAGE_MAX = 5_000
+"""Column values that are compared at a time, some megabytes, or fewer that are large (see ``paging``)."""
 
 _PROVENANCE: TypeAdapter[dict[str, list[Provenance]] | None] = TypeAdapter(dict[str, list[Provenance]] | None)
 
 
 def mentions(
-    session: Session, domain: str, record: RecordIdentity, selects: Mapping[str, str] = SELECT_PROVENANCE
+    session: Session, domain: str, record: RecordIdentity, provenance_of: Mapping[str, str] = PROVENANCE_OF
 ) -> list[str]:
     """Return the tables with a row whose provenance names the record, or a steward's override for it.
 
-    ``selects`` gives for each table the statement that reads its provenance; see ``SELECT_PROVENANCE``.
+    ``provenance_of`` gives for each table the query of the provenance of a domain, as text.
     """
     source, record_id = record
     named = [record_id] if source == STEWARD_SOURCE else [record_id, make_ref(source, record_id)]
-    # An id that JSON would escape may be escaped in more than one way: then every row is looked at here.
-    parts = [text if orjson.dumps(text) == f'"{text}"'.encode() else "" for text in named]
-    found = []
-    for table, sql in selects.items():
-        rows = session.execute(session.dialect.render(sql), (domain, parts[0], parts[-1]), step=f"read {table}")
-        if any(_names(provenance, record) for (provenance,) in rows):
-            found.append(table)
-    return found
+    with _staged(session, named):
+        return [
+            table
+            for table, column in provenance_of.items()
+            if any(_names(provenance, record) for provenance in _candidates(session, table, column, domain))
+        ]
 
 
 def search(session: Session, needles: Sequence[str]) -> list[str]:
-    """Return the tables with a row that holds one of the texts in any column, as it is or as JSON writes it."""
-    forms = sorted({form for needle in needles if needle for form in (needle, orjson.dumps(needle).decode()[1:-1])})
+    """Return the tables with a row that holds one of the texts: in a column, or in a value or key of a JSON column."""
+    wanted = sorted({needle for needle in needles if needle})
+    if not wanted:
+        return []
     columns: dict[str, list[str]] = {}
     for table, column in session.execute(SELECT_COLUMNS, step="list the tables"):
         columns.setdefault(table, []).append(column)
-    found = []
-    for table, names in sorted(columns.items()):
-        sql = session.dialect.render(select_containing(table, names))
-        if any(session.execute(sql, [form] * len(names), step=f"search {table.lower()}") for form in forms):
-            found.append(table.lower())
-    return found
+    with _staged(session, wanted):
+        return [
+            table.lower()
+            for table, names in sorted(columns.items())
+            if any(holds_one(written, wanted) for written in _candidates(session, table, columns_of(table, names)))
+        ]
+
+
+def history_with(session: Session, texts: Sequence[str], rows_max: int) -> Iterator[str]:
+    """Yield the first ``rows_max`` payloads of the history that may hold a text, for each of the texts."""
+    with _staged(session, texts) as parts:
+        sql = session.dialect.render(SELECT_HISTORY_WITH)
+        for number in range(len(parts)):
+            for (payload,) in session.execute(sql, (number, rows_max), step="look into golden_history"):
+                yield payload
+
+
+@contextmanager
+def _staged(session: Session, texts: Sequence[str]) -> Iterator[list[str]]:
+    """Have the parts to look for in ``staged_needle``, and no trace of them afterwards."""
+    parts = list(dict.fromkeys(chain(map(plain_part, texts), [ESCAPE])))
+    session.stage_needles(parts)
+    try:
+        yield parts
+    finally:
+        session.clear_needles()
+
+
+def _candidates(session: Session, table: str, source: str, *parameters: object) -> Iterator[str]:
+    """Yield the different values that may hold what is staged, by their digests, which alone are parameters."""
+    sql = session.dialect.render(select_candidates(source))
+    rows_max, last = FIRST_PAGE_ROWS, ""
+    while rows := session.execute(sql, (*parameters, last, rows_max), step=f"search {table.lower()}"):
+        yield from (written for written, _ in rows)
+        last = rows[-1][1]
+        content_bytes = sum(len(written) for written, _ in rows)
+        rows_max = next_page_rows(len(rows), content_bytes, CANDIDATES_PER_PAGE_MAX)
 
 
 def _names(provenance: str | None, record: RecordIdentity) -> bool:

@@ -30,6 +30,17 @@ class Session(Protocol):
         """Leave no staged row behind: an erasure that another session applies does not reach this one's tables."""
         ...
 
+    def stage_needles(self, parts: Sequence[str]) -> None:
+        """Make ``staged_needle`` hold exactly these texts in ``part``, with their places in ``number``.
+
+        They are values of records: no statement has them as a parameter where the database keeps those.
+        """
+        ...
+
+    def clear_needles(self) -> None:
+        """Empty ``staged_needle``."""
+        ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """Group statements into one atomic change where the database is used so; else do nothing."""
         ...

@@ -198,24 +198,25 @@ SELECT_POSITION = """
 SELECT epoch, sequence FROM golden_history WHERE domain = ? ORDER BY epoch DESC, sequence DESC LIMIT 1
 """
 
-# Parameters: domain, and two texts of which one is in the provenance. A few rows more may come than are sought.
-SELECT_PROVENANCE = {
-    "golden_record": """
-SELECT provenance FROM golden_record
-WHERE domain = ? AND (CONTAINS(CAST(provenance AS $text), ?) OR CONTAINS(CAST(provenance AS $text), ?))
-""",
-    "golden_history": """
-SELECT payload['provenance'] FROM golden_history
-WHERE domain = ?
-AND (CONTAINS(CAST(payload['provenance'] AS $text), ?) OR CONTAINS(CAST(payload['provenance'] AS $text), ?))
-""",
+# Of a domain, which is the parameter, the column that says where values come from.
+PROVENANCE_OF = {
+    "golden_record": "SELECT CAST(provenance AS $text) AS written FROM golden_record WHERE domain = ?",
+    "golden_history": "SELECT CAST(payload['provenance'] AS $text) AS written FROM golden_history WHERE domain = ?",
 }
+
+# Parameters: the number of what is looked for, and how many rows at most.
+SELECT_HISTORY_WITH = """
+SELECT CAST(h.payload AS $text)
+FROM golden_history AS h JOIN staged_needle AS n ON CONTAINS(CAST(h.payload AS $text), n.part)
+WHERE n.number = ?
+ORDER BY h.domain, h.epoch, h.sequence LIMIT ?
+"""
 
 SELECT_COLUMNS = """
 SELECT c.table_name, c.column_name
 FROM information_schema.columns AS c
 JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
-WHERE c.table_schema = CURRENT_SCHEMA() AND t.table_type <> 'VIEW'
+WHERE c.table_schema = CURRENT_SCHEMA() AND t.table_type <> 'VIEW' AND LOWER(c.table_name) <> 'staged_needle'
 ORDER BY c.table_name, c.ordinal_position
 """
 
@@ -251,10 +252,23 @@ def select_golden_of(record_ids: int) -> str:
     """  # noqa: S608 - made of question marks
 
 
-def select_containing(table: str, columns: Sequence[str]) -> str:
-    """Return the statement that finds a row with a text in one of the columns; the text is a parameter of each."""
-    found_in = " OR ".join(f'CONTAINS(CAST("{column}" AS $text), ?)' for column in columns)
-    return f'SELECT 1 FROM "{table}" WHERE {found_in} LIMIT 1'  # noqa: S608 - names that the database itself listed
+def columns_of(table: str, columns: Sequence[str]) -> str:
+    """Return the query of all values in some columns of a table, as text."""
+    return " UNION ALL ".join(f'SELECT CAST("{column}" AS $text) AS written FROM "{table}"' for column in columns)  # noqa: S608 - names that the database itself listed
+
+
+def select_candidates(source: str) -> str:
+    """Return the statement for a page of the different texts of ``source`` that hold a part in ``staged_needle``.
+
+    Parameters: those of ``source``, the digest that the page before ended with, the page's size.
+    """
+    return f"""
+        SELECT written, digest FROM (
+            SELECT DISTINCT s.written AS written, MD5(s.written) AS digest
+            FROM ({source}) AS s JOIN staged_needle AS n ON CONTAINS(s.written, n.part)
+        ) AS found
+        WHERE digest > ? ORDER BY digest LIMIT ?
+    """  # noqa: S608 - made of declared names, and of those that the database itself listed
 
 
 def _golden_ids_of(record_ids: int) -> str:

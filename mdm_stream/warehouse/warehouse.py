@@ -39,7 +39,7 @@ from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import check_schema, migrate
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
-from mdm_stream.warehouse.remains import mentions, search
+from mdm_stream.warehouse.remains import history_with, mentions, search
 from mdm_stream.warehouse.rows import stage_batch
 from mdm_stream.warehouse.session import Session
 
@@ -100,7 +100,11 @@ class Warehouse(Protocol):
         ...
 
     def search(self, needles: Sequence[str]) -> list[str]:
-        """Return the tables that hold one of these texts in any column; it reads every row."""
+        """Return the tables that hold one of these texts in any column, or value or key of JSON; it reads every row."""
+        ...
+
+    def history_with(self, texts: Sequence[str], rows_max: int) -> Iterator[str]:
+        """Yield up to ``rows_max`` payloads of the history for each of these texts that may hold it."""
         ...
 
     def purge(self) -> bool:
@@ -155,7 +159,7 @@ class SqlWarehouse:
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one reading statement; see ``Warehouse.query``."""
-        return self._run(lambda session: session.execute(sql, parameters, step="query"))
+        return self._look(lambda session: session.execute(sql, parameters, step="query"))
 
     def published(self, domain: str) -> Iterator[PublishedGolden]:
         """Yield what the newest change of each golden record says; see ``Warehouse.published``."""
@@ -180,11 +184,16 @@ class SqlWarehouse:
     def mentions(self, domain: str, source: str, record_id: str, *, copies: bool = True) -> list[str]:
         """Return the tables that hold a value of this source record; see ``Warehouse.mentions``."""
         del copies  # this warehouse makes none
-        return self._run(lambda session: self._layout.mentions(session, domain, (source, record_id)))
+        return self._look(lambda session: self._layout.mentions(session, domain, (source, record_id)))
 
     def search(self, needles: Sequence[str]) -> list[str]:
         """Return the tables that hold one of these texts; see ``Warehouse.search``."""
-        return self._run(lambda session: search(session, needles))
+        return self._look(lambda session: search(session, needles))
+
+    def history_with(self, texts: Sequence[str], rows_max: int) -> Iterator[str]:
+        """Yield payloads that may hold a text; see ``Warehouse.history_with``."""
+        for text in texts:
+            yield from self._look(partial(_history_with, text=text, rows_max=rows_max))
 
     def purge(self) -> bool:
         """Say that nothing can be promised about the storage; see ``Warehouse.purge``."""
@@ -204,6 +213,10 @@ class SqlWarehouse:
             return session.execute(statement, parameters, step="read what was published")
 
         return self._run(read)
+
+    def _look(self, work: Callable[[Session], _Result]) -> _Result:
+        """Do what reads every row for a person who waits for the answer."""
+        return self._run(work)
 
     def _run(self, work: Callable[[Session], _Result]) -> _Result:
         with self._lock:
@@ -380,6 +393,10 @@ def _apply(session: Session, envelopes: Sequence[FeedEnvelope], applied_at: date
         if batch.changes or batch.erasures:
             sweep(session, staged_erased(session), applied_at)
         session.clear_staging()
+
+
+def _history_with(session: Session, text: str, rows_max: int) -> list[str]:
+    return list(history_with(session, [text], rows_max))
 
 
 def _applied(envelopes: Sequence[FeedEnvelope]) -> Applied:

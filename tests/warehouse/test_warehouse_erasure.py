@@ -19,6 +19,7 @@ from mdm_stream.warehouse.append import AppendLayout
 from mdm_stream.warehouse.duckdb import file as duckdb_file
 from mdm_stream.warehouse.duckdb.session import DuckDbSession
 from mdm_stream.warehouse.session import Session
+from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
 MARKER = "Wilhelmina Q. Marker-Value"
@@ -213,6 +214,43 @@ def test_search_finds_a_text_however_json_writes_it(warehouse: SqlWarehouse) -> 
     assert warehouse.mentions("person", "crm", 'a"b') == holding(warehouse, "golden_record", "golden_history")
     assert holding(warehouse, "crosswalk")[0] in warehouse.search(['a"b'])
     assert warehouse.search(["", "nobody"]) == []
+
+
+ODD = "Zo\u00eb\x0bO\x7f/\\ \U0001f98a\u2028"
+
+
+@pytest.mark.parametrize("needle", [ODD, "\x0b", "\x0bO", "/", "\U0001f98a", "o\u00eb\x0b", "\\ \U0001f98a"])
+def test_search_compares_values_and_not_their_spelling(warehouse: SqlWarehouse, needle: str) -> None:
+    """Control characters, which databases escape in other letters than we do; values in lists; attributes' names."""
+    warehouse.apply([golden(1, "g1", f"crm/{ODD}", ODD), golden(2, "g2", "crm/2", "plain")])
+    in_keys = upsert(3, "g3", ["crm/3"], values={f"k{ODD}": ["x", ODD]}, provenance={})
+    warehouse.apply([in_keys])
+    assert {"golden_history", "golden_record"} <= set(warehouse.search([needle]))
+    assert warehouse.mentions("person", "crm", ODD) == ["golden_record", "golden_history"]
+    assert len(list(warehouse.history_with([needle], 10))) >= 2
+    assert warehouse.search(["nowhere"]) == []
+
+
+def test_what_is_looked_for_is_no_parameter_on_snowflake(
+    snowflake_warehouse: Callable[[str], SnowflakeWarehouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snowflake keeps parameters for a week: a search, and a look for a record, leave no value and no id there."""
+    warehouse, seen = snowflake_warehouse("needles"), []
+    warehouse.apply([golden(1, "g1", "crm/somebody-1", MARKER)])
+    real = SnowflakeSession.execute
+
+    def watched(session: Any, sql: str, parameters: Sequence[object] = (), *, step: str) -> Any:
+        seen.append(f"{sql} {parameters!r}")
+        return real(session, sql, parameters, step=step)
+
+    monkeypatch.setattr(SnowflakeSession, "execute", watched)
+    assert warehouse.search([MARKER]) == ["golden_history", "golden_record"]
+    assert warehouse.mentions("person", "crm", "somebody-1") == ["golden_record", "golden_history"]
+    assert len(list(warehouse.history_with([MARKER], 10))) == 1
+    assert seen
+    assert not any(MARKER in each or "somebody-1" in each for each in seen)
+    assert warehouse.query("SELECT COUNT(*) FROM staged_needle") == [(0,)]
+    assert warehouse.query("SELECT COUNT(*) FROM staged_line") == [(0,)]
 
 
 def test_a_purged_file_holds_no_erased_value(tmp_path: Path) -> None:

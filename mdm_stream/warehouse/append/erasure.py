@@ -18,7 +18,7 @@ from mdm_stream.warehouse.redaction import ErasedRecords, RecordIdentity, redact
 from mdm_stream.warehouse.remains import mentions
 from mdm_stream.warehouse.rows import redacted_change_row
 from mdm_stream.warehouse.session import Session
-from mdm_stream.warehouse.statements import SELECT_PROVENANCE
+from mdm_stream.warehouse.statements import PROVENANCE_OF
 
 RECORD_IDS_PER_QUERY_MAX = 1_000
 ROWS_PER_SWEEP_MAX = 2_000
@@ -37,14 +37,11 @@ ON t.kind = 'change' AND t.domain = s.domain AND t.epoch = s.epoch AND t.sequenc
 WHEN MATCHED THEN UPDATE SET document = s.document, applied_at = s.applied_at
 """
 
-# As SELECT_PROVENANCE of the merge kind. Of the folded tables, dynamic tables alone have rows.
-_SELECT_PROVENANCE = {
-    "golden_event": """
-SELECT document['provenance'] FROM golden_event
-WHERE kind = 'change' AND domain = ?
-AND (CONTAINS(CAST(document['provenance'] AS $text), ?) OR CONTAINS(CAST(document['provenance'] AS $text), ?))
-""",
-    **SELECT_PROVENANCE,
+# Of the folded tables, dynamic tables alone have rows.
+_PROVENANCE_OF = {
+    "golden_event": "SELECT CAST(document['provenance'] AS $text) AS written FROM golden_event "
+    "WHERE kind = 'change' AND domain = ?",
+    **PROVENANCE_OF,
 }
 
 _SELECT_TABLES = """
@@ -97,7 +94,7 @@ def rewrite_events(session: Session, erased: ErasedRecords, applied_at: datetime
 def find_mentions(session: Session, domain: str, record: RecordIdentity) -> list[str]:
     """Return the tables with rows whose provenance names the record. Views hold no rows and are not among them."""
     tables = {name for (name,) in session.execute(_SELECT_TABLES, step="list the tables")}
-    sought = {table: sql for table, sql in _SELECT_PROVENANCE.items() if table in tables}
+    sought = {table: sql for table, sql in _PROVENANCE_OF.items() if table in tables}
     return mentions(session, domain, record, sought)
 
 

@@ -64,6 +64,17 @@ class DuckDbSession:
         """Empty ``staged_row``, which is in memory."""
         self.execute("DELETE FROM staged_row", step="clear the staging table")
 
+    def stage_needles(self, parts: Sequence[str]) -> None:
+        """Replace the content of ``staged_needle``, which is in memory; parameters are kept nowhere here."""
+        self.execute(_CREATE_STAGED_NEEDLE, step="create the staging table")
+        self.clear_needles()
+        insert = "INSERT INTO staged_needle SELECT UNNEST(?), UNNEST(?)"
+        self.execute(insert, (list(range(len(parts))), list(parts)), step="stage what to look for")
+
+    def clear_needles(self) -> None:
+        """Empty ``staged_needle``."""
+        self.execute("DELETE FROM staged_needle", step="clear the staging table")
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make the statements inside one atomic change: readers see all of a batch or none of it."""
@@ -142,6 +153,7 @@ def _check_path(path: str, *, read_only: bool) -> None:
 
 _STRUCT = ", ".join(f"{name}: '{getattr(DUCKDB, kind)}'" for name, kind in STAGED_COLUMNS)
 _COLUMN_NAMES = ", ".join(name for name, _ in STAGED_COLUMNS)
+_CREATE_STAGED_NEEDLE = f"CREATE TEMP TABLE IF NOT EXISTS staged_needle (number {DUCKDB.integer}, part {DUCKDB.text})"
 _CREATE_STAGED_ROW = (
     "CREATE TEMP TABLE staged_row ("
     + ", ".join(f"{name} {getattr(DUCKDB, kind)}" for name, kind in STAGED_COLUMNS)

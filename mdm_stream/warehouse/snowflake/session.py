@@ -58,17 +58,33 @@ class SnowflakeSession:
 
     def stage(self, ndjson: bytes, applied_at: datetime) -> None:
         """Replace the content of ``staged_row``."""
-        digest = digest_of_bytes(ndjson)
-        name = f"{digest}.ndjson"
-        self.tag_batch(domain_of(ndjson), digest[:BATCH_DIGITS])
+        self.tag_batch(domain_of(ndjson), digest_of_bytes(ndjson)[:BATCH_DIGITS])
         self._truncate()
+        self._load_lines(ndjson)
+        self._run("stage", _INSERT_STAGED_ROW, (timestamp_text(applied_at),))
+
+    def stage_needles(self, parts: Sequence[str]) -> None:
+        """Replace the content of ``staged_needle``, through a file: Snowflake keeps parameters for seven days."""
+        self._run("create the staging tables", _CREATE_STAGED_NEEDLE)
+        self.clear_needles()
+        self._load_lines(b"".join(orjson.dumps({"number": n, "part": part}) + b"\n" for n, part in enumerate(parts)))
+        self._run("stage what to look for", _INSERT_STAGED_NEEDLE)
+        self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
+
+    def clear_needles(self) -> None:
+        """Empty ``staged_needle``, and the lines that it was made of."""
+        self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
+        self._run("clear the staging tables", "TRUNCATE TABLE staged_needle")
+
+    def _load_lines(self, ndjson: bytes) -> None:
+        """Add the lines of a file to ``staged_line``."""
+        name = f"{digest_of_bytes(ndjson)}.ndjson"
         put = f"PUT file://{name} @%staged_line AUTO_COMPRESS = TRUE OVERWRITE = TRUE"
         self._run("upload the staged file", put, file_stream=io.BytesIO(ndjson))
         copy = (
             f"COPY INTO staged_line FROM @%staged_line/{name}.gz FILE_FORMAT = (TYPE = JSON) FORCE = TRUE PURGE = TRUE"
         )
         self._run("copy the staged file", copy)
-        self._run("stage", _INSERT_STAGED_ROW, (timestamp_text(applied_at),))
 
     def tag_batch(self, domain: str, batch: str) -> None:
         """Tag the statements until ``clear_staging`` with a batch and its first domain."""
@@ -154,6 +170,15 @@ _NO_TIME_TRAVEL = "DATA_RETENTION_TIME_IN_DAYS = 0"
 """Staged rows must not outlive the batch: Snowflake would keep those of a temporary table for a day."""
 
 _CREATE_STAGED_LINE = f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_line (line {SNOWFLAKE.json}) {_NO_TIME_TRAVEL}"
+_CREATE_STAGED_NEEDLE = (
+    f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_needle (number {SNOWFLAKE.integer}, part {SNOWFLAKE.text}) "
+    f"{_NO_TIME_TRAVEL}"
+)
+_INSERT_STAGED_NEEDLE = (
+    "INSERT INTO staged_needle "  # noqa: S608 - made of declared type names
+    f"SELECT line['number']::{SNOWFLAKE.integer}, line['part']::{SNOWFLAKE.text} "
+    "FROM staged_line"
+)
 _CREATE_STAGED_ROW = (
     "CREATE TEMPORARY TABLE IF NOT EXISTS staged_row ("
     + ", ".join(f"{name} {getattr(SNOWFLAKE, kind)}" for name, kind in STAGED_COLUMNS)

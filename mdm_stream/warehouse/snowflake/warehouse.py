@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, Writer, choose_layout
-from mdm_stream.warehouse.remains import search
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession
 from mdm_stream.warehouse.snowflake.limits import Limits
@@ -49,22 +48,9 @@ class SnowflakeWarehouse(SqlWarehouse):
             layout_of=lambda session: choose_layout(session, writer, append, merge),
         )
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run one reading statement; see ``Warehouse.query``."""
-        return self._without_limit(lambda session: session.execute(sql, parameters, step="query"))
-
-    def mentions(self, domain: str, source: str, record_id: str, *, copies: bool = True) -> list[str]:
-        """Return the tables that hold a value of this source record; see ``Warehouse.mentions``."""
-        del copies  # this warehouse makes none
-        return self._without_limit(lambda session: self._layout.mentions(session, domain, (source, record_id)))
-
-    def search(self, needles: Sequence[str]) -> list[str]:
-        """Return the tables that hold one of these texts; see ``Warehouse.search``."""
-        return self._without_limit(lambda session: search(session, needles))
-
-    def _without_limit(self, work: Callable[[Session], _Result]) -> _Result:
-        def run(session: Session) -> _Result:
+    def _look(self, work: Callable[[Session], _Result]) -> _Result:
+        def look(session: Session) -> _Result:
             with cast("SnowflakeSession", session).without_limit():
                 return work(session)
 
-        return self._run(run)
+        return super()._look(look)

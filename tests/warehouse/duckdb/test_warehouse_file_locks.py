@@ -35,6 +35,7 @@ CALLS = {
     "position": "w.position('person')",
     "mentions": "w.mentions('person', 'crm', '2')",
     "search": "w.search(['name'])",
+    "history_with": "list(w.history_with(['name'], 10))",
     "purge": "w.purge()",
     "close": "w.close()",
 }
