@@ -17,11 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, Follow, UnknownTypeError, parse_message, redeem
+from mdm_stream.contracts.golden import ClaimCheck, Follow, UnknownTypeError, parse_message, redeem
 from mdm_stream.core.faults import as_rejection
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import ConfigurationError, MdmError, TerminalError
 from mdm_stream.feed.claims import ClaimReader
+from mdm_stream.warehouse.quick import quick_change
+from mdm_stream.warehouse.staging import Message
 from mdm_stream.warehouse.warehouse import Warehouse
 
 PORTION_BYTES_MAX = 16 * 1024**2
@@ -72,7 +74,7 @@ class WarehouseConsumer:
     def apply_records(self, records: Sequence[Delivery]) -> BatchOutcome:
         """Apply records of the golden feed as one micro-batch. Idempotent; order within does not matter."""
         run, unread = _Applying(), dict[int, MdmError]()
-        portion, portion_bytes = list[tuple[int, FeedEnvelope]](), 0
+        portion, portion_bytes = list[tuple[int, Message]](), 0
         for place, record in enumerate(records):
             try:
                 message, content_bytes = self._read(record)
@@ -96,14 +98,17 @@ class WarehouseConsumer:
             return BatchOutcome(run.applied, lag_ms, None, None, run.skipped)
         return BatchOutcome(run.applied, lag_ms, run.first_failed, run.failed[run.first_failed], run.skipped)
 
-    def _read(self, record: Delivery) -> tuple[FeedEnvelope, int]:
+    def _read(self, record: Delivery) -> tuple[Message, int]:
         """Return a record's message with its data, and how large that is."""
+        quick = quick_change(record.raw) if self._warehouse.takes_quick else None
+        if quick is not None:
+            return quick, len(record.raw)
         message = parse_message(record.raw)
         if isinstance(message, ClaimCheck):
             return redeem(message, self._follow), message.datasize
         return message, len(record.raw)
 
-    def _apply(self, portion: Sequence[tuple[int, FeedEnvelope]], run: _Applying) -> None:
+    def _apply(self, portion: Sequence[tuple[int, Message]], run: _Applying) -> None:
         """Apply messages, unless the batch has stopped.
 
         A message that the database refuses for itself, whatever it is applied with, holds back no other one of the

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mdm_stream.contracts.golden import FeedEnvelope
+from mdm_stream.warehouse.quick import QuickChange
 
 
 class Layout(Protocol):
@@ -30,7 +31,7 @@ class Layout(Protocol):
         """Check without writing that this code can read the schema."""
         ...
 
-    def apply(self, session: Any, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
+    def apply(self, session: Any, messages: Sequence[FeedEnvelope | QuickChange], applied_at: datetime) -> None:
         """Apply a micro-batch. Idempotent."""
         ...
 

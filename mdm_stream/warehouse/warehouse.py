@@ -20,7 +20,6 @@ import orjson
 
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import (
-    FeedEnvelope,
     GoldenChange,
     PublishedGolden,
     QuarantinedEvent,
@@ -34,14 +33,15 @@ from mdm_stream.warehouse import statements
 from mdm_stream.warehouse.duckdb.file import find_in_file, rewrite_file
 from mdm_stream.warehouse.duckdb.read_copy import ReadCopy, read_copy_path
 from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
-from mdm_stream.warehouse.erasure import known_erased, staged_erased, sweep
+from mdm_stream.warehouse.erasure import staged_erased, sweep
 from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import check_schema, migrate
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
+from mdm_stream.warehouse.quick import QuickChange
 from mdm_stream.warehouse.remains import history_with, mentions, search
-from mdm_stream.warehouse.rows import stage_batch
 from mdm_stream.warehouse.session import Session
+from mdm_stream.warehouse.staging import Message, stage_messages
 
 MESSAGES_PER_APPLY_MAX = 10_000
 """The largest batch that a Kinesis event source delivers."""
@@ -70,9 +70,14 @@ class Applied:
 
 
 class Warehouse(Protocol):
-    """Where golden changes are kept for analysis."""
+    """Where golden changes are kept for analysis. ``takes_quick``: it is faster with changes in the form of ``quick``.
 
-    def apply(self, envelopes: Sequence[FeedEnvelope]) -> Applied:
+    Any warehouse takes them; the tables are the same.
+    """
+
+    takes_quick: bool
+
+    def apply(self, messages: Sequence[Message]) -> Applied:
         """Apply a micro-batch. Idempotent. On an error nothing may be assumed: apply the batch again."""
         ...
 
@@ -127,6 +132,8 @@ class SqlWarehouse:
     Safe for use by several threads: calls wait for one another, since a session has one staging table.
     """
 
+    takes_quick = False
+
     def __init__(
         self,
         connect: Callable[[], Session],
@@ -147,15 +154,15 @@ class SqlWarehouse:
         self._layout: Layout = MergeLayout()
         self._lock = threading.Lock()
 
-    def apply(self, envelopes: Sequence[FeedEnvelope]) -> Applied:
+    def apply(self, messages: Sequence[Message]) -> Applied:
         """Apply a micro-batch of at most ``MESSAGES_PER_APPLY_MAX`` messages; see ``Warehouse.apply``."""
         self._check_writable()
-        if len(envelopes) > MESSAGES_PER_APPLY_MAX:
+        if len(messages) > MESSAGES_PER_APPLY_MAX:
             raise ValueError(f"a batch holds at most {MESSAGES_PER_APPLY_MAX} messages")
-        if envelopes:
+        if messages:
             applied_at = self._clock()
-            self._run(lambda session: self._apply(session, envelopes, applied_at))
-        return _applied(envelopes)
+            self._run(lambda session: self._apply(session, messages, applied_at))
+        return _applied(messages)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one reading statement; see ``Warehouse.query``."""
@@ -204,8 +211,8 @@ class SqlWarehouse:
         with self._lock:
             self._discard()
 
-    def _apply(self, session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
-        self._layout.apply(session, envelopes, applied_at)
+    def _apply(self, session: Session, messages: Sequence[Message], applied_at: datetime) -> None:
+        self._layout.apply(session, messages, applied_at)
 
     def _select(self, statement_of: Callable[[Layout], str], *parameters: object) -> list[tuple[Any, ...]]:
         def read(session: Session) -> list[tuple[Any, ...]]:
@@ -270,9 +277,9 @@ class MergeLayout:
         """Check without writing that this code can read the schema."""
         check_schema(session)
 
-    def apply(self, session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
+    def apply(self, session: Session, messages: Sequence[Message], applied_at: datetime) -> None:
         """Stage the batch and merge it into the tables."""
-        _apply(session, envelopes, applied_at)
+        _apply(session, messages, applied_at)
 
     def mentions(self, session: Session, domain: str, record: tuple[str, str]) -> list[str]:
         """Return the tables with rows whose provenance names the record."""
@@ -284,8 +291,10 @@ class DuckDbWarehouse(SqlWarehouse):
 
     One process may write and none read beside it, or several read. A writer therefore closes the file when it is
     idle, and whoever opens it waits up to ``lock_wait_ms`` before giving up with ``WarehouseBusyError``. Readers who
-    need not wait open the read copy (see ``duckdb.read_copy`` and ``open_read_copy``).
+    need not wait open the read copy (see ``duckdb.read_copy`` and ``duckdb.tables``).
     """
+
+    takes_quick = True
 
     def __init__(
         self,
@@ -352,8 +361,8 @@ class DuckDbWarehouse(SqlWarehouse):
             self._read_copy.opened()
         return session
 
-    def _apply(self, session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
-        super()._apply(session, envelopes, applied_at)
+    def _apply(self, session: Session, messages: Sequence[Message], applied_at: datetime) -> None:
+        super()._apply(session, messages, applied_at)
         if self._read_copy is not None and isinstance(session, DuckDbSession):
             self._read_copy.changed(session)
 
@@ -371,11 +380,10 @@ class DuckDbWarehouse(SqlWarehouse):
             return [place if place.startswith(path.name) else f"{path.name}: {place}" for place in look(copy)]
 
 
-def _apply(session: Session, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
+def _apply(session: Session, messages: Sequence[Message], applied_at: datetime) -> None:
     render = session.dialect.render
-    batch = stage_batch(envelopes, known_erased(session, envelopes))
     with session.transaction():
-        session.stage(batch.ndjson, applied_at)
+        batch = stage_messages(session, messages, applied_at)
         if batch.erasures:
             session.execute(render(statements.MERGE_ERASED_RECORD), step="merge erased_record")
         if batch.changes:
@@ -399,10 +407,15 @@ def _history_with(session: Session, text: str, rows_max: int) -> list[str]:
     return list(history_with(session, [text], rows_max))
 
 
-def _applied(envelopes: Sequence[FeedEnvelope]) -> Applied:
+def _applied(messages: Sequence[Message]) -> Applied:
     changes = erasures = reports = files = 0
     oldest: datetime | None = None
-    for data in (envelope.data for envelope in envelopes):
+    for message in messages:
+        if isinstance(message, QuickChange):
+            changes += 1
+            oldest = message.committed_at if oldest is None or message.committed_at < oldest else oldest
+            continue
+        data = message.data
         if isinstance(data, QuarantinedEvent):
             reports += 1
             continue

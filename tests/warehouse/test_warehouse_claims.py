@@ -17,6 +17,8 @@ from mdm_stream.feed.claims import ClaimStore, MissingClaimError
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
 from mdm_stream.warehouse import consumer as consumer_module
+from mdm_stream.warehouse.quick import QuickChange
+from mdm_stream.warehouse.staging import Message
 
 
 @pytest.fixture
@@ -98,8 +100,8 @@ def test_a_portion_that_fails_is_where_the_batch_goes_on(
     monkeypatch.setattr(consumer_module, "PORTION_BYTES_MAX", 25_000)
     apply = consumer._warehouse.apply
 
-    def fail_late(some: Sequence[FeedEnvelope]) -> Any:
-        if some and getattr(some[0].data, "sequence", 0) >= 3:
+    def fail_late(some: Sequence[Message]) -> Any:
+        if some and _sequence(some[0]) >= 3:
             raise TransientError("the warehouse is away")
         return apply(some)
 
@@ -110,6 +112,11 @@ def test_a_portion_that_fails_is_where_the_batch_goes_on(
     assert stored(consumer) == [1, 2]
 
 
+def _sequence(message: Message) -> int:
+    envelope = message.envelope() if isinstance(message, QuickChange) else message
+    return getattr(envelope.data, "sequence", 0)
+
+
 @pytest.mark.parametrize("refusal", [TerminalError("a document is larger than a column may be"), KeyError("x")])
 def test_a_message_that_the_database_refuses_holds_back_no_other(
     consumer: WarehouseConsumer, monkeypatch: pytest.MonkeyPatch, refusal: Exception
@@ -117,9 +124,9 @@ def test_a_message_that_the_database_refuses_holds_back_no_other(
     """A row that no column can hold is found among its neighbours in few attempts, and reported; others are rows."""
     apply, calls = consumer._warehouse.apply, []
 
-    def refuse_seven(some: Sequence[FeedEnvelope]) -> Any:
+    def refuse_seven(some: Sequence[Message]) -> Any:
         calls.append(len(some))
-        if any(getattr(each.data, "sequence", 0) == 7 for each in some):
+        if any(_sequence(each) == 7 for each in some):
             raise refusal
         return apply(some)
 

@@ -12,6 +12,7 @@ from mdm_stream.warehouse.append.events import event_file
 from mdm_stream.warehouse.append.schema import VIEWS, FoldSettings, check_append_schema, migrate_append
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM
+from mdm_stream.warehouse.quick import QuickChange
 from mdm_stream.warehouse.redaction import ErasedRecords
 from mdm_stream.warehouse.session import Session
 
@@ -77,8 +78,11 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
         """Check without writing that this code can read the schema."""
         check_append_schema(session)
 
-    def apply(self, session: EventSession, envelopes: Sequence[FeedEnvelope], applied_at: datetime) -> None:
+    def apply(
+        self, session: EventSession, messages: Sequence[FeedEnvelope | QuickChange], applied_at: datetime
+    ) -> None:
         """Load the batch without the values of records that are known to be erased, then look for others."""
+        envelopes = [message if isinstance(message, FeedEnvelope) else message.envelope() for message in messages]
         own = _erased_by(envelopes)
         self._learn(own)
         file = event_file(envelopes, self._known)
