@@ -44,8 +44,10 @@ OUTBOX_ENTRIES = 500
 """Entries of the outbox that are looked at together."""
 
 SNOWFLAKE_NOTE = (
-    "The warehouse keeps old versions of rows for its own retention (Snowflake: Time Travel, then seven days of "
-    "Fail-safe); the present tables hold nothing."
+    "The tables hold nothing, but Snowflake keeps old versions of rows, which a SELECT can read (AT, BEFORE) until the "
+    "time that is named; results of queries for 24 hours, and values that were bound to statements for seven days in "
+    "the history of queries. Clones, shares, replicas and an account's MIN_DATA_RETENTION_TIME_IN_DAYS are outside of "
+    "what was searched."
 )
 BACKUP_NOTE = (
     "Backups and snapshots of Redis, older versions in buckets that another rule keeps, and copies that subscribers of "

@@ -31,6 +31,16 @@ class StoreReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftInPlace:
+    """One kind of thing that is left in a store, how many there are, and until when they stay by themselves."""
+
+    store: str
+    what: str
+    count: int
+    left_until: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """One erasure. ``subjects`` are hashes of the records' keys (``core.golden.golden_id_of``), sorted.
 
@@ -45,6 +55,7 @@ class Receipt:
     finished_at: str
     complete: bool
     stores: Mapping[str, StoreReceipt]
+    left: tuple[LeftInPlace, ...]
     values_searched: int
     values_shared: int
     values_too_short: int
@@ -74,6 +85,7 @@ def make_receipt(
         finished_at=format_time_us(times_us[1]),
         complete=not after.findings,
         stores={store: _store(store, before, after) for store in STORES},
+        left=tuple(LeftInPlace(each.store, each.what, each.count, _time(each.until_us)) for each in after.findings),
         values_searched=after.values,
         values_shared=after.shared,
         values_too_short=after.too_short,
@@ -92,3 +104,7 @@ def _store(store: str, before: Searched, after: Searched) -> StoreReceipt:
     found, left = total(before.findings, store), total(after.findings, store)
     until_us = [each.until_us for each in after.findings if each.store == store and each.until_us is not None]
     return StoreReceipt(found, max(0, found - left), left, format_time_us(max(until_us)) if until_us else None)
+
+
+def _time(time_us: int | None) -> str | None:
+    return None if time_us is None else format_time_us(time_us)

@@ -166,6 +166,9 @@ class Search:
                 sorted({form for text in self._evidence.own for form in written_forms(text)})
             ):
                 self._evidence.theirs(WAREHOUSE, f"value of theirs alone in {place}")
+            for kept in warehouse.old_versions(self._domain, self._refs):
+                until_us = round(kept.until.timestamp() * 1_000_000)
+                self._evidence.theirs(WAREHOUSE, f"old rows of table {kept.table} ({kept.kept_by})", until_us)
 
     def _ask_who_else_has(self, warehouse: Warehouse) -> None:
         """Note what the history has of other records: the values that they had once."""

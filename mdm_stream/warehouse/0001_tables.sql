@@ -4,7 +4,7 @@
 -- MERGE slower for a promise that the guarded MERGE already keeps. All times are UTC, without an offset.
 
 -- The newest change of each golden record. A retired one keeps the record that its id is made from (anchor_...).
-CREATE TABLE IF NOT EXISTS golden_record (
+CREATE $table IF NOT EXISTS golden_record (
     domain           $text      NOT NULL,
     golden_id        $text      NOT NULL,
     epoch            $integer   NOT NULL,
@@ -19,10 +19,10 @@ CREATE TABLE IF NOT EXISTS golden_record (
     rules_version    $integer   NOT NULL,
     committed_at     $timestamp NOT NULL,
     applied_at       $timestamp NOT NULL
-);
+) $table_options;
 
 -- The newest claim on each source record. golden_id is NULL for a record that belongs to no golden record.
-CREATE TABLE IF NOT EXISTS crosswalk (
+CREATE $table IF NOT EXISTS crosswalk (
     domain        $text      NOT NULL,
     source        $text      NOT NULL,
     record_id     $text      NOT NULL,
@@ -30,11 +30,11 @@ CREATE TABLE IF NOT EXISTS crosswalk (
     epoch         $integer   NOT NULL,
     sequence      $integer   NOT NULL,
     applied_at    $timestamp NOT NULL
-);
+) $table_options;
 
 -- One row for each (domain, epoch, sequence). payload is the data of the feed message; nothing but an erasure changes
 -- it. The row of an erasure itself has no rules_version.
-CREATE TABLE IF NOT EXISTS golden_history (
+CREATE $table IF NOT EXISTS golden_history (
     domain        $text      NOT NULL,
     epoch         $integer   NOT NULL,
     sequence      $integer   NOT NULL,
@@ -45,10 +45,10 @@ CREATE TABLE IF NOT EXISTS golden_history (
     rules_version $integer,
     committed_at  $timestamp NOT NULL,
     applied_at    $timestamp NOT NULL
-);
+) $table_options;
 
 -- The first report of each rejected event. The rejected bytes themselves stay at location.
-CREATE TABLE IF NOT EXISTS quarantined_event (
+CREATE $table IF NOT EXISTS quarantined_event (
     quarantine_id  $text      NOT NULL,
     domain         $text,
     source         $text,
@@ -60,4 +60,4 @@ CREATE TABLE IF NOT EXISTS quarantined_event (
     quarantined_at $timestamp NOT NULL,
     report_digest  $text      NOT NULL,
     applied_at     $timestamp NOT NULL
-);
+) $table_options;

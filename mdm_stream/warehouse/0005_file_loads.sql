@@ -1,6 +1,6 @@
 -- The newest manifest of each load of a file. It names reasons, columns and row numbers, and no value of any row.
 
-CREATE TABLE IF NOT EXISTS file_loads (
+CREATE $table IF NOT EXISTS file_loads (
     load_id        $text      NOT NULL,
     revision       $integer   NOT NULL,
     domain         $text,
@@ -22,4 +22,4 @@ CREATE TABLE IF NOT EXISTS file_loads (
     manifest       $json      NOT NULL,
     report_digest  $text      NOT NULL,
     applied_at     $timestamp NOT NULL
-);
+) $table_options;

@@ -5,7 +5,7 @@
 -- then counts from the latest committed_at of its golden record up to and including itself, so that of one golden
 -- record no two states hold at once and none ends before it begins. Both windows are over one golden record, so
 -- that a filter on golden_id reaches the table; a window over the domain would read all of the history for each question.
-CREATE OR REPLACE VIEW golden_record_as_of AS
+CREATE OR REPLACE VIEW golden_record_as_of $view_options AS
 WITH timeline AS (
     SELECT
         domain, golden_id, epoch, sequence, status, merged_into, payload, rules_version, committed_at,

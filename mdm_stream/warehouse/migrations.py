@@ -20,7 +20,7 @@ APPEND_VERSIONS_FROM = 1001
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 _CREATE_SCHEMA_VERSION = """
-CREATE TABLE IF NOT EXISTS schema_version (version $integer NOT NULL, name $text NOT NULL)
+CREATE $table IF NOT EXISTS schema_version (version $integer NOT NULL, name $text NOT NULL) $table_options
 """
 _INSERT_VERSION = """
 INSERT INTO schema_version (version, name)

@@ -23,6 +23,7 @@ from mdm_stream.warehouse.snowflake.limits import (
     STATEMENT_TIMEOUT_S_MAX,
     Limits,
 )
+from mdm_stream.warehouse.snowflake.session import RETENTION_DAYS
 from mdm_stream.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, Warehouse
 
@@ -62,6 +63,7 @@ class SnowflakeSettings(Settings):
     lock_timeout_s: Annotated[int, Field(ge=1)] = LOCK_TIMEOUT_S
     writer: Writer | None = None
     lag_s: Annotated[int, Field(ge=0)] | None = None
+    retention_days: Annotated[int, Field(ge=0, le=1)] = RETENTION_DAYS
 
     @model_validator(mode="after")
     def _has_one_key(self) -> Self:
@@ -142,7 +144,13 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
     snowflake = settings.snowflake
     if snowflake is not None:
         fold = FoldSettings(snowflake.lag_s, snowflake.warehouse)
-        return SnowflakeWarehouse(snowflake.connect_args, snowflake.limits(), writer=snowflake.writer, fold=fold)
+        return SnowflakeWarehouse(
+            snowflake.connect_args,
+            snowflake.limits(),
+            writer=snowflake.writer,
+            fold=fold,
+            retention_days=snowflake.retention_days,
+        )
     return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms, copy_age_s=settings.copy_age_s)
 
 

@@ -8,7 +8,7 @@ value of an erased record is in them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,6 +37,7 @@ from mdm_stream.warehouse.erasure import staged_erased, sweep
 from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import check_schema, migrate
+from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.quick import QuickChange
 from mdm_stream.warehouse.remains import history_with, mentions, search
@@ -110,6 +111,10 @@ class Warehouse(Protocol):
 
     def history_with(self, texts: Sequence[str], rows_max: int) -> Iterator[str]:
         """Yield up to ``rows_max`` payloads of the history for each of these texts that may hold it."""
+        ...
+
+    def old_versions(self, domain: str, refs: Collection[str]) -> list[OldVersions]:
+        """Return the tables of which the database still keeps old versions of rows of these erased records."""
         ...
 
     def purge(self) -> bool:
@@ -201,6 +206,11 @@ class SqlWarehouse:
         """Yield payloads that may hold a text; see ``Warehouse.history_with``."""
         for text in texts:
             yield from self._look(partial(_history_with, text=text, rows_max=rows_max))
+
+    def old_versions(self, domain: str, refs: Collection[str]) -> list[OldVersions]:
+        """Return nothing: no statement reads what a row once was; see ``Warehouse.old_versions``."""
+        del domain, refs
+        return []
 
     def purge(self) -> bool:
         """Say that nothing can be promised about the storage; see ``Warehouse.purge``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -17,11 +17,14 @@ from mdm_stream.dead_letters import Selection, read_contents
 from mdm_stream.dead_letters.quarantine import QuarantineEntry, QuarantineStore
 from mdm_stream.decode import Delivery, unpack
 from mdm_stream.decode.redrive_envelope import wrap
-from mdm_stream.erasure.erase import Erase, EraseOptions, members_of
+from mdm_stream.erasure.erase import SNOWFLAKE_NOTE, Erase, EraseOptions, members_of
 from mdm_stream.erasure.in_letters import BESIDE, UNCLEAR
+from mdm_stream.erasure.receipt import LeftInPlace
 from mdm_stream.errors import Reason, TerminalError, TransientError
 from mdm_stream.index.redis.epochs import hold
 from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.warehouse import DuckDbWarehouse
+from mdm_stream.warehouse.old_versions import OldVersions
 
 pytestmark = pytest.mark.one_redis
 
@@ -269,3 +272,28 @@ def test_an_aggregate_is_looked_into_and_kept_without_what_is_theirs(world: Worl
     ((_, content),) = world.places.letters[1].each_object()
     (record,) = read_contents("on_failure", content).events
     assert [(each.raw, each.subsequence) for each in unpack(record.delivery)] == [(others, 0), (others, 2)]
+
+
+def test_old_versions_of_rows_are_told_until_they_are_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time Travel can be read: while the warehouse keeps old versions of erased rows the erasure is not complete."""
+    until = datetime(2031, 3, 8, 12, tzinfo=UTC)
+    kept = [OldVersions("golden_history", "Time Travel of 1 days, then Fail-safe", until)]
+
+    def old_versions(self: DuckDbWarehouse, domain: str, refs: Collection[str]) -> list[OldVersions]:
+        assert (domain, set(refs)) == ("person", {REF})
+        return kept if self.erased(domain) else []
+
+    monkeypatch.setattr(DuckDbWarehouse, "old_versions", old_versions)
+    real_purge = DuckDbWarehouse.purge
+    monkeypatch.setattr(DuckDbWarehouse, "purge", lambda self: not real_purge(self))
+    fill(world)
+    receipt, left = world.erase()
+    what = "old rows of table golden_history (Time Travel of 1 days, then Fail-safe)"
+    assert set(places_of(left)) == {*STREAMS, "warehouse"}
+    assert receipt.stores["warehouse"].left_until == "2031-03-08T12:00:00.000000Z"
+    assert [each for each in receipt.left if each.store == "warehouse"] == [
+        LeftInPlace("warehouse", what, 1, "2031-03-08T12:00:00.000000Z")
+    ]
+    assert SNOWFLAKE_NOTE in receipt.notes
+    kept.clear()
+    assert "warehouse" not in places_of(world.search(MARKER))

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from string import Template
 
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.errors import ConfigurationError
@@ -24,7 +23,9 @@ from mdm_stream.warehouse.session import Session
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
-_CREATE_SCHEMA_VERSION = "CREATE TABLE IF NOT EXISTS schema_version (version $integer NOT NULL, name $text NOT NULL)"
+_CREATE_SCHEMA_VERSION = (
+    "CREATE $table IF NOT EXISTS schema_version (version $integer NOT NULL, name $text NOT NULL) $table_options"
+)
 _INSERT_VERSION = """
 INSERT INTO schema_version (version, name)
 SELECT m.version, m.name FROM (SELECT CAST(? AS $integer) AS version, CAST(? AS $text) AS name) AS m
@@ -42,12 +43,8 @@ _DYNAMIC = "TRANSIENT DYNAMIC TABLE"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _VIEW = re.compile(r"CREATE OR REPLACE VIEW (\w+)")
 
-_SNOWFLAKE_TABLE = {
-    "table_kind": "TRANSIENT TABLE",
-    # Dynamic tables ask for change tracking, and that for a retention of more than nothing.
-    "table_options": "DATA_RETENTION_TIME_IN_DAYS = 1 CHANGE_TRACKING = TRUE",
-}
-_PLAIN_TABLE = {"table_kind": "TABLE", "table_options": ""}
+_EVENT_OPTIONS = {"snowflake": "CHANGE_TRACKING = TRUE"}
+"""Dynamic tables ask for it, and for a retention of more than nothing, which is the default of the tables."""
 
 
 LAG_S = 300
@@ -99,9 +96,7 @@ def append_migrations() -> tuple[Migration, ...]:
 def render(dialect: Dialect, sql: str) -> str:
     """Return a statement of the append kind for a database."""
     columns = ",\n    ".join(f"{name} {getattr(dialect, kind)}" for name, kind in EVENT_COLUMNS)
-    options = _SNOWFLAKE_TABLE if dialect.name == "snowflake" else _PLAIN_TABLE
-    types = {"text": dialect.text, "integer": dialect.integer, "timestamp": dialect.timestamp, "json": dialect.json}
-    return Template(sql).substitute(event_columns=columns, **options, **types)
+    return dialect.render(sql, event_columns=columns, event_options=_EVENT_OPTIONS.get(dialect.name, ""))
 
 
 def fold_statements(dialect: Dialect, settings: FoldSettings) -> list[tuple[str, str]]:
@@ -120,7 +115,7 @@ def fold_statements(dialect: Dialect, settings: FoldSettings) -> list[tuple[str,
     for migration in load_migrations():
         for statement in migration.statements:
             if match := _VIEW.match(statement):
-                readers[match[1]] = _keeping_grants(dialect, render(dialect, statement))
+                readers[match[1]] = render(dialect, statement)
     return [*made, *readers.items()]
 
 
@@ -211,7 +206,7 @@ def _fold_version(session: Session) -> _Made:
 
 
 def _view(dialect: Dialect, name: str, select: str) -> str:
-    return _keeping_grants(dialect, f"CREATE OR REPLACE VIEW {name} AS\n{select.strip()}")
+    return f"CREATE OR REPLACE VIEW {name} {dialect.view_options} AS\n{select.strip()}"
 
 
 def _dynamic_table(dialect: Dialect, name: str, select: str, settings: FoldSettings) -> str:
@@ -228,10 +223,3 @@ def _dynamic_table(dialect: Dialect, name: str, select: str, settings: FoldSetti
         f"CREATE OR REPLACE {_DYNAMIC} {name} COPY GRANTS TARGET_LAG = '{settings.lag_s} seconds' "
         f"WAREHOUSE = {warehouse} REFRESH_MODE = INCREMENTAL DATA_RETENTION_TIME_IN_DAYS = 0 AS\n{select.strip()}"
     )
-
-
-def _keeping_grants(dialect: Dialect, sql: str) -> str:
-    """A view that is replaced loses its grants on Snowflake, unless the statement says otherwise."""
-    if dialect.name != "snowflake":
-        return sql
-    return _VIEW.sub(r"CREATE OR REPLACE VIEW \1 COPY GRANTS", sql, count=1)

@@ -19,7 +19,13 @@ from mdm_stream.warehouse.append.events import EVENT_COLUMNS
 from mdm_stream.warehouse.dialect import SNOWFLAKE
 from mdm_stream.warehouse.rows import timestamp_text
 from mdm_stream.warehouse.snowflake.limits import Limits
-from mdm_stream.warehouse.snowflake.session import BATCH_DIGITS, DEFAULT_LIMITS, SnowflakeSession, domain_of
+from mdm_stream.warehouse.snowflake.session import (
+    BATCH_DIGITS,
+    DEFAULT_LIMITS,
+    RETENTION_DAYS,
+    SnowflakeSession,
+    domain_of,
+)
 
 CREATE_STAGE = "CREATE TEMPORARY STAGE IF NOT EXISTS golden_event_file"
 LOADED = "LOADED"
@@ -46,9 +52,11 @@ def copy_statement(batch_id: str, applied_at: datetime) -> str:
 class SnowflakeEventSession(SnowflakeSession):
     """See ``append.layout.EventSession``."""
 
-    def __init__(self, connect_args: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, connect_args: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS, retention_days: int = RETENTION_DAYS
+    ) -> None:
         """Log in with the arguments of ``snowflake.connector.connect``, and make the stage of the session."""
-        super().__init__(connect_args, limits)
+        super().__init__(connect_args, limits, retention_days)
         try:
             self.execute(CREATE_STAGE, step="create the stage")
         except BaseException:

@@ -20,7 +20,7 @@ import orjson
 
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.errors import ConfigurationError, MdmError
-from mdm_stream.warehouse.dialect import SNOWFLAKE
+from mdm_stream.warehouse.dialect import SNOWFLAKE, Dialect, snowflake_dialect
 from mdm_stream.warehouse.faults import translate_snowflake
 from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timestamp_text
 from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIMEOUT_S_MAX, Limits
@@ -32,14 +32,24 @@ BATCH_DIGITS = 16
 
 DEFAULT_LIMITS = Limits()
 
+RETENTION_DAYS = 1
+"""Dynamic tables and streams read the changes of a table out of its Time Travel, so that 0 would shut them out. An
+erasure is complete a day later, as on a Kinesis stream. What was lost by mistake is rebuilt from feed or archive."""
+
 
 class SnowflakeSession:
     """One logged-in session with its temporary staging tables. Not safe for use by several threads at once."""
 
-    dialect = SNOWFLAKE
+    dialect: Dialect
 
-    def __init__(self, connect_args: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> None:
-        """Log in with the arguments of ``snowflake.connector.connect``; ours are defaults that they override."""
+    def __init__(
+        self, connect_args: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS, retention_days: int = RETENTION_DAYS
+    ) -> None:
+        """Log in with the arguments of ``snowflake.connector.connect``; ours are defaults that they override.
+
+        ``retention_days``: Time Travel of the tables that this session makes.
+        """
+        self.dialect = snowflake_dialect(retention_days)
         self._limits = limits
         self._unlimited = False
         self._tag = query_tag()

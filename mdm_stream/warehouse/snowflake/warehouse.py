@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, Writer, choose_layout
+from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession
 from mdm_stream.warehouse.snowflake.limits import Limits
-from mdm_stream.warehouse.snowflake.session import DEFAULT_LIMITS, SnowflakeSession
+from mdm_stream.warehouse.snowflake.old_versions import old_versions
+from mdm_stream.warehouse.snowflake.session import DEFAULT_LIMITS, RETENTION_DAYS, SnowflakeSession
 from mdm_stream.warehouse.warehouse import MergeLayout, SqlWarehouse, utc_now
 
 _Result = TypeVar("_Result")
@@ -32,6 +34,7 @@ class SnowflakeWarehouse(SqlWarehouse):
         *,
         writer: Writer | None = None,
         fold: FoldSettings = VIEWS,
+        retention_days: int = RETENTION_DAYS,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Take the arguments of ``snowflake.connector.connect``, with database and schema among them.
@@ -43,10 +46,14 @@ class SnowflakeWarehouse(SqlWarehouse):
         given = connect_args if callable(connect_args) else lambda: connect_args
         append, merge = AppendLayout(fold), MergeLayout()
         super().__init__(
-            lambda: SnowflakeEventSession(given(), limits),
+            lambda: SnowflakeEventSession(given(), limits, retention_days),
             clock=clock,
             layout_of=lambda session: choose_layout(session, writer, append, merge),
         )
+
+    def old_versions(self, domain: str, refs: Collection[str]) -> list[OldVersions]:
+        """Return the tables with old versions of rows, as the database itself says; see ``Warehouse.old_versions``."""
+        return self._look(lambda session: old_versions(session, domain, refs, self._clock()))
 
     def _look(self, work: Callable[[Session], _Result]) -> _Result:
         def look(session: Session) -> _Result:
