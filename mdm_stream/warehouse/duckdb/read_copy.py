@@ -134,7 +134,7 @@ class ReadCopy:
         child, self._child = self._child, None
         if child is not None:
             child.kill()
-            child.wait()
+            child.communicate()
             self._draft.unlink(missing_ok=True)
             self._changed = True
 
@@ -171,7 +171,7 @@ class ReadCopy:
         command = [sys.executable, "-I", "-S", copy_file.__file__, self._source, str(self._draft)]
         try:
             self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and our own script
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={}
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}
             )
         except OSError:
             self._allow_checkpoints(session)
@@ -182,15 +182,16 @@ class ReadCopy:
         """Wait for the child and put what it made in place of the older copy."""
         assert self._child is not None
         try:
-            done = self._child.wait(COPY_TIMEOUT_S + Path(self._source).stat().st_size / COPY_BYTES_PER_S_MIN)
+            timeout_s = COPY_TIMEOUT_S + Path(self._source).stat().st_size / COPY_BYTES_PER_S_MIN
+            took_s, _ = self._child.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            done = -1
-        if done:
+            took_s = b""
+        if self._child.returncode or not took_s:
             self.abandon()
             self._allow_checkpoints(session)
             raise TransientError(f"the warehouse file {self._source} could not be copied; is there room on the disk?")
         self._child = None
-        self._pause_s = READ_COPY_PAUSE_TIMES * (self._monotonic_s() - self._begun_s)
+        self._pause_s = READ_COPY_PAUSE_TIMES * float(took_s)
         self._allow_checkpoints(session)
         self._draft.replace(self._copy)
         _flush_folder(self._copy.parent)
