@@ -10,9 +10,11 @@ import numpy as np
 
 from producers.files.chunks import ROW_DIGEST_BYTES
 
-_PAIR = np.dtype([("high", ">u8"), ("low", ">u8")])
+COMPARED_ROWS = 65_536
+"""Digests that are gathered at a time to be compared with their neighbours."""
+_DIGEST = np.dtype(f"S{ROW_DIGEST_BYTES}")
+"""Texts of one length: NumPy sorts and compares them by their bytes, in place."""
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
-Halves = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 def digest_of_text(text: str) -> bytes:
@@ -26,45 +28,44 @@ def sorted_digests(digests: Iterable[bytes], *, distinct: bool = True) -> bytes:
 
 
 class Digests:
-    """The digests of many chunks: which texts are among them, and how many are there twice."""
+    """The digests of many chunks: which texts are among them, and how many are there twice. In memory once."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
         """Take digests of some chunks."""
         joined = bytearray()
         for part in parts:
             joined += part
-        high, low = _halves(joined)
-        order = np.lexsort((low, high))
-        self._high, self._low = high[order], low[order]
+        self._digests = np.frombuffer(joined, dtype=_DIGEST)
+        self._digests.sort()
 
     def __len__(self) -> int:
         """Return how many there are, each time that one is there counted."""
-        return len(self._high)
+        return len(self._digests)
 
     def __contains__(self, text: object) -> bool:
         """Tell whether the digest of a text is among them."""
         if not isinstance(text, str):
             return False
-        high, low = (half[0] for half in _halves(digest_of_text(text)))
-        first, behind = np.searchsorted(self._high, high, "left"), np.searchsorted(self._high, high, "right")
-        return bool((self._low[first:behind] == low).any())
+        wanted = np.frombuffer(digest_of_text(text), dtype=_DIGEST)
+        (place,) = np.searchsorted(self._digests, wanted)
+        return bool(place < len(self._digests) and self._digests[place] == wanted[0])
 
     @property
     def repeated(self) -> int:
         """How many are there beyond the first of their kind."""
-        return int(np.count_nonzero((self._high[1:] == self._high[:-1]) & (self._low[1:] == self._low[:-1])))
+        return int(np.count_nonzero(self._digests[1:] == self._digests[:-1]))
 
 
 def repeated_rows(digests: bytes | bytearray) -> Flags:
-    """Return, for each row of which the digest is given, whether an equal one comes later."""
-    high, low = _halves(digests)
-    order = np.lexsort((low, high))
-    equal = (high[order[1:]] == high[order[:-1]]) & (low[order[1:]] == low[order[:-1]])
+    """Return, for each row of which the digest is given, whether an equal one comes later.
+
+    Twelve bytes a row are in memory while they are sorted, beside the digests.
+    """
+    each = np.frombuffer(digests, dtype=_DIGEST)
+    order = np.argsort(each, kind="stable")
     found = np.zeros(len(order), dtype=np.bool_)
-    found[order[:-1][equal]] = True
+    for begin in range(0, len(order) - 1, COMPARED_ROWS):
+        part = order[begin : begin + COMPARED_ROWS + 1]
+        gathered = each[part]
+        found[part[:-1][gathered[1:] == gathered[:-1]]] = True
     return found
-
-
-def _halves(digests: bytes | bytearray) -> tuple[Halves, Halves]:
-    pairs = np.frombuffer(digests, dtype=_PAIR)
-    return pairs["high"].astype(np.uint64), pairs["low"].astype(np.uint64)
