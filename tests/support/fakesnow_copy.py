@@ -1,8 +1,8 @@
 """What fakesnow 0.12 lacks of COPY: FILES on an internal stage, and a transformation of JSON.
 
 It reads a file of JSON as one column and then looks for columns named like the fields. Snowflake reads ``$1`` as the
-line: so ``$1['name']`` becomes the field of that one column, and its text where it is cast. This follows Snowflake's
-documentation, and shows nothing about Snowflake itself.
+line: so ``$1['name']`` becomes a column of that name of the lines. This follows Snowflake's documentation, and shows
+nothing about Snowflake itself.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ def teach_copy() -> None:
     """Let COPY of this process's fakesnow server name its files and read fields of JSON lines. Repeatable."""
     import fakesnow.copy_into as copy_into  # noqa: PLC0415 - not installed everywhere
     import snowflake.connector.errors  # noqa: PLC0415
-    from sqlglot import exp  # noqa: PLC0415
+    from sqlglot import exp, parse_one  # noqa: PLC0415
 
     if hasattr(copy_into, "mdm_taught"):
         return
     copy_into.mdm_taught = True
-    source_urls = copy_into._source_urls
+    source_urls, inserts = copy_into._source_urls, copy_into._inserts
 
     def named_files(source: str, files: list[str]) -> list[str]:
         if not copy_into.stage.is_internal(source):
@@ -35,13 +35,29 @@ def teach_copy() -> None:
                 )
         return found
 
-    def fields_of_line(select: Any) -> Any:
-        for line in list(select.find_all(exp.Parameter)):
-            field = line.parent
-            line.replace(exp.column("json"))
-            if isinstance(field.parent, exp.Cast) and not field.parent.to.is_type("json", "variant"):
-                field.replace(exp.JSONExtractScalar(this=field.this.copy(), expression=field.expression.copy()))
-        return select
+    def with_fields(expr: Any, params: Any, urls: list[str], parquet_info: Any = None) -> list[Any]:
+        source = expr.args["files"][0]
+        if not (isinstance(source, exp.Subquery) and isinstance(params.file_format, copy_into.ReadJSON)):
+            return list(inserts(expr, params, urls, parquet_info))
+        columns, projections = {}, []
+        for projection in source.this.expressions:
+            line = projection.find(exp.Parameter)
+            if line is not None:
+                field = line.parent
+                key = field.expression.find(exp.JSONPathKey)
+                name = key.this if key is not None else field.expression.name.removeprefix("$.")
+                kept = field is projection and isinstance(field, exp.JSONExtract)
+                as_json = kept or (isinstance(projection, exp.Cast) and projection.to.is_type("json", "variant"))
+                columns[name] = "JSON" if as_json else "VARCHAR"
+                if field is projection:
+                    projections.append(f'"{name}"')
+                    continue
+                field.replace(exp.column(name, quoted=True))
+            projections.append(projection.sql("duckdb"))
+        shape = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
+        sql = "INSERT INTO {} SELECT {} FROM read_json('{}', format = 'newline_delimited', columns = {{{}}})"
+        into = expr.this.sql("duckdb")
+        return [parse_one(sql.format(into, ", ".join(projections), url, shape), read="duckdb") for url in urls]
 
     copy_into._source_urls = named_files
-    copy_into._strip_json_extract = fields_of_line
+    copy_into._inserts = with_fields

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from mdm_stream.contracts.golden import FeedEnvelope, RecordErased
+from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, RecordErased
 from mdm_stream.warehouse.append.erasure import find_mentions, rewrite_events
 from mdm_stream.warehouse.append.events import event_file
 from mdm_stream.warehouse.append.schema import VIEWS, FoldSettings, check_append_schema, migrate_append
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM
 from mdm_stream.warehouse.quick import QuickChange
-from mdm_stream.warehouse.redaction import ErasedRecords
+from mdm_stream.warehouse.redaction import ErasedRecords, contributors
 from mdm_stream.warehouse.session import Session
 
 Writer = Literal["append", "merge"]
@@ -27,8 +27,14 @@ SELECT DISTINCT domain, source, record_id, epoch, sequence FROM golden_event WHE
 ORDER BY epoch DESC, sequence DESC LIMIT ?
 """
 
-# Which erased records the batch names that was just loaded. Whoever erases looks for values after it has written, and
-# whoever writes values looks here after it has written: one of the two sees the other.
+# Whoever erases looks for values after it has written, and whoever writes values looks for erasures after it has
+# written: one of the two sees the other. The set of erased records only grows, so their number says whether a writer
+# knows them all.
+_COUNT_ERASED = """
+SELECT COUNT(*) FROM (SELECT DISTINCT domain, source, record_id FROM golden_event WHERE kind = 'erasure') AS x
+"""
+
+# Which erased records the batch names that was just loaded.
 _SELECT_ERASED_OF_BATCH = """
 SELECT DISTINCT k.domain, k.source, k.record_id
 FROM event_key AS k
@@ -83,27 +89,31 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
     ) -> None:
         """Load the batch without the values of records that are known to be erased, then look for others."""
         envelopes = [message if isinstance(message, FeedEnvelope) else message.envelope() for message in messages]
-        own = _erased_by(envelopes)
-        self._learn(own)
-        file = event_file(envelopes, self._known)
+        own, step = _erased_by(envelopes), "look for erased records"
+        erased = {domain: set(keys) for domain, keys in self._known.items()} if own else self._known
+        _add(erased, own)
+        file = event_file(envelopes, erased)
         session.load_events(file.ndjson, file.batch_id, applied_at)
         if not file.sequenced:
             return
-        found = {domain: set(keys) for domain, keys in own.items()}
-        step = "look for erased records"
-        for domain, source, record_id in session.execute(_SELECT_ERASED_OF_BATCH, (file.batch_id,), step=step):
-            found.setdefault(domain, set()).add((source, record_id))
+        # Only now: what is known is in the table. And what a batch names that is erased is looked for in all rows: one
+        # that was cut off here before may have left values that it loaded without knowing.
+        self._known = erased
+        found = named_in(envelopes, erased) if erased else {}
+        _add(found, own)
+        [(there,)] = session.execute(_COUNT_ERASED, step=step)
+        if int(there) > sum(len(keys) for keys in erased.values()):
+            others: ErasedRecords = {}
+            for domain, source, record_id in session.execute(_SELECT_ERASED_OF_BATCH, (file.batch_id,), step=step):
+                others.setdefault(domain, set()).add((source, record_id))
+            _add(found, others)
+            _add(self._known, others)
         if found:
-            self._learn(found)
             rewrite_events(session, found, applied_at, lagging=self._lagging)
 
     def mentions(self, session: EventSession, domain: str, record: tuple[str, str]) -> list[str]:
         """Return the tables, views aside, with rows whose provenance names the record; dynamic tables may lag."""
         return find_mentions(session, domain, record)
-
-    def _learn(self, erased: ErasedRecords) -> None:
-        for domain, keys in erased.items():
-            self._known.setdefault(domain, set()).update(keys)
 
 
 def choose_layout(session: Session, writer: Writer | None, append: AppendLayout, merge: Layout) -> Layout:
@@ -125,6 +135,22 @@ SELECT table_name FROM information_schema.tables
 WHERE table_schema = CURRENT_SCHEMA() AND LOWER(table_name) = 'schema_version'
 """
 _SELECT_LEAST = "SELECT COALESCE(MIN(version), 0) FROM schema_version"
+
+
+def named_in(envelopes: Sequence[FeedEnvelope], erased: ErasedRecords) -> ErasedRecords:
+    """Return those of ``erased`` that changes of the batch name: as members, as removed, or in a provenance."""
+    found: ErasedRecords = {}
+    for data in (envelope.data for envelope in envelopes):
+        if isinstance(data, GoldenChange) and data.domain in erased:
+            keys = {(key.source, key.record_id) for key in (*data.members, *data.removed)} | contributors(data)
+            if named := keys & erased[data.domain]:
+                found.setdefault(data.domain, set()).update(named)
+    return found
+
+
+def _add(erased: ErasedRecords, more: ErasedRecords) -> None:
+    for domain, keys in more.items():
+        erased.setdefault(domain, set()).update(keys)
 
 
 def _erased_by(envelopes: Sequence[FeedEnvelope]) -> ErasedRecords:

@@ -8,6 +8,7 @@ rows once more, and the fold passes over those. Nothing depends on which of the 
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Mapping
 from contextlib import suppress
@@ -29,11 +30,16 @@ from mdm_stream.warehouse.snowflake.session import (
 
 CREATE_STAGE = "CREATE TEMPORARY STAGE IF NOT EXISTS golden_event_file"
 LOADED = "LOADED"
+GZIP_LEVEL = 1
+"""The connector itself would take 9, which is a fifth smaller and takes five times as long."""
 
 
 def put_statement(batch_id: str) -> str:
     """Return the statement that uploads the file of a batch."""
-    return f"PUT file://{batch_id}.ndjson @golden_event_file AUTO_COMPRESS = TRUE OVERWRITE = TRUE"
+    return (
+        f"PUT file://{batch_id}.ndjson.gz @golden_event_file AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP "
+        "OVERWRITE = TRUE"
+    )
 
 
 def copy_statement(batch_id: str, applied_at: datetime) -> str:
@@ -69,7 +75,8 @@ class SnowflakeEventSession(SnowflakeSession):
         status = ""
         self.tag_batch(domain_of(ndjson), batch_id[:BATCH_DIGITS])
         try:
-            self._run("upload the batch", put_statement(batch_id), file_stream=io.BytesIO(ndjson))
+            content = io.BytesIO(gzip.compress(ndjson, GZIP_LEVEL, mtime=0))
+            self._run("upload the batch", put_statement(batch_id), file_stream=content)
             rows = self._run("load golden_event", copy_statement(batch_id, applied_at))
             status = str(rows[0][1]) if rows and len(rows[0]) > 1 else ""
         finally:
