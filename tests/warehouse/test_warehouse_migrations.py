@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -85,4 +86,4 @@ def test_every_placeholder_is_known_to_each_dialect(dialect: object) -> None:
     """No migration holds a placeholder that would reach a database unrendered."""
     for migration in load_migrations():
         for statement in migration.statements:
-            assert "$" not in dialect.render(statement)
+            assert re.search(r"\$[a-z{]", dialect.render(statement)) is None

@@ -1,8 +1,7 @@
 """The fold: every table that people read as one SELECT over ``golden_event``, the same text on both databases.
 
 Each takes, for one key, the row with the greatest (epoch, sequence): what ``statements`` does batch by batch, done at
-once. So it does not matter in which order rows were added, how often, or by how many writers. What the two databases
-write differently, the expansion of a list of record keys, is in ``event_key_sql`` and nowhere else.
+once. So it does not matter in which order rows were added, how often, or by how many writers.
 """
 
 from __future__ import annotations
@@ -84,20 +83,12 @@ _PLACES = (
 
 def event_key_sql(dialect: Dialect) -> str:
     """Return the SELECT of ``event_key``: a row for each source record that a change names, and where it does."""
-    parts = []
-    for place, path, condition, claimed_by in _PLACES:
-        source, record_id, expansion = _expanded(dialect, path)
-        parts.append(f"""
-SELECT e.batch_id, e.domain, e.epoch, e.sequence, e.golden_id, {source} AS source, {record_id} AS record_id,
-    '{place}' AS place, CAST({claimed_by} AS {dialect.text}) AS claimed_by, e.applied_at
-FROM golden_event AS e, {expansion} AS k
-WHERE e.kind = 'change' AND {condition}
-""")  # noqa: S608 - made of the constants above
-    return "UNION ALL".join(parts)
+    return dialect.render("UNION ALL".join(_PLACE.format(*place) for place in _PLACES))
 
 
-def _expanded(dialect: Dialect, path: str) -> tuple[str, str, str]:
-    """Return source and record id of an item ``k`` of a list in the row ``e``, and what expands the list."""
-    if dialect.name == "snowflake":
-        return "k.value['source']::VARCHAR", "k.value['record_id']::VARCHAR", f"LATERAL FLATTEN(INPUT => {path})"
-    return "k.value ->> '$.source'", "k.value ->> '$.record_id'", f"json_each({path})"
+_PLACE = """
+SELECT e.batch_id, e.domain, e.epoch, e.sequence, e.golden_id, $text_of(k.value, source) AS source,
+    $text_of(k.value, record_id) AS record_id, '{0}' AS place, CAST({3} AS $text) AS claimed_by, e.applied_at
+FROM golden_event AS e, $each({1}) AS k
+WHERE e.kind = 'change' AND {2}
+"""
