@@ -30,6 +30,7 @@ from mdm_stream.contracts.golden import (
 from mdm_stream.core.model import make_ref
 from mdm_stream.errors import MdmError, TerminalError
 from mdm_stream.warehouse import statements
+from mdm_stream.warehouse.dialect import Dialect
 from mdm_stream.warehouse.duckdb.file import find_in_file, rewrite_file
 from mdm_stream.warehouse.duckdb.read_copy import ReadCopy, read_copy_path
 from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
@@ -172,6 +173,10 @@ class SqlWarehouse:
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one reading statement; see ``Warehouse.query``."""
         return self._look(lambda session: session.execute(sql, parameters, step="query"))
+
+    def dialect(self) -> Dialect:
+        """Return the words of the database, which is opened for that."""
+        return self._run(lambda session: session.dialect)
 
     def published(self, domain: str) -> Iterator[PublishedGolden]:
         """Yield what the newest change of each golden record says; see ``Warehouse.published``."""
