@@ -20,7 +20,8 @@ of a failed one nothing was sent."""
 FileRoute = Literal["direct", "chunks", "spark"]
 """By its size and content: sent by the gatekeeper itself, fanned out over a queue, or handed to a Spark job."""
 
-Count = Annotated[int, Field(ge=0)]
+_INTEGER_MAX = 2**63 - 1
+Count = Annotated[int, Field(ge=0, le=_INTEGER_MAX)]
 
 
 class _ManifestModel(BaseModel):
@@ -102,7 +103,7 @@ class FileManifest(_ManifestModel):
     """
 
     load_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    revision: Annotated[int, Field(ge=1)]
+    revision: Annotated[int, Field(ge=1, le=_INTEGER_MAX)]
     state: FileState
     domain: str | None
     source: str | None

@@ -53,6 +53,12 @@ _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Envelope = TypeVar("_Envelope", "FeedEnvelope", "ClaimCheck")
 
 
+INTEGER_MAX = 2**63 - 1
+"""The greatest integer of a database's column. One beyond it is refused here, where it is one message's fault."""
+
+Number = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+
+
 class UnknownTypeError(RejectedEventError):
     """A message of a type that this release does not know: a reader passes over it."""
 
@@ -92,8 +98,8 @@ class GoldenChange(_FeedModel):
     """
 
     domain: str
-    epoch: Annotated[int, Field(ge=1)]
-    sequence: Annotated[int, Field(ge=1)]
+    epoch: Number
+    sequence: Number
     op: Literal["upsert", "retire"]
     golden_id: str
     members: list[RecordKey]
@@ -102,7 +108,7 @@ class GoldenChange(_FeedModel):
     anchor: RecordKey | None = None
     values: dict[str, GoldenValue] = {}
     provenance: dict[str, list[Provenance]] = {}
-    rules_version: int
+    rules_version: Annotated[int, Field(le=INTEGER_MAX)]
     rules_digest: str = ""
     committed_at: str
 
@@ -115,8 +121,8 @@ class RecordErased(_FeedModel):
     """
 
     domain: str
-    epoch: Annotated[int, Field(ge=1)]
-    sequence: Annotated[int, Field(ge=1)]
+    epoch: Number
+    sequence: Number
     op: Literal["erase"]
     golden_id: str
     source: str
@@ -136,7 +142,7 @@ class QuarantinedEvent(_FeedModel):
     source: str | None = None
     record_id: str | None = None
     reasons: list[QuarantineReason]
-    raw_bytes: Annotated[int, Field(ge=0)]
+    raw_bytes: Annotated[int, Field(ge=0, le=INTEGER_MAX)]
     location: str
     received_from: str
     quarantined_at: str
@@ -196,7 +202,7 @@ class ClaimCheck(_FeedModel):
     time: str
     datacontenttype: Literal["application/json"] = "application/json"
     dataref: Annotated[str, Field(min_length=1)]
-    datasize: Annotated[int, Field(ge=1)]
+    datasize: Number
     datasha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     @property

@@ -201,7 +201,7 @@ SAFE = (
     Change(
         "a narrower number on the feed",
         lambda d: d["file_manifest"]["properties"]["rows"].update(maximum=10**9),
-        "maximum none -> 1000000000",
+        "maximum 9223372036854775807 -> 1000000000",
     ),
     Change("a message more on the change stream", lambda d: _add_message(d, "changes", "receiveChanges"), "is a new"),
     Change("another version of the streams", lambda d: d["asyncapi"]["info"].update(version="0.2.0")),
