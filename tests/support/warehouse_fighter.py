@@ -11,6 +11,8 @@ import os
 import random
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from feed_messages import upsert
@@ -19,6 +21,7 @@ from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.warehouse import DuckDbWarehouse
 
 LOCK_WAIT_MS = 20_000
+APPLY_TIMEOUT_S = 90
 REST_S = 0.1
 """Others get at the file by asking again and again, so it is left alone for longer than they wait between two asks."""
 
@@ -61,18 +64,18 @@ def main() -> None:
         sys.stdout.write(f"{sequence}\n")
         sys.stdout.flush()
         for operation in chance.sample(operations, 2):
-            _until_done(operation)
+            with suppress(TransientError):  # busy is an answer, as of a purge that another process came between
+                operation()
     warehouse.close()
 
 
-def _until_done(operation: object) -> None:
-    for _ in range(50):
-        try:
-            operation()  # type: ignore[operator]
-        except TransientError:
-            time.sleep(REST_S / 2)
-        else:
+def _until_done(apply: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + APPLY_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        with suppress(TransientError):
+            apply()
             return
+        time.sleep(REST_S / 2)
     raise SystemExit(f"{Path(sys.argv[1]).name} was busy all the time")
 
 
