@@ -24,7 +24,7 @@ from mdm_stream.warehouse.rows import redacted_change_row, redacted_record_row
 from mdm_stream.warehouse.session import Session
 
 RECORD_IDS_PER_QUERY_MAX = 1_000
-"""Some 30 ms of DuckDB; Snowflake binds many more, but a batch of 500 messages needs one or two such queries."""
+"""Of the records that one sweep is about. Some 30 ms of DuckDB; Snowflake binds many more."""
 
 ROWS_PER_SWEEP_MAX = 2_000
 """Rows rewritten at a time, a few megabytes, or fewer that are large (see ``paging``): an erasure of many records needs
@@ -40,19 +40,38 @@ _PROVENANCE: TypeAdapter[dict[str, list[Provenance]]] = TypeAdapter(dict[str, li
 def known_erased(session: Session, envelopes: Iterable[FeedEnvelope]) -> ErasedRecords:
     """Return the erased records among those that a batch names: by earlier erasures, and by the batch's own."""
     erased: ErasedRecords = {}
-    record_ids: set[str] = set()
+    changes: list[GoldenChange] = []
     for envelope in envelopes:
         data = envelope.data
         if isinstance(data, RecordErased):
             erased.setdefault(data.domain, set()).add((data.source, data.record_id))
         elif isinstance(data, GoldenChange):
-            record_ids.update(record_id for _, record_id in contributors(data))
-            record_ids.update(key.record_id for key in data.members)
-    for some in _slices(sorted(record_ids), RECORD_IDS_PER_QUERY_MAX):
-        sql = session.dialect.render(statements.select_erased(len(some)))
-        for domain, source, record_id in session.execute(sql, some, step="look for erased records"):
-            erased.setdefault(domain, set()).add((source, record_id))
+            changes.append(data)
+    if changes:
+        # An erasure that another writer adds after this is found by ``staged_erased``, which is asked after the merges.
+        rows = session.execute(statements.SELECT_ERASED_DOMAINS, step="look for erased records")
+        domains = {domain for (domain,) in rows}
+        record_ids = {
+            record_id
+            for change in changes
+            if change.domain in domains
+            for record_id in (*(r for _, r in contributors(change)), *(key.record_id for key in change.members))
+        }
+        if record_ids:
+            _add_known(session, sorted(record_ids), erased)
     return erased
+
+
+def _add_known(session: Session, record_ids: list[str], erased: ErasedRecords) -> None:
+    """Add the erased records that have one of these ids; one statement, however many they are."""
+    try:
+        session.stage_needles(record_ids)
+        for domain, source, record_id in session.execute(
+            statements.SELECT_ERASED_AMONG, step="look for erased records"
+        ):
+            erased.setdefault(domain, set()).add((source, record_id))
+    finally:
+        session.clear_needles()
 
 
 def staged_erased(session: Session) -> ErasedRecords:

@@ -78,8 +78,8 @@ def history_with(session: Session, texts: Sequence[str], rows_max: int) -> Itera
 def _staged(session: Session, texts: Sequence[str]) -> Iterator[list[str]]:
     """Have the parts to look for in ``staged_needle``, and no trace of them afterwards."""
     parts = list(dict.fromkeys(chain(map(plain_part, texts), [ESCAPE])))
-    session.stage_needles(parts)
     try:
+        session.stage_needles(parts)
         yield parts
     finally:
         session.clear_needles()

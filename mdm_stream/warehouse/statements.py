@@ -221,9 +221,15 @@ ORDER BY c.table_name, c.ordinal_position
 """
 
 
-def select_erased(record_ids: int) -> str:
-    """Return the statement that finds which of so many record ids are of erased records, of whatever source."""
-    return f"SELECT domain, source, record_id FROM erased_record WHERE record_id IN ({_marks(record_ids)})"  # noqa: S608
+# The domains in which anything was ever erased: mostly none, and then no batch looks for its records.
+SELECT_ERASED_DOMAINS = """
+SELECT DISTINCT domain FROM erased_record
+"""
+
+# The erased records among those whose ids are in staged_needle, of whatever source.
+SELECT_ERASED_AMONG = """
+SELECT e.domain, e.source, e.record_id FROM erased_record AS e JOIN staged_needle AS n ON n.part = e.record_id
+"""
 
 
 def select_history_of(record_ids: int) -> str:

@@ -249,6 +249,9 @@ class SqlWarehouse:
                     self._discard()
                     if attempt == RECONNECTS_MAX:
                         raise
+                except BaseException:
+                    self._leave_nothing_staged()
+                    raise
         raise AssertionError("the loop returns or raises")
 
     def _open(self) -> Session:
@@ -264,6 +267,15 @@ class SqlWarehouse:
                 raise
             self._session = session
         return self._session
+
+    def _leave_nothing_staged(self) -> None:
+        """Empty the staging tables after a failure; where that fails too, they go with their session."""
+        if self._session is not None:
+            try:
+                self._session.clear_staging()
+                self._session.clear_needles()
+            except MdmError:
+                self._discard()
 
     def _discard(self) -> None:
         session, self._session = self._session, None

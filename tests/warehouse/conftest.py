@@ -22,6 +22,14 @@ def duckdb_warehouse() -> Iterator[DuckDbWarehouse]:
     warehouse.close()
 
 
+@pytest.fixture(params=["duckdb", "snowflake"])
+def each_warehouse(request: pytest.FixtureRequest) -> Any:
+    """A warehouse of either kind."""
+    if request.param == "duckdb":
+        return request.getfixturevalue("duckdb_warehouse")
+    return request.getfixturevalue("snowflake_warehouse")(f"each_{abs(hash(request.node.name)) % 10**9}")
+
+
 @pytest.fixture
 def append_duckdb_warehouse() -> Iterator[SqlWarehouse]:
     """A warehouse of the append kind in memory."""

@@ -54,6 +54,16 @@ class CrashingSession:
         self._count()
         self.inner.clear_staging()
 
+    def stage_needles(self, parts: Sequence[str]) -> None:
+        """Stage, or crash before it."""
+        self._count()
+        self.inner.stage_needles(parts)
+
+    def clear_needles(self) -> None:
+        """Clear, or crash before it."""
+        self._count()
+        self.inner.clear_needles()
+
     def transaction(self) -> AbstractContextManager[None]:
         """A real one, or none."""
         return self.inner.transaction() if self.atomic else nullcontext()

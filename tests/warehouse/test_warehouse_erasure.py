@@ -162,6 +162,12 @@ class _Interrupted:
     def clear_staging(self) -> None:
         self._inner.clear_staging()
 
+    def stage_needles(self, parts: Sequence[str]) -> None:
+        self._inner.stage_needles(parts)
+
+    def clear_needles(self) -> None:
+        self._inner.clear_needles()
+
     def transaction(self) -> Any:
         return nullcontext()
 

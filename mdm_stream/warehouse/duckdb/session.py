@@ -43,6 +43,7 @@ class DuckDbSession:
         Raises ``WarehouseBusyError`` when it does not, ``ConfigurationError`` when the path cannot be used.
         """
         self._connection = connect(path, read_only=read_only, lock_wait_ms=lock_wait_ms)
+        self._has_staged = self._has_needles = False
         if not read_only:
             self.execute(f"SET checkpoint_threshold = '{CHECKPOINT_MB}MB'", step="set the size of the log")
             self.execute(_CREATE_STAGED_ROW, step="create the staging table")
@@ -62,6 +63,7 @@ class DuckDbSession:
             file.write(ndjson)
             file.flush()
             self.clear_staging()
+            self._has_staged = True
             insert = _INSERT_STAGED_ROW.format(line_bytes_max=max(_LINE_BYTES, len(ndjson)))
             self.execute(insert, (timestamp_text(applied_at), file.name), step="stage")
 
@@ -70,23 +72,29 @@ class DuckDbSession:
         with tempfile.NamedTemporaryFile(prefix="mdm-staged-", suffix=".lines") as file:
             file.write(lines)
             file.flush()
+            self._has_staged = True
             insert = _INSERT_STAGED_LINES.format(line_bytes_max=max(_LINE_BYTES, len(lines)))
             self.execute(insert, (timestamp_text(applied_at), file.name), step="stage")
 
     def clear_staging(self) -> None:
-        """Empty ``staged_row``, which is in memory."""
-        self.execute("DELETE FROM staged_row", step="clear the staging table")
+        """Empty ``staged_row``, which is in memory, unless nothing was staged since the last time."""
+        if self._has_staged:
+            self.execute("DELETE FROM staged_row", step="clear the staging table")
+            self._has_staged = False
 
     def stage_needles(self, parts: Sequence[str]) -> None:
         """Replace the content of ``staged_needle``, which is in memory; parameters are kept nowhere here."""
         self.execute(_CREATE_STAGED_NEEDLE, step="create the staging table")
         self.clear_needles()
+        self._has_needles = True
         insert = "INSERT INTO staged_needle SELECT UNNEST(?), UNNEST(?)"
         self.execute(insert, (list(range(len(parts))), list(parts)), step="stage what to look for")
 
     def clear_needles(self) -> None:
-        """Empty ``staged_needle``."""
-        self.execute("DELETE FROM staged_needle", step="clear the staging table")
+        """Empty ``staged_needle``, unless nothing was staged there since the last time."""
+        if self._has_needles:
+            self.execute("DELETE FROM staged_needle", step="clear the staging table")
+            self._has_needles = False
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -52,6 +52,7 @@ class SnowflakeSession:
         self.dialect = snowflake_dialect(retention_days)
         self._limits = limits
         self._unlimited = False
+        self._has_staged = self._has_needles = False
         self._tag = query_tag()
         self._connection = _connect(connect_args, limits)
         try:
@@ -68,8 +69,9 @@ class SnowflakeSession:
 
     def stage(self, ndjson: bytes, applied_at: datetime) -> None:
         """Replace the content of ``staged_row``."""
+        self.clear_staging()
         self.tag_batch(domain_of(ndjson), digest_of_bytes(ndjson)[:BATCH_DIGITS])
-        self._truncate()
+        self._has_staged = True
         self._load_lines(ndjson)
         self._run("stage", _INSERT_STAGED_ROW, (timestamp_text(applied_at),))
 
@@ -77,14 +79,16 @@ class SnowflakeSession:
         """Replace the content of ``staged_needle``, through a file: Snowflake keeps parameters for seven days."""
         self._run("create the staging tables", _CREATE_STAGED_NEEDLE)
         self.clear_needles()
+        self._has_needles = True
         self._load_lines(b"".join(orjson.dumps({"number": n, "part": part}) + b"\n" for n, part in enumerate(parts)))
         self._run("stage what to look for", _INSERT_STAGED_NEEDLE)
-        self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
 
     def clear_needles(self) -> None:
-        """Empty ``staged_needle``, and the lines that it was made of."""
-        self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
-        self._run("clear the staging tables", "TRUNCATE TABLE staged_needle")
+        """Empty ``staged_needle``, and the lines that it was made of, unless nothing was staged there."""
+        if self._has_needles:
+            self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
+            self._run("clear the staging tables", "TRUNCATE TABLE staged_needle")
+            self._has_needles = False
 
     def _load_lines(self, ndjson: bytes) -> None:
         """Add the lines of a file to ``staged_line``."""
@@ -94,20 +98,27 @@ class SnowflakeSession:
         copy = (
             f"COPY INTO staged_line FROM @%staged_line/{name}.gz FILE_FORMAT = (TYPE = JSON) FORCE = TRUE PURGE = TRUE"
         )
-        self._run("copy the staged file", copy)
+        try:
+            self._run("copy the staged file", copy)
+        except BaseException:
+            with suppress(MdmError):  # the stage goes with the session
+                self._run("remove the staged file", "REMOVE @%staged_line")
+            raise
 
     def tag_batch(self, domain: str, batch: str) -> None:
         """Tag the statements until ``clear_staging`` with a batch and its first domain."""
         self._tag = query_tag(domain=domain, batch=batch)
 
     def clear_staging(self) -> None:
-        """Empty both staging tables, which ends the batch; ``PURGE`` has removed the staged file."""
-        self._truncate()
-        self._tag = query_tag()
+        """Empty both staging tables, unless nothing was staged since the last time; ``PURGE`` has removed the file.
 
-    def _truncate(self) -> None:
-        self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
-        self._run("clear the staging tables", "TRUNCATE TABLE staged_row")
+        That ends the batch.
+        """
+        if self._has_staged:
+            self._run("clear the staging tables", "TRUNCATE TABLE staged_line")
+            self._run("clear the staging tables", "TRUNCATE TABLE staged_row")
+            self._has_staged = False
+        self._tag = query_tag()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
