@@ -80,6 +80,9 @@ COMMANDS: dict[str, Listing] = {
     "export": Listing(
         "mdm_stream.cli.commands.export:export", "Write tables of the local warehouse as Parquet or CSV files."
     ),
+    "warehouse": Listing(
+        "mdm_stream.cli.commands.warehouse:warehouse", "The warehouse: migrate its schema, say what it costs."
+    ),
     "api": Listing("mdm_stream.cli.commands.api:api", "The events API of the local stack: tokens for its callers."),
     "doctor": Listing("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }

@@ -87,7 +87,10 @@ SNOWFLAKE: dict[int, tuple[FaultKind, str]] = {
     1003: (_STAYS, "a statement does not parse"),
     2003: (_STAYS, "an object does not exist or the role may not use it: check database, schema, role and grants"),
     2043: (_STAYS, "an object does not exist or the role may not use it: check database, schema, role and grants"),
-    3001: (_STAYS, "the role lacks a privilege: see the grants in docs/reference/warehouse.md"),
+    3001: (
+        _STAYS,
+        "the role lacks a privilege: see the grants, or run warehouse migrate as the migration role",
+    ),
     100035: (_STAYS, "a value does not fit its column type"),
     100038: (_STAYS, "a value does not fit its column type"),
     100040: (_STAYS, "a value does not fit its column type"),

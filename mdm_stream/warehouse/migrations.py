@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from mdm_stream.errors import ConfigurationError
+from mdm_stream.errors import ConfigurationError, TerminalError
 from mdm_stream.warehouse.session import Session
 
 APPEND_VERSIONS_FROM = 1001
@@ -28,6 +28,7 @@ SELECT m.version, m.name FROM (SELECT CAST(? AS $integer) AS version, CAST(? AS 
 WHERE NOT EXISTS (SELECT 1 FROM schema_version AS t WHERE t.version = m.version)
 """
 _SELECT_VERSION = "SELECT COALESCE(MAX(version), 0) FROM schema_version"
+_SELECT_LATER = "SELECT version, name FROM schema_version WHERE version > ? ORDER BY version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +60,41 @@ def split_statements(sql: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in re.split(r";\n", "\n".join(lines) + "\n") if part.strip())
 
 
-def migrate(session: Session) -> None:
-    """Bring the schema up to the version of this code; do nothing when it is there.
+def pending(session: Session) -> tuple[Migration, ...]:
+    """Return the migrations that the database lacks, in order, without writing.
+
+    Raises ``ConfigurationError`` when the database is newer than this code, and says what going back would lose.
+    """
+    try:
+        present = _schema_version(session)
+    except ConfigurationError:
+        raise
+    except TerminalError:  # there is no schema_version; a role that may not see it is refused by what comes next
+        present = 0
+    return load_migrations()[present:]
+
+
+def migrate(session: Session) -> tuple[Migration, ...]:
+    """Bring the schema up to the version of this code; return what was applied. Needs no right to create if nothing is.
 
     Raises ``ConfigurationError`` when the database is newer than this code.
     """
-    render = session.dialect.render
-    session.execute(render(_CREATE_SCHEMA_VERSION), step="create schema_version")
-    present = _schema_version(session)
-    for migration in load_migrations()[present:]:
+    applied = pending(session)
+    for migration in applied:
         step = f"migration {migration.version:04d}_{migration.name}"
+        if migration.version == 1:
+            session.execute(session.dialect.render(_CREATE_SCHEMA_VERSION), step="create schema_version")
         with session.transaction():
-            for statement in migration.statements:
-                session.execute(render(statement), step=step)
-            session.execute(render(_INSERT_VERSION), (migration.version, migration.name), step=step)
+            for statement in rendered(session, migration):
+                session.execute(statement, step=step)
+            parameters = (migration.version, migration.name)
+            session.execute(session.dialect.render(_INSERT_VERSION), parameters, step=step)
+    return applied
+
+
+def rendered(session: Session, migration: Migration) -> tuple[str, ...]:
+    """Return the statements of a migration as this database gets them."""
+    return tuple(session.dialect.render(statement) for statement in migration.statements)
 
 
 def check_schema(session: Session) -> None:
@@ -95,8 +117,10 @@ def _schema_version(session: Session) -> int:
             "it: set MDM_WAREHOUSE_SNOWFLAKE_WRITER=append, or name another schema; nothing was changed"
         )
     if present > known:
+        rows = session.execute(_SELECT_LATER, (known,), step="read schema_version")
+        later = ", ".join(f"{int(version):04d}_{name}" for version, name in rows)
         raise ConfigurationError(
-            f"the warehouse schema is version {present} and this code knows versions up to {known}: "
-            "deploy the mdm-stream that migrated it, or a later one"
+            f"the warehouse schema is version {present} and this code knows versions up to {known}: deploy the "
+            f"mdm-stream that migrated it, or a later one. Going back would lose what these have added: {later}"
         )
     return present

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -11,9 +11,13 @@ from pydantic_settings import SettingsConfigDict
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.settings import Settings
-from mdm_stream.warehouse.append import FoldSettings, Writer
+from mdm_stream.warehouse.append import AppendLayout, FoldSettings, Writer, choose_layout
+from mdm_stream.warehouse.append.layout import EventSession
 from mdm_stream.warehouse.append.schema import LAG_S_MIN
 from mdm_stream.warehouse.duckdb.read_copy import READ_COPY_AGE_S
+from mdm_stream.warehouse.duckdb.session import DuckDbSession
+from mdm_stream.warehouse.migrations import migrate, pending, rendered
+from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.limits import (
     LOCK_TIMEOUT_S,
     LOGIN_TIMEOUT_S,
@@ -25,7 +29,8 @@ from mdm_stream.warehouse.snowflake.limits import (
 )
 from mdm_stream.warehouse.snowflake.session import RETENTION_DAYS
 from mdm_stream.warehouse.snowflake.warehouse import SnowflakeWarehouse
-from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, Warehouse
+from mdm_stream.warehouse.snowflake.warehouse import open_session as log_in
+from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, MergeLayout, Warehouse
 
 PREFIX = "MDM_WAREHOUSE_"
 DUCKDB_PATH = "warehouse.duckdb"
@@ -152,6 +157,47 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
             retention_days=snowflake.retention_days,
         )
     return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms, copy_age_s=settings.copy_age_s)
+
+
+def open_session(settings: WarehouseSettings) -> Session:
+    """Connect to the database of ``settings`` as it is: no table is made, and no schema is checked.
+
+    A DuckDB file that does not exist is made.
+    """
+    snowflake = settings.snowflake
+    if snowflake is not None:
+        return log_in(snowflake.connect_args, snowflake.limits(), snowflake.retention_days)
+    return DuckDbSession(settings.duckdb_path, read_only=False, lock_wait_ms=settings.lock_wait_ms)
+
+
+def pending_changes(session: Session, settings: WarehouseSettings) -> list[tuple[str, tuple[str, ...]]]:
+    """Return what the schema lacks, without writing: names, each with its statements on this database.
+
+    Raises ``ConfigurationError`` where the schema is newer than this code, or of the other kind.
+    """
+    append = _append_layout(session, settings)
+    if append is not None:
+        return append.pending(session)
+    return [
+        (f"{migration.version:04d}_{migration.name}", rendered(session, migration)) for migration in pending(session)
+    ]
+
+
+def migrate_schema(session: Session, settings: WarehouseSettings) -> None:
+    """Bring the schema up to this code, whichever kind it is or is to be. Repeatable."""
+    append = _append_layout(session, settings)
+    if append is None:
+        migrate(session)
+    else:
+        append.migrate(cast("EventSession", session))
+
+
+def _append_layout(session: Session, settings: WarehouseSettings) -> AppendLayout | None:
+    snowflake = settings.snowflake
+    if snowflake is None:
+        return None
+    append = AppendLayout(FoldSettings(snowflake.lag_s, snowflake.warehouse))
+    return append if choose_layout(session, snowflake.writer, append, MergeLayout()) is append else None
 
 
 def _read_secret(arn: str) -> str:

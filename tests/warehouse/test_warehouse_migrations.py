@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,18 @@ def test_every_placeholder_is_known_to_each_dialect(dialect: object) -> None:
     for migration in load_migrations():
         for statement in migration.statements:
             assert re.search(r"\$[a-z{]", dialect.render(statement)) is None
+
+
+def test_an_up_to_date_schema_is_opened_without_a_right_to_create(session: DuckDbSession, monkeypatch: Any) -> None:
+    """A writer whose schema the migration role has brought up creates nothing."""
+    migrate(session)
+    ran: list[str] = []
+    real = session.execute
+
+    def noting(sql: str, parameters: tuple[object, ...] = (), *, step: str) -> list[tuple[object, ...]]:
+        ran.append(sql)
+        return real(sql, parameters, step=step)
+
+    monkeypatch.setattr(session, "execute", noting)
+    assert migrate(session) == ()
+    assert ran == ["SELECT COALESCE(MAX(version), 0) FROM schema_version"]

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, RecordErased
 from mdm_stream.warehouse.append.erasure import find_mentions, rewrite_events
 from mdm_stream.warehouse.append.events import event_file
-from mdm_stream.warehouse.append.schema import VIEWS, FoldSettings, check_append_schema, migrate_append
+from mdm_stream.warehouse.append.schema import VIEWS, FoldSettings, check_append_schema, migrate_append, pending_append
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM
 from mdm_stream.warehouse.quick import QuickChange
@@ -79,6 +79,10 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
         self._known = {}
         for row in session.execute(_SELECT_KNOWN, (ERASED_KNOWN_MAX,), step="look for erased records"):
             self._known.setdefault(row[0], set()).add((row[1], row[2]))
+
+    def pending(self, session: Session) -> list[tuple[str, tuple[str, ...]]]:
+        """Return what ``migrate`` would do, without writing; see ``schema.pending_append``."""
+        return pending_append(session, self._settings)
 
     def check(self, session: EventSession) -> None:
         """Check without writing that this code can read the schema."""

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 
 from mdm_stream.core.canonical import digest_of
-from mdm_stream.errors import ConfigurationError
+from mdm_stream.errors import ConfigurationError, TerminalError
 from mdm_stream.warehouse.append.events import EVENT_COLUMNS
 from mdm_stream.warehouse.append.fold import FOLDS, event_key_sql
 from mdm_stream.warehouse.dialect import Dialect
@@ -125,17 +125,33 @@ def migrate_append(session: Session, settings: FoldSettings) -> FoldSettings:
     Raises ``ConfigurationError`` where the schema is of the merge kind or newer than this code, before anything is
     written. Repeatable: what was cut off is done again.
     """
-    session.execute(render(session.dialect, _CREATE_SCHEMA_VERSION), step="create schema_version")
-    present = append_version(session)
-    for migration in append_migrations():
-        if migration.version <= present:
-            continue
+    for migration in _pending(session):
+        if migration.version == APPEND_VERSIONS_FROM:
+            session.execute(render(session.dialect, _CREATE_SCHEMA_VERSION), step="create schema_version")
         step = f"migration {migration.version:04d}_{migration.name}"
         with session.transaction():
             for statement in migration.statements:
                 session.execute(render(session.dialect, statement), step=step)
             session.execute(render(session.dialect, _INSERT_VERSION), (migration.version, migration.name), step=step)
     return _make_fold(session, settings)
+
+
+def pending_append(session: Session, settings: FoldSettings) -> list[tuple[str, tuple[str, ...]]]:
+    """Return what ``migrate_append`` would do, without writing: names, each with its statements."""
+    migrations = _pending(session)
+    found = [
+        (
+            f"{migration.version:04d}_{migration.name}",
+            tuple(render(session.dialect, sql) for sql in migration.statements),
+        )
+        for migration in migrations
+    ]
+    is_new = any(migration.version == APPEND_VERSIONS_FROM for migration in migrations)
+    there = _Made(0, "", VIEWS) if is_new else _fold_version(session)
+    statements = fold_statements(session.dialect, _wanted(there, settings))
+    if (there.version, there.digest) != (len(load_migrations()), digest_of([sql for _, sql in statements])):
+        found.append(("views and folded tables", tuple(sql for _, sql in statements)))
+    return found
 
 
 def check_append_schema(session: Session) -> None:
@@ -166,11 +182,25 @@ def append_version(session: Session) -> int:
     return int(present)
 
 
+def _pending(session: Session) -> list[Migration]:
+    try:
+        present = append_version(session)
+    except ConfigurationError:
+        raise
+    except TerminalError:  # there is no schema_version; a role that may not see it is refused by what comes next
+        present = 0
+    return [migration for migration in append_migrations() if migration.version > present]
+
+
+def _wanted(there: _Made, wanted: FoldSettings) -> FoldSettings:
+    if wanted.lag_s is not None:
+        return wanted
+    return there.settings if there.version else FoldSettings(LAG_S, wanted.warehouse)
+
+
 def _make_fold(session: Session, wanted: FoldSettings) -> FoldSettings:
     there, version = _fold_version(session), len(load_migrations())
-    settings = wanted
-    if wanted.lag_s is None:
-        settings = there.settings if there.version else FoldSettings(LAG_S, wanted.warehouse)
+    settings = _wanted(there, wanted)
     statements = fold_statements(session.dialect, settings)
     digest = digest_of([sql for _, sql in statements])
     if (there.version, there.digest) == (version, digest):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, Writer, choose_layout
+from mdm_stream.warehouse.faults import LoginRefusedError
 from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession
@@ -18,6 +19,20 @@ from mdm_stream.warehouse.warehouse import MergeLayout, SqlWarehouse, utc_now
 _Result = TypeVar("_Result")
 
 ConnectArgs = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+
+
+def open_session(
+    connect_args: ConnectArgs, limits: Limits = DEFAULT_LIMITS, retention_days: int = RETENTION_DAYS
+) -> SnowflakeEventSession:
+    """Log in. A login that is refused is tried once more if the key is another by now: it was rotated meanwhile."""
+    given = connect_args() if callable(connect_args) else connect_args
+    try:
+        return SnowflakeEventSession(given, limits, retention_days)
+    except LoginRefusedError:
+        anew = connect_args() if callable(connect_args) else connect_args
+        if anew == given:
+            raise
+        return SnowflakeEventSession(anew, limits, retention_days)
 
 
 class SnowflakeWarehouse(SqlWarehouse):
@@ -43,10 +58,9 @@ class SnowflakeWarehouse(SqlWarehouse):
         ``writer`` says which kind the schema is to be of. Left out, a new one is of the append kind, and one that is
         there stays what it is. ``fold`` says how the append kind keeps its tables.
         """
-        given = connect_args if callable(connect_args) else lambda: connect_args
         append, merge = AppendLayout(fold), MergeLayout()
         super().__init__(
-            lambda: SnowflakeEventSession(given(), limits, retention_days),
+            lambda: open_session(connect_args, limits, retention_days),
             clock=clock,
             layout_of=lambda session: choose_layout(session, writer, append, merge),
         )

@@ -11,9 +11,11 @@ from feed_messages import upsert
 
 from mdm_stream.errors import ConfigurationError, MdmError
 from mdm_stream.warehouse import SnowflakeWarehouse, WarehouseSettings
+from mdm_stream.warehouse.faults import LoginRefusedError
 from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIMEOUT_S_MAX, Limits
 from mdm_stream.warehouse.snowflake.parameters import PINNED
 from mdm_stream.warehouse.snowflake.session import SnowflakeSession
+from mdm_stream.warehouse.snowflake.warehouse import open_session
 
 Sent = list[tuple[str, dict[str, Any]]]
 
@@ -180,3 +182,24 @@ def test_a_login_whose_staging_tables_fail_is_logged_out(
     with pytest.raises(MdmError, match="create the staging tables"):
         SnowflakeSession({**snowflake_server, "database": "mdm", "schema": "refused"})
     assert opened_and_closed == ["connect", "close"]
+
+
+def test_a_refused_login_reads_the_key_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that was rotated between reading and login is read again; one that is the same is not tried again."""
+    tried: list[object] = []
+
+    def log_in(arguments: dict[str, object], *_: object) -> str:
+        tried.append(arguments["private_key"])
+        if arguments["private_key"] != "new":
+            raise LoginRefusedError("refused")
+        return "session"
+
+    monkeypatch.setattr("mdm_stream.warehouse.snowflake.warehouse.SnowflakeSession", log_in)
+    keys = iter(["old", "new"])
+    assert open_session(lambda: {"private_key": next(keys)}) == "session"
+    assert tried == ["old", "new"]
+    for never_right in (["old", "old"], ["old", "older"]):
+        keys, tried[:] = iter(never_right), []
+        with pytest.raises(LoginRefusedError):
+            open_session(lambda keys=keys: {"private_key": next(keys)})  # type: ignore[misc]
+        assert tried == list(dict.fromkeys(never_right))
