@@ -23,6 +23,10 @@ class LoginRefusedError(ConfigurationError):
     """The user or its key is not accepted. A key that was rotated meanwhile may be: read it anew, once."""
 
 
+class MissingObjectError(TerminalError):
+    """A table or view is not there, or the role may not see it: which of the two, a database does not say."""
+
+
 class WarehouseBusyError(TransientError):
     """Another process holds the DuckDB file."""
 
@@ -36,11 +40,14 @@ class FaultKind(StrEnum):
     """The event source delivers the batch again."""
     TERMINAL = "terminal"
     """No retry can mend it."""
+    MISSING = "missing object"
+    """Terminal, unless it is the schema that a migration is about to make."""
     REFUSED = "login refused"
     """Terminal, after a key that is kept elsewhere was read anew once."""
 
 
-_LOST, _PASSES, _STAYS, _REFUSED = FaultKind.SESSION_LOST, FaultKind.TRANSIENT, FaultKind.TERMINAL, FaultKind.REFUSED
+_LOST, _PASSES, _STAYS = FaultKind.SESSION_LOST, FaultKind.TRANSIENT, FaultKind.TERMINAL
+_MISSING, _REFUSED = FaultKind.MISSING, FaultKind.REFUSED
 
 # Codes of the server (below 100000 with six digits in its messages, 39xxxx for sessions and logins), of the Python
 # connector (25xxxx; snowflake/connector/errorcode.py and network.py) and of HTTP (290000 + status).
@@ -85,8 +92,8 @@ SNOWFLAKE: dict[int, tuple[FaultKind, str]] = {
     606: (_STAYS, "no active warehouse: set MDM_WAREHOUSE_SNOWFLAKE_WAREHOUSE and grant USAGE on it"),
     904: (_STAYS, "an identifier is not known: the schema was changed outside the migrations"),
     1003: (_STAYS, "a statement does not parse"),
-    2003: (_STAYS, "an object does not exist or the role may not use it: check database, schema, role and grants"),
-    2043: (_STAYS, "an object does not exist or the role may not use it: check database, schema, role and grants"),
+    2003: (_MISSING, "an object does not exist or the role may not use it: check database, schema, role and grants"),
+    2043: (_MISSING, "an object does not exist or the role may not use it: check database, schema, role and grants"),
     3001: (
         _STAYS,
         "the role lacks a privilege: see the grants, or run warehouse migrate as the migration role",
@@ -115,6 +122,7 @@ _KINDS: dict[FaultKind, type[MdmError]] = {
     FaultKind.SESSION_LOST: SessionLostError,
     FaultKind.TRANSIENT: TransientError,
     FaultKind.TERMINAL: TerminalError,
+    FaultKind.MISSING: MissingObjectError,
     FaultKind.REFUSED: LoginRefusedError,
 }
 
@@ -167,7 +175,8 @@ def translate_duckdb(error: Exception, step: str) -> MdmError:
     if name in DUCKDB_SESSION_LOST:
         return SessionLostError(f"DuckDB, {step}: {name}, the database must be opened again")
     if name in DUCKDB_TERMINAL:
-        return TerminalError(f"DuckDB, {step}: {DUCKDB_TERMINAL[name]} ({name})")
+        kind = MissingObjectError if name == "CatalogException" else TerminalError
+        return kind(f"DuckDB, {step}: {DUCKDB_TERMINAL[name]} ({name})")
     return TransientError(f"DuckDB, {step}: {name}")
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from mdm_stream.errors import ConfigurationError, TerminalError
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.warehouse.faults import MissingObjectError
 from mdm_stream.warehouse.session import Session
 
 APPEND_VERSIONS_FROM = 1001
@@ -67,9 +68,7 @@ def pending(session: Session) -> tuple[Migration, ...]:
     """
     try:
         present = _schema_version(session)
-    except ConfigurationError:
-        raise
-    except TerminalError:  # there is no schema_version; a role that may not see it is refused by what comes next
+    except MissingObjectError:  # a role that may not see schema_version is refused by what comes next
         present = 0
     return load_migrations()[present:]
 

@@ -16,6 +16,7 @@ from mdm_stream.warehouse.faults import (
     SNOWFLAKE,
     FaultKind,
     LoginRefusedError,
+    MissingObjectError,
     translate_duckdb,
     translate_snowflake,
 )
@@ -32,6 +33,7 @@ KINDS: dict[FaultKind, type[MdmError]] = {
     FaultKind.SESSION_LOST: SessionLostError,
     FaultKind.TRANSIENT: TransientError,
     FaultKind.TERMINAL: TerminalError,
+    FaultKind.MISSING: MissingObjectError,
     FaultKind.REFUSED: LoginRefusedError,
 }
 
@@ -68,7 +70,7 @@ def test_no_code_is_declared_twice() -> None:
         (630, FaultKind.TRANSIENT),  # statement timeout
         (390112, FaultKind.SESSION_LOST),
         (390114, FaultKind.SESSION_LOST),
-        (2003, FaultKind.TERMINAL),
+        (2003, FaultKind.MISSING),
         (394304, FaultKind.REFUSED),
     ],
 )
@@ -93,7 +95,12 @@ def test_declared_duckdb_classes_exist() -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("ConversionException", TerminalError), ("FatalException", SessionLostError), ("IOException", TransientError)],
+    [
+        ("ConversionException", TerminalError),
+        ("CatalogException", MissingObjectError),
+        ("FatalException", SessionLostError),
+        ("IOException", TransientError),
+    ],
 )
 def test_duckdb_classes(name: str, kind: type[MdmError]) -> None:
     """The class decides; an unknown one is transient."""

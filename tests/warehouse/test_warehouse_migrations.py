@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mdm_stream.errors import ConfigurationError, TransientError
+from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.warehouse import DuckDbWarehouse
 from mdm_stream.warehouse.dialect import DUCKDB, SNOWFLAKE
 from mdm_stream.warehouse.duckdb.session import DuckDbSession
-from mdm_stream.warehouse.migrations import load_migrations, migrate, split_statements
+from mdm_stream.warehouse.migrations import load_migrations, migrate, pending, split_statements
 
 
 @pytest.fixture
@@ -103,3 +103,14 @@ def test_an_up_to_date_schema_is_opened_without_a_right_to_create(session: DuckD
     monkeypatch.setattr(session, "execute", noting)
     assert migrate(session) == ()
     assert ran == ["SELECT COALESCE(MAX(version), 0) FROM schema_version"]
+
+
+def test_a_fault_is_not_taken_for_an_empty_database(session: DuckDbSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a virtual warehouse nothing can be read: that does not mean that every migration is lacking."""
+
+    def failing(_sql: str, _parameters: tuple[object, ...] = (), *, step: str) -> list[tuple[object, ...]]:
+        raise TerminalError(f"Snowflake, {step}: no active warehouse")
+
+    monkeypatch.setattr(session, "execute", failing)
+    with pytest.raises(TerminalError, match="read schema_version: no active warehouse"):
+        pending(session)
