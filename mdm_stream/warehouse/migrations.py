@@ -81,8 +81,6 @@ def migrate(session: Session) -> tuple[Migration, ...]:
     applied = pending(session)
     for migration in applied:
         step = f"migration {migration.version:04d}_{migration.name}"
-        if migration.version == 1:
-            session.execute(session.dialect.render(_CREATE_SCHEMA_VERSION), step="create schema_version")
         with session.transaction():
             for statement in rendered(session, migration):
                 session.execute(statement, step=step)
@@ -92,8 +90,9 @@ def migrate(session: Session) -> tuple[Migration, ...]:
 
 
 def rendered(session: Session, migration: Migration) -> tuple[str, ...]:
-    """Return the statements of a migration as this database gets them."""
-    return tuple(session.dialect.render(statement) for statement in migration.statements)
+    """Return the statements of a migration as this database gets them; the first one makes ``schema_version`` too."""
+    own = (_CREATE_SCHEMA_VERSION.strip(),) if migration.version == 1 else ()
+    return tuple(session.dialect.render(statement).rstrip() for statement in (*own, *migration.statements))
 
 
 def check_schema(session: Session) -> None:

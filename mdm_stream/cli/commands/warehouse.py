@@ -47,7 +47,8 @@ def migrate(*, file: str | None, dry_run: bool) -> None:
     for name, statements in found:
         say(f"{'would apply' if dry_run else 'applied'} {name}")
         for statement in statements if dry_run else ():
-            say(f"{statement};\n")
+            for line in (*f"{statement};".splitlines(), ""):
+                say(line)
     if not found:
         say("the schema is up to date")
 
