@@ -19,6 +19,10 @@ class SessionLostError(TransientError):
     """The connection or its session is gone. A new connection may run the same work again at once."""
 
 
+class LockNotReleasedError(TransientError):
+    """Another statement holds a lock, or too many wait for it. Nothing was done, so the statement may run again."""
+
+
 class LoginRefusedError(ConfigurationError):
     """The user or its key is not accepted. A key that was rotated meanwhile may be: read it anew, once."""
 
@@ -38,6 +42,8 @@ class FaultKind(StrEnum):
     """Log in again, and run the same work again at once."""
     TRANSIENT = "transient"
     """The event source delivers the batch again."""
+    LOCKED = "locked"
+    """The statement runs again, for as long as one may wait for a lock; after that it is transient."""
     TERMINAL = "terminal"
     """No retry can mend it."""
     MISSING = "missing object"
@@ -47,7 +53,7 @@ class FaultKind(StrEnum):
 
 
 _LOST, _PASSES, _STAYS = FaultKind.SESSION_LOST, FaultKind.TRANSIENT, FaultKind.TERMINAL
-_MISSING, _REFUSED = FaultKind.MISSING, FaultKind.REFUSED
+_LOCKED, _MISSING, _REFUSED = FaultKind.LOCKED, FaultKind.MISSING, FaultKind.REFUSED
 
 # Codes of the server (below 100000 with six digits in its messages, 39xxxx for sessions and logins), of the Python
 # connector (25xxxx; snowflake/connector/errorcode.py and network.py) and of HTTP (290000 + status).
@@ -70,7 +76,7 @@ SNOWFLAKE: dict[int, tuple[FaultKind, str]] = {
     603: (_PASSES, "an internal error of Snowflake"),
     604: (_PASSES, "the statement was cancelled, by a person or by the limit of this side"),
     625: (
-        _PASSES,
+        _LOCKED,
         "a lock was not released in time, or 20 statements wait for it already: use fewer shards",
     ),
     630: (_PASSES, "the limit of a statement or of the virtual warehouse has passed"),
@@ -121,6 +127,7 @@ SNOWFLAKE: dict[int, tuple[FaultKind, str]] = {
 _KINDS: dict[FaultKind, type[MdmError]] = {
     FaultKind.SESSION_LOST: SessionLostError,
     FaultKind.TRANSIENT: TransientError,
+    FaultKind.LOCKED: LockNotReleasedError,
     FaultKind.TERMINAL: TerminalError,
     FaultKind.MISSING: MissingObjectError,
     FaultKind.REFUSED: LoginRefusedError,

@@ -15,6 +15,7 @@ from mdm_stream.warehouse.faults import (
     DUCKDB_TERMINAL,
     SNOWFLAKE,
     FaultKind,
+    LockNotReleasedError,
     LoginRefusedError,
     MissingObjectError,
     translate_duckdb,
@@ -32,6 +33,7 @@ def snowflake_error(errno: int | None, sqlstate: str | None = None) -> Exception
 KINDS: dict[FaultKind, type[MdmError]] = {
     FaultKind.SESSION_LOST: SessionLostError,
     FaultKind.TRANSIENT: TransientError,
+    FaultKind.LOCKED: LockNotReleasedError,
     FaultKind.TERMINAL: TerminalError,
     FaultKind.MISSING: MissingObjectError,
     FaultKind.REFUSED: LoginRefusedError,
@@ -66,7 +68,7 @@ def test_no_code_is_declared_twice() -> None:
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [
-        (625, FaultKind.TRANSIENT),  # lock waiters
+        (625, FaultKind.LOCKED),  # lock waiters
         (630, FaultKind.TRANSIENT),  # statement timeout
         (390112, FaultKind.SESSION_LOST),
         (390114, FaultKind.SESSION_LOST),

@@ -18,6 +18,9 @@ STATEMENT_TIMEOUT_S = 300
 LOCK_TIMEOUT_S = 120
 """Snowflake's own is 12 hours: a batch that waits so long has long been delivered again."""
 
+LOCK_PAUSE_S, LOCK_PAUSE_S_MAX = 1.0, 10.0
+"""Ceilings of the pause before a statement runs again that found 20 others waiting: Snowflake refuses it at once."""
+
 STATEMENT_TIMEOUT_S_MAX = 604_800
 """The longest that Snowflake lets a statement run: seven days. It stands for no limit."""
 

@@ -11,6 +11,7 @@ version guards make a crash between two statements harmless.
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -18,12 +19,19 @@ from typing import Any
 
 import orjson
 
+from mdm_stream.aws.retry import full_jitter
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.errors import ConfigurationError, MdmError
 from mdm_stream.warehouse.dialect import SNOWFLAKE, Dialect, snowflake_dialect
-from mdm_stream.warehouse.faults import translate_snowflake
+from mdm_stream.warehouse.faults import LockNotReleasedError, translate_snowflake
 from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timestamp_text
-from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIMEOUT_S_MAX, Limits
+from mdm_stream.warehouse.snowflake.limits import (
+    ANSWER_MARGIN_S,
+    LOCK_PAUSE_S,
+    LOCK_PAUSE_S_MAX,
+    STATEMENT_TIMEOUT_S_MAX,
+    Limits,
+)
 from mdm_stream.warehouse.snowflake.parameters import PINNED, query_tag
 
 _DEFAULTS: dict[str, object] = {"application": "mdm_stream", "autocommit": True, "paramstyle": "qmark"}
@@ -145,6 +153,20 @@ class SnowflakeSession:
 
     def _run(
         self, step: str, sql: str, parameters: tuple[object, ...] | None = None, **options: Any
+    ) -> list[tuple[Any, ...]]:
+        deadline_s, attempt = time.monotonic() + self._limits.lock_timeout_s, 0
+        while True:
+            try:
+                return self._run_once(step, sql, parameters, options)
+            except LockNotReleasedError:
+                pause_s = full_jitter(attempt, LOCK_PAUSE_S, LOCK_PAUSE_S_MAX)
+                if time.monotonic() + pause_s >= deadline_s:
+                    raise
+            attempt += 1
+            time.sleep(pause_s)
+
+    def _run_once(
+        self, step: str, sql: str, parameters: tuple[object, ...] | None, options: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
         import snowflake.connector  # noqa: PLC0415 - a laptop that writes to DuckDB does not carry the connector
 

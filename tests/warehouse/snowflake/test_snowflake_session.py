@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from feed_messages import upsert
 
 from mdm_stream.errors import ConfigurationError, MdmError
 from mdm_stream.warehouse import SnowflakeWarehouse, WarehouseSettings
-from mdm_stream.warehouse.faults import LoginRefusedError
+from mdm_stream.warehouse.faults import LockNotReleasedError, LoginRefusedError
 from mdm_stream.warehouse.snowflake.limits import ANSWER_MARGIN_S, STATEMENT_TIMEOUT_S_MAX, Limits
 from mdm_stream.warehouse.snowflake.parameters import PINNED
 from mdm_stream.warehouse.snowflake.session import SnowflakeSession
@@ -203,3 +204,29 @@ def test_a_refused_login_reads_the_key_anew_once(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(LoginRefusedError):
             open_session(lambda keys=keys: {"private_key": next(keys)})  # type: ignore[misc]
         assert tried == list(dict.fromkeys(never_right))
+
+
+def test_a_statement_that_found_a_lock_runs_again(snowflake_server: dict[str, Any], monkeypatch: Any) -> None:
+    """Snowflake refuses the 21st that waits for a lock at once (000625): it waits here, as long as one may."""
+    errors = pytest.importorskip("snowflake.connector.errors", reason="extra: snowflake")
+    cursors = pytest.importorskip("snowflake.connector.cursor", reason="extra: snowflake").SnowflakeCursor
+    session = SnowflakeSession({**snowflake_server, "database": "mdm", "schema": "locks"}, Limits(lock_timeout_s=60))
+    now_s, refused, real = [0.0], [3], cursors.execute
+
+    def execute(self: Any, sql: str, *args: Any, **kwargs: Any) -> Any:
+        if sql == "SELECT 625" and refused[0]:
+            refused[0] -= 1
+            raise errors.ProgrammingError("Jane has locked table", errno=625, sqlstate="57014")
+        return real(self, sql, *args, **kwargs)
+
+    monkeypatch.setattr(cursors, "execute", execute)
+    clock = SimpleNamespace(monotonic=lambda: now_s[0], sleep=lambda pause_s: now_s.append(now_s.pop() + pause_s))
+    monkeypatch.setattr("mdm_stream.warehouse.snowflake.session.time", clock)
+    assert session.execute("SELECT 625", step="ask") == [(625,)]
+    assert refused == [0]
+    refused[0] = 10_000
+    began_s = now_s[0]
+    with pytest.raises(LockNotReleasedError, match="ask: a lock was not released"):
+        session.execute("SELECT 625", step="ask")
+    assert 40 < now_s[0] - began_s < 60
+    session.close()
