@@ -27,7 +27,7 @@ class LoginRefusedError(ConfigurationError):
     """The user or its key is not accepted. A key that was rotated meanwhile may be: read it anew, once."""
 
 
-class MissingObjectError(TerminalError):
+class MissingTableError(TerminalError):
     """A table or view is not there, or the role may not see it: which of the two, a database does not say."""
 
 
@@ -129,7 +129,7 @@ _KINDS: dict[FaultKind, type[MdmError]] = {
     FaultKind.TRANSIENT: TransientError,
     FaultKind.LOCKED: LockNotReleasedError,
     FaultKind.TERMINAL: TerminalError,
-    FaultKind.MISSING: MissingObjectError,
+    FaultKind.MISSING: MissingTableError,
     FaultKind.REFUSED: LoginRefusedError,
 }
 
@@ -182,7 +182,7 @@ def translate_duckdb(error: Exception, step: str) -> MdmError:
     if name in DUCKDB_SESSION_LOST:
         return SessionLostError(f"DuckDB, {step}: {name}, the database must be opened again")
     if name in DUCKDB_TERMINAL:
-        kind = MissingObjectError if name == "CatalogException" else TerminalError
+        kind = MissingTableError if name == "CatalogException" else TerminalError
         return kind(f"DuckDB, {step}: {DUCKDB_TERMINAL[name]} ({name})")
     return TransientError(f"DuckDB, {step}: {name}")
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.warehouse.faults import MissingObjectError
+from mdm_stream.warehouse.faults import MissingTableError
 from mdm_stream.warehouse.session import Session
 
 APPEND_VERSIONS_FROM = 1001
@@ -68,7 +68,7 @@ def pending(session: Session) -> tuple[Migration, ...]:
     """
     try:
         present = _schema_version(session)
-    except MissingObjectError:  # a role that may not see schema_version is refused by what comes next
+    except MissingTableError:  # a role that may not see schema_version is refused by what comes next
         present = 0
     return load_migrations()[present:]
 

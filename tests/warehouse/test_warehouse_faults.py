@@ -17,7 +17,7 @@ from mdm_stream.warehouse.faults import (
     FaultKind,
     LockNotReleasedError,
     LoginRefusedError,
-    MissingObjectError,
+    MissingTableError,
     translate_duckdb,
     translate_snowflake,
 )
@@ -35,7 +35,7 @@ KINDS: dict[FaultKind, type[MdmError]] = {
     FaultKind.TRANSIENT: TransientError,
     FaultKind.LOCKED: LockNotReleasedError,
     FaultKind.TERMINAL: TerminalError,
-    FaultKind.MISSING: MissingObjectError,
+    FaultKind.MISSING: MissingTableError,
     FaultKind.REFUSED: LoginRefusedError,
 }
 
@@ -99,7 +99,7 @@ def test_declared_duckdb_classes_exist() -> None:
     ("name", "kind"),
     [
         ("ConversionException", TerminalError),
-        ("CatalogException", MissingObjectError),
+        ("CatalogException", MissingTableError),
         ("FatalException", SessionLostError),
         ("IOException", TransientError),
     ],
