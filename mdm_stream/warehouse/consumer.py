@@ -26,7 +26,7 @@ from mdm_stream.decode import Delivery
 from mdm_stream.errors import ConfigurationError, MdmError, TerminalError
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse.quick import quick_change
-from mdm_stream.warehouse.staging import Message
+from mdm_stream.warehouse.staging import FeedMessage
 from mdm_stream.warehouse.warehouse import Warehouse
 
 PORTION_BYTES_MAX = 16 * 1024**2
@@ -55,7 +55,7 @@ class BatchOutcome:
     records_skipped: int = 0
 
 
-_Portion = list[tuple[int, Message]]
+_Portion = list[tuple[int, FeedMessage]]
 """Messages with their places in the batch."""
 
 
@@ -142,7 +142,7 @@ class WarehouseConsumer:
             if under_way:
                 under_way.pop().result()
 
-    def _read(self, record: Delivery) -> tuple[Message, int]:
+    def _read(self, record: Delivery) -> tuple[FeedMessage, int]:
         """Return a record's message with its data, and how large that is."""
         quick = quick_change(record.raw) if self._warehouse.takes_quick else None
         if quick is not None:

@@ -14,11 +14,11 @@ from mdm_stream.warehouse.redaction import ErasedRecords
 from mdm_stream.warehouse.rows import StagedBatch, stage_batch
 from mdm_stream.warehouse.session import Session
 
-Message = FeedEnvelope | QuickChange
+FeedMessage = FeedEnvelope | QuickChange
 """A message of the feed, as the models have it or checked without them."""
 
 
-def stage_messages(session: Session, messages: Sequence[Message], applied_at: datetime) -> StagedBatch:
+def stage_messages(session: Session, messages: Sequence[FeedMessage], applied_at: datetime) -> StagedBatch:
     """Make ``staged_row`` hold the rows of a batch, without the values of records that are known to be erased.
 
     A quick change that names an erased record is staged by the models, which take the values out.

@@ -43,7 +43,7 @@ from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.quick import QuickChange
 from mdm_stream.warehouse.remains import history_with, mentions, search
 from mdm_stream.warehouse.session import Session
-from mdm_stream.warehouse.staging import Message, stage_messages
+from mdm_stream.warehouse.staging import FeedMessage, stage_messages
 
 MESSAGES_PER_APPLY_MAX = 10_000
 """The largest batch that a Kinesis event source delivers."""
@@ -79,7 +79,7 @@ class Warehouse(Protocol):
 
     takes_quick: bool
 
-    def apply(self, messages: Sequence[Message]) -> Applied:
+    def apply(self, messages: Sequence[FeedMessage]) -> Applied:
         """Apply a micro-batch. Idempotent. On an error nothing may be assumed: apply the batch again."""
         ...
 
@@ -160,7 +160,7 @@ class SqlWarehouse:
         self._layout: Layout = MergeLayout()
         self._lock = threading.Lock()
 
-    def apply(self, messages: Sequence[Message]) -> Applied:
+    def apply(self, messages: Sequence[FeedMessage]) -> Applied:
         """Apply a micro-batch of at most ``MESSAGES_PER_APPLY_MAX`` messages; see ``Warehouse.apply``."""
         self._check_writable()
         if len(messages) > MESSAGES_PER_APPLY_MAX:
@@ -226,7 +226,7 @@ class SqlWarehouse:
         with self._lock:
             self._discard()
 
-    def _apply(self, session: Session, messages: Sequence[Message], applied_at: datetime) -> None:
+    def _apply(self, session: Session, messages: Sequence[FeedMessage], applied_at: datetime) -> None:
         self._layout.apply(session, messages, applied_at)
 
     def _select(self, statement_of: Callable[[Layout], str], *parameters: object) -> list[tuple[Any, ...]]:
@@ -304,7 +304,7 @@ class MergeLayout:
         """Check without writing that this code can read the schema."""
         check_schema(session)
 
-    def apply(self, session: Session, messages: Sequence[Message], applied_at: datetime) -> None:
+    def apply(self, session: Session, messages: Sequence[FeedMessage], applied_at: datetime) -> None:
         """Stage the batch and merge it into the tables."""
         _apply(session, messages, applied_at)
 
@@ -388,7 +388,7 @@ class DuckDbWarehouse(SqlWarehouse):
             self._read_copy.opened()
         return session
 
-    def _apply(self, session: Session, messages: Sequence[Message], applied_at: datetime) -> None:
+    def _apply(self, session: Session, messages: Sequence[FeedMessage], applied_at: datetime) -> None:
         super()._apply(session, messages, applied_at)
         if self._read_copy is not None and isinstance(session, DuckDbSession):
             self._read_copy.changed(session)
@@ -407,7 +407,7 @@ class DuckDbWarehouse(SqlWarehouse):
             return [place if place.startswith(path.name) else f"{path.name}: {place}" for place in look(copy)]
 
 
-def _apply(session: Session, messages: Sequence[Message], applied_at: datetime) -> None:
+def _apply(session: Session, messages: Sequence[FeedMessage], applied_at: datetime) -> None:
     render = session.dialect.render
     with session.transaction():
         batch = stage_messages(session, messages, applied_at)
@@ -434,7 +434,7 @@ def _history_with(session: Session, text: str, rows_max: int) -> list[str]:
     return list(history_with(session, [text], rows_max))
 
 
-def _applied(messages: Sequence[Message]) -> Applied:
+def _applied(messages: Sequence[FeedMessage]) -> Applied:
     changes = erasures = reports = files = 0
     oldest: datetime | None = None
     for message in messages:

@@ -18,7 +18,7 @@ from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
 from mdm_stream.warehouse import consumer as consumer_module
 from mdm_stream.warehouse.quick import QuickChange
-from mdm_stream.warehouse.staging import Message
+from mdm_stream.warehouse.staging import FeedMessage
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_portion_that_fails_is_where_the_batch_goes_on(
     monkeypatch.setattr(consumer_module, "PORTION_BYTES_MAX", 25_000)
     apply = consumer._warehouse.apply
 
-    def fail_late(some: Sequence[Message]) -> Any:
+    def fail_late(some: Sequence[FeedMessage]) -> Any:
         if some and _sequence(some[0]) >= 3:
             raise TransientError("the warehouse is away")
         return apply(some)
@@ -112,7 +112,7 @@ def test_a_portion_that_fails_is_where_the_batch_goes_on(
     assert stored(consumer) == [1, 2]
 
 
-def _sequence(message: Message) -> int:
+def _sequence(message: FeedMessage) -> int:
     envelope = message.envelope() if isinstance(message, QuickChange) else message
     return getattr(envelope.data, "sequence", 0)
 
@@ -124,7 +124,7 @@ def test_a_message_that_the_database_refuses_holds_back_no_other(
     """A row that no column can hold is found among its neighbours in few attempts, and reported; others are rows."""
     apply, calls = consumer._warehouse.apply, []
 
-    def refuse_seven(some: Sequence[Message]) -> Any:
+    def refuse_seven(some: Sequence[FeedMessage]) -> Any:
         calls.append(len(some))
         if any(_sequence(each) == 7 for each in some):
             raise refusal

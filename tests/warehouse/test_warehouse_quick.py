@@ -23,7 +23,7 @@ from mdm_stream.index.port import OutboxEntry
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
 from mdm_stream.warehouse.quick import DELIMITER, NULL, QUICK_COLUMNS, quick_change
 from mdm_stream.warehouse.rows import stage_batch
-from mdm_stream.warehouse.staging import Message
+from mdm_stream.warehouse.staging import FeedMessage
 
 TIMES = [
     "2026-03-01T12:00:00.000000Z",
@@ -253,7 +253,7 @@ def test_both_ways_end_in_the_same_tables(seed: int) -> None:
         if chance.random() < 0.3:
             feed += batch[: len(batch) // 2]
             batch = batch[len(batch) // 4 :]
-        mixed: list[Message] = [quick_change(raw) or parse_message(raw) for raw in batch]  # type: ignore[misc]
+        mixed: list[FeedMessage] = [quick_change(raw) or parse_message(raw) for raw in batch]  # type: ignore[misc]
         quick_ones += sum(quick_change(raw) is not None for raw in batch)
         told = by_models.apply([parse_message(raw) for raw in batch])  # type: ignore[misc]
         assert by_both.apply(mixed) == told
