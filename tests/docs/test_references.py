@@ -81,7 +81,7 @@ def looks_like_ours(text: str) -> bool:
     """Whether a text in backticks is a path of the repository: a source file, or something in one of its folders."""
     if not PATH.fullmatch(text) or text in OF_USERS or text.startswith((".venv", "/")):
         return False
-    if text.rpartition(".")[2] in SOURCES and not text.startswith("."):
+    if "." in text and text.rpartition(".")[2] in SOURCES and not text.startswith("."):
         return True
     return "/" in text and (ROOT / text.partition("/")[0]).is_dir()
 
