@@ -7,16 +7,13 @@ goes to the on-failure destination with its payload. When the warehouse fails fo
 reported.
 
 A record of the stream may be a claim check for data many times its size, so a batch is applied in portions of so many
-bytes. Into a database of this process it is applied in portions of so many messages too: while one is applied the next
-one is read, on another processor.
+bytes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -32,10 +29,6 @@ from mdm_stream.warehouse.warehouse import Warehouse
 PORTION_BYTES_MAX = 16 * 1024**2
 """Data of messages that is applied at a time, more than a batch without claim checks has; its rows take some ten times
 that in memory. One message is applied whatever its size."""
-
-PORTION_MESSAGES_MAX = 1_250
-"""A quarter of 5,000: of these, three quarters are read while others are applied. Fewer would pay for more statements
-than they save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +46,6 @@ class BatchOutcome:
     first_failed: int | None
     error: MdmError | None
     records_skipped: int = 0
-
-
-_Portion = list[tuple[int, FeedMessage]]
-"""Messages with their places in the batch."""
 
 
 class WarehouseConsumer:
@@ -81,30 +70,11 @@ class WarehouseConsumer:
         self._monotonic_s = monotonic_s
         self._clock = clock
         self._last_used_s = monotonic_s()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warehouse-apply")
 
     def apply_records(self, records: Sequence[Delivery]) -> BatchOutcome:
         """Apply records of the golden feed as one micro-batch. Idempotent; order within does not matter."""
         run, unread = _Applying(), dict[int, MdmError]()
-        with self._one_behind(run) as hand_over:
-            portion = self._read_all(records, run, unread, hand_over)
-        self._apply(portion, run)
-        run.failed |= unread
-        lag_ms = self._lag_ms(run.oldest)
-        if run.first_failed is None:
-            return BatchOutcome(run.applied, lag_ms, None, None, run.skipped)
-        return BatchOutcome(run.applied, lag_ms, run.first_failed, run.failed[run.first_failed], run.skipped)
-
-    def _read_all(
-        self,
-        records: Sequence[Delivery],
-        run: _Applying,
-        unread: dict[int, MdmError],
-        hand_over: Callable[[_Portion], None],
-    ) -> _Portion:
-        """Read the messages of a batch, and hand portions over; return the last one. ``unread`` gets what fails."""
-        messages_max = PORTION_MESSAGES_MAX if self._warehouse.takes_quick else len(records)
-        portion, portion_bytes = _Portion(), 0
+        portion, portion_bytes = list[tuple[int, FeedMessage]](), 0
         for place, record in enumerate(records):
             try:
                 message, content_bytes = self._read(record)
@@ -116,31 +86,17 @@ class WarehouseConsumer:
                 if _is_of_one_message(unread[place]):
                     continue
                 break
-            if portion and (portion_bytes + content_bytes > PORTION_BYTES_MAX or len(portion) >= messages_max):
-                hand_over(portion)
-                portion, portion_bytes = _Portion(), 0
+            if portion and portion_bytes + content_bytes > PORTION_BYTES_MAX:
+                self._apply(portion, run)
+                portion, portion_bytes = [], 0
             portion.append((place, message))
             portion_bytes += content_bytes
-        return portion
-
-    @contextmanager
-    def _one_behind(self, run: _Applying) -> Iterator[Callable[[_Portion], None]]:
-        """Yield a function that applies a portion in a thread, once the one before it is applied; wait for the last.
-
-        So no more than two portions are in memory, and they are applied in their order.
-        """
-        under_way: list[Future[None]] = []
-
-        def hand_over(portion: _Portion) -> None:
-            if under_way:
-                under_way.pop().result()
-            under_way.append(self._thread.submit(self._apply, portion, run))
-
-        try:
-            yield hand_over
-        finally:
-            if under_way:
-                under_way.pop().result()
+        self._apply(portion, run)
+        run.failed |= unread
+        lag_ms = self._lag_ms(run.oldest)
+        if run.first_failed is None:
+            return BatchOutcome(run.applied, lag_ms, None, None, run.skipped)
+        return BatchOutcome(run.applied, lag_ms, run.first_failed, run.failed[run.first_failed], run.skipped)
 
     def _read(self, record: Delivery) -> tuple[FeedMessage, int]:
         """Return a record's message with its data, and how large that is."""
@@ -152,7 +108,7 @@ class WarehouseConsumer:
             return redeem(message, self._follow), message.datasize
         return message, len(record.raw)
 
-    def _apply(self, portion: _Portion, run: _Applying) -> None:
+    def _apply(self, portion: Sequence[tuple[int, FeedMessage]], run: _Applying) -> None:
         """Apply messages, unless the batch has stopped.
 
         A message that the database refuses for itself, whatever it is applied with, holds back no other one of the

@@ -10,14 +10,14 @@ from typing import Any
 
 import orjson
 import pytest
-from feed_messages import contents, erase, loaded, rejected, upsert
+from feed_messages import contents, erase, loaded, rejected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.contracts.golden import GoldenChange, parse_message
 from mdm_stream.core.model import STEWARD_SOURCE, make_ref
 from mdm_stream.decode import Delivery
-from mdm_stream.errors import RejectedEventError, TransientError
+from mdm_stream.errors import RejectedEventError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import OutboxEntry
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
@@ -273,43 +273,3 @@ def test_the_publishers_ordinary_change_is_quick_and_the_consumer_uses_it(monkey
     consumer = WarehouseConsumer(DuckDbWarehouse(":memory:"), idle_close_s=1)
     outcome = consumer.apply_records([Delivery.unplaced(raw) for raw in ordinary])
     assert (outcome.records_applied, outcome.error) == (len(ordinary), None)
-
-
-@pytest.mark.parametrize("portion", [1, 7, 1_000])
-def test_portions_that_are_read_while_others_are_applied_change_nothing(
-    monkeypatch: pytest.MonkeyPatch, portion: int
-) -> None:
-    """However many portions a batch is cut into: the same tables, counts and lag."""
-    monkeypatch.setattr("mdm_stream.warehouse.consumer.PORTION_MESSAGES_MAX", portion)
-    feed = _feed(7)
-    expected, warehouse = DuckDbWarehouse(":memory:"), DuckDbWarehouse(":memory:")
-    told = expected.apply([parse_message(raw) for raw in feed])  # type: ignore[misc]
-    outcome = WarehouseConsumer(warehouse, idle_close_s=1, clock=lambda: told.oldest_committed_at).apply_records(
-        [Delivery.unplaced(raw) for raw in feed]
-    )
-    assert (outcome.records_applied, outcome.lag_ms_max, outcome.error) == (len(feed), 0.0, None)
-    assert contents(warehouse) == contents(expected)
-
-
-def test_a_warehouse_that_fails_under_a_portion_in_the_thread_stops_the_batch_there(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What came before is applied, the first of that portion is reported, and nothing behind it is tried."""
-    monkeypatch.setattr("mdm_stream.warehouse.consumer.PORTION_MESSAGES_MAX", 10)
-    warehouse, calls = DuckDbWarehouse(":memory:"), list[int]()
-    apply = warehouse.apply
-
-    def fail_second(some: Any) -> Any:
-        calls.append(len(some))
-        if len(calls) == 2:
-            raise TransientError("the warehouse is away")
-        return apply(some)
-
-    monkeypatch.setattr(warehouse, "apply", fail_second)
-    feed = [upsert(n, f"g{n}", [f"crm/{n}"]).model_dump_json().encode() for n in range(1, 46)]
-    consumer = WarehouseConsumer(warehouse, idle_close_s=1)
-    outcome = consumer.apply_records([Delivery.unplaced(raw) for raw in feed])
-    assert (outcome.records_applied, outcome.first_failed) == (10, 10)
-    assert calls == [10, 10]
-    outcome = consumer.apply_records([Delivery.unplaced(raw) for raw in feed])
-    assert (outcome.records_applied, outcome.error) == (45, None)

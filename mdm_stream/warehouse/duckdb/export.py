@@ -61,7 +61,6 @@ def export_tables(
             wanted = _wanted(opened, tables)
             rows = {name: _write(opened, name, draft, form) for name in wanted}
             columns = {name: _columns(opened, name) for name in wanted}
-        shutil.rmtree(draft / ".tmp", ignore_errors=True)
         contents = {
             "taken_at": as_of.taken_at,
             "positions": {domain: [at.epoch, at.sequence] for domain, at in as_of.positions.items()},
