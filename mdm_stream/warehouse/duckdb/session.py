@@ -186,13 +186,14 @@ _LINE_COLUMNS = ", ".join(
     for name, kind in STAGED_COLUMNS
     if name in QUICK_COLUMNS
 )
+_LINE_EXTRACTED = [each for each in EXTRACTED_COLUMNS if each[0] != "reasons"]  # no change has any
 _INSERT_STAGED_LINES = (
     f"INSERT INTO staged_row ({', '.join(QUICK_COLUMNS)}"  # noqa: S608 - made of declared column names
-    + "".join(f", {name}" for name, _ in EXTRACTED_COLUMNS)
+    + "".join(f", {name}" for name, _ in _LINE_EXTRACTED)
     + f", applied_at) SELECT {', '.join(QUICK_COLUMNS)}"
-    + "".join(f", extracted[{at}]" for at, _ in enumerate(EXTRACTED_COLUMNS, 1))
+    + "".join(f", extracted[{at}]" for at, _ in enumerate(_LINE_EXTRACTED, 1))
     + f", CAST(? AS {DUCKDB.timestamp}) FROM (SELECT *, json_extract(document, ["
-    + ", ".join(f"'$.{key}'" for _, key in EXTRACTED_COLUMNS)
+    + ", ".join(f"'$.{key}'" for _, key in _LINE_EXTRACTED)
     + "]) AS extracted FROM read_csv(?, auto_detect = false, header = false, quote = '', escape = '', comment = '', "
     f"delim = '{DELIMITER}', nullstr = '{NULL}', new_line = '\\n', strict_mode = true, "
     f"max_line_size = {{line_bytes_max}}, columns = {{{{{_LINE_COLUMNS}}}}}))"
