@@ -12,6 +12,7 @@ from mdm_stream.core.times import format_time_us
 from mdm_stream.dead_letters.letters import DeadLetters, Selection
 from mdm_stream.dead_letters.redrive import RedriveReport, RedriveRun
 from mdm_stream.errors import ConfigurationError
+from producers.files.judge_again import JudgedAgain, judged_again
 from producers.files.loads import LOADS, LoadStore
 from producers.files.manifest import LoadView, render, view_of
 from producers.files.records import AgainRecord, RedriveRecord, ReleaseRecord, SentRecord
@@ -77,21 +78,27 @@ def begin_again(steps: LoadSteps, load_id: str, by: str) -> LoadView:
 
 def redrive_rows(
     steps: LoadSteps, load_id: str, by: str, letters: DeadLetters, run: RedriveRun, name: str
-) -> RedriveReport:
-    """Send the rejected rows of a load again that are still in the quarantine; the consumer reads them by its rules.
+) -> tuple[RedriveReport, dict[str, str]]:
+    """Send the rejected rows of a load again that are still in the quarantine, as far as the rules of now accept them.
 
-    ``name`` is the run's, see ``DeadLetters.set_aside``. A row that is rejected again is in the quarantine again.
+    The others stay in the quarantine: the codes of their reasons are returned by their ids, ``NO_ROW`` of those that
+    no rules make a row of. ``name`` is the run's, see ``DeadLetters.set_aside``. A row that the consumer rejects again
+    is in the quarantine again.
     """
     attempt = steps.store.attempt(load_id)
+    record = steps.store.record(load_id)
     ids: set[str] = set()
     for number in attempt.chunks_in("sent"):
         sent = steps.store.read(attempt.of_chunk("sent", number), SentRecord)
         ids.update(sent.quarantine_ids if sent is not None else ())
     found = letters.find(Selection(letter_ids=frozenset(ids))) if ids else []
+    judged = JudgedAgain(found)
+    if found and record.domain is not None and record.source is not None:
+        judged = judged_again(found, letters, steps.around.rulesets, record.domain, record.source)
     at = _now(steps)
-    noted = RedriveRecord(by=by, at=at, run=name, letters=len(found))
+    noted = RedriveRecord(by=by, at=at, run=name, letters=len(judged.sendable))
     steps.store.objects.put(f"{LOADS}{load_id}/redriven/{name}.json", noted.encode())
-    return run.send(found, name)
+    return run.send(judged.sendable, name), judged.kept
 
 
 def _held(steps: LoadSteps, load_id: str) -> LoadView:

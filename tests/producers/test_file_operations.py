@@ -15,6 +15,7 @@ from producers.files.records import RedriveRecord, ReleaseRecord
 
 BAD = people(range(4)) + b"v8,x\nv9,y\n"
 RUN = "0123456789abcdef"
+ELEMENTS = b"[" + b'{"id": 1, "first": "Ada"}, {"id": 2}, {"id": 3}, {"id": 4}, {"id": {"x": 5}}, 7]'
 
 
 @pytest.mark.parametrize("fan_out", [False, True])
@@ -112,8 +113,8 @@ def test_rejected_rows_are_redriven_once_the_rules_are_mended(drops, tmp_path):
 
     letters = DeadLetters(world.kept, "quarantine")
     run = RedriveRun([letters], Streams("changes", steward="steward"), lambda _: None, deliver)
-    report = redrive_rows(world.process().steps, manifest.load_id, "ada", letters, run, RUN)
-    assert (report.letters, report.complete, len(sent)) == (1, True, 1)
+    report, kept = redrive_rows(world.process().steps, manifest.load_id, "ada", letters, run, RUN)
+    assert (report.letters, report.complete, len(sent), kept) == (1, True, 1, {})
     assert len(world.kept.contents) == 1
     (delivery,) = unpack(Delivery.from_kinesis(sent[0].data, "7", world.now_us / 1_000_000))
     (event,) = Decoder(world.rules).decode(delivery)
@@ -121,6 +122,36 @@ def test_rejected_rows_are_redriven_once_the_rules_are_mended(drops, tmp_path):
     noted = world.store.read(f"loads/{manifest.load_id}/redriven/{RUN}.json", RedriveRecord)
     assert noted is not None
     assert (noted.by, noted.letters) == ("ada", 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "rules", "mended", "codes"),
+    [
+        (people(range(2)) + b"v7,Ada,Byron,\n", "a.csv", "required: [town]", "required: [town]", ["missing"]),
+        (people(range(2)) + b"v7,Ada,Byron,\n", "a.csv", "required: [town]", "", []),
+        (ELEMENTS, "a.json", "", "", ["no_row", "no_row"]),
+        (b"id,first,source\n1,Ada,vendor\n2,Eve,other\n", "a.csv", "", "", ["not_authorised"]),
+    ],
+    ids=["required still", "required no more", "elements that are no rows", "rows of another source"],
+)
+def test_a_redrive_lets_nothing_past_the_entrance(drops, tmp_path, content, name, rules, mended, codes):
+    """What the gatekeeper alone asks for is asked for again; a row that is none is never sent, and the rest is."""
+    world = FilesWorld(drops, tmp_path, rules)
+    manifest = world.load(content, f"person/vendor/{name}")
+    assert manifest.state == "done"
+    world.write_rules(mended)
+    sent = []
+
+    def deliver(messages):
+        sent.extend(messages)
+        return {}
+
+    letters = DeadLetters(world.kept, "quarantine")
+    run = RedriveRun([letters], Streams("changes", steward="steward"), lambda _: None, deliver)
+    report, kept = redrive_rows(world.process().steps, manifest.load_id, "ada", letters, run, RUN)
+    assert sorted(kept.values()) == codes
+    assert len(sent) == report.letters == manifest.rejected - len(codes)
+    assert len(world.kept.contents) == len(codes)
 
 
 def test_loads_are_listed_by_source_and_state(drops, tmp_path):

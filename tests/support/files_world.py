@@ -47,6 +47,10 @@ sources:
     key: {key}
     attributes: {{given_name: first, family_name: last, city: town}}
     files: {{{files}}}
+  other:
+    format: csv
+    key: id
+    attributes: {{given_name: first}}
 """
 
 

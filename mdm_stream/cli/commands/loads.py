@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -155,9 +156,10 @@ def redrive(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Send the rejected rows of a load again, once the rules were mended; a row that is rejected again is kept again.
+    """Send the rejected rows of a load again, once the rules were mended; those that they still reject are kept.
 
-    With --whole the load is begun again from its object, which must still be there.
+    What was delivered as a row and is none (an element of JSON or a row of Parquet that cannot be read) is never sent
+    again: have the file mended. With --whole the load is begun again from its object, which must still be there.
     """
     named = _Streams(changes_stream, steward_stream, endpoint, quarantine)
     steps = _steps(**where, streams=named)
@@ -168,6 +170,7 @@ def redrive(
         return
     from mdm_stream.cli.redelivery import change_key_of, deliver_with  # noqa: PLC0415
     from mdm_stream.dead_letters import DeadLetters, RedriveRun, Streams  # noqa: PLC0415
+    from producers.files.judge_again import NO_ROW  # noqa: PLC0415
     from producers.files.operations import redrive_rows  # noqa: PLC0415
 
     _found(lambda: steps.store.record(load_id), load_id)
@@ -175,12 +178,19 @@ def redrive(
     letters = DeadLetters(deployment.store(deployment.quarantine_url), "quarantine")
     streams = Streams(deployment.changes_stream, None, deployment.steward_stream or None)
     run = RedriveRun([letters], streams, change_key_of, deliver_with(deployment.kinesis()))
-    report = redrive_rows(steps, load_id, by or _user(), letters, run, secrets.token_hex(RUN_BYTES))
+    report, kept = redrive_rows(steps, load_id, by or _user(), letters, run, secrets.token_hex(RUN_BYTES))
     left = {**report.refused, **report.failed, **dict.fromkeys(report.untried, "not tried, because others failed")}
     if as_json:
-        print_json({"load": load_id, "redriven": report.letters, "events": report.events, "left": left})
+        print_json({"load": load_id, "redriven": report.letters, "events": report.events, "left": left, "kept": kept})
     else:
         say(f"{report.events:,} rejected rows of load {load_id} sent again")
+        codes = Counter(kept.values())
+        no_rows = codes.pop(NO_ROW, 0)
+        if codes:
+            said = ", ".join(f"{count:,} {code}" for code, count in sorted(codes.items()))
+            say(f"{codes.total():,} stay in the quarantine, as the rules still reject them: {said}")
+        if no_rows:
+            say(f"{no_rows:,} stay there that no rules make rows of: mend the file, and deliver it again")
     if left:
         raise TerminalError(f"{len(left):,} rejected rows could not be sent, and are still in the quarantine")
 

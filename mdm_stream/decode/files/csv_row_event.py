@@ -29,7 +29,7 @@ from mdm_stream.decode.files.csv_dialect import CsvDialect
 from mdm_stream.decode.files.csv_lines import iter_lines
 from mdm_stream.decode.files.csv_records import CsvRecords
 from mdm_stream.decode.files.csv_rows import CsvFile, CsvPart, CsvRow
-from mdm_stream.decode.files.csv_table import LOADED_AT_US_MAX, CsvTable
+from mdm_stream.decode.files.csv_table import LOADED_AT_US_MAX, PADDING, CsvTable
 from mdm_stream.decode.reasons import rejection
 from mdm_stream.decode.sources import SourceCatalogue
 from mdm_stream.errors import RejectedEventError
@@ -87,17 +87,28 @@ def decode_csv_row(event: Mapping[str, Any], delivery: Delivery, catalogue: Sour
         raise rejection(
             "wrong_format", MARK, f"is no row that publish sends, in {error.error_count()} places"
         ) from None
-    dialect = CsvDialect(held.encoding, held.delimiter, held.quote, held.line_end)
-    raw = _bytes_of(held)
     loaded_at_us = None if held.loaded_at is None else _time_us(held.loaded_at)
     table = CsvTable(held.header, catalogue, held.source, loaded_at_us)
-    lines = iter_lines((raw,), dialect)
+    return (table.event(table.row(_fields_of(held)), held.row, delivery),)
+
+
+def cells_of_csv_row(event: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what stands under each column in an event that ``decode_csv_row`` takes; an empty cell is null."""
+    held = CsvRowContent.model_validate(event[MARK])
+    names = [name.strip(PADDING) for name in held.header]
+    cells = (cell.strip(PADDING) or None for cell in _fields_of(held))
+    return {name: cell for name, cell in zip(names, cells, strict=True) if name}
+
+
+def _fields_of(held: CsvRowContent) -> list[str]:
+    dialect = CsvDialect(held.encoding, held.delimiter, held.quote, held.line_end)
+    lines = iter_lines((_bytes_of(held),), dialect)
     records = list(CsvRecords(lines, dialect, columns=len(held.header), first_line=held.line))
     if records and isinstance(records[0].fields, RejectedEventError):
         raise records[0].fields
     if len(records) != 1 or not isinstance(records[0].fields, list):
         raise rejection("invalid_csv", MARK, "is not the text of one row")
-    return (table.event(table.row(records[0].fields), held.row, delivery),)
+    return records[0].fields
 
 
 def _bytes_of(held: CsvRowContent) -> bytes:
