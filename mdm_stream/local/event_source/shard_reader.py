@@ -12,6 +12,10 @@ from mdm_stream.local.event_source.lanes import Batch, Discard, Lane, ShardCurso
 from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.shard_feed import Fetched, ShardFeed, StartingPosition
 
+IDLE_READS = 50
+"""Reads without a record after which a shard is idle: 5 s at the interval of the local stack."""
+IDLE_FACTOR = 2
+"""How many times the interval is between reads of an idle shard: its next record waits for 0.2 s at most."""
 _READ_BACKOFF_S_MAX = 5.0
 _READ_DOUBLINGS_MAX = 10
 
@@ -49,6 +53,7 @@ class ShardReader:
         self._lock = threading.Lock()
         self._settled = threading.Event()
         self._read_errors = 0
+        self._empty_reads = 0
 
     @property
     def waiting(self) -> int:
@@ -131,4 +136,6 @@ class ShardReader:
         if closed and not fetched.records and not fetched.more:
             # Some Kinesis APIs never end a closed shard's iterator; it was closed before this read found nothing.
             return Fetched((), ended=True), 0.0
-        return fetched, 0.0 if fetched.more else at.poll_interval_s
+        self._empty_reads = 0 if fetched.records or fetched.more else self._empty_reads + 1
+        idle = self._empty_reads > IDLE_READS
+        return fetched, 0.0 if fetched.more else at.poll_interval_s * (IDLE_FACTOR if idle else 1)
