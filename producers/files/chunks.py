@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ class ChunkFindings:
 
     def to_json(self) -> bytes:
         """Return it as JSON; equal findings give equal bytes."""
-        document = asdict(self)
+        document: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
         document["refs"] = base64.b64encode(self.refs).decode()
         document["unique"] = {name: base64.b64encode(value).decode() for name, value in self.unique.items()}
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)

@@ -15,6 +15,10 @@ from producers.files.chunks import Chunk, ChunkContent
 from producers.files.row_messages import row_message
 from producers.files.survey import Survey
 
+REASONS_OF_ROW_MAX = 3
+"""Empty required columns of a row that are named. A file of nothing but keys lacks all of them in each row: a chunk's
+findings are in memory whole, and as JSON.
+"""
 _OTHER_BYTES = 4_096
 """What an event has beside its values."""
 
@@ -55,6 +59,10 @@ class LoadReader:
         self._event_bytes_max = event_bytes_max
         self.part = CsvPart(survey.dialect, survey.header, SourceCatalogue(own), source, loaded_at_us, arriving_at_us)
         self.required = tuple(column for column in self.rules.required if column in survey.header)
+        self._missing = {
+            name: rejection("missing", f"row.{name}", "is empty, and the rules require it").reasons[0]
+            for name in self.required
+        }
         # A row of so many bytes is never too large as an event, whatever its characters become in JSON.
         self._large = (
             event_bytes_max // 4 - _OTHER_BYTES - sum(2 * len(column.encode()) + 8 for column in survey.header)
@@ -84,8 +92,8 @@ class LoadReader:
         if self.required and row.outcome.op != "delete":
             cells = row.cells or {}
             if empty := [column for column in self.required if cells.get(column) is None]:
-                reasons = [rejection("missing", f"row.{name}", "is empty, and the rules require it") for name in empty]
-                return row._replace(outcome=RejectedEventError(tuple(each.reasons[0] for each in reasons)))
+                reasons = tuple(self._missing[name] for name in empty[:REASONS_OF_ROW_MAX])
+                return row._replace(outcome=RejectedEventError(reasons))
         if len(row.raw) > self._large:
             key, data, _ = row_message(self.part, row, self.name, self.source, self.loaded_at_us)
             if len(data) + len(key.encode()) > self._event_bytes_max:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from mdm_stream.core.reference import fold_events
 from mdm_stream.decode.decoder import Decoder
 from mdm_stream.decode.delivery import Delivery
+from producers.files.chunks import ChunkFindings
+from producers.files.reading import REASONS_OF_ROW_MAX
 from producers.files.settings import FileLimits
 
 with tempfile.TemporaryDirectory() as folder:
@@ -119,6 +121,18 @@ def test_a_row_of_another_source_is_not_authorised():
     assert load.rejected == [(1, ("not_authorised",))]
     assert [key for key, _ in load.sent] == ["person/crm/2", "person/crm/3"]
     assert load.findings[0].unknown_records == 1
+
+
+def test_rows_without_any_required_value_are_told_in_bounded_memory(tmp_path):
+    """A file of nothing but keys: each row names its first empty columns alone, and findings are no larger for more."""
+    columns = [f"c{number}" for number in range(60)]
+    rules = rulesets(tmp_path, f"{{required: [{', '.join(columns)}], rejected_share_max: 1.0}}")
+    header = ("id", "first", "gone", *columns)
+    load = read_load(as_csv([(str(number), "Ada", "", *[""] * 60) for number in range(500)], header), rules)
+    (findings,) = load.findings
+    assert [len(row.reasons) for row in findings.rejected] == [REASONS_OF_ROW_MAX] * 500
+    assert len(findings.to_json()) < 500 * 600
+    assert findings == ChunkFindings.from_json(findings.to_json())
 
 
 def test_late_members_are_not_lost():
