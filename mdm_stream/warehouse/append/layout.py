@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, RecordErased
 from mdm_stream.warehouse.append.erasure import find_mentions, rewrite_events
@@ -15,6 +15,8 @@ from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM
 from mdm_stream.warehouse.quick import QuickChange
 from mdm_stream.warehouse.redaction import ErasedRecords, contributors
 from mdm_stream.warehouse.session import Session
+
+_LOOK = "look for erased records"
 
 Writer = Literal["append", "merge"]
 
@@ -76,9 +78,7 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
     def migrate(self, session: EventSession) -> None:
         """Bring the schema up to this code, and learn which records are erased."""
         self._lagging = bool(migrate_append(session, self._settings).lag_s)
-        self._known = {}
-        for row in session.execute(_SELECT_KNOWN, (ERASED_KNOWN_MAX,), step="look for erased records"):
-            self._known.setdefault(row[0], set()).add((row[1], row[2]))
+        self._known = _newest_erased(session)
 
     def pending(self, session: Session) -> list[tuple[str, tuple[str, ...]]]:
         """Return what ``migrate`` would do, without writing; see ``schema.pending_append``."""
@@ -93,7 +93,7 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
     ) -> None:
         """Load the batch without the values of records that are known to be erased, then look for others."""
         envelopes = [message if isinstance(message, FeedEnvelope) else message.envelope() for message in messages]
-        own, step = _erased_by(envelopes), "look for erased records"
+        own = _erased_by(envelopes)
         erased = {domain: set(keys) for domain, keys in self._known.items()} if own else self._known
         _add(erased, own)
         file = event_file(envelopes, erased)
@@ -103,21 +103,25 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
         # Only now: what is known is in the table. And what a batch names that is erased is looked for in all rows: one
         # that was cut off here before may have left values that it loaded without knowing.
         self._known = erased
-        found = named_in(envelopes, erased) if erased else {}
+        found = self._erased_since(session, file.batch_id)
+        _add(found, named_in(envelopes, self._known) if self._known else {})
         _add(found, own)
-        [(there,)] = session.execute(_COUNT_ERASED, step=step)
-        if int(there) > sum(len(keys) for keys in erased.values()):
-            others: ErasedRecords = {}
-            for domain, source, record_id in session.execute(_SELECT_ERASED_OF_BATCH, (file.batch_id,), step=step):
-                others.setdefault(domain, set()).add((source, record_id))
-            _add(found, others)
-            _add(self._known, others)
         if found:
             rewrite_events(session, found, applied_at, lagging=self._lagging)
 
     def mentions(self, session: EventSession, domain: str, record: tuple[str, str]) -> list[str]:
         """Return the tables, views aside, with rows whose provenance names the record; dynamic tables may lag."""
         return find_mentions(session, domain, record)
+
+    def _erased_since(self, session: EventSession, batch_id: str) -> ErasedRecords:
+        """Learn what others have erased; return what a batch names of it where there is too much to remember."""
+        [(there,)] = session.execute(_COUNT_ERASED, step=_LOOK)
+        if int(there) <= sum(len(keys) for keys in self._known.values()):
+            return {}
+        if int(there) <= ERASED_KNOWN_MAX:
+            self._known = _newest_erased(session)
+            return {}
+        return _by_domain(session.execute(_SELECT_ERASED_OF_BATCH, (batch_id,), step=_LOOK))
 
 
 def choose_layout(session: Session, writer: Writer | None, append: AppendLayout, merge: Layout) -> Layout:
@@ -150,6 +154,18 @@ def named_in(envelopes: Sequence[FeedEnvelope], erased: ErasedRecords) -> Erased
             if named := keys & erased[data.domain]:
                 found.setdefault(data.domain, set()).update(named)
     return found
+
+
+def _newest_erased(session: Session) -> ErasedRecords:
+    rows = session.execute(_SELECT_KNOWN, (ERASED_KNOWN_MAX,), step=_LOOK)
+    return _by_domain([row[:3] for row in rows])
+
+
+def _by_domain(rows: Iterable[tuple[Any, ...]]) -> ErasedRecords:
+    erased: ErasedRecords = {}
+    for domain, source, record_id in rows:
+        erased.setdefault(domain, set()).add((source, record_id))
+    return erased
 
 
 def _add(erased: ErasedRecords, more: ErasedRecords) -> None:

@@ -31,7 +31,7 @@ from mdm_stream.warehouse.snowflake.session import (
 CREATE_STAGE = "CREATE TEMPORARY STAGE IF NOT EXISTS golden_event_file"
 LOADED = "LOADED"
 GZIP_LEVEL = 1
-"""The connector itself would take 9, which is a fifth smaller and takes five times as long."""
+"""The connector itself would take 9: a quarter smaller, and ten times the CPU (measured on generated records)."""
 
 
 def put_statement(batch_id: str) -> str:

@@ -265,7 +265,7 @@ def test_a_value_and_its_erasure_by_two_writers_at_once(tmp_path: Path, place: i
 
 
 def test_values_that_a_killed_writer_loaded_unknowing_go_with_the_redelivery(tmp_path: Path) -> None:
-    """Another writer erases, this one loads values unknowing and dies; a new one has the message in another batch."""
+    """Another writer erases, this one loads values unknowing and is killed; the next has another batch."""
     path = tmp_path / "warehouse.duckdb"
     kill = Kill(None)
 
