@@ -9,7 +9,14 @@ from typing import Any, Literal, Protocol
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, RecordErased
 from mdm_stream.warehouse.append.erasure import find_mentions, rewrite_events
 from mdm_stream.warehouse.append.events import event_file
-from mdm_stream.warehouse.append.schema import VIEWS, FoldSettings, check_append_schema, migrate_append, pending_append
+from mdm_stream.warehouse.append.schema import (
+    VIEWS,
+    FoldSettings,
+    check_append_schema,
+    has_versions,
+    migrate_append,
+    pending_append,
+)
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM
 from mdm_stream.warehouse.quick import QuickChange
@@ -131,17 +138,12 @@ def choose_layout(session: Session, writer: Writer | None, append: AppendLayout,
     """
     if writer is not None:
         return append if writer == "append" else merge
-    tables = session.execute(_SELECT_SCHEMA_VERSION, step="list the tables")
-    if not tables:
+    if not has_versions(session):
         return append
     [(least,)] = session.execute(_SELECT_LEAST, step="read schema_version")
     return merge if 0 < int(least) < APPEND_VERSIONS_FROM else append
 
 
-_SELECT_SCHEMA_VERSION = """
-SELECT table_name FROM information_schema.tables
-WHERE table_schema = CURRENT_SCHEMA() AND LOWER(table_name) = 'schema_version'
-"""
 _SELECT_LEAST = "SELECT COALESCE(MIN(version), 0) FROM schema_version"
 
 

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 
 from mdm_stream.core.canonical import digest_of
-from mdm_stream.errors import ConfigurationError, TerminalError
+from mdm_stream.errors import ConfigurationError
 from mdm_stream.warehouse.append.events import EVENT_COLUMNS
 from mdm_stream.warehouse.append.fold import FOLDS, event_key_sql
 from mdm_stream.warehouse.dialect import Dialect
@@ -23,6 +23,10 @@ from mdm_stream.warehouse.session import Session
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
+_SELECT_SCHEMA_VERSION = """
+SELECT table_name FROM information_schema.tables
+WHERE table_schema = CURRENT_SCHEMA() AND LOWER(table_name) = 'schema_version'
+"""
 _CREATE_SCHEMA_VERSION = (
     "CREATE $table IF NOT EXISTS schema_version (version $integer NOT NULL, name $text NOT NULL) $table_options"
 )
@@ -164,6 +168,11 @@ def check_append_schema(session: Session) -> None:
         )
 
 
+def has_versions(session: Session) -> bool:
+    """Return whether the schema has a table of versions. A role that may create nothing can ask."""
+    return bool(session.execute(_SELECT_SCHEMA_VERSION, step="list the tables"))
+
+
 def append_version(session: Session) -> int:
     """Return the version of a schema of the append kind, 0 where it is new; see ``migrate_append`` for the errors."""
     [(least, present)] = session.execute(_SELECT_VERSIONS, step="read schema_version")
@@ -183,12 +192,7 @@ def append_version(session: Session) -> int:
 
 
 def _pending(session: Session) -> list[Migration]:
-    try:
-        present = append_version(session)
-    except ConfigurationError:
-        raise
-    except TerminalError:  # there is no schema_version; a role that may not see it is refused by what comes next
-        present = 0
+    present = append_version(session) if has_versions(session) else 0
     return [migration for migration in append_migrations() if migration.version > present]
 
 

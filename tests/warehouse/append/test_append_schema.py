@@ -16,7 +16,7 @@ import pytest
 
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.warehouse import WarehouseSettings
-from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, erasure, layout
+from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, erasure, layout, schema
 from mdm_stream.warehouse.append.fold import FOLDS
 from mdm_stream.warehouse.append.schema import (
     LAG_S,
@@ -42,7 +42,8 @@ def _statements() -> Iterator[tuple[str, str]]:
             yield f"{name} at {settings.lag_s}", sql
     yield "stage", CREATE_STAGE
     for module, names in (
-        (layout, ("_SELECT_KNOWN", "_COUNT_ERASED", "_SELECT_ERASED_OF_BATCH", "_SELECT_SCHEMA_VERSION")),
+        (layout, ("_SELECT_KNOWN", "_COUNT_ERASED", "_SELECT_ERASED_OF_BATCH", "_SELECT_LEAST")),
+        (schema, ("_SELECT_SCHEMA_VERSION", "_SELECT_VERSIONS", "_SELECT_FOLD_VERSION", "_SELECT_KINDS")),
         (erasure, ("_REDACT", "_SELECT_TABLES")),
     ):
         for name in names:
