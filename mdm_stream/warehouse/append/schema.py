@@ -254,6 +254,7 @@ def _dynamic_table(dialect: Dialect, name: str, select: str, settings: FoldSetti
     quoted = '"' + settings.warehouse.replace('"', '""') + '"'
     warehouse = settings.warehouse if _NAME.fullmatch(settings.warehouse) else quoted
     return (
-        f"CREATE OR REPLACE {_DYNAMIC} {name} COPY GRANTS TARGET_LAG = '{settings.lag_s} seconds' "
-        f"WAREHOUSE = {warehouse} REFRESH_MODE = INCREMENTAL DATA_RETENTION_TIME_IN_DAYS = 0 AS\n{select.strip()}"
+        f"CREATE OR REPLACE {_DYNAMIC} {name} TARGET_LAG = '{settings.lag_s} seconds' "
+        f"WAREHOUSE = {warehouse} REFRESH_MODE = INCREMENTAL DATA_RETENTION_TIME_IN_DAYS = 0 COPY GRANTS AS\n"
+        f"{select.strip()}"
     )

@@ -7,6 +7,7 @@ views that other tests fold, and what is sent for which settings is shown by a s
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -117,7 +118,7 @@ def made(session: Noting, settings: FoldSettings) -> tuple[FoldSettings, list[st
     """Migrate; return the settings that count, and how the statements begin that were sent for golden_record."""
     session.sent.clear()
     counts = migrate_append(session, settings)  # type: ignore[arg-type]
-    about = [sql for sql in session.sent if sql.split(" AS\n")[0].split(" COPY")[0].split()[-1] == "golden_record"]
+    about = [sql for sql in session.sent if re.search(r"(VIEW|TABLE) golden_record\b", sql.split(" AS\n")[0])]
     return counts, [" ".join(sql.split()[:4]) for sql in about]
 
 
