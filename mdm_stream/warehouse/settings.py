@@ -16,6 +16,7 @@ from mdm_stream.warehouse.append.layout import EventSession
 from mdm_stream.warehouse.append.schema import LAG_S_MIN
 from mdm_stream.warehouse.duckdb.read_copy import READ_COPY_AGE_S
 from mdm_stream.warehouse.duckdb.session import DuckDbSession
+from mdm_stream.warehouse.merge import MergeLayout
 from mdm_stream.warehouse.migrations import migrate, pending, rendered
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.limits import (
@@ -30,7 +31,7 @@ from mdm_stream.warehouse.snowflake.limits import (
 from mdm_stream.warehouse.snowflake.session import RETENTION_DAYS
 from mdm_stream.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from mdm_stream.warehouse.snowflake.warehouse import open_session as log_in
-from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, MergeLayout, Warehouse
+from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, Warehouse
 
 PREFIX = "MDM_WAREHOUSE_"
 DUCKDB_PATH = "warehouse.duckdb"

@@ -29,21 +29,19 @@ from mdm_stream.contracts.golden import (
 )
 from mdm_stream.core.model import make_ref
 from mdm_stream.errors import MdmError, TerminalError
-from mdm_stream.warehouse import statements
 from mdm_stream.warehouse.dialect import Dialect
 from mdm_stream.warehouse.duckdb.file import find_in_file, rewrite_file
 from mdm_stream.warehouse.duckdb.read_copy import ReadCopy, read_copy_path
 from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
-from mdm_stream.warehouse.erasure import staged_erased, sweep
 from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.layout import Layout
-from mdm_stream.warehouse.migrations import check_schema, migrate
+from mdm_stream.warehouse.merge import MergeLayout
 from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.quick import QuickChange
-from mdm_stream.warehouse.remains import history_with, mentions, search
+from mdm_stream.warehouse.remains import history_with, search
 from mdm_stream.warehouse.session import Session
-from mdm_stream.warehouse.staging import FeedMessage, stage_messages
+from mdm_stream.warehouse.staging import FeedMessage
 
 MESSAGES_PER_APPLY_MAX = 10_000
 """The largest batch that a Kinesis event source delivers."""
@@ -289,30 +287,6 @@ class SqlWarehouse:
             raise TerminalError("this warehouse was opened read-only; open it for writing to apply changes")
 
 
-class MergeLayout:
-    """A schema whose tables are written, each message by a MERGE into those that it changes."""
-
-    select_published = statements.SELECT_PUBLISHED
-    select_erased = statements.SELECT_ERASED
-    select_position = statements.SELECT_POSITION
-
-    def migrate(self, session: Session) -> None:
-        """Bring the schema up to this code; see ``migrations.migrate``."""
-        migrate(session)
-
-    def check(self, session: Session) -> None:
-        """Check without writing that this code can read the schema."""
-        check_schema(session)
-
-    def apply(self, session: Session, messages: Sequence[FeedMessage], applied_at: datetime) -> None:
-        """Stage the batch and merge it into the tables."""
-        _apply(session, messages, applied_at)
-
-    def mentions(self, session: Session, domain: str, record: tuple[str, str]) -> list[str]:
-        """Return the tables with rows whose provenance names the record."""
-        return mentions(session, domain, record)
-
-
 class DuckDbWarehouse(SqlWarehouse):
     """The embedded warehouse: one DuckDB file, or memory with the path ``:memory:`` (gone with ``close``).
 
@@ -405,29 +379,6 @@ class DuckDbWarehouse(SqlWarehouse):
             return []
         with closing(DuckDbWarehouse(path, read_only=True, lock_wait_ms=self._lock_wait_ms)) as copy:
             return [place if place.startswith(path.name) else f"{path.name}: {place}" for place in look(copy)]
-
-
-def _apply(session: Session, messages: Sequence[FeedMessage], applied_at: datetime) -> None:
-    render = session.dialect.render
-    with session.transaction():
-        batch = stage_messages(session, messages, applied_at)
-        if batch.erasures:
-            session.execute(render(statements.MERGE_ERASED_RECORD), step="merge erased_record")
-        if batch.changes:
-            session.execute(render(statements.MERGE_CONTRIBUTION), step="merge contribution")
-        if batch.changes or batch.erasures:
-            session.execute(render(statements.MERGE_HISTORY), step="merge golden_history")
-        if batch.changes:
-            session.execute(render(statements.MERGE_GOLDEN_RECORD), step="merge golden_record")
-        if batch.claims:
-            session.execute(render(statements.MERGE_CROSSWALK), step="merge crosswalk")
-        if batch.reports:
-            session.execute(render(statements.MERGE_QUARANTINED_EVENT), step="merge quarantined_event")
-        if batch.files:
-            session.execute(render(statements.MERGE_FILE_LOADS), step="merge file_loads")
-        if batch.changes or batch.erasures:
-            sweep(session, staged_erased(session), applied_at)
-        session.clear_staging()
 
 
 def _history_with(session: Session, text: str, rows_max: int) -> list[str]:

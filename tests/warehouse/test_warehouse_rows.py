@@ -40,7 +40,6 @@ def test_a_published_message_is_read_back(message: object) -> None:
         b"[" * 5000,
         broken(type="mdm.golden.retired"),
         broken(type="mdm.event.quarantined"),
-        broken(surplus=1),
         broken_data(epoch=0),
         broken_data(sequence="one"),
         broken_data(op="delete"),

@@ -8,13 +8,14 @@ from typing import Any, TypeVar, cast
 
 from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, Writer, choose_layout
 from mdm_stream.warehouse.faults import LoginRefusedError
+from mdm_stream.warehouse.merge import MergeLayout
 from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession
 from mdm_stream.warehouse.snowflake.limits import Limits
 from mdm_stream.warehouse.snowflake.old_versions import old_versions
 from mdm_stream.warehouse.snowflake.session import DEFAULT_LIMITS, RETENTION_DAYS, SnowflakeSession
-from mdm_stream.warehouse.warehouse import MergeLayout, SqlWarehouse, utc_now
+from mdm_stream.warehouse.warehouse import SqlWarehouse, utc_now
 
 _Result = TypeVar("_Result")
 

@@ -36,6 +36,7 @@ CALLS = {
     "mentions": "w.mentions('person', 'crm', '2')",
     "search": "w.search(['name'])",
     "history_with": "list(w.history_with(['name'], 10))",
+    "old_versions": "w.old_versions('person', ['crm/1'])",
     "purge": "w.purge()",
     "close": "w.close()",
 }

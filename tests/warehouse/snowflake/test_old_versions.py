@@ -94,7 +94,9 @@ def test_an_erasure_that_a_later_batch_completed_counts_from_there() -> None:
 def test_through_the_connector(snowflake_server: dict[str, Any]) -> None:
     """The statements run there; a record that is not erased has no old versions to speak of."""
     now = [NOON]
-    warehouse = SnowflakeWarehouse({**snowflake_server, "database": "mdm", "schema": "old"}, clock=lambda: now[0])
+    warehouse = SnowflakeWarehouse(
+        {**snowflake_server, "database": "mdm", "schema": "old"}, writer="merge", clock=lambda: now[0]
+    )
     warehouse.apply(FEED)
     assert warehouse.old_versions("person", ["crm/1"]) == []
     warehouse.apply([ERASED])

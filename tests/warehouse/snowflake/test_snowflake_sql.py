@@ -47,7 +47,6 @@ def rendered() -> dict[str, str]:
         if isinstance(several, dict) and not name.startswith("__"):
             found |= {f"{name}.{key}": sql for key, sql in several.items()}
     found |= {
-        "select_erased": statements.select_erased(2),
         "select_history_of": statements.select_history_of(2),
         "select_golden_of": statements.select_golden_of(2),
         "schema_version": _CREATE_SCHEMA_VERSION,
