@@ -1,4 +1,4 @@
-"""The merge kind of schema: each message is merged into the tables that it changes, the newest (epoch, sequence) wins."""
+"""The merge kind of schema: each message is merged into the tables that it changes; the newest change of a key wins."""
 
 from __future__ import annotations
 

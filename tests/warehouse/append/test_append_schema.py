@@ -52,7 +52,7 @@ def _statements() -> Iterator[tuple[str, str]]:
     for name in ("select_published", "select_erased", "select_position"):
         yield name, getattr(AppendLayout, name)
     yield "select_events_of", SNOWFLAKE.render(erasure.select_events_of(3))
-    for table, sql in erasure._SELECT_PROVENANCE.items():
+    for table, sql in erasure._PROVENANCE_OF.items():
         yield f"provenance of {table}", SNOWFLAKE.render(sql)
 
 
@@ -101,11 +101,11 @@ class Noting:
         if "DYNAMIC TABLE" in name:
             words = name.split()
             sql = f"DROP TABLE {words[3]}" if words[0] == "DROP" else f"CREATE OR REPLACE TABLE {words[6]} AS {select}"
-        for snowflakes in ("TRANSIENT ", " COPY GRANTS", "DATA_RETENTION_TIME_IN_DAYS = 1 CHANGE_TRACKING = TRUE"):
+        for snowflakes in ("TRANSIENT ", SNOWFLAKE.table_options, "CHANGE_TRACKING = TRUE"):
             sql = sql.replace(snowflakes, "")
         sql = sql.replace("VARIANT", "JSON").replace("TIMESTAMP_NTZ", "TIMESTAMP").replace("NUMBER(19, 0)", "BIGINT")
-        if "LATERAL FLATTEN" in sql:
-            sql = dict(fold_statements(DUCKDB, VIEWS))["event_key"]
+        if view := re.match(r"CREATE OR REPLACE VIEW (\w+)", sql):
+            sql = dict(fold_statements(DUCKDB, VIEWS))[view[1]]
         return self.inner.execute(sql, parameters, step=step)
 
     @contextmanager
