@@ -58,3 +58,18 @@ def test_cost_is_a_table_and_json() -> None:
     told = json.loads(run(*arguments, "--edition", "enterprise", "--json"))
     assert [way["credits_a_day"] for way in told["ways"]] == [10.52, 6.64, 6.7]
     assert told["recommended"]["writer"] == "COPY and dynamic tables"
+
+
+def test_views_of_domains_are_made_from_rules(tmp_path: Path) -> None:
+    """A dry run prints them and makes no file; else they have a column an attribute, and may be made again."""
+    file = tmp_path / "w.duckdb"
+    assert "TRY_CAST((golden_values ->> '$.birth_date') AS DATE) AS birth_date" in run(
+        "views", "person", "--dry-run", "--file", str(file)
+    )
+    assert not file.exists()
+    run("migrate", "--file", str(file))
+    for _ in range(2):
+        assert run("views", "person", "--file", str(file)) == "made person_golden\nmade person_golden_as_of\n"
+    opened = DuckDbWarehouse(file)
+    assert opened.query("SELECT family_name, birth_date FROM person_golden") == []
+    opened.close()

@@ -1,19 +1,23 @@
-"""``mdm-stream warehouse``: bring its schema up to this version, and say what it costs on Snowflake."""
+"""``mdm-stream warehouse``: bring its schema up to date, make typed views, and say what it costs on Snowflake."""
 
 from __future__ import annotations
 
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mdm_stream.cli.output import json_option, print_json, print_table, say
 
+if TYPE_CHECKING:
+    from mdm_stream.warehouse.settings import WarehouseSettings
+
 
 @click.group()
 def warehouse() -> None:
-    """Migrate the warehouse's schema, and say what it costs.
+    """Migrate the warehouse's schema, make typed views of domains, and say what it costs.
 
     Which warehouse that is, the MDM_WAREHOUSE_* settings say, as they do for its consumer.
     """
@@ -29,17 +33,12 @@ def migrate(*, file: str | None, dry_run: bool) -> None:
     would lose.
     """
     from mdm_stream.warehouse.settings import (  # noqa: PLC0415 - --help does without
-        WarehouseSettings,
         migrate_schema,
         open_session,
         pending_changes,
     )
 
-    settings = WarehouseSettings.from_environment(os.environ)
-    if file is not None:
-        settings = WarehouseSettings(duckdb_path=file, lock_wait_ms=settings.lock_wait_ms)
-    if dry_run and settings.snowflake is None and not Path(settings.duckdb_path).exists():
-        settings = settings.model_copy(update={"duckdb_path": ":memory:"})
+    settings = _settings(file, dry_run=dry_run)
     with closing(open_session(settings)) as session:
         found = pending_changes(session, settings)
         if not dry_run and found:
@@ -51,6 +50,35 @@ def migrate(*, file: str | None, dry_run: bool) -> None:
                 say(line)
     if not found:
         say("the schema is up to date")
+
+
+@warehouse.command()
+@click.argument("rules", nargs=-1, required=True)
+@click.option("--file", metavar="FILE", help="A DuckDB file, in place of what the settings name.")
+@click.option("--dry-run", is_flag=True, help="Only print the statements.")
+def views(*, rules: tuple[str, ...], file: str | None, dry_run: bool) -> None:
+    """Make a view a domain with a typed column an attribute, from rule sets (files or packs): DOMAIN_golden for the
+    live golden records, DOMAIN_golden_as_of for their states at any time.
+
+    Run it again when the rules have changed: views are replaced, and no value is lost, since they read the JSON that
+    the tables hold.
+    """
+    from mdm_stream.rules.load import load_rulesets  # noqa: PLC0415 - --help does without
+    from mdm_stream.warehouse.domain_views import domain_views  # noqa: PLC0415
+    from mdm_stream.warehouse.settings import open_session  # noqa: PLC0415
+
+    settings = _settings(file, dry_run=dry_run)
+    with closing(open_session(settings)) as session:
+        for ruleset in load_rulesets(rules).values():
+            for view in domain_views(session.dialect, ruleset):
+                for statement in view.statements:
+                    if not dry_run:
+                        session.execute(statement, step=f"make {view.name}")
+                        continue
+                    for line in (*f"{statement};".splitlines(), ""):
+                        say(line)
+                if not dry_run:
+                    say(f"made {view.name}")
 
 
 @warehouse.command()
@@ -87,3 +115,14 @@ def cost(*, events_per_day: int, lag_s: int, records: int, edition: str, as_json
     print_table(f"{events_per_day:,} events a day, {lag_s:,} s old at most, {records:,} records", headings, rows)
     for name, value in recommended(volume).items():
         say(f"{name}: {value}")
+
+
+def _settings(file: str | None, *, dry_run: bool) -> WarehouseSettings:
+    from mdm_stream.warehouse.settings import WarehouseSettings  # noqa: PLC0415 - --help does without
+
+    settings = WarehouseSettings.from_environment(os.environ)
+    if file is not None:
+        settings = WarehouseSettings(duckdb_path=file, lock_wait_ms=settings.lock_wait_ms)
+    if dry_run and settings.snowflake is None and not Path(settings.duckdb_path).exists():
+        settings = settings.model_copy(update={"duckdb_path": ":memory:"})
+    return settings
