@@ -14,6 +14,7 @@
 #   make show-warehouse  the warehouse that analysts read: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits, wire contracts: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
+#   make dictionary    write the page of the warehouse's columns anew, from the schema
 #   make contracts     write the documents of the wire contracts anew, from the models
 #   make contracts-release  take them for the released ones, which make check compares with
 #   make dbt           install dbt for the package in integrations/dbt, which make test then runs, too
@@ -46,7 +47,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse check layers contracts contracts-release dbt bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -114,6 +115,9 @@ check: .venv/.installed-dev
 
 layers: .venv/.installed-dev
 	$(BIN)/python tests/support/layers.py
+
+dictionary: .venv/.installed-dev
+	$(BIN)/python tests/support/warehouse_dictionary.py
 
 contracts: .venv/.installed-dev
 	$(BIN)/python tests/support/contract_documents.py write
