@@ -307,7 +307,12 @@ def require_f(schedule: Schedule, client: redis.Redis, tally: Tally) -> None:
     assert RedisIndex(client, rules).snapshot() == expected
     assert replay(changes) == (expected.golden, expected.crosswalk)
     assert newest(changes, schedule.turns) == (expected.golden, expected.crosswalk)
-    assert client.hgetall(ROOT) == {b"live": b"1", b"last": b"1"}
+    times = [change["committed_at"] for change in sorted(changes, key=lambda change: int(change["sequence"]))]
+    assert times == sorted(times), "committed_at steps back in the order of the feed"
+    assert {name: value for name, value in client.hgetall(ROOT).items() if name != b"told_us"} == {
+        b"live": b"1",
+        b"last": b"1",
+    }
     assert {key.decode().removeprefix(prefix) for key in client.keys("*")} - OUTSIDE == stored.keys()
     tally.changes += len(changes)
     tally.published_again += len(messages) - len(changes)
