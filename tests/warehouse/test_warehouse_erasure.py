@@ -225,15 +225,18 @@ def test_search_finds_a_text_however_json_writes_it(warehouse: SqlWarehouse) -> 
 ODD = "Zo\u00eb\x0bO\x7f/\\ \U0001f98a\u2028"
 
 
-@pytest.mark.parametrize("needle", [ODD, "\x0b", "\x0bO", "/", "\U0001f98a", "o\u00eb\x0b", "\\ \U0001f98a"])
-def test_search_compares_values_and_not_their_spelling(warehouse: SqlWarehouse, needle: str) -> None:
+NEEDLES = (ODD, "\x0b", "\x0bO", "/", "\U0001f98a", "o\u00eb\x0b", "\\ \U0001f98a")
+
+
+def test_search_compares_values_and_not_their_spelling(warehouse: SqlWarehouse) -> None:
     """Control characters, which databases escape in other letters than we do; values in lists; attributes' names."""
     warehouse.apply([golden(1, "g1", f"crm/{ODD}", ODD), golden(2, "g2", "crm/2", "plain")])
     in_keys = upsert(3, "g3", ["crm/3"], values={f"k{ODD}": ["x", ODD]}, provenance={})
     warehouse.apply([in_keys])
-    assert set(holding(warehouse, "golden_history", "golden_record")) <= set(warehouse.search([needle]))
+    everywhere = set(holding(warehouse, "golden_history", "golden_record"))
+    assert [needle for needle in NEEDLES if not everywhere <= set(warehouse.search([needle]))] == []
     assert warehouse.mentions("person", "crm", ODD) == holding(warehouse, "golden_record", "golden_history")
-    assert len(list(warehouse.history_with([needle], 10))) >= 2
+    assert [needle for needle in NEEDLES if len(list(warehouse.history_with([needle], 10))) < 2] == []
     assert warehouse.search(["nowhere"]) == []
 
 
