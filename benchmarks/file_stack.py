@@ -45,26 +45,28 @@ _POLL_S = 0.1
 
 @dataclass(slots=True)
 class Peaks:
-    """The greatest resident memory of each function, of all processes that it had: its own, and the largest child's."""
+    """The greatest resident memory of each function, of all processes that it had.
+
+    That is the most that its own process had, or what it had while another one read for it, with the most of that one.
+    """
 
     bytes_of: Counter[str] = field(default_factory=Counter)
-    children: Counter[int] = field(default_factory=Counter)
 
     def look(self, name: str, pid: int) -> None:
         """Take what Linux says was the most that a process had so far."""
         with suppress(OSError, ValueError, IndexError):
-            peak = _peak_bytes(pid)
+            peak = _bytes_of(pid, "VmHWM")
             own = Path(f"/proc/{pid}/cmdline").read_bytes()
             for child in _children(pid):
                 with suppress(OSError, ValueError, IndexError):
                     if Path(f"/proc/{child}/cmdline").read_bytes() != own:  # until then it shares the memory
-                        self.children[pid] = max(self.children[pid], _peak_bytes(child))
+                        peak = max(peak, _bytes_of(pid, "VmRSS") + _bytes_of(child, "VmHWM"))
             function = name.rpartition("-")[0]
-            self.bytes_of[function] = max(self.bytes_of[function], peak + self.children[pid])
+            self.bytes_of[function] = max(self.bytes_of[function], peak)
 
 
-def _peak_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+def _bytes_of(pid: int, kind: str) -> int:
+    return int(Path(f"/proc/{pid}/status").read_text().split(f"{kind}:")[1].split()[0]) * 1024
 
 
 def _children(pid: int) -> list[int]:

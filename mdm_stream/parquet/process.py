@@ -51,6 +51,8 @@ START_TIMEOUT_S = 60.0
 _FIXED = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # the others reserve address space, which is what is bounded
     "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "65536",  # large buffers go back at once; the bound would else grow with the largest
+    "MALLOC_TRIM_THRESHOLD_": "131072",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
