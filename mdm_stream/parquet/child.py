@@ -58,6 +58,7 @@ def main(argv: list[str]) -> int:
         return NO_PARENT
     out = os.dup(1)
     _write_nothing_else()
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # the library does without where it finds none
     try:
         import pyarrow as pa  # noqa: PLC0415 - its lack is told
         import pyarrow.parquet  # noqa: PLC0415 - loaded before memory is bounded
@@ -65,6 +66,8 @@ def main(argv: list[str]) -> int:
         from mdm_stream.parquet import values  # noqa: PLC0415, F401 - the same
     except ModuleNotFoundError:
         return NO_LIBRARY
+    finally:
+        del sys.modules["numpy"]
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     bound_memory(limits.memory_bytes_max)

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-
 from mdm_stream.core.written_numbers import EXACT_DOUBLE_MAX, plain_digits
 from mdm_stream.parquet.frames import BadCell, Cell
 
@@ -31,8 +29,8 @@ def reader_of_type(kind: Any) -> Reader | None:
         ((t.is_integer,), lambda: _integers_as_text),
         ((t.is_string, t.is_large_string), lambda: _texts),
         ((t.is_boolean,), lambda: _booleans),
-        ((t.is_float64,), lambda: _floats(np.float64)),
-        ((t.is_float16, t.is_float32), lambda: _floats(np.float32)),
+        ((t.is_float64,), lambda: _floats(64)),
+        ((t.is_float16, t.is_float32), lambda: _floats(32)),
         ((t.is_decimal,), lambda: _decimals),
         ((t.is_date32,), lambda: _times(1, seconds_of_one=86_400, is_day=True)),
         ((t.is_date64,), lambda: _times(1_000, is_day=True)),
@@ -73,7 +71,11 @@ def _decimals(array: Any) -> Iterator[Cell]:
         yield "" if value is None else f"{value:f}"
 
 
-def _floats(kind: type[np.floating[Any]]) -> Reader:
+def _floats(bits: int) -> Reader:
+    import numpy as np  # noqa: PLC0415 - a fifth of the process's memory, for files with such columns alone
+
+    kind = np.float64 if bits == 64 else np.float32
+
     def read(array: Any) -> Iterator[Cell]:
         for value in array.to_pylist():
             if value is None or value != value:  # noqa: PLR0124 - not a number, as which data frames write a null
@@ -86,8 +88,10 @@ def _floats(kind: type[np.floating[Any]]) -> Reader:
     return read
 
 
-def _digits_of(value: np.floating[Any]) -> str:
+def _digits_of(value: Any) -> str:
     """Return the shortest digits that are read back as the same number, in plain notation as far as they are sure."""
+    import numpy as np  # noqa: PLC0415 - as above
+
     digits = np.format_float_scientific(value, unique=True, trim="-")
     number = Decimal(digits)
     if abs(number) <= EXACT_DOUBLE_MAX:
