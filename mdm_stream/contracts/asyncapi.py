@@ -22,6 +22,14 @@ from mdm_stream.contracts.change import (
     VerdictChange,
 )
 from mdm_stream.contracts.csv_row import CsvRowEvent
+from mdm_stream.contracts.evidence import (
+    MATCH_CHANGED,
+    RECORD_CHANGED,
+    REVIEW_CHANGED,
+    MatchChanged,
+    RecordChanged,
+    ReviewChanged,
+)
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import (
     ERASED,
@@ -76,6 +84,13 @@ GOLDEN = (
     FeedMessageKind("goldenUpserted", "A golden record, whole", UPSERTED, GoldenChange, [examples.UPSERTED]),
     FeedMessageKind("goldenRetired", "A golden id names nothing any more", RETIRED, GoldenChange, [examples.RETIRED]),
     FeedMessageKind("recordErased", "Values of a record must be forgotten", ERASED, RecordErased, [examples.ERASED]),
+    FeedMessageKind(
+        "recordChanged", "A source record, whole", RECORD_CHANGED, RecordChanged, [examples.RECORD_CHANGED]
+    ),
+    FeedMessageKind("matchChanged", "A link and its evidence", MATCH_CHANGED, MatchChanged, [examples.MATCH_CHANGED]),
+    FeedMessageKind(
+        "reviewChanged", "A question to stewards", REVIEW_CHANGED, ReviewChanged, [examples.REVIEW_CHANGED]
+    ),
     FeedMessageKind("eventQuarantined", "An event was rejected", QUARANTINED, QuarantinedEvent, [examples.QUARANTINED]),
     FeedMessageKind(
         "fileLoaded", "The load of a file came to a state", FILE_LOADED, FileManifest, [examples.FILE_LOADED]

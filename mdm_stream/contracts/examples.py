@@ -168,6 +168,81 @@ RETIRED: Payload = _message(
 )
 ERASED: Payload = _message("mdm.record.erased", 4, _RETIRED_ID, {"op": "erase", **_SHOP_KEY})
 
+_RULES: Payload = {"rules_digest": _RULES_DIGEST, "rules_version": 1}
+
+
+def _evidence(kind: str, sequence: int, subject: str, data: Payload) -> Payload:
+    message = _message(kind, sequence, subject, {**data, **_RULES})
+    return {**message, "data": {name: value for name, value in message["data"].items() if name != "golden_id"}}
+
+
+RECORD_CHANGED: Payload = _evidence(
+    "mdm.record.changed",
+    6,
+    _RETIRED_ID,
+    {
+        "op": "record",
+        **_SHOP_KEY,
+        "status": "live",
+        "born_at": _FROM_SHOP,
+        "attributes": {
+            "email": {
+                "value": ["ann.lee@example.com"],
+                "valid": True,
+                "invalid_because": None,
+                "version": 2,
+                "event_time": _FROM_SHOP,
+            }
+        },
+        "overrides": {},
+        "verdicts": [
+            {
+                "other": _WEB_KEY,
+                "verdict": "link",
+                "steward": "steward-7",
+                "version": 1767605400000000,
+                "event_time": "2026-01-05T09:30:00.000000Z",
+            }
+        ],
+        "left_out": False,
+    },
+)
+MATCH_CHANGED: Payload = _evidence(
+    "mdm.match.changed",
+    7,
+    _RETIRED_ID,
+    {
+        "op": "match",
+        "a": _SHOP_KEY,
+        "b": _WEB_KEY,
+        "status": "linked",
+        "rule": "score",
+        "confidence": 0.97,
+        "weight_bits": 5.015,
+        "evidence": {"email": "exact", "name": "close"},
+    },
+)
+REVIEW_CHANGED: Payload = _evidence(
+    "mdm.review.changed",
+    8,
+    _RETIRED_ID,
+    {
+        "op": "review",
+        "a": _SHOP_KEY,
+        "b": _WEB_KEY,
+        "status": "open",
+        "reason": "score",
+        "refused_links": 0,
+        "answered": False,
+        "separated": [],
+        "separated_count": 0,
+        "rule": "score",
+        "confidence": 0.8,
+        "weight_bits": 2.0,
+        "evidence": {"email": "else", "name": "exact"},
+    },
+)
+
 CLAIM_CHECK: Payload = {
     "specversion": "1.0",
     "id": "person/1/5",

@@ -1,12 +1,14 @@
 """What the golden feed carries: one CloudEvents 1.0 JSON object a message.
 
-Five types. ``mdm.golden.upserted`` holds a whole golden record. ``mdm.golden.retired`` says that an id no longer
+Eight types. ``mdm.golden.upserted`` holds a whole golden record. ``mdm.golden.retired`` says that an id no longer
 names a live golden record, and which one now holds its anchor. ``mdm.record.erased`` says that every value which came
 from one source record must be forgotten. ``mdm.event.quarantined`` reports a rejected event. ``mdm.file.loaded`` is the
-manifest of a file's load: information for the warehouse, and no part of the state. A reader ignores members that it
-does not know, and passes over messages of other types.
+manifest of a file's load: information for the warehouse, and no part of the state. ``mdm.record.changed``,
+``mdm.match.changed`` and ``mdm.review.changed`` are the evidence behind golden records, where the rules ask for it (see
+``evidence``). A reader ignores members that it does not know, and passes over messages of other types.
 
-Within one domain, the first three carry ``(epoch, sequence)``: sequences are gap-free within an epoch. A new epoch
+Within one domain, all but reports and manifests carry ``(epoch, sequence)``: sequences are gap-free within an epoch. A
+new epoch
 (a rebuild of the index) says only what differs from all that was published before it: records that changed, and
 retirements of those that are no more. What it does not repeat still stands. A reader may see a message twice or out of
 order, and applies only what is newer for its key; an erasure holds for whatever its record said, before or after it.
@@ -25,6 +27,8 @@ from typing import Annotated, Literal, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from mdm_stream.contracts.evidence import EVIDENCE, EVIDENCE_TYPE_OF_OP, MatchChanged, RecordChanged, ReviewChanged
+from mdm_stream.contracts.feed_model import INTEGER_MAX, GoldenValue, Number, RecordKey
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.members import members_of, shown_path
 from mdm_stream.contracts.reason import QuarantineReason
@@ -38,10 +42,8 @@ ERASED = "mdm.record.erased"
 QUARANTINED = "mdm.event.quarantined"
 FILE_LOADED = "mdm.file.loaded"
 
-TYPE_OF_OP = {"upsert": UPSERTED, "retire": RETIRED, "erase": ERASED}
+TYPE_OF_OP = {"upsert": UPSERTED, "retire": RETIRED, "erase": ERASED, **EVIDENCE_TYPE_OF_OP}
 """The message type of a sequenced message, by the ``op`` of its data."""
-
-GoldenValue = str | list[str] | None
 
 FEED_TYPES = frozenset({*TYPE_OF_OP.values(), QUARANTINED, FILE_LOADED})
 """The types of messages that this release knows. A later one may add types that say nothing of the state."""
@@ -53,25 +55,12 @@ _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Envelope = TypeVar("_Envelope", "FeedEnvelope", "ClaimCheck")
 
 
-INTEGER_MAX = 2**63 - 1
-"""The greatest integer of a database's column. One beyond it is refused here, where it is one message's fault."""
-
-Number = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
-
-
 class UnknownTypeError(RejectedEventError):
     """A message of a type that this release does not know: a reader passes over it."""
 
 
 class _FeedModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RecordKey(_FeedModel):
-    """The key of one source record."""
-
-    source: str
-    record_id: str
 
 
 class Provenance(_FeedModel):
@@ -149,19 +138,22 @@ class QuarantinedEvent(_FeedModel):
 
 
 def _kind_of_data(data: object) -> str:
-    """Tell the kinds of data apart by ``op``, so that each message is validated against one model and not three."""
+    """Tell the kinds of data apart by ``op``, so that each message is validated against one model and not all."""
     if isinstance(data, Mapping):
         op, load_id = data.get("op"), data.get("load_id")
     else:
         op, load_id = getattr(data, "op", None), getattr(data, "load_id", None)
     if op is None:
         return "report" if load_id is None else "file"
+    if isinstance(op, str) and op in EVIDENCE_TYPE_OF_OP:
+        return op
     return "erasure" if op == "erase" else "change"
 
 
 class FeedEnvelope(_FeedModel):
     """The CloudEvents envelope. ``id`` is ``domain/epoch/sequence`` for sequenced messages: unique, and the same again
-    on a redelivery. ``subject`` is the golden id (or that of the quarantine or the load): the Kinesis partition key.
+    on a redelivery. ``subject`` is the golden id (of evidence, the one that its first record has when it is the anchor;
+    or the id of the quarantine or the load): the Kinesis partition key.
     """
 
     specversion: Literal["1.0"] = "1.0"
@@ -169,7 +161,14 @@ class FeedEnvelope(_FeedModel):
     source: str
     type: Annotated[
         Literal[
-            "mdm.golden.upserted", "mdm.golden.retired", "mdm.record.erased", "mdm.event.quarantined", "mdm.file.loaded"
+            "mdm.golden.upserted",
+            "mdm.golden.retired",
+            "mdm.record.erased",
+            "mdm.record.changed",
+            "mdm.match.changed",
+            "mdm.review.changed",
+            "mdm.event.quarantined",
+            "mdm.file.loaded",
         ],
         _SKIPPED_BY_READERS,
     ]
@@ -179,6 +178,9 @@ class FeedEnvelope(_FeedModel):
     data: Annotated[
         Annotated[GoldenChange, Tag("change")]
         | Annotated[RecordErased, Tag("erasure")]
+        | Annotated[RecordChanged, Tag("record")]
+        | Annotated[MatchChanged, Tag("match")]
+        | Annotated[ReviewChanged, Tag("review")]
         | Annotated[QuarantinedEvent, Tag("report")]
         | Annotated[FileManifest, Tag("file")],
         Discriminator(_kind_of_data),
@@ -231,6 +233,9 @@ class ClaimCheck(_FeedModel):
         return "upsert" if self.type == UPSERTED else "retire"
 
 
+Sequenced = GoldenChange | RecordErased | RecordChanged | MatchChanged | ReviewChanged
+"""The data of messages that carry ``(epoch, sequence)``."""
+
 Follow = Callable[[ClaimCheck], bytes]
 """Returns the data of a claim check, verified; raises ``MdmError`` where it cannot be had."""
 
@@ -245,7 +250,8 @@ _MEMBERS = members_of(
     FileManifest,
     FeedEnvelope,
     ClaimCheck,
-) | {"change", "erasure", "report", "file"}
+    *EVIDENCE,
+) | {"change", "erasure", "report", "file", *EVIDENCE_TYPE_OF_OP}
 """Names that a report of a message may repeat: members of the contract, and those of the kinds of its data."""
 
 
@@ -274,7 +280,7 @@ def published_golden(change: GoldenChange) -> PublishedGolden:
     return PublishedGolden(change.golden_id, change.epoch, change.sequence, content_digest(change), members, at_us)
 
 
-def committed_us(told: GoldenChange | RecordErased) -> int:
+def committed_us(told: Sequenced) -> int:
     """Return when a change was committed, in microseconds since 1970-01-01T00:00:00Z."""
     return (parse_moment(told.committed_at, "data.committed_at") - _UNIX_EPOCH) // timedelta(microseconds=1)
 

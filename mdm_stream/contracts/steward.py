@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, field_serializer
 
-from mdm_stream.contracts.golden import GoldenValue, Provenance, RecordKey
+from mdm_stream.contracts.feed_model import GoldenValue, RecordKey
+from mdm_stream.contracts.golden import Provenance
 from mdm_stream.core.cluster.clustering import RefusalReason
 from mdm_stream.core.match.decide import Decision
 from mdm_stream.core.model import InvalidReason

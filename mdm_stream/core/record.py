@@ -12,7 +12,14 @@ from mdm_stream.core.fold import RecordState, state_to_wire
 from mdm_stream.core.model import InvalidReason, MatchValues, Standardised, Version, split_ref, version_order
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.standardise import has_own_value, set_aside, standardise_record
+from mdm_stream.core.standardise import (
+    delivered,
+    has_own_value,
+    set_aside,
+    standardise_record,
+    why_absent,
+    why_values_are_invalid,
+)
 
 _BY_ATTRIBUTE = ""
 """No source can be called so: its columns are read as attributes by their names."""
@@ -107,6 +114,38 @@ def overrides_set_aside(rules: Ruleset, record: Record) -> Iterator[tuple[int, I
             values = standardise_record(rules, _BY_ATTRIBUTE, lone, record.values)
             found = set_aside(rules, _BY_ATTRIBUTE, lone, values)
             yield from [(place, why) for place, why in found if place == position][:1]
+
+
+class DescribedValue(NamedTuple):
+    """An attribute of a live record as people see it: what is shown, the write that set it, and why it is invalid.
+
+    ``shown`` is the standardised value; of a placeholder what was delivered. ``invalid_because`` is ``None`` where the
+    value is valid.
+    """
+
+    attribute: int
+    shown: str | tuple[str, ...]
+    version: Version
+    event_time_us: int
+    invalid_because: InvalidReason | None
+
+
+def described_values(rules: Ruleset, record: Record) -> Iterator[DescribedValue]:
+    """Yield the attributes of a record that say anything, in the order of the rules; none of one that is not live."""
+    source = split_ref(record.ref)[0]
+    columns = record.state.columns() if record.live else {}
+    for position, value in enumerate(record.values):
+        shown = value.value if value.value is not None else tuple(delivered(rules, source, columns, position))
+        if not shown:
+            continue
+        because = None
+        if value.value is None:
+            because = why_absent(rules, source, position, delivered(rules, source, columns, position))
+        elif not value.valid or value.invalid:
+            because = why_values_are_invalid(rules, source, position, value)[0]
+        if not rules.attributes[position].multi and not isinstance(shown, str):
+            shown = shown[0]
+        yield DescribedValue(position, shown, *written_at(rules, record, position), because)
 
 
 def _make_tied_parts(rules: Ruleset) -> Mapping[int, tuple[int, ...]]:

@@ -268,7 +268,8 @@ class Ruleset:
 
     ``max_keys``: the most values that one key expression, or a part of it, gives a record. ``max_links`` and
     ``max_reviews``: how many links, and pairs in the middle band, each record keeps to records before it, and to those
-    after it (see :mod:`mdm_stream.core.cluster.strongest`).
+    after it (see :mod:`mdm_stream.core.cluster.strongest`). ``publish``: what the feed
+    carries beside golden records, of ``records``, ``matches`` and ``reviews``.
     """
 
     domain: str
@@ -285,6 +286,7 @@ class Ruleset:
     max_links: int = 32
     max_reviews: int = 8
     placeholders: tuple[PlaceholderList, ...] = ()
+    publish: tuple[str, ...] = ()
 
     def index_of(self, attribute: str) -> int:
         """Return the position of an attribute by name; ``ValueError`` if there is none."""

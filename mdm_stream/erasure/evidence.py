@@ -107,6 +107,15 @@ class Evidence:
         if found:
             self.theirs(store, what, until_us)
 
+    def record(self, store: str, what: str, content: Mapping[str, Any], until_us: int | None = None) -> None:
+        """Note what the feed says of a source record."""
+        ref = make_ref(str(content["source"]), str(content["record_id"]))
+        said = [content.get("attributes"), content.get("overrides")]
+        if ref in self.refs and any(said):
+            self.theirs(store, what, until_us)
+        elif ref not in self.refs:
+            self.others(orjson.dumps(said), [ref])
+
     @property
     def shared(self) -> frozenset[str]:
         """The values that records which are not erased have too, as far as was seen."""
@@ -188,10 +197,15 @@ def total(findings: Sequence[Remnant], store: str) -> int:
 
 
 def records_in_change(content: Mapping[str, Any]) -> set[str]:
-    """Return every record that the content of an outbox entry or feed message names: members, origins, the erased."""
+    """Return every record that the content of an outbox entry or feed message names: members, origins, the erased.
+
+    Of evidence that is the record, or both of a pair.
+    """
     keys = [*content.get("members", ()), *content.get("removed", ())]
-    if content["op"] == "erase":
+    if content["op"] in ("erase", "record"):
         keys.append(content)
+    elif content["op"] in ("match", "review"):
+        keys += (content["a"], content["b"])
     named = {make_ref(str(key["source"]), str(key["record_id"])) for key in keys}
     return named.union(*(_refs_of(o, named) for origins in content.get("provenance", {}).values() for o in origins))
 

@@ -59,7 +59,11 @@ def _golden(item: StoredItem, evidence: Evidence) -> None:
 
 
 def _change(item: StoredItem, evidence: Evidence) -> None:
-    evidence.golden(INDEX, "golden change in the outbox", orjson.loads(item.value))
+    content = orjson.loads(item.value)
+    if content["op"] == "record":
+        evidence.record(INDEX, "source record in the outbox", content)
+    else:
+        evidence.golden(INDEX, "golden change in the outbox", content)
 
 
 def _block(item: StoredItem, evidence: Evidence) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 import orjson
 
+from mdm_stream.contracts.evidence import RecordChanged
 from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, GoldenChange, parse_message
 from mdm_stream.core.model import split_ref
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
@@ -20,7 +21,7 @@ from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.needles import Needles
 from mdm_stream.erasure.whose import Owners, Said
 from mdm_stream.errors import RejectedEventError, TerminalError
-from mdm_stream.warehouse.redaction import RecordIdentity, redact_change
+from mdm_stream.warehouse.redaction import RecordIdentity, redact_change, redact_record
 
 UNCLEAR = "event that does not say whose it is"
 UNREADABLE = "unreadable object"
@@ -96,6 +97,8 @@ def _note(store: str, event: DeadEvent, owners: Owners, evidence: Evidence, wher
         change = None if isinstance(message, ClaimCheck) else message.data
         if isinstance(change, GoldenChange) and change.domain == owners.domain:
             evidence.golden(store, "golden change", change.model_dump())
+        elif isinstance(change, RecordChanged) and change.domain == owners.domain:
+            evidence.record(store, "source record", change.model_dump())
         return
     for said in owners.of(event.delivery):
         if said.whose == "theirs":
@@ -120,7 +123,11 @@ def _redacted(message: FeedEnvelope | ClaimCheck, domain: str, keys: Collection[
     if isinstance(message, ClaimCheck):
         return None
     change = message.data
-    redacted = redact_change(change, keys) if isinstance(change, GoldenChange) and change.domain == domain else None
+    redacted: GoldenChange | RecordChanged | None = None
+    if isinstance(change, GoldenChange) and change.domain == domain:
+        redacted = redact_change(change, keys)
+    elif isinstance(change, RecordChanged) and change.domain == domain:
+        redacted = redact_record(change, keys)
     return None if redacted is None else [message.model_copy(update={"data": redacted}).model_dump_json().encode()]
 
 

@@ -14,6 +14,7 @@ import orjson
 
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.aws.read_shards import StreamedRecord, StreamReader
+from mdm_stream.contracts.evidence import RecordChanged
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, QuarantinedEvent, parse_message
 from mdm_stream.core.model import split_ref
@@ -135,6 +136,8 @@ class Search:
             message = envelope.data
             if isinstance(message, GoldenChange) and message.domain == self._domain:
                 self._evidence.golden(GOLDEN, "golden change", message.model_dump(), until_us)
+            elif isinstance(message, RecordChanged) and message.domain == self._domain:
+                self._evidence.record(GOLDEN, "source record", message.model_dump(), until_us)
             elif isinstance(message, QuarantinedEvent):
                 # It keeps keys, as what it reports on does; a value is in it where an event had one in a member's name.
                 report = "report of a rejected event"

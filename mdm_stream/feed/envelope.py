@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import orjson
 
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import FILE_LOADED, QUARANTINED, TYPE_OF_OP, FeedEnvelope, QuarantinedEvent
+from mdm_stream.core.cluster.golden import golden_id_of
+from mdm_stream.core.model import make_ref
 from mdm_stream.core.times import format_time_us
 from mdm_stream.index.port import OutboxEntry
 
@@ -21,6 +26,7 @@ def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
     The entry's content is the data of the message without epoch, sequence and commit time; its ``op`` tells the type.
     """
     content = orjson.loads(entry.content)
+    subject = _subject_of(content)
     committed_at = format_time_us(entry.committed_at_us)
     data = {**content, "epoch": entry.epoch, "sequence": entry.sequence, "committed_at": committed_at}
     message = {
@@ -28,12 +34,20 @@ def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
         "id": f"{content['domain']}/{entry.epoch}/{entry.sequence}",
         "source": f"{SOURCE}/{content['domain']}",
         "type": TYPE_OF_OP[content["op"]],
-        "subject": content["golden_id"],
+        "subject": subject,
         "time": committed_at,
         "datacontenttype": "application/json",
         "data": data,
     }
-    return content["golden_id"], orjson.dumps(message)
+    return subject, orjson.dumps(message)
+
+
+def _subject_of(content: Mapping[str, Any]) -> str:
+    """Return the golden id of a change or erasure; of evidence, the one that its first record has as an anchor."""
+    if "golden_id" in content:
+        return str(content["golden_id"])
+    key = content.get("a", content)
+    return golden_id_of(content["domain"], make_ref(key["source"], key["record_id"]))
 
 
 def quarantine_message(event: QuarantinedEvent) -> tuple[str, bytes]:

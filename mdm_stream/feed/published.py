@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mdm_stream.contracts.evidence import EVIDENCE, EvidenceKey, PublishedEvidence, published_evidence
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import (
     ClaimCheck,
@@ -11,6 +12,7 @@ from mdm_stream.contracts.golden import (
     GoldenChange,
     PublishedGolden,
     QuarantinedEvent,
+    RecordErased,
     committed_us,
     published_golden,
 )
@@ -26,7 +28,7 @@ class PublishedState:
     The greatest (epoch, sequence) of a golden id wins, so the sources may overlap and repeat themselves; and so it does
     for the place of each record, as a subscriber's crosswalk has it. The two say different things only where a part of
     what one commit said was published and the rest was lost. Holds one digest and the members of each golden id that
-    was ever published, some 500 bytes each, and some 200 bytes a record.
+    was ever published, some 500 bytes each, some 200 bytes a record, and some 300 a piece of evidence.
     """
 
     def __init__(self, domain: str) -> None:
@@ -39,24 +41,35 @@ class PublishedState:
         self.told_us = 0
         self.position = (0, 0)
         self._newest: dict[str, PublishedGolden] = {}
+        self._evidence: dict[EvidenceKey, PublishedEvidence] = {}
         self._places: dict[str, tuple[int, int, str | None]] = {}
 
-    def apply(self, said: PublishedGolden | FeedEnvelope) -> None:
+    def apply(self, said: PublishedGolden | PublishedEvidence | FeedEnvelope) -> None:
         """Take what the warehouse or a message of the feed says. Idempotent. Other domains' messages change nothing.
 
         An erasure changes no golden record: the golden changes that follow from it say what became of the state.
         """
         if isinstance(said, FeedEnvelope):
-            if isinstance(said.data, QuarantinedEvent | FileManifest) or said.data.domain != self.domain:
+            data = said.data
+            if isinstance(data, QuarantinedEvent | FileManifest) or data.domain != self.domain:
                 return
-            if not isinstance(said.data, GoldenChange):
-                self.erased.add(make_ref(said.data.source, said.data.record_id))
-                self.told_us = max(self.told_us, committed_us(said.data))
-                self.advance(said.data.epoch, said.data.sequence)
+            if not isinstance(data, GoldenChange):
+                self.told_us = max(self.told_us, committed_us(data))
+            if isinstance(data, EVIDENCE):
+                said = published_evidence(data)
+            elif isinstance(data, RecordErased):
+                self.erased.add(make_ref(data.source, data.record_id))
+                self.advance(data.epoch, data.sequence)
                 return
-            change = said.data
-            said = published_golden(change)
-            self._place([make_ref(key.source, key.record_id) for key in change.removed], said, None)
+            else:
+                said = published_golden(data)
+                self._place([make_ref(key.source, key.record_id) for key in data.removed], said, None)
+        if isinstance(said, PublishedEvidence):
+            known = self._evidence.get(said.key)
+            if known is None or (known.epoch, known.sequence) < (said.epoch, said.sequence):
+                self._evidence[said.key] = said
+            self.advance(said.epoch, said.sequence)
+            return
         self.told_us = max(self.told_us, said.committed_us)
         self._place(said.members, said, said.golden_id)
         self.advance(said.epoch, said.sequence)
@@ -91,6 +104,14 @@ class PublishedState:
     def get(self, golden_id: str) -> PublishedGolden | None:
         """Return the newest thing said of a golden id; None if nothing ever was."""
         return self._newest.get(golden_id)
+
+    def evidence(self, key: EvidenceKey) -> PublishedEvidence | None:
+        """Return the newest thing said of a record, link or review item; None if nothing ever was."""
+        return self._evidence.get(key)
+
+    def standing_evidence(self) -> Iterator[EvidenceKey]:
+        """Yield what was published as evidence and not as gone since, in no particular order."""
+        return (key for key, said in self._evidence.items() if said.digest is not None)
 
     def live(self) -> Iterator[PublishedGolden]:
         """Yield the golden records that are not retired, in no particular order."""

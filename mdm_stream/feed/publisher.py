@@ -292,8 +292,10 @@ def publish_outbox(
 def _large(entries: Sequence[OutboxEntry], large_bytes: int, count_max: int) -> Iterator[LargeGolden]:
     for entry in entries:
         if count_max > 0 and len(entry.content) > large_bytes:
-            count_max -= 1
             content = orjson.loads(entry.content)
+            if "golden_id" not in content:
+                continue
+            count_max -= 1
             yield LargeGolden(content["golden_id"], len(content.get("members", ())), len(entry.content))
 
 

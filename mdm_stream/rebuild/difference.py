@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from mdm_stream.core.plan import changes
+import orjson
+
+from mdm_stream.contracts.evidence import EvidenceKey, key_and_digest
+from mdm_stream.core.plan import changes, evidence
 from mdm_stream.core.plan.commit import OutboxChange
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.feed.published import PublishedState
@@ -37,6 +40,38 @@ def differences(
         # One that was retired before has no members; its anchor, if it is still there, is anywhere.
         members = (known.members if known else ()) or crosswalk
         yield changes.retired(rules, golden_id, members, gone.get(golden_id, ()), crosswalk)
+
+
+SaidEvidence = tuple[EvidenceKey, OutboxChange | None]
+"""A record, link or review item, and what is to be said of it; ``None``: nothing, as its record is erased."""
+
+
+def evidence_differences(
+    rules: Ruleset, published: PublishedState, present: Iterable[SaidEvidence], *, is_all: bool
+) -> Iterator[OutboxChange]:
+    """Yield what leads a reader from the evidence that was published to what is ``present``.
+
+    ``is_all``: what is not present, and was published, is no more.
+    """
+    seen = set()
+    for key, change in present:
+        seen.add(key)
+        if change is None:
+            continue
+        known = published.evidence(key)
+        if (None if known is None else known.digest) != key_and_digest(orjson.loads(change.content))[1]:
+            yield change
+    if is_all:
+        gone = sorted(key for key in published.standing_evidence() if key not in seen)
+        yield from (no_more(rules, key) for key in gone if key[0] != "record" or key[1] not in published.erased)
+
+
+def no_more(rules: Ruleset, key: EvidenceKey) -> OutboxChange:
+    """Return what is said of a record, link or review item that is no more."""
+    op, first, second = key
+    if op == "record":
+        return evidence.record_gone(rules, first)
+    return (evidence.match_gone if op == "match" else evidence.review_closed)(rules, (first, second))
 
 
 def _upserts(

@@ -9,11 +9,14 @@ from itertools import islice
 
 import redis
 
+from mdm_stream.contracts.evidence import EvidenceKey
 from mdm_stream.core.cluster.golden import digest_of_content
 from mdm_stream.core.plan.commit import Commit
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.port import CommitOutcome
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.rebuild.difference import SaidEvidence
+from mdm_stream.rebuild.present_evidence import all_said, evidence_keys, said_of
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 
 _PER_CALL = 1_000
@@ -33,13 +36,16 @@ class NewEpoch(RedisIndex):
         self.crosswalk: dict[str, str] = {}
         self._golden_ids: set[str] = set()
         self._refs: set[str] = set()
+        self._evidence: set[EvidenceKey] = set()
         self._is_known = False
+        self._has_said = False
 
     def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
         """Commit; see ``RedisIndex``. What it would change is noted before: a fault leaves open whether it did."""
         for each in commits:
             self._golden_ids.update(each.put_golden, each.drop_golden)
             self._refs.update(each.crosswalk, each.drop_refs)
+            self._evidence.update(evidence_keys(each))
         return super().commit(commits)
 
     def look(self) -> set[str]:
@@ -69,6 +75,17 @@ class NewEpoch(RedisIndex):
             found = self.golden_contents(portion)
             yield from found.items()
             size = next_page_rows(len(portion), sum(map(len, found.values())), _PER_CALL)
+
+    def evidence(self) -> tuple[Iterator[SaidEvidence], bool]:
+        """Return what the rules publish of the epoch beside golden records, and whether that is all of it.
+
+        With the first call it is; with a later one only what was written since the last call.
+        """
+        keys, self._evidence = self._evidence, set()
+        if self._has_said:
+            return said_of(self, self._rules, keys), False
+        self._has_said = True
+        return all_said(self, self._rules), True
 
     def _digests_of(self, golden_ids: Iterable[str]) -> dict[str, str]:
         return {golden_id: digest_of_content(content) for golden_id, content in self.contents(golden_ids)}

@@ -99,6 +99,8 @@ class PublishedReader:
             try:
                 for golden in warehouse.published(self._domain):
                     state.apply(golden)
+                for evidence in warehouse.published_evidence(self._domain):
+                    state.apply(evidence)
                 state.erased.update(warehouse.erased(self._domain))
                 state.advance(*warehouse.position(self._domain))
             except WarehouseBusyError:

@@ -40,6 +40,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 
 import redis
 
@@ -55,7 +56,7 @@ from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import OutboxEntry
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.rebuild.difference import differences
+from mdm_stream.rebuild.difference import differences, evidence_differences
 from mdm_stream.rebuild.fill import Fill, Filling, Progress
 from mdm_stream.rebuild.load import LoadCounters
 from mdm_stream.rebuild.new_epoch import NewEpoch
@@ -267,7 +268,9 @@ class Rebuild:
                 self._on_progress("telling differences", told, 0)
 
         found = differences(self._rules, self._said, index.digests, index.crosswalk, index.contents, but)
-        return index.announce(found, note)
+        present, is_all = index.evidence()
+        evidence = evidence_differences(self._rules, self._said, present, is_all=is_all)
+        return index.announce(chain(found, evidence), note)
 
 
 def _cannot_go_live(epoch: int) -> str:

@@ -42,7 +42,7 @@ KEYS_MAX = 64
 TAG_LENGTH_MIN = 3
 
 _NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore", "files"})
-_MEANING_IF_SET = frozenset({"unavailable_value"})
+_MEANING_IF_SET = frozenset({"unavailable_value", "publish"})
 """Fields that came after rules were in use: those that leave them out keep their digest."""
 
 
@@ -71,6 +71,7 @@ def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Rule
         survivorship=compile_survivorship(
             model.survivorship, tree.at(("survivorship",)), attributes, tuple(model.sources), findings
         ),
+        publish=tuple(sorted(set(model.publish))),
     )
     return with_digest(rules)
 
@@ -86,7 +87,7 @@ def _meaning(value: Any) -> Any:
         names = [field.name for field in dataclasses.fields(value) if field.name not in _NOT_MEANING]
         # Source.version names a column, which is meaning; Ruleset.version is a number, which is not.
         names += ["version"] if isinstance(value, Source) else []
-        names = [name for name in names if name not in _MEANING_IF_SET or getattr(value, name) is not None]
+        names = [name for name in names if name not in _MEANING_IF_SET or getattr(value, name) not in (None, ())]
         return {name: _meaning(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): _meaning(item) for key, item in value.items()}

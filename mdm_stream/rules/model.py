@@ -408,3 +408,7 @@ class RulesetModel(_Part):
     match: MatchModel
     survivorship: SurvivorshipModel = SurvivorshipModel()
     limits: LimitsModel = LimitsModel()
+    publish: Annotated[
+        tuple[Literal["records", "matches", "reviews"], ...],
+        Field(description="What the golden feed carries beside golden records; nothing if left out."),
+    ] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from mdm_stream.contracts.golden import GoldenValue, RecordKey
+from mdm_stream.contracts.feed_model import GoldenValue, RecordKey
 from mdm_stream.contracts.steward import (
     AttributeState,
     BlockingKey,
@@ -19,9 +19,8 @@ from mdm_stream.contracts.steward import (
 from mdm_stream.core.fold import HeldVerdict
 from mdm_stream.core.model import InvalidReason, split_ref
 from mdm_stream.core.plan.commit import HeldComponent
-from mdm_stream.core.record import Record, overrides_set_aside, written_at
+from mdm_stream.core.record import Record, described_values, overrides_set_aside
 from mdm_stream.core.ruleset import Attribute, KeyExpression, Ruleset
-from mdm_stream.core.standardise import delivered, why_absent, why_values_are_invalid
 from mdm_stream.core.times import format_time_us
 
 MASK = "***"
@@ -63,28 +62,18 @@ def describe_record(
     """
     state = record.state
     source, record_id = split_ref(record.ref)
-    columns = state.columns() if record.live else {}
     attributes = {}
-    for position, value in enumerate(record.values):
-        shown = value.value if value.value is not None else tuple(delivered(rules, source, columns, position))
-        if shown:
-            attribute = rules.attributes[position]
-            version, time_us = written_at(rules, record, position)
-            described = AttributeState(
-                value=shown_value(
-                    attribute, shown if attribute.multi or isinstance(shown, str) else shown[0], reveal=reveal
-                ),
-                valid=value.value is not None and value.valid and not value.invalid,
-                version=version,
-                event_time=format_time_us(time_us),
-            )
-            if value.value is None:
-                reason = why_absent(rules, source, position, delivered(rules, source, columns, position))
-                described = described.model_copy(update={"invalid_because": reason})
-            elif not described.valid:
-                reasons = why_values_are_invalid(rules, source, position, value)
-                described = described.model_copy(update={"invalid_because": reasons[0]})
-            attributes[attribute.name] = described
+    for value in described_values(rules, record):
+        attribute = rules.attributes[value.attribute]
+        described = AttributeState(
+            value=shown_value(attribute, value.shown, reveal=reveal),
+            valid=value.invalid_because is None,
+            version=value.version,
+            event_time=format_time_us(value.event_time_us),
+        )
+        if value.invalid_because is not None:
+            described = described.model_copy(update={"invalid_because": value.invalid_because})
+        attributes[attribute.name] = described
     return SourceRecordState(
         source=source,
         record_id=record_id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from mdm_stream.contracts.golden import GoldenValue
+from mdm_stream.contracts.feed_model import GoldenValue
 from mdm_stream.contracts.steward import (
     BlockingKey,
     Conclusion,

@@ -3,7 +3,7 @@
 Shared statements write these, and nothing else of either database:
 
 ``$text``, ``$integer``, ``$timestamp``, ``$json``, ``$number``
-    names of column types.
+    names of column types. ``$empty_object`` is a JSON object without members.
 ``CREATE $table IF NOT EXISTS name (...) $table_options``, ``CREATE OR REPLACE VIEW name $view_options AS``
     what stands around the columns of a new table, and behind the name of a view that is replaced.
 ``$each(VALUE) AS k``
@@ -41,6 +41,7 @@ class Dialect:
     json: str
     number: str
     calls: Mapping[str, str] = field(repr=False)
+    empty_object: str
     table: str = "TABLE"
     table_options: str = ""
     view_options: str = ""
@@ -56,6 +57,7 @@ class Dialect:
             timestamp=self.timestamp,
             json=self.json,
             number=self.number,
+            empty_object=self.empty_object,
             table=self.table,
             table_options=self.table_options,
             view_options=self.view_options,
@@ -88,6 +90,7 @@ def snowflake_dialect(retention_days: int) -> Dialect:
             "item": "GET({0}, {1}.index)",
             "is_list": "IS_ARRAY({0})",
         },
+        empty_object="PARSE_JSON('{}')",
         table="TRANSIENT TABLE",
         table_options=f"DATA_RETENTION_TIME_IN_DAYS = {retention_days} DEFAULT_DDL_COLLATION = ''",
         view_options="COPY GRANTS",
@@ -110,5 +113,6 @@ DUCKDB = Dialect(
         "item": "({0} -> CAST({1}.key AS INTEGER))",
         "is_list": "(json_type({0}) = 'ARRAY')",
     },
+    empty_object="CAST('{}' AS JSON)",
 )
 SNOWFLAKE = snowflake_dialect(1)

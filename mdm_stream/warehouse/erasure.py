@@ -15,12 +15,14 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, GoldenValue, Provenance, RecordErased
+from mdm_stream.contracts.evidence import RecordChanged
+from mdm_stream.contracts.feed_model import GoldenValue
+from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, Provenance, RecordErased
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import statements
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.redaction import ErasedRecords, RecordIdentity, contributors, redact, redact_change
-from mdm_stream.warehouse.rows import redacted_change_row, redacted_record_row
+from mdm_stream.warehouse.rows import redacted_change_row, redacted_record_row, timestamp_text
 from mdm_stream.warehouse.session import Session
 
 RECORD_IDS_PER_QUERY_MAX = 1_000
@@ -41,13 +43,16 @@ def known_erased(session: Session, envelopes: Iterable[FeedEnvelope]) -> ErasedR
     """Return the erased records among those that a batch names: by earlier erasures, and by the batch's own."""
     erased: ErasedRecords = {}
     changes: list[GoldenChange] = []
+    records: list[RecordChanged] = []
     for envelope in envelopes:
         data = envelope.data
         if isinstance(data, RecordErased):
             erased.setdefault(data.domain, set()).add((data.source, data.record_id))
         elif isinstance(data, GoldenChange):
             changes.append(data)
-    if changes:
+        elif isinstance(data, RecordChanged):
+            records.append(data)
+    if changes or records:
         # An erasure that another writer adds after this is found by ``staged_erased``, which is asked after the merges.
         rows = session.execute(statements.SELECT_ERASED_DOMAINS, step="look for erased records")
         domains = {domain for (domain,) in rows}
@@ -56,7 +61,7 @@ def known_erased(session: Session, envelopes: Iterable[FeedEnvelope]) -> ErasedR
             for change in changes
             if change.domain in domains
             for record_id in (*(r for _, r in contributors(change)), *(key.record_id for key in change.members))
-        }
+        } | {record.record_id for record in records if record.domain in domains}
         if record_ids:
             _add_known(session, sorted(record_ids), erased)
     return erased
@@ -84,7 +89,7 @@ def staged_erased(session: Session) -> ErasedRecords:
 
 
 def sweep(session: Session, erased: ErasedRecords, applied_at: datetime) -> None:
-    """Rewrite every row of ``golden_record`` and ``golden_history`` that holds a value of ``erased``. Idempotent.
+    """Rewrite every row of the tables that holds a value of ``erased``. Idempotent.
 
     Each table is judged by its own rows: after a crash one of them may have been rewritten and the other not. A row is
     rewritten only if it still is as it was read, and looked at again until nothing is left to do, so that of two
@@ -99,6 +104,9 @@ def sweep(session: Session, erased: ErasedRecords, applied_at: datetime) -> None
                     break
             else:
                 raise TransientError("rows of erased records keep changing under this writer; apply the batch again")
+    if erased:
+        sql = session.dialect.render(statements.REDACT_EVIDENCE)
+        session.execute(sql, (timestamp_text(applied_at),), step="redact evidence_history")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ class Layout(Protocol):
 
     select_published: str
     """Parameters: domain, the golden id after which the page begins, rows. Gives the newest change of each."""
+    select_published_evidence: str
+    """Parameters: domain, (epoch, epoch, sequence) after which the page begins, rows. The newest of each key."""
     select_erased: str
     """Parameter: domain. Gives source and record id of each erased record."""
     select_position: str

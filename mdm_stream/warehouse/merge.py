@@ -17,6 +17,7 @@ class MergeLayout:
     """A schema whose tables are written, each message by a MERGE into those that it changes."""
 
     select_published = statements.SELECT_PUBLISHED
+    select_published_evidence = statements.SELECT_PUBLISHED_EVIDENCE
     select_erased = statements.SELECT_ERASED
     select_position = statements.SELECT_POSITION
 
@@ -55,6 +56,8 @@ def _apply(session: Session, messages: Sequence[FeedMessage], applied_at: dateti
             session.execute(render(statements.MERGE_QUARANTINED_EVENT), step="merge quarantined_event")
         if batch.files:
             session.execute(render(statements.MERGE_FILE_LOADS), step="merge file_loads")
-        if batch.changes or batch.erasures:
+        if batch.evidence:
+            session.execute(render(statements.MERGE_EVIDENCE), step="merge evidence_history")
+        if batch.changes or batch.erasures or batch.evidence:
             sweep(session, staged_erased(session), applied_at)
         session.clear_staging()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from mdm_stream.contracts.golden import GoldenChange, GoldenValue, Provenance
+from mdm_stream.contracts.evidence import RecordChanged
+from mdm_stream.contracts.feed_model import GoldenValue
+from mdm_stream.contracts.golden import GoldenChange, Provenance
 from mdm_stream.core.model import STEWARD_SOURCE, split_ref
 
 RecordIdentity = tuple[str, str]
@@ -62,6 +64,13 @@ def redact_change(change: GoldenChange, erased: Collection[RecordIdentity]) -> G
         return None
     values, provenance = redacted
     return change.model_copy(update={"values": values, "provenance": provenance})
+
+
+def redact_record(change: RecordChanged, erased: Collection[RecordIdentity]) -> RecordChanged | None:
+    """Return what was said of a source record without its values, if it is one of ``erased``; else None."""
+    if (change.source, change.record_id) not in erased or not (change.attributes or change.overrides):
+        return None
+    return change.model_copy(update={"attributes": {}, "overrides": {}})
 
 
 def contributors(change: GoldenChange) -> set[RecordIdentity]:

@@ -20,6 +20,7 @@ from mdm_stream.warehouse.redaction import RecordIdentity, named_records
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.statements import (
     PROVENANCE_OF,
+    RECORDS_WITH_VALUES,
     SELECT_COLUMNS,
     SELECT_HISTORY_WITH,
     columns_of,
@@ -33,19 +34,30 @@ _PROVENANCE: TypeAdapter[dict[str, list[Provenance]] | None] = TypeAdapter(dict[
 
 
 def mentions(
-    session: Session, domain: str, record: RecordIdentity, provenance_of: Mapping[str, str] = PROVENANCE_OF
+    session: Session,
+    domain: str,
+    record: RecordIdentity,
+    provenance_of: Mapping[str, str] = PROVENANCE_OF,
+    records_of: Mapping[str, str] = RECORDS_WITH_VALUES,
 ) -> list[str]:
-    """Return the tables with a row whose provenance names the record, or a steward's override for it.
+    """Return the tables with a row whose provenance names the record, or a steward's override for it, or of itself.
 
-    ``provenance_of`` gives for each table the query of the provenance of a domain, as text.
+    ``provenance_of`` gives for each table the query of the provenance of a domain, as text; ``records_of`` that of the
+    records whose own values it holds.
     """
     source, record_id = record
     named = [record_id] if source == STEWARD_SOURCE else [record_id, make_ref(source, record_id)]
     with _staged(session, named):
-        return [
+        found = [
             table
             for table, column in provenance_of.items()
             if any(_names(provenance, record) for provenance in _candidates(session, table, column, domain))
+        ]
+        return found + [
+            table
+            for table, sql in records_of.items()
+            if record in session.execute(session.dialect.render(sql), (domain,), step=f"search {table}")
+            and table not in found
         ]
 
 

@@ -1,10 +1,10 @@
 """From golden feed messages to staged rows: pure, no I/O.
 
 A golden change gives one ``change`` row, one ``claim`` row for each record that it claims or releases, and one
-``contribution`` row for each record that its provenance names beside its members. An erasure gives one ``erasure`` row,
-a report of a rejected event one ``report`` row, a manifest of a load one ``file`` row. ``redaction`` rows rewrite what
-is in the tables. Rows are written as NDJSON in the order given, with absent values left out, so the same batch gives
-the same bytes.
+``contribution`` row for each record that its provenance names beside its members. A record, link or review item gives
+one ``record``, ``match`` or ``review`` row. An erasure gives one ``erasure`` row, a report of a rejected event one
+``report`` row, a manifest of a load one ``file`` row. ``redaction`` rows rewrite what is in the tables. Rows are
+written as NDJSON in the order given, with absent values left out, so the same batch gives the same bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Literal
 
 import orjson
 
+from mdm_stream.contracts.evidence import EVIDENCE, EvidenceChanged, RecordChanged
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent, RecordErased, parse_moment
 from mdm_stream.core.canonical import digest_of
@@ -82,13 +83,14 @@ class StagedBatch:
     erasures: int
     reports: int
     files: int = 0
+    evidence: int = 0
 
 
 def stage_batch(envelopes: Iterable[FeedEnvelope], erased: ErasedRecords | None = None) -> StagedBatch:
     """Return the staged rows of ``envelopes``, in the order given, without the values of ``erased`` records."""
     erased = erased or {}
     lines: list[bytes] = []
-    changes = claims = erasures = reports = files = 0
+    changes = claims = erasures = reports = files = evidence = 0
     for envelope in envelopes:
         data = envelope.data
         if isinstance(data, QuarantinedEvent):
@@ -104,6 +106,10 @@ def stage_batch(envelopes: Iterable[FeedEnvelope], erased: ErasedRecords | None 
             erasures += 1
             lines.append(_erasure_row(data, committed_at))
             continue
+        if isinstance(data, EVIDENCE):
+            evidence += 1
+            lines.append(_evidence_row(data, erased, committed_at))
+            continue
         changes += 1
         redacted = redact_change(data, erased[data.domain]) if data.domain in erased else None
         lines.append(_change_row(redacted or data, committed_at))
@@ -111,7 +117,7 @@ def stage_batch(envelopes: Iterable[FeedEnvelope], erased: ErasedRecords | None 
         lines.extend(_claim_rows(data))
         claims += len(lines) - before
         lines.extend(_contribution_rows(data))
-    return StagedBatch(b"\n".join(lines) + b"\n", changes, claims, erasures, reports, files)
+    return StagedBatch(b"\n".join(lines) + b"\n", changes, claims, erasures, reports, files, evidence)
 
 
 def redacted_change_row(change: GoldenChange, held_digest: str) -> bytes:
@@ -198,6 +204,25 @@ def _erasure_row(erasure: RecordErased, committed_at: datetime) -> bytes:
     return orjson.dumps(row)
 
 
+def _evidence_row(change: EvidenceChanged, erased: ErasedRecords, committed_at: datetime) -> bytes:
+    """Return the row of a record, link or review item: nothing but the key of a record that is erased."""
+    first = change if isinstance(change, RecordChanged) else change.a
+    is_erased = isinstance(change, RecordChanged) and (change.source, change.record_id) in erased.get(change.domain, ())
+    row = {
+        "kind": change.op,
+        "domain": change.domain,
+        "epoch": change.epoch,
+        "sequence": change.sequence,
+        "source": first.source,
+        "record_id": first.record_id,
+        "status": change.status,
+        "rules_version": change.rules_version,
+        "committed_at": timestamp_text(committed_at),
+        "document": orjson.Fragment(b"{}" if is_erased else change.model_dump_json().encode()),
+    }
+    return orjson.dumps(row)
+
+
 def _redaction_row(domain: str, golden_id: str, epoch: int, sequence: int, document: bytes, held_digest: str) -> bytes:
     row = {
         "kind": "redaction",
@@ -262,6 +287,8 @@ def message_row(data: object, erased: ErasedRecords) -> bytes:
         return _file_row(data)
     if isinstance(data, RecordErased):
         return _erasure_row(data, parse_moment(data.committed_at, "data.committed_at"))
+    if isinstance(data, EVIDENCE):
+        return _evidence_row(data, erased, parse_moment(data.committed_at, "data.committed_at"))
     if not isinstance(data, GoldenChange):
         raise TypeError(f"{type(data).__name__} is no data of a feed message")
     redacted = redact_change(data, erased[data.domain]) if data.domain in erased else None

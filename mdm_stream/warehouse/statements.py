@@ -121,6 +121,35 @@ VALUES
         s.report_digest, s.applied_at)
 """
 
+# What was said of records, links and review items, one row for each position; what is so now is a view of it.
+MERGE_EVIDENCE = """
+MERGE INTO evidence_history AS t
+USING (
+    SELECT domain, epoch, sequence, kind, source, record_id, $text_of(document['b'], source) AS other_source,
+        $text_of(document['b'], record_id) AS other_record_id, status, document AS payload, rules_version,
+        committed_at, applied_at
+    FROM staged_row
+    WHERE kind IN ('record', 'match', 'review')
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY domain, epoch, sequence ORDER BY kind, source, record_id) = 1
+) AS s
+ON t.domain = s.domain AND t.epoch = s.epoch AND t.sequence = s.sequence
+WHEN NOT MATCHED THEN INSERT
+    (domain, epoch, sequence, kind, source, record_id, other_source, other_record_id, status, payload, rules_version,
+        committed_at, applied_at)
+VALUES
+    (s.domain, s.epoch, s.sequence, s.kind, s.source, s.record_id, s.other_source, s.other_record_id, s.status,
+        s.payload, s.rules_version, s.committed_at, s.applied_at)
+"""
+
+# Of an erased record nothing is left of what was said of it but that it was said. The parameter is the batch's time.
+REDACT_EVIDENCE = """
+MERGE INTO evidence_history AS t
+USING (SELECT DISTINCT domain, source, record_id FROM erased_record) AS s
+ON t.kind = 'record' AND t.domain = s.domain AND t.source = s.source AND t.record_id = s.record_id
+    AND CAST(t.payload AS $text) <> '{}'
+WHEN MATCHED THEN UPDATE SET payload = $empty_object, applied_at = CAST(? AS $timestamp)
+"""
+
 MERGE_CONTRIBUTION = """
 MERGE INTO contribution AS t
 USING (
@@ -154,7 +183,7 @@ SELECT_STAGED_ERASED = """
 SELECT DISTINCT e.domain, e.source, e.record_id
 FROM erased_record AS e
 JOIN staged_row AS s ON s.domain = e.domain AND s.source = e.source AND s.record_id = e.record_id
-WHERE s.kind IN ('claim', 'contribution', 'erasure')
+WHERE s.kind IN ('claim', 'contribution', 'erasure', 'record')
 """
 
 # A row is rewritten only if it is as it was read. The digest need not be strong: both contents are our own.
@@ -190,18 +219,43 @@ JOIN golden_history AS h ON h.domain = g.domain AND h.epoch = g.epoch AND h.sequ
 ORDER BY h.golden_id
 """
 
+# A page of what was last said of each record, link and review item, by position; erased records have nothing.
+SELECT_PUBLISHED_EVIDENCE = """
+SELECT epoch, sequence, payload FROM (
+    SELECT epoch, sequence, payload
+    FROM evidence_history
+    WHERE domain = ?
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY kind, source, record_id, other_source, other_record_id ORDER BY epoch DESC, sequence DESC
+    ) = 1
+) AS newest
+WHERE (epoch > ? OR (epoch = ? AND sequence > ?)) AND CAST(payload AS $text) <> '{}'
+ORDER BY epoch, sequence LIMIT ?
+"""
+
 SELECT_ERASED = """
 SELECT source, record_id FROM erased_record WHERE domain = ?
 """
 
 SELECT_POSITION = """
-SELECT epoch, sequence FROM golden_history WHERE domain = ? ORDER BY epoch DESC, sequence DESC LIMIT 1
+SELECT epoch, sequence FROM (
+    SELECT domain, epoch, sequence FROM golden_history
+    UNION ALL
+    SELECT domain, epoch, sequence FROM evidence_history
+) AS said
+WHERE domain = ? ORDER BY epoch DESC, sequence DESC LIMIT 1
 """
 
 # Of a domain, which is the parameter, the column that says where values come from.
 PROVENANCE_OF = {
     "golden_record": "SELECT CAST(provenance AS $text) AS written FROM golden_record WHERE domain = ?",
     "golden_history": "SELECT CAST(payload['provenance'] AS $text) AS written FROM golden_history WHERE domain = ?",
+}
+
+# Of a domain, which is the parameter, the records of which anything is known that they said.
+RECORDS_WITH_VALUES = {
+    "evidence_history": "SELECT source, record_id FROM evidence_history AS h JOIN staged_needle AS n "
+    "ON CONTAINS(h.record_id, n.part) WHERE h.kind = 'record' AND h.domain = ? AND CAST(h.payload AS $text) <> '{}'",
 }
 
 # Parameters: the number of what is looked for, and how many rows at most.

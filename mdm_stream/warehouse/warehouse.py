@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 
+from mdm_stream.contracts.evidence import EVIDENCE, PublishedEvidence, key_and_digest
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import (
     GoldenChange,
@@ -67,6 +68,7 @@ class Applied:
     reports: int
     oldest_committed_at: datetime | None
     files: int = 0
+    evidence: int = 0
 
 
 class Warehouse(Protocol):
@@ -87,6 +89,10 @@ class Warehouse(Protocol):
 
     def published(self, domain: str) -> Iterator[PublishedGolden]:
         """Yield what the newest change of each golden record says, by golden id, retired ones too. Read in pages."""
+        ...
+
+    def published_evidence(self, domain: str) -> Iterator[PublishedEvidence]:
+        """Yield what was last said of each record, link and review item, erased records left out. Read in pages."""
         ...
 
     def erased(self, domain: str) -> list[str]:
@@ -186,6 +192,15 @@ class SqlWarehouse:
                 golden = published_golden(GoldenChange.model_validate(orjson.loads(payload)))
                 last = golden.golden_id
                 yield golden
+
+    def published_evidence(self, domain: str) -> Iterator[PublishedEvidence]:
+        """Yield what was last said of records, links and review items; see ``Warehouse.published_evidence``."""
+        epoch, sequence, rows_max = 0, 0, min(FIRST_PAGE_ROWS, PUBLISHED_PER_QUERY)
+        while rows := self._select(lambda of: of.select_published_evidence, domain, epoch, epoch, sequence, rows_max):
+            rows_max = next_page_rows(len(rows), sum(len(payload) for _, _, payload in rows), PUBLISHED_PER_QUERY)
+            for epoch, sequence, payload in rows:
+                key, digest = key_and_digest(orjson.loads(payload))
+                yield PublishedEvidence(key, int(epoch), int(sequence), digest)
 
     def erased(self, domain: str) -> list[str]:
         """Return the references of erased records; see ``Warehouse.erased``."""
@@ -386,7 +401,7 @@ def _history_with(session: Session, text: str, rows_max: int) -> list[str]:
 
 
 def _applied(messages: Sequence[FeedMessage]) -> Applied:
-    changes = erasures = reports = files = 0
+    changes = erasures = reports = files = evidence = 0
     oldest: datetime | None = None
     for message in messages:
         if isinstance(message, QuickChange):
@@ -403,5 +418,6 @@ def _applied(messages: Sequence[FeedMessage]) -> Applied:
         committed_at = parse_moment(data.committed_at, "data.committed_at")
         oldest = committed_at if oldest is None or committed_at < oldest else oldest
         erasures += isinstance(data, RecordErased)
+        evidence += isinstance(data, EVIDENCE)
         changes += isinstance(data, GoldenChange)
-    return Applied(changes, erasures, reports, oldest, files)
+    return Applied(changes, erasures, reports, oldest, files, evidence)

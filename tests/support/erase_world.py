@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import redis
+from evidence_world import publishing
 
 from mdm_stream.archive import Archive
 from mdm_stream.aws.read_shards import StreamReader
@@ -38,7 +39,7 @@ from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
 from mdm_stream.warehouse import DuckDbWarehouse
 
-RULESETS = load_rulesets(["person", "organisation"])
+RULESETS = {domain: publishing(rules) for domain, rules in load_rulesets(["person", "organisation"]).items()}
 RULES = RULESETS["person"]
 REF = "crm/p-7"
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
+from mdm_stream.contracts.evidence import (
+    MatchChanged,
+    RecordChanged,
+    RecordOverride,
+    RecordValue,
+    RecordVerdict,
+    ReviewChanged,
+)
+from mdm_stream.contracts.feed_model import RecordKey
 from mdm_stream.contracts.file_manifest import FileManifest, FileObject, FileState
 from mdm_stream.contracts.golden import (
     TYPE_OF_OP,
@@ -13,14 +22,16 @@ from mdm_stream.contracts.golden import (
     Provenance,
     QuarantinedEvent,
     RecordErased,
-    RecordKey,
+    Sequenced,
     parse_envelope,
 )
 from mdm_stream.contracts.reason import QuarantineReason
+from mdm_stream.core.model import InvalidReason
 from mdm_stream.feed.envelope import file_message
 from mdm_stream.warehouse.append import AppendLayout
 
 MINUTE_FORMAT = "2026-03-01T12:{:02d}:00Z"
+SET_AT = "2026-03-01T11:00:00.000000Z"
 
 
 def keys(*refs: str) -> list[RecordKey]:
@@ -127,20 +138,124 @@ def erase(
     )
 
 
+def record(
+    sequence: int,
+    ref: str,
+    values: dict[str, str | list[str]] | None = None,
+    *,
+    status: Literal["live", "deleted", "unseen", "gone"] = "live",
+    epoch: int = 1,
+    domain: str = "person",
+    committed_at: str | None = None,
+    invalid: Mapping[str, InvalidReason] | None = None,
+    overrides: dict[str, RecordOverride] | None = None,
+    verdicts: list[RecordVerdict] | None = None,
+) -> FeedEnvelope:
+    """What the feed says of a source record."""
+    [key] = keys(ref)
+    because = invalid or {}
+    return _envelope(
+        RecordChanged(
+            **_position(domain, epoch, sequence, committed_at),
+            op="record",
+            **key.model_dump(),
+            status=status,
+            born_at=SET_AT,
+            attributes={
+                name: RecordValue(
+                    value=value,
+                    valid=name not in because,
+                    invalid_because=because.get(name),
+                    version=7,
+                    event_time=SET_AT,
+                )
+                for name, value in (values or {}).items()
+            },
+            overrides=overrides or {},
+            verdicts=verdicts or [],
+        )
+    )
+
+
+def match(
+    sequence: int,
+    a: str,
+    b: str,
+    *,
+    status: Literal["linked", "refused", "gone"] = "linked",
+    rule: str = "score",
+    confidence: float = 0.9,
+    epoch: int = 1,
+    domain: str = "person",
+    committed_at: str | None = None,
+) -> FeedEnvelope:
+    """What the feed says of a link."""
+    a_key, b_key = keys(a, b)
+    evidence: dict[str, Any] = {
+        "rule": rule,
+        "confidence": confidence,
+        "weight_bits": 3.17,
+        "evidence": {"name": "exact"},
+    }
+    return _envelope(
+        MatchChanged(
+            **_position(domain, epoch, sequence, committed_at),
+            op="match",
+            a=a_key,
+            b=b_key,
+            status=status,
+            **({} if status == "gone" else evidence),
+        )
+    )
+
+
+def review(
+    sequence: int,
+    a: str,
+    b: str,
+    *,
+    status: Literal["open", "closed"] = "open",
+    reason: Literal["score", "separated"] = "score",
+    epoch: int = 1,
+    domain: str = "person",
+    committed_at: str | None = None,
+) -> FeedEnvelope:
+    """What the feed says of an item of the review queue."""
+    a_key, b_key = keys(a, b)
+    evidence: dict[str, Any] = {"rule": "score", "confidence": 0.6, "weight_bits": 0.58, "evidence": {"name": "near"}}
+    return _envelope(
+        ReviewChanged(
+            **_position(domain, epoch, sequence, committed_at),
+            op="review",
+            a=a_key,
+            b=b_key,
+            status=status,
+            **({} if status == "closed" else {"reason": reason, **evidence}),
+        )
+    )
+
+
+def _position(domain: str, epoch: int, sequence: int, committed_at: str | None) -> dict[str, Any]:
+    return {
+        "domain": domain,
+        "epoch": epoch,
+        "sequence": sequence,
+        "rules_version": 3,
+        "committed_at": committed_at or MINUTE_FORMAT.format(min(sequence, 59)),
+    }
+
+
 def origins(*refs: str) -> list[Provenance]:
     """Provenance of a value that comes from these records, one an item."""
-    return [
-        Provenance(**key.model_dump(), version=7, event_time="2026-03-01T11:00:00.000000Z", strategy="most_recent")
-        for key in keys(*refs)
-    ]
+    return [Provenance(**key.model_dump(), version=7, event_time=SET_AT, strategy="most_recent") for key in keys(*refs)]
 
 
-def _envelope(change: GoldenChange | RecordErased) -> FeedEnvelope:
+def _envelope(change: Sequenced) -> FeedEnvelope:
     return FeedEnvelope(
         id=f"{change.domain}/{change.epoch}/{change.sequence}",
         source="mdm-stream",
         type=TYPE_OF_OP[change.op],
-        subject=change.golden_id,
+        subject=change.golden_id if isinstance(change, GoldenChange | RecordErased) else f"of {change.op}",
         time=change.committed_at,
         data=change,
     )
@@ -154,6 +269,8 @@ TABLES = {
     "quarantined_event": "quarantine_id, domain, source, record_id, reasons, raw_bytes, location, received_from, "
     "quarantined_at",
     "erased_record": "domain, source, record_id, golden_id, epoch, sequence, committed_at",
+    "evidence_history": "domain, epoch, sequence, kind, source, record_id, other_source, other_record_id, status, "
+    "payload, rules_version, committed_at",
     "contribution": "domain, source, record_id, golden_id",
     "file_loads": "load_id, revision, domain, source, status, load_kind, route, bucket, object_key, as_of, row_count, "
     "accepted, rejected, skipped, sent, deleted, received_at, ended_at, manifest, report_digest",

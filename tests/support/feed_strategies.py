@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from feed_messages import erase, origins, rejected, retire, upsert
+from feed_messages import erase, match, origins, record, rejected, retire, review, upsert
 from hypothesis import strategies as st
 
 from mdm_stream.contracts.golden import FeedEnvelope
@@ -36,12 +36,19 @@ def feeds(draw: st.DrawFn) -> list[FeedEnvelope]:
                 golden_id = draw(st.sampled_from(("g1", "g2", "g3")))
                 at = (START + timedelta(seconds=draw(st.integers(0, 20)))).isoformat()
                 where: dict[str, Any] = {"epoch": epoch, "domain": domain, "removed": draw(refs), "committed_at": at}
-                kind = draw(st.sampled_from(("upsert", "upsert", "erase", "retire")))
+                kind = draw(st.sampled_from(("upsert", "upsert", "erase", "retire", "record", "record", "pair")))
                 if kind == "upsert":
                     messages.append(upsert(sequence, golden_id, draw(refs), **where, **draw(contents_of_a_golden())))
                 elif kind == "erase":
                     ref = draw(st.sampled_from(REFS))
                     messages.append(erase(sequence, ref, epoch=epoch, domain=domain, committed_at=at))
+                elif kind in ("record", "pair"):
+                    del where["removed"]
+                    a, b = draw(st.permutations(REFS))[:2]
+                    if kind == "record":
+                        messages.append(record(sequence, a, {"name": f"of {a}"}, **where))
+                    else:
+                        messages.append(draw(st.sampled_from((match, review)))(sequence, a, b, **where))
                 else:
                     merged_into = draw(st.sampled_from((None, "g9")))
                     messages.append(retire(sequence, golden_id, merged_into=merged_into, **where))

@@ -14,6 +14,7 @@ from feed_strategies import START, deliveries, feeds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mdm_stream.contracts.evidence import EVIDENCE, RecordChanged
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent, RecordErased
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import DuckDbWarehouse
@@ -117,6 +118,7 @@ def fold(feed: list[FeedEnvelope]) -> dict[str, list[tuple[Any, ...]]]:
     claims: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     history: dict[tuple[str, int, int], tuple[Any, ...]] = {}
     reports: dict[str, tuple[Any, ...]] = {}
+    evidence: dict[tuple[str, int, int], tuple[Any, ...]] = {}
     erasures = [m.data for m in feed if isinstance(m.data, RecordErased)]
     erased = {(e.domain, f"{e.source}/{e.record_id}") for e in erasures}
     for message in feed:
@@ -127,6 +129,14 @@ def fold(feed: list[FeedEnvelope]) -> dict[str, list[tuple[Any, ...]]]:
             continue
         at = datetime.fromisoformat(change.committed_at).replace(tzinfo=None)
         version: tuple[int, int] = (change.epoch, change.sequence)
+        if isinstance(change, EVIDENCE):
+            of = change if isinstance(change, RecordChanged) else change.a
+            is_erased = change.op == "record" and (change.domain, f"{of.source}/{of.record_id}") in erased
+            said = {} if is_erased else json.loads(change.model_dump_json())
+            other = (None, None) if isinstance(change, RecordChanged) else (change.b.source, change.b.record_id)
+            shown_of = (change.op, of.source, of.record_id, *other, change.status, said, at)
+            evidence[(change.domain, *version)] = shown_of
+            continue
         if isinstance(change, RecordErased):
             history[(change.domain, *version)] = (change.golden_id, "erased", None, at, None, None)
             continue
@@ -147,6 +157,7 @@ def fold(feed: list[FeedEnvelope]) -> dict[str, list[tuple[Any, ...]]]:
         "golden_record": sorted(((*key, *row) for key, row in golden.items()), key=repr),
         "crosswalk": sorted(((*key, *row) for key, row in claims.items()), key=repr),
         "golden_history": sorted(((*key, *row) for key, row in history.items()), key=repr),
+        "evidence_history": sorted(((*key, *row) for key, row in evidence.items()), key=repr),
         "erased_record": sorted(((*key, version) for key, version in newest.items()), key=repr),
         "quarantined_event": sorted((key, *row) for key, row in reports.items()),
     }
@@ -166,6 +177,10 @@ def observed(warehouse: Any) -> dict[str, list[tuple[Any, ...]]]:
     history = warehouse.query(
         "SELECT domain, epoch, sequence, golden_id, status, merged_into, committed_at, payload FROM golden_history"
     )
+    evidence = warehouse.query(
+        "SELECT domain, epoch, sequence, kind, source, record_id, other_source, other_record_id, status, payload, "
+        "committed_at FROM evidence_history"
+    )
     erased = warehouse.query("SELECT domain, source, record_id, epoch, sequence FROM erased_record")
     payloads = [json.loads(row[-1]) for row in history]
     return {
@@ -173,6 +188,7 @@ def observed(warehouse: Any) -> dict[str, list[tuple[Any, ...]]]:
             ((*row[:2], row[2:4], *row[4:6], *map(json.loads, row[6:8]), *row[8:]) for row in golden), key=repr
         ),
         "crosswalk": sorted(((*row[:3], row[3:5], row[5]) for row in crosswalk), key=repr),
+        "evidence_history": sorted(((*row[:9], json.loads(row[9]), row[10]) for row in evidence), key=repr),
         "golden_history": sorted(
             (
                 (*row[:-1], payload.get("values"), payload.get("provenance"))

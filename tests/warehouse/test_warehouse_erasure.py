@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from feed_messages import contents, erase, origins, retire, upsert
+from feed_messages import contents, erase, match, origins, record, retire, upsert
 
+from mdm_stream.contracts.evidence import RecordOverride
 from mdm_stream.contracts.golden import FeedEnvelope
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse import DuckDbWarehouse, SnowflakeWarehouse, WarehouseBusyError, erasure
@@ -74,6 +75,30 @@ def test_an_erasure_takes_the_values_and_leaves_the_others(warehouse: SqlWarehou
     assert warehouse.search([MARKER]) == []
     assert warehouse.search(["somebody else"]) == holding(warehouse, "golden_history", "golden_record")
     assert warehouse.mentions("person", "erp", "2") == holding(warehouse, "golden_record", "golden_history")
+
+
+def test_what_a_record_said_itself_goes_with_its_erasure(warehouse: SqlWarehouse) -> None:
+    """Before the erasure and after it, of the erased record alone, with a steward's override; links keep their keys."""
+    kept = {"name": "another"}
+    override = {"name": RecordOverride(value=MARKER, steward="steward-1", version=1, event_time="2026-03-01T11:00:00Z")}
+    said = [record(1, "crm/1", {"name": MARKER}), record(2, "crm/2", kept), match(3, "crm/1", "crm/2")]
+    warehouse.apply(said)
+    place = holding(warehouse, "evidence_history")
+    assert (warehouse.mentions("person", "crm", "1"), warehouse.search([MARKER])) == (place, place)
+    late = record(4, "crm/1", {"name": f"late {MARKER}"}, overrides=override)
+    warehouse.apply([erase(5, "crm/1"), late])
+    warehouse.apply([late, *said])
+    assert (warehouse.mentions("person", "crm", "1"), warehouse.search([MARKER])) == ([], [])
+    assert warehouse.mentions("person", "crm", "2") == place
+    rows = warehouse.query("SELECT sequence, kind, payload FROM evidence_history ORDER BY sequence")
+    assert [(row[0], row[1], row[2] == "{}") for row in rows] == [
+        (1, "record", True), (2, "record", False), (3, "match", False), (4, "record", True),
+    ]  # fmt: skip
+    assert warehouse.query("SELECT source, record_id FROM source_record") == [("crm", "2")]
+    assert [(e.key, e.sequence) for e in warehouse.published_evidence("person")] == [
+        (("record", "crm/2", ""), 2), (("match", "crm/1", "crm/2"), 3),
+    ]  # fmt: skip
+    assert warehouse.position("person") == (1, 5)
 
 
 def test_what_is_delivered_after_an_erasure_is_never_staged_with_values(

@@ -184,7 +184,6 @@ def review_item(rules: Ruleset, asked: Edge | KeptApart) -> dict[str, object]:
     verdict stands between them, on this pair of members or another. ``evidence`` names the level of each comparison. No
     value of a record is in it.
     """
-    comparisons = rules.match.comparisons
     kept = None if isinstance(asked, Edge) else asked
     edge = asked if isinstance(asked, Edge) else asked.strongest.edge
     return {
@@ -196,12 +195,22 @@ def review_item(rules: Ruleset, asked: Edge | KeptApart) -> dict[str, object]:
         "answered": kept.answered if kept else False,
         "separated": [[key_of(a), key_of(b)] for a, b in kept.strongest.separated] if kept else [],
         "separated_count": kept.strongest.separated_count if kept else 0,
+        **evidence_of(rules, edge),
+    }
+
+
+def evidence_of(rules: Ruleset, edge: Edge) -> dict[str, object]:
+    """Return what an edge rests on, without a value: its confidence and weight, its rule, the level of each comparison.
+
+    ``rule`` is the deterministic rule's name, ``verdict`` or ``score``.
+    """
+    return {
         "confidence": edge.confidence,
         "weight_bits": edge.weight,
         "rule": edge.rule or "score",
         "evidence": {
             comparison.name: level_label(comparison.levels, mark)
-            for comparison, mark in zip(comparisons, edge.levels, strict=False)
+            for comparison, mark in zip(rules.match.comparisons, edge.levels, strict=False)
         },
     }
 

@@ -16,7 +16,7 @@ def upserted(rules: Ruleset, golden_id: str, content: bytes, removed: Iterable[s
 
     ``removed`` are references of records that were its members and are now of none.
     """
-    more = canonical_json({"op": "upsert", "removed": _keys(removed), **_made_by(rules)})
+    more = canonical_json({"op": "upsert", "removed": _keys(removed), **made_by(rules)})
     return OutboxChange(golden_id, content[:-1] + b"," + more[1:])
 
 
@@ -36,7 +36,7 @@ def retired(
         "removed": _keys(removed),
         "merged_into": None if anchor is None else crosswalk.get(anchor),
         "anchor": None if anchor is None else key_of(anchor),
-        **_made_by(rules),
+        **made_by(rules),
     }
     return OutboxChange(golden_id, canonical_json(content))
 
@@ -48,7 +48,7 @@ def erased(rules: Ruleset, ref: str) -> OutboxChange:
     return OutboxChange(golden_id, canonical_json(content))
 
 
-def _made_by(rules: Ruleset) -> dict[str, object]:
+def made_by(rules: Ruleset) -> dict[str, object]:
     """Return what says which rules, under which F, a change comes from."""
     return {"rules_version": rules.version, "rules_digest": rules.digest}
 

@@ -112,7 +112,10 @@ class BlockView:
 
 @dataclass(frozen=True, slots=True)
 class OutboxChange:
-    """One change of a golden record: the JSON of a feed message's data without epoch, sequence and commit time."""
+    """One change for the feed: the JSON of a message's data without epoch, sequence and commit time.
+
+    ``golden_id`` is the golden record that changes; of an erasure and of evidence, the one that its record would name.
+    """
 
     golden_id: str
     content: bytes

@@ -35,6 +35,7 @@ from mdm_stream.core.plan.commit import (
     Revision,
 )
 from mdm_stream.core.plan.component_id import component_id_of
+from mdm_stream.core.plan.evidence import evidence_changes
 from mdm_stream.core.plan.regrouping import regrouped
 from mdm_stream.core.plan.reviews import ReviewPlan, plan_reviews
 from mdm_stream.core.record import Record
@@ -219,6 +220,8 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     _write_reviews(batch, held, resolved.values(), commit, reviews)
     _write_erasures(batch.rules, revisions, commit)
     _write_golden(batch, held, resolved.values(), commit)
+    if batch.rules.publish:
+        commit.changes += evidence_changes(batch.rules, revisions, held.values(), resolved.values(), commit)
     _write_expiries(revisions, commit)
     commit.dequeue = [revision.ref for revision in revisions]
     return commit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -16,13 +16,14 @@ from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.index.port import Binding, Block, IndexCounters, Neighbourhood
-from mdm_stream.index.reader import FIRST_PAGE, PAGE_ITEMS, ReviewPage, review_items
+from mdm_stream.index.reader import FIRST_PAGE, PAGE_ITEMS, Pair, ReviewPage, review_items
 from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
     decode_block,
     decode_pair,
     decode_record,
     decode_review,
+    encode_pair,
 )
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.open_epoch import OpenEpoch
@@ -193,6 +194,16 @@ class RedisReader:
         after, found = self._epoch.call(lambda: self._client.hscan(self._epoch.key("review"), position, count=size))
         items = {decode_pair(pair): orjson.loads(item) for pair, item in found.items()}
         return ReviewPage(items, str(after) if after else None)
+
+    def review_of(self, pairs: Collection[Pair]) -> dict[Pair, dict[str, object]]:
+        """Return those of some items of the review queue that are there, by their pairs. One round trip."""
+        asked = list(pairs)
+        if not asked:
+            return {}
+        found = self._epoch.call(
+            lambda: self._client.hmget(self._epoch.key("review"), [encode_pair(*pair) for pair in asked])
+        )
+        return {pair: orjson.loads(item) for pair, item in zip(asked, found, strict=True) if item is not None}
 
     def scan_refs(self) -> Iterator[str]:
         """Yield the reference of every record ever seen, tombstones too, in no order, perhaps some of them twice.

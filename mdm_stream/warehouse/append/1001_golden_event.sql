@@ -1,5 +1,5 @@
 -- One row for each feed message that was delivered, as often as it was delivered. Rows are added; nothing but an
--- erasure changes one. kind is change, erasure, report, file, or batch: the ledger, one row a load.
+-- erasure changes one. kind is change, erasure, record, match, review, report, file, or batch: the ledger, one row a load.
 --
 -- No key is declared: a repetition is another row, which the fold passes over. All times are UTC, without an offset.
 CREATE $table IF NOT EXISTS golden_event (

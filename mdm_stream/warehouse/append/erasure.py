@@ -16,9 +16,9 @@ from mdm_stream.warehouse.append.fold import HOLDING_VALUES
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 from mdm_stream.warehouse.redaction import ErasedRecords, RecordIdentity, redact_change
 from mdm_stream.warehouse.remains import mentions
-from mdm_stream.warehouse.rows import redacted_change_row
+from mdm_stream.warehouse.rows import redacted_change_row, timestamp_text
 from mdm_stream.warehouse.session import Session
-from mdm_stream.warehouse.statements import PROVENANCE_OF
+from mdm_stream.warehouse.statements import PROVENANCE_OF, RECORDS_WITH_VALUES
 
 RECORD_IDS_PER_QUERY_MAX = 1_000
 ROWS_PER_SWEEP_MAX = 2_000
@@ -37,11 +37,27 @@ ON t.kind = 'change' AND t.domain = s.domain AND t.epoch = s.epoch AND t.sequenc
 WHEN MATCHED THEN UPDATE SET document = s.document, applied_at = s.applied_at
 """
 
+# Of an erased record nothing is left of what was said of it but that it was said. Every repetition of a message is a
+# row of its own, and one of them may have come before the erasure was known.
+_REDACT_RECORDS = """
+MERGE INTO golden_event AS t
+USING (SELECT DISTINCT domain, source, record_id FROM golden_event WHERE kind = 'erasure') AS s
+ON t.kind = 'record' AND t.domain = s.domain AND t.source = s.source AND t.record_id = s.record_id
+    AND CAST(t.document AS $text) <> '{}'
+WHEN MATCHED THEN UPDATE SET document = $empty_object, applied_at = CAST(? AS $timestamp)
+"""
+
 # Of the folded tables, dynamic tables alone have rows.
 _PROVENANCE_OF = {
     "golden_event": "SELECT CAST(document['provenance'] AS $text) AS written FROM golden_event "
     "WHERE kind = 'change' AND domain = ?",
     **PROVENANCE_OF,
+}
+
+_RECORDS_OF = {
+    "golden_event": "SELECT source, record_id FROM golden_event AS h JOIN staged_needle AS n "
+    "ON CONTAINS(h.record_id, n.part) WHERE h.kind = 'record' AND h.domain = ? AND CAST(h.document AS $text) <> '{}'",
+    **RECORDS_WITH_VALUES,
 }
 
 _SELECT_TABLES = """
@@ -86,6 +102,9 @@ def rewrite_events(session: Session, erased: ErasedRecords, applied_at: datetime
                 raise TransientError("rows of erased records keep changing under this writer; apply the batch again")
     if rewritten:
         session.clear_staging()
+    if erased:
+        sql = session.dialect.render(_REDACT_RECORDS)
+        session.execute(sql, (timestamp_text(applied_at),), step="redact golden_event")
     if lagging:
         for table in HOLDING_VALUES:
             session.execute(f"ALTER DYNAMIC TABLE {table} REFRESH", step=f"refresh {table}")
@@ -95,7 +114,8 @@ def find_mentions(session: Session, domain: str, record: RecordIdentity) -> list
     """Return the tables with rows whose provenance names the record. Views hold no rows and are not among them."""
     tables = {name for (name,) in session.execute(_SELECT_TABLES, step="list the tables")}
     sought = {table: sql for table, sql in _PROVENANCE_OF.items() if table in tables}
-    return mentions(session, domain, record, sought)
+    records = {table: sql for table, sql in _RECORDS_OF.items() if table in tables}
+    return mentions(session, domain, record, sought, records)
 
 
 def _sweep(

@@ -1,4 +1,5 @@
-"""The fold: every table that people read as one SELECT over ``golden_event``, the same text on both databases.
+"""The fold: every table that people read as one SELECT over ``golden_event``, the same on both databases but for how
+JSON is read.
 
 Each takes, for one key, the row with the greatest (epoch, sequence): what ``statements`` does batch by batch, done at
 once. So it does not matter in which order rows were added, how often, or by how many writers.
@@ -60,6 +61,16 @@ FROM golden_event
 WHERE kind = 'file'
 QUALIFY ROW_NUMBER() OVER (PARTITION BY load_id ORDER BY revision DESC, report_digest DESC, applied_at) = 1
 """,
+    "evidence_history": """
+SELECT domain, epoch, sequence, kind, source, record_id, $text_of(document['b'], source) AS other_source,
+    $text_of(document['b'], record_id) AS other_record_id, status, document AS payload, rules_version, committed_at,
+    applied_at
+FROM golden_event
+WHERE kind IN ('record', 'match', 'review')
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY domain, epoch, sequence ORDER BY kind, source, record_id, applied_at
+) = 1
+""",
     "applied_batch": """
 SELECT batch_id, row_count, document['positions'] AS positions, applied_at
 FROM golden_event
@@ -69,7 +80,7 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY batch_id ORDER BY applied_at) = 1
 }
 """Names as readers know them, each with its SELECT."""
 
-HOLDING_VALUES = ("golden_record", "golden_history")
+HOLDING_VALUES = ("golden_record", "golden_history", "evidence_history")
 """The folded tables with values of golden records: those that an erasure must not wait for."""
 
 _PLACES = (

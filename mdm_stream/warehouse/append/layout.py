@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from mdm_stream.contracts.evidence import RecordChanged
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, RecordErased
+from mdm_stream.warehouse import statements
 from mdm_stream.warehouse.append.erasure import find_mentions, rewrite_events
 from mdm_stream.warehouse.append.events import event_file
 from mdm_stream.warehouse.append.schema import (
@@ -46,7 +48,11 @@ SELECT COUNT(*) FROM (SELECT DISTINCT domain, source, record_id FROM golden_even
 # Which erased records the batch names that was just loaded.
 _SELECT_ERASED_OF_BATCH = """
 SELECT DISTINCT k.domain, k.source, k.record_id
-FROM event_key AS k
+FROM (
+    SELECT batch_id, domain, source, record_id FROM event_key
+    UNION ALL
+    SELECT batch_id, domain, source, record_id FROM golden_event WHERE kind = 'record'
+) AS k
 JOIN golden_event AS x ON x.domain = k.domain AND x.source = k.source AND x.record_id = k.record_id
 WHERE k.batch_id = ? AND x.kind = 'erasure'
 """
@@ -70,9 +76,13 @@ WHERE kind = 'change' AND domain = ? AND golden_id > ?
 QUALIFY ROW_NUMBER() OVER (PARTITION BY golden_id ORDER BY epoch DESC, sequence DESC) = 1
 ORDER BY golden_id LIMIT ?
 """
+    # Not of evidence_history, which may lag.
+    select_published_evidence = statements.SELECT_PUBLISHED_EVIDENCE.replace(
+        "FROM evidence_history", "FROM fresh_evidence_history"
+    )
     select_erased = "SELECT DISTINCT source, record_id FROM golden_event WHERE kind = 'erasure' AND domain = ?"
     select_position = """
-SELECT epoch, sequence FROM golden_event WHERE kind IN ('change', 'erasure') AND domain = ?
+SELECT epoch, sequence FROM golden_event WHERE kind IN ('change', 'erasure', 'record', 'match', 'review') AND domain = ?
 ORDER BY epoch DESC, sequence DESC LIMIT 1
 """
 
@@ -148,13 +158,15 @@ _SELECT_LEAST = "SELECT COALESCE(MIN(version), 0) FROM schema_version"
 
 
 def named_in(envelopes: Sequence[FeedEnvelope], erased: ErasedRecords) -> ErasedRecords:
-    """Return those of ``erased`` that changes of the batch name: as members, as removed, or in a provenance."""
+    """Return those of ``erased`` that a batch names: as members, as removed, in a provenance, or as records."""
     found: ErasedRecords = {}
     for data in (envelope.data for envelope in envelopes):
         if isinstance(data, GoldenChange) and data.domain in erased:
             keys = {(key.source, key.record_id) for key in (*data.members, *data.removed)} | contributors(data)
             if named := keys & erased[data.domain]:
                 found.setdefault(data.domain, set()).update(named)
+        elif isinstance(data, RecordChanged) and (data.source, data.record_id) in erased.get(data.domain, ()):
+            found.setdefault(data.domain, set()).add((data.source, data.record_id))
     return found
 
 

@@ -109,7 +109,8 @@ def fold_statements(dialect: Dialect, settings: FoldSettings) -> list[tuple[str,
     ``fresh_...`` are always views; the readers' names are views of these, or dynamic tables of the same SELECT.
     """
     made = [("event_key", _view(dialect, "event_key", event_key_sql(dialect)))]
-    for name, select in FOLDS.items():
+    for name, fold in FOLDS.items():
+        select = dialect.render(fold)
         made.append((f"fresh_{name}", _view(dialect, f"fresh_{name}", select)))
         if settings.lag_s:
             made.append((name, _dynamic_table(dialect, name, select, settings)))

@@ -47,6 +47,10 @@ FROM (
     JOIN golden_history AS h ON h.domain = c.domain AND h.golden_id = c.golden_id
     WHERE e.domain = ? AND e.source = ? AND e.record_id = ?
     AND (h.epoch < e.epoch OR (h.epoch = e.epoch AND h.sequence <= e.sequence))
+    UNION ALL
+    SELECT h.applied_at AS applied_at
+    FROM evidence_history AS h
+    WHERE h.kind = 'record' AND h.domain = ? AND h.source = ? AND h.record_id = ? AND CAST(h.payload AS VARCHAR) = '{}'
 ) AS m
 """
 
@@ -69,5 +73,6 @@ def old_versions(session: Session, domain: str, refs: Collection[str], now: date
 
 def _erased_at(session: Session, domain: str, ref: str) -> datetime | None:
     key = (domain, *split_ref(ref))
-    moment: datetime | None = session.execute(SELECT_ERASED_AT, (*key, *key), step="read when it was erased")[0][0]
+    rows = session.execute(SELECT_ERASED_AT, (*key, *key, *key), step="read when it was erased")
+    moment: datetime | None = rows[0][0]
     return None if moment is None else moment.replace(tzinfo=UTC)
