@@ -9,8 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from feed_messages import MINUTE_FORMAT, erase, keys, loaded, rejected, retire, upsert
+from feed_messages import MINUTE_FORMAT, erase, keys, loaded, match, record, rejected, retire, review, upsert
 
+from mdm_stream.contracts.evidence import RecordOverride, RecordVerdict
 from mdm_stream.contracts.golden import FeedEnvelope, Provenance
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
@@ -37,6 +38,20 @@ def person(sequence: int, golden_id: str, members: Sequence[str], phones: dict[s
     )
 
 
+DECIDED_AT = "2026-03-02T09:00:00.000000Z"
+
+
+def apart(other: str) -> RecordVerdict:
+    """A verdict that the record is not the other one."""
+    [key] = keys(other)
+    return RecordVerdict(other=key, verdict="separate", steward="steward-7", version=5, event_time=DECIDED_AT)
+
+
+def corrected(value: str) -> RecordOverride:
+    """A steward's value."""
+    return RecordOverride(value=value, steward="steward-7", version=6, event_time=DECIDED_AT)
+
+
 FEED = [
     person(1, "g1", ["crm/1"], {"+1": "crm/1"}),
     person(2, "g2", ["erp/1"], {"+2": "erp/1"}),
@@ -55,6 +70,20 @@ FEED = [
     person(15, "g9", ["crm/9"], {"+8": "crm/9"}),
     erase(16, "crm/9"),
     retire(17, "g9", removed=["crm/9"], committed_at=MINUTE_FORMAT.format(16)),
+    record(18, "crm/1", {"name": "name of crm/1", "phone": ["+1"]}),
+    record(19, "erp/1", {"name": "name of erp/1"}),
+    record(20, "erp/1", {"name": "n. of erp/1", "phone": ["+2"]}),
+    match(21, "crm/1", "erp/1", rule="same_phone", confidence=0.97),
+    match(22, "web/1", "web/2"),
+    match(23, "web/1", "web/2", status="gone"),
+    match(24, "erp/8", "erp/9"),
+    review(25, "crm/2", "crm/3"),
+    review(26, "web/1", "web/2"),
+    review(27, "web/1", "web/2", status="closed"),
+    record(28, "web/1", verdicts=[apart("web/2")]),
+    record(29, "web/2", verdicts=[apart("web/1")]),
+    record(30, "crm/9", {"name": "forgotten"}),
+    record(31, "crm/2", {"phone": ["3"]}, invalid={"phone": "wrong_form"}, overrides={"phone": corrected("+3")}),
     rejected("q1"),
     rejected("q2", minute=1),
     loaded("1" * 32, 1, "done", rows=5, accepted=3, rejected=2, skipped=0),
@@ -68,6 +97,8 @@ def at(minute: int, second: int = 0) -> datetime:
 
 
 EVER = datetime(9999, 12, 31, tzinfo=UTC).replace(tzinfo=None)
+DECIDED = datetime(2026, 3, 2, 9, tzinfo=UTC).replace(tzinfo=None)
+DAY = datetime(2026, 3, 1).date()  # noqa: DTZ001 - a day
 SET_AT = datetime(2026, 3, 1, 11, tzinfo=UTC).replace(tzinfo=None)
 
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
@@ -103,6 +134,31 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "What became of what was quarantined?": [("no record named", 2)],
     "Which files lost rows?": [("person/vendor/a.csv", "done", 5, 3, 2, 0)],
     "Which records were erased?": [("crm", "9", at(16))],
+    "Which values lost, and to what?": [
+        ("erp", "1", "name", "n. of erp/1", "name of crm/1", "crm", "1", "most_recent")
+    ],
+    "What did this source record say before?": [
+        (at(19), at(20), "name", "name of erp/1"),
+        (at(20), EVER, "name", "n. of erp/1"),
+        (at(20), EVER, "phone", ["+2"]),
+    ],
+    "How good is each source, an attribute and day?": [
+        ("crm", "name", DAY, 2, 1, 1, 0.5),
+        ("crm", "phone", DAY, 2, 2, 1, 0.5),
+        ("erp", "name", DAY, 1, 1, 1, 1.0),
+        ("erp", "phone", DAY, 1, 1, 1, 1.0),
+        ("web", "name", DAY, 2, 0, 0, 0.0),
+        ("web", "phone", DAY, 2, 0, 0, 0.0),
+    ],
+    "Why were these two records matched?": [("linked", "same_phone", 0.97, "name", "exact", 3)],
+    "Which rules make the matches?": [("same_phone", 1, 0.97), ("score", 1, 0.9)],
+    "Which matches were taken back?": [("web", "1", "web", "2", at(23))],
+    "What waits for a steward, the oldest first?": [("crm", "2", "crm", "3", "score", 0.6, at(25))],
+    "How long do questions wait?": [(datetime(2026, 3, 1).date(), 1, 60.0)],  # noqa: DTZ001 - a day
+    "What did stewards decide on this record?": [("web", "1", "web", "2", "separate", "steward-7", DECIDED)],
+    "Which values did stewards set?": [("crm", "2", "phone", "+3", "steward-7", DECIDED)],
+    "How much does each steward decide a day?": [("steward-7", DECIDED.date(), 1, 1)],
+    "What was the phone on one day, as it was known on another?": [("phone", "+1", SET_AT)],
     "How late is the warehouse?": [(at(0), 17, None, None)],
 }
 """The right answers, by question. None stands for what depends on the time of the test."""
@@ -134,7 +190,7 @@ def answer(warehouse: SqlWarehouse, sql: str) -> list[tuple[Any, ...]]:
 def test_each_question_of_the_guide_has_its_answer(warehouse: SqlWarehouse) -> None:
     """On a warehouse of either kind, on both databases; the guide has these questions and no others, twenty or more."""
     asked = questions()
-    assert (list(asked), len(asked) >= 20) == (list(ANSWERS), True)
+    assert (sorted(asked), len(asked) >= 20) == (sorted(ANSWERS), True)
     warehouse.apply(FEED)
     wrong = {}
     for question, sql in asked.items():
