@@ -27,11 +27,11 @@ MATCH_CHANGED = "mdm.match.changed"
 REVIEW_CHANGED = "mdm.review.changed"
 
 
-class _FeedModel(BaseModel):
+class _EvidencePart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RecordValue(_FeedModel):
+class RecordValue(_EvidencePart):
     """An attribute of a source record as standardised, with the write that set it; if invalid, with the reason.
 
     A placeholder is there as it was delivered, as invalid for that reason: it counts as absent.
@@ -44,7 +44,7 @@ class RecordValue(_FeedModel):
     event_time: str
 
 
-class RecordOverride(_FeedModel):
+class RecordOverride(_EvidencePart):
     """A steward's value for an attribute of a record; ``None`` if it was taken back or has expired."""
 
     value: Scalar | list[Scalar]
@@ -55,7 +55,7 @@ class RecordOverride(_FeedModel):
     expired: bool = False
 
 
-class RecordVerdict(_FeedModel):
+class RecordVerdict(_EvidencePart):
     """A steward's verdict on the record and another one; ``none`` is one that was withdrawn.
 
     It stands while both of the records have it.
@@ -68,7 +68,7 @@ class RecordVerdict(_FeedModel):
     event_time: str
 
 
-class _Positioned(_FeedModel):
+class _Positioned(_EvidencePart):
     domain: str
     epoch: Number
     sequence: Number

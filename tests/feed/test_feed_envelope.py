@@ -56,11 +56,12 @@ def test_a_strict_reader_overlooks_nothing() -> None:
 
 
 def test_the_schema_knows_every_kind_of_data() -> None:
-    """A subscriber in another language finds changes, erasures, reports and claim checks in the exported contract."""
+    """A subscriber in another language finds changes, erasures, evidence, reports and claim checks in the contract."""
     schema = contract_schema("golden")
     envelope, claim = (schema["$defs"][name]["properties"] for name in ("FeedEnvelope", "ClaimCheck"))
     kinds = {option["$ref"].rpartition("/")[2] for option in envelope["data"]["anyOf"]}
-    assert kinds == {"GoldenChange", "RecordErased", "QuarantinedEvent", "FileManifest"}
+    evidence = {"RecordChanged", "MatchChanged", "ReviewChanged"}
+    assert kinds == {"GoldenChange", "RecordErased", "QuarantinedEvent", "FileManifest"} | evidence
     assert ERASED in envelope["type"]["enum"]
     assert {"dataref", "datasize", "datasha256"} <= claim.keys()
     assert [option["$ref"].rpartition("/")[2] for option in schema["anyOf"]] == ["FeedEnvelope", "ClaimCheck"]
