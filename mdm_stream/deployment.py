@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mdm_stream.feed.claims import ClaimStore
     from mdm_stream.feed.publisher import FeedPublisher
     from mdm_stream.feed.reader import FeedReader
+    from mdm_stream.feed.snapshot_store import FeedSnapshots
     from mdm_stream.objects.store import ObjectStore
     from mdm_stream.warehouse import Warehouse, WarehouseSettings
 
@@ -45,6 +46,8 @@ FILES_FOLDER = "files"
 
 _OF_FILES = ("files_url", "files_queue_url", "files_topic_arn", "files_bus")
 """Settings of the gatekeeper of files, which a deployment need not have."""
+_OF_COMMANDS = ("snapshots_url",)
+"""Settings that no function has, and commands ask for."""
 
 REDIS_TIMEOUT_S = 30.0
 OBJECT_ATTEMPTS_MAX = 3
@@ -56,8 +59,8 @@ _CONNECT_TIMEOUT_S = 5.0
 class Deployment:
     """The addresses of one deployment; what is empty was not named. Nothing is connected before it is opened.
 
-    Stores are ``file:///folder``, ``s3://bucket/prefix`` or a path; ``claims_url`` is beside the archive if empty.
-    ``files_url`` is the store of loads of files; queue, topic and bus are those of their gatekeeper.
+    Stores are ``file:///folder``, ``s3://bucket/prefix`` or a path; ``claims_url`` and ``snapshots_url`` are beside the
+    archive if empty. ``files_url`` is the store of loads of files; queue, topic and bus are those of their gatekeeper.
     ``warehouse`` is ``None`` if none was named. ``timeout_s`` bounds each call of AWS. ``state`` is the folder of the
     local stack, if it is one, and ``keys`` are those of its Kinesis API.
     """
@@ -75,6 +78,7 @@ class Deployment:
     region: str = ""
     archive_url: str = ""
     claims_url: str = ""
+    snapshots_url: str = ""
     quarantine_url: str = ""
     on_failure_url: str = ""
     files_url: str = ""
@@ -117,7 +121,7 @@ class Deployment:
         return replace(
             cls.from_settings(settings, WarehouseSettings.from_environment(environment)),
             timeout_s=None,  # a command may wait as long as the SDK does
-        ).overridden(**{name: environment.get(f"MDM_{name.upper()}") for name in _OF_FILES})
+        ).overridden(**{name: environment.get(f"MDM_{name.upper()}") for name in _OF_FILES + _OF_COMMANDS})
 
     @classmethod
     def from_local(cls, state: Path) -> Self:
@@ -198,6 +202,13 @@ class Deployment:
 
         url = claims_url_of(as_url(self.archive_url), self.claims_url and as_url(self.claims_url))
         return ClaimStore(self.store(url), url)
+
+    def snapshots(self) -> FeedSnapshots:
+        """Return where snapshots of the golden feed are kept."""
+        from mdm_stream.feed.snapshot_store import FeedSnapshots, snapshots_url_of  # noqa: PLC0415
+
+        url = snapshots_url_of(as_url(self.archive_url), self.snapshots_url and as_url(self.snapshots_url))
+        return FeedSnapshots(self.store(url))
 
     def golden_publisher(self, kinesis: Any = None) -> FeedPublisher:
         """Return the publisher of the golden feed, on a client that does not try again by itself."""

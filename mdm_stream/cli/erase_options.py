@@ -30,8 +30,8 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command all that :class:`Addresses` has."""
     return deployment_options(
         "state", "environment", "redis_url", "namespace", "rules", "domain", "changes_stream", "steward_stream",
-        "golden_stream", "endpoint", "s3_endpoint", "region", "archive", "claims", "quarantine", "on_failure",
-        "warehouse",
+        "golden_stream", "endpoint", "s3_endpoint", "region", "archive", "claims", "snapshots", "quarantine",
+        "on_failure", "warehouse",
         without_default="namespace",
         redis_url="The index. With it every store has to be named.",
         rules="The rule sets that the consumers use, paths or packs.",
@@ -57,6 +57,7 @@ class Addresses:
     region: str | None
     archive: str | None
     claims: str | None
+    snapshots: str | None
     quarantine: str | None
     on_failure: str | None
     warehouse: str | None
@@ -112,6 +113,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
         tell=lambda events: _tell(kinesis, found.steward_stream, events),
         own_machine=own_machine,
         loads=found.store(found.files_url) if found.files_url else None,
+        snapshots=found.snapshots(),
     )
     return places, ruleset
 
@@ -137,8 +139,12 @@ def _deployment(given: Addresses) -> Deployment:
         on_failure_url=given.on_failure,
         warehouse=_duckdb(given.warehouse),
     )
-    # Another archive than the settings' has claim objects of its own beside it.
-    named = replace(named, claims_url=given.claims or ("" if given.archive else named.claims_url))
+    # Another archive than the settings' has claim objects and snapshots of its own beside it.
+    named = replace(
+        named,
+        claims_url=given.claims or ("" if given.archive else named.claims_url),
+        snapshots_url=given.snapshots or ("" if given.archive else named.snapshots_url),
+    )
     needed = (
         "redis_url",
         "changes_stream",

@@ -51,6 +51,10 @@ _DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
         "--claims",
         {"metavar": "URL", "help": "The claim objects: folder or s3://; beside the archive if left out."},
     ),
+    "snapshots": (
+        "--snapshots",
+        {"metavar": "URL", "help": "Snapshots of the golden feed: folder or s3://; beside the archive if left out."},
+    ),
     "quarantine": ("--quarantine", {"metavar": "URL", "help": "The quarantine: folder or s3://."}),
     "on_failure": ("--on-failure", {"metavar": "URL", "help": "The on-failure destination: folder or s3://."}),
     "files_url": ("--files", {"metavar": "URL", "help": "The store of loads of files: folder or s3://."}),

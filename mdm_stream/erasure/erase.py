@@ -3,9 +3,9 @@
 1. *Know.* All values that the records ever had, from the index, the archive and dead letters, so that they can be
 looked for afterwards. 2. *Tell.* An erase event for each record goes to the steward stream. 3. *Wait* until the index
 has the records erased, the golden feed their tombstones, and the warehouse has applied these; and until no consumer
-can still write what it read before. 4. *Remove* the values from the archive, the claim objects, the dead letters, freed
-pages of the warehouse's file, and on one's own machine from the streams and Redis' file. 5. *Search* everything for
-what is left.
+can still write what it read before. 4. *Remove* the values from the archive, the claim objects, snapshots of the
+feed, the dead letters, freed pages of the warehouse's file, and on one's own machine from the streams and Redis' file.
+5. *Search* everything for what is left.
 
 Every step may be repeated, and a run that was cut short is completed by the next one.
 """
@@ -29,6 +29,7 @@ from mdm_stream.decode import Delivery
 from mdm_stream.erasure.evidence import records_in_change
 from mdm_stream.erasure.in_claims import erase_in_claims
 from mdm_stream.erasure.in_letters import erase_in_letters
+from mdm_stream.erasure.in_snapshots import erase_in_snapshots
 from mdm_stream.erasure.places import Places
 from mdm_stream.erasure.receipt import Receipt, keep_receipt, make_receipt
 from mdm_stream.erasure.search import Progress, Search, Searched
@@ -157,6 +158,8 @@ class Erase:
         for ref in self._refs:
             self._places.archive.erase(self._rules.domain, ref, rest_without(ref, self._decoder))
         erase_in_claims(self._places.claims, self._rules.domain, self._refs)
+        if self._places.snapshots is not None:
+            erase_in_snapshots(self._places.snapshots, self._rules.domain, self._refs)
         for letters in self._places.letters:
             erase_in_letters(letters, self._owners, self._refs, before.own)
         notes: set[str] = {BACKUP_NOTE}

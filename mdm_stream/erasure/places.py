@@ -13,6 +13,7 @@ from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.decode import Decoder
 from mdm_stream.feed.claims import ClaimStore
+from mdm_stream.feed.snapshot_store import FeedSnapshots
 from mdm_stream.index.port import Outbox
 from mdm_stream.index.reader import IndexReader
 from mdm_stream.objects.store import ObjectStore
@@ -48,7 +49,7 @@ class Places:
     what it returns is closed after use. ``tell`` puts events on the steward stream, and returns once they are there.
     ``claims`` has the data of golden changes that were too large for the feed. ``own_machine`` is ``None`` on AWS.
     ``receipts`` is the store that the archive is in. ``loads`` is that of the loads of files, ``None`` where there is
-    no gatekeeper of files.
+    no gatekeeper of files. ``snapshots`` are those of the golden feed, ``None`` where none are taken.
     """
 
     decoder: Decoder
@@ -67,3 +68,4 @@ class Places:
     tell: Callable[[Sequence[bytes]], None]
     own_machine: OwnMachine | None = None
     loads: ObjectStore | None = None
+    snapshots: FeedSnapshots | None = None

@@ -1,7 +1,8 @@
 """Looking for what is left of erased records in every store: by their keys, and by their values where these are known.
 
-Reads everything there is: each key of the domain in Redis, all streams from their oldest record, all claim objects,
-all tables of the warehouse, every dead letter, every row of the archive, and rows of files that wait. Changes nothing.
+Reads everything there is: each key of the domain in Redis, all streams from their oldest record, all claim objects, all
+snapshots of the feed, all tables of the warehouse, every dead letter, every row of the archive, and rows of files that
+wait. Changes nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mdm_stream.erasure.in_claims import CLAIMS, look_into_claims
 from mdm_stream.erasure.in_index import INDEX, look_into_index
 from mdm_stream.erasure.in_letters import UNCLEAR, look_into_letters
 from mdm_stream.erasure.in_loads import LOADS, look_into_loads
+from mdm_stream.erasure.in_snapshots import SNAPSHOTS
 from mdm_stream.erasure.needles import written_forms
 from mdm_stream.erasure.places import Places
 from mdm_stream.erasure.values import Values
@@ -34,7 +36,7 @@ from mdm_stream.warehouse import Warehouse
 
 CHANGES, STEWARD, GOLDEN, WAREHOUSE = "change_stream", "steward_stream", "golden_feed", "warehouse"
 QUARANTINE, ON_FAILURE, ARCHIVE, FILES = "quarantine", "on_failure", "archive", "files"
-STORES = (INDEX, CHANGES, STEWARD, GOLDEN, CLAIMS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, LOADS, FILES)
+STORES = (INDEX, CHANGES, STEWARD, GOLDEN, CLAIMS, SNAPSHOTS, WAREHOUSE, QUARANTINE, ON_FAILURE, ARCHIVE, LOADS, FILES)
 
 NOT_HERE = "golden change whose data are in another place: name it with --claims"
 
@@ -77,6 +79,7 @@ class Search:
             (STEWARD, lambda: self._look_into_stream(STEWARD, self._places.steward)),
             (GOLDEN, self._look_into_golden),
             (CLAIMS, self._look_into_claims),
+            (SNAPSHOTS, self._look_into_snapshots),
             ("dead letters", self._look_into_letters),
             (LOADS, self._look_into_loads),
             # These two come last: by now it is known what others have.
@@ -122,28 +125,36 @@ class Search:
         keeps_us = _retention_us(self._places.golden)
         for record in self._places.golden.records():
             until_us = _until_us(record, keeps_us)
-            try:
-                envelope = parse_message(record.data, strict=True)
-            except RejectedEventError:
-                where = f"{record.shard_id}:{record.sequence_number}"
-                self._evidence.unclear(GOLDEN, "unreadable message", record.data, until_us, where)
-                continue
-            if isinstance(envelope, ClaimCheck):
-                # It holds no value; what it leads to is looked into where it lies, if that is where it is looked for.
-                if envelope.domain == self._domain and not self._places.claims.holds(envelope):
-                    self._evidence.theirs(CLAIMS, NOT_HERE, until_us)
-                continue
-            message = envelope.data
-            if isinstance(message, GoldenChange) and message.domain == self._domain:
-                self._evidence.golden(GOLDEN, "golden change", message.model_dump(), until_us)
-            elif isinstance(message, RecordChanged) and message.domain == self._domain:
-                self._evidence.record(GOLDEN, "source record", message.model_dump(), until_us)
-            elif isinstance(message, QuarantinedEvent):
-                # It keeps keys, as what it reports on does; a value is in it where an event had one in a member's name.
-                report = "report of a rejected event"
-                self._evidence.unclear(GOLDEN, report, record.data, until_us, may_name_them=True)
-            elif isinstance(message, FileManifest):
-                self._evidence.unclear(GOLDEN, "manifest of a file", record.data, until_us, may_name_them=True)
+            self._look_into_message(GOLDEN, record.data, until_us, f"{record.shard_id}:{record.sequence_number}")
+
+    def _look_into_message(self, store: str, raw: bytes, until_us: int | None, where: str) -> None:
+        """Look into a message of the golden feed, in the stream or in a snapshot."""
+        try:
+            envelope = parse_message(raw, strict=True)
+        except RejectedEventError:
+            self._evidence.unclear(store, "unreadable message", raw, until_us, where)
+            return
+        if isinstance(envelope, ClaimCheck):
+            # It holds no value; what it leads to is looked into where it lies, if that is where it is looked for.
+            if envelope.domain == self._domain and not self._places.claims.holds(envelope):
+                self._evidence.theirs(CLAIMS, NOT_HERE, until_us)
+            return
+        message = envelope.data
+        if isinstance(message, GoldenChange) and message.domain == self._domain:
+            self._evidence.golden(store, "golden change", message.model_dump(), until_us)
+        elif isinstance(message, RecordChanged) and message.domain == self._domain:
+            self._evidence.record(store, "source record", message.model_dump(), until_us)
+        elif isinstance(message, QuarantinedEvent):
+            # It keeps keys, as what it reports on does; a value is in it where an event had one in a member's name.
+            self._evidence.unclear(store, "report of a rejected event", raw, until_us, may_name_them=True)
+        elif isinstance(message, FileManifest):
+            self._evidence.unclear(store, "manifest of a file", raw, until_us, may_name_them=True)
+
+    def _look_into_snapshots(self) -> None:
+        if self._places.snapshots is not None:
+            for name, content in self._places.snapshots.each_content():
+                for line in content.splitlines():
+                    self._look_into_message(SNAPSHOTS, line, None, name)
 
     def _look_into_claims(self) -> None:
         look_into_claims(self._places.claims, self._domain, self._evidence)

@@ -27,6 +27,7 @@ from mdm_stream.erasure.search import Search, Searched
 from mdm_stream.erasure.values import Values
 from mdm_stream.feed.claims import ClaimStore
 from mdm_stream.feed.publisher import FeedPublisher
+from mdm_stream.feed.snapshot_store import FeedSnapshots
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
@@ -73,6 +74,8 @@ class World:
         self.index = RedisIndex(client, RULES)
         claims_url = (folder / "archive" / "claims").as_uri()
         self.claims = ClaimStore(FolderObjects(folder / "archive" / "claims"), claims_url)
+        self.snapshot_objects = FolderObjects(folder / "archive" / "feed-snapshots")
+        self.snapshots = FeedSnapshots(self.snapshot_objects)
         golden = FeedPublisher(kinesis, self.golden, claims=self.claims)
         self.resolver = Resolver(
             Intake(Decoder(RULESETS), Authority(default_policy(self.steward))),
@@ -107,6 +110,7 @@ class World:
             open_warehouse=self.open_warehouse,
             tell=self.tell,
             own_machine=own_machine,
+            snapshots=self.snapshots,
         )
         self._seen: set[tuple[str, str]] = set()
 
