@@ -81,8 +81,9 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.export:export", "Write tables of the local warehouse as Parquet or CSV files."
     ),
     "warehouse": Listing(
-        "mdm_stream.cli.commands.warehouse:warehouse", "The warehouse: migrate its schema, say what it costs."
+        "mdm_stream.cli.commands.warehouse:warehouse", "The warehouse: migrate its schema, rebuild it, its cost."
     ),
+    "feed": Listing("mdm_stream.cli.commands.feed:feed", "The golden feed: take snapshots that outlive its stream."),
     "api": Listing("mdm_stream.cli.commands.api:api", "The events API of the local stack: tokens for its callers."),
     "doctor": Listing("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine can run mdm-stream."),
 }

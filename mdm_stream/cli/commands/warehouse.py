@@ -1,4 +1,4 @@
-"""``mdm-stream warehouse``: bring its schema up to date, make typed views, and say what it costs on Snowflake."""
+"""``mdm-stream warehouse``: migrate its schema, make typed views, rebuild it, and say what it costs on Snowflake."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mdm_stream.cli.commands.warehouse_rebuild import rebuild
 from mdm_stream.cli.output import json_option, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def warehouse() -> None:
-    """Migrate the warehouse's schema, make typed views of domains, and say what it costs.
+    """Migrate the warehouse's schema, make typed views of domains, fill it anew, and say what it costs.
 
     Which warehouse that is, the MDM_WAREHOUSE_* settings say, as they do for its consumer.
     """
+
+
+warehouse.add_command(rebuild)
 
 
 @warehouse.command()
