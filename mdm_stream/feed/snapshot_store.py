@@ -35,6 +35,9 @@ FOLDER = "feed-snapshots"
 FORMAT = 1
 """What this release writes and reads. A later one refuses none that is older."""
 
+COMPRESSION = 4
+"""A third of the time of gzip's own default, for a tenth more bytes."""
+
 Kind = Literal["history", "newest"]
 KINDS: tuple[Kind, ...] = ("history", "newest")
 
@@ -170,7 +173,7 @@ class FeedSnapshots:
             if part.sha256 == digest:
                 return part
         name = f"{base.kind}/parts/{base.generation + 1:0{_GENERATION_DIGITS}d}-{digest}.ndjson.gz"
-        self._objects.put(name, gzip.compress(content, mtime=0))
+        self._objects.put(name, gzip.compress(content, COMPRESSION, mtime=0))
         types = Counter(kind for kind, _ in messages)
         return SnapshotPart(name, group, digest, len(content), dict(sorted(types.items())))
 
