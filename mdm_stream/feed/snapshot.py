@@ -1,7 +1,7 @@
 """Taking a snapshot of the golden feed: the snapshot before, and what the stream has had since (log compaction).
 
-A snapshot is a pure function of the messages that the feed carried, and of nothing else: no index is asked. So whoever
-applies it, and then the tail of the stream from its marks on, has what the feed said, however long ago the stream
+A snapshot is a pure function of the messages that the feed carried, and of nothing else: no index is asked. A reader
+that applies it, and then the tail of the stream from its marks on, has what the feed said, however long ago the stream
 forgot it. However many runs gathered the messages, in whatever order and with whatever repetition, the parts are equal.
 
 1. The tail of the stream goes into a scratch database (``snapshot_fold``), claim checks with the data that they lead

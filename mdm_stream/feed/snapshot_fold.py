@@ -32,7 +32,7 @@ RecordsByDomain = dict[str, set[tuple[str, str]]]
 """Source and record id of records, by domain."""
 
 ERASURES = "e/"
-"""How the groups of erasures begin: they come first, so that who applies a snapshot knows them before any value."""
+"""How the groups of erasures begin: they come first, so that a reader knows them before any value."""
 
 _ID = re.compile(r"([a-z][a-z0-9_]{0,62})/([1-9][0-9]{0,9})/([1-9][0-9]{0,15})", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)

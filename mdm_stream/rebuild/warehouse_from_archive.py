@@ -88,7 +88,7 @@ class ArchiveReplay:
                 for _, fault in applied.faulty:
                     self.counters.refuse(fault.rejection)
                 _forget_outbox(index)
-                self._on_progress("resolving the archive", start + BATCH_SIZE, 0)
+                self._on_progress("resolving the archive", self.counters.states, 0)
         engine.drain()
         return index.snapshot()
 
