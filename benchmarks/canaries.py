@@ -36,6 +36,7 @@ from end_state import settle
 
 from mdm_stream.cli.commands.dlq import redrive
 from mdm_stream.cli.commands.erase import erase
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ON_FAILURE_FOLDER, WAREHOUSE_FILE, RunningStack, write_stack
 from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
@@ -45,7 +46,8 @@ from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM
 from mdm_stream.rules import load_ruleset
 from producers.publisher import Publisher
 
-RULES = load_ruleset("person")
+RULES_YAML = "extends: person\nversion: 1\npublish: [records, matches, reviews]\n"
+"""All that the feed can carry of a record: its evidence holds values, too."""
 SOURCE, RECORD_ID = "crm", "p-4711"
 OTHER = "Kuckücksheim"
 """A value of somebody else: it must be there in the end, or the search finds nothing for want of looking."""
@@ -180,14 +182,19 @@ def bad_events() -> dict[str, bytes]:
 def measure(state: Path) -> Canaries:
     """Live through it on a stack in a folder of its own."""
     figures = Canaries()
+    rules_file = state.parent / "person.yaml"
+    rules_file.write_text(RULES_YAML, "utf-8")
+    rules = load_ruleset(rules_file)
     with LocalStack(state) as stack:
-        start_consumers(stack, ["person"])
+        start_consumers(stack, [str(rules_file)])
         addresses = (stack.kinesis.endpoint_url, CHANGES_STREAM, GOLDEN_STREAM, stack.redis.url)
-        write_stack(state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), ("person",), keys=stack.kinesis.keys))
-        _publish(stack, good_events())
-        _publish(stack, list(bad_events().values()))
+        write_stack(
+            state, RunningStack(*addresses, str(state / WAREHOUSE_FILE), (str(rules_file),), keys=stack.kinesis.keys)
+        )
+        _publish(stack, rules, good_events())
+        _publish(stack, rules, list(bad_events().values()))
         _run(redrive, state, "--all", "--yes")
-        settle(stack, RULES)
+        settle(stack, rules)
         _give_up(state, [bad_events()["truncated"][:-9] + canary("given up, truncated").encode(), good_events()[-2]])
         _give_up(state, [orjson.dumps(event(version=8, attributes={"given_name": canary("given up")}))])
         time.sleep(REDIS_SYNC_S)
@@ -202,7 +209,7 @@ def measure(state: Path) -> Canaries:
         values.write_text("\n".join(map(canary, PATHS)), "utf-8")
         figures.verify_exit, verified = _run(erase, state, name, "--verify", "--values-file", str(values), "--json")
         figures.verify_left = [*orjson.loads(receipt)["left"], *orjson.loads(verified)["left"]]
-        settle(stack, RULES)
+        settle(stack, rules)
         time.sleep(REDIS_SYNC_S)
         figures.after, figures.bytes_searched = _search(state, stack)
         figures.others_kept = any(OTHER.encode() in piece for _, piece in _redis_pieces(stack))
@@ -213,13 +220,13 @@ def measure(state: Path) -> Canaries:
     return figures
 
 
-def _publish(stack: LocalStack, raws: list[bytes]) -> None:
+def _publish(stack: LocalStack, rules: Ruleset, raws: list[bytes]) -> None:
     kinesis = stack.kinesis.client("kinesis")
     with Publisher(kinesis, CHANGES_STREAM) as changes, Publisher(kinesis, STEWARD_STREAM) as steward:
         for raw in raws:
             publisher = steward if b'"steward"' in raw and raw.startswith(b"{") else changes
             publisher.put(raw, f"person/{SOURCE}/{RECORD_ID}")
-    settle(stack, RULES)
+    settle(stack, rules)
 
 
 def _give_up(state: Path, raws: list[bytes]) -> None:

@@ -6,8 +6,9 @@ place too.
 
 *Once* (``history``): of the sequenced ones (``id`` is ``domain/epoch/sequence``) one an id; of others, each different
 one. *Newest*: a sequenced golden change stays while it is the last word on its golden record, or on where one of the
-records is that it names: so golden records, crosswalk and redirects come out as they do from all messages. Of erasures,
-reports and manifests stays what the warehouse would keep. Messages of other types all stay.
+records is that it names: so golden records, crosswalk and redirects come out as they do from all messages. Of source
+records, links and review items the newest stays; of erasures, reports and manifests what the warehouse would keep.
+Messages of other types all stay.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 import orjson
 
+from mdm_stream.contracts.evidence import EVIDENCE_TYPE_OF_OP, key_and_digest
 from mdm_stream.contracts.golden import ERASED, FILE_LOADED, QUARANTINED, RETIRED, UPSERTED, parse_moment
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.feed.snapshot_store import Kind, Ranges
@@ -202,6 +204,9 @@ def _keys_of(message: _FeedItem) -> Iterator[tuple[str, tuple[int, int]]]:
     elif message.place is not None and message.type == ERASED and "record_id" in data:
         domain, *rank = message.place
         yield f"erased {domain} {data['source']}/{data['record_id']}", (rank[0], rank[1])
+    elif message.place is not None and message.type in EVIDENCE_TYPE_OF_OP.values():
+        domain, *rank = message.place
+        yield f"evidence {domain} {key_and_digest(data)[0]}", (rank[0], rank[1])
     elif message.type == FILE_LOADED and isinstance(data.get("revision"), int):
         yield f"load {data.get('load_id')}", (0, data["revision"])
     elif message.type == QUARANTINED and (first_us := _moment_us(data.get("quarantined_at"))) is not None:

@@ -1,7 +1,8 @@
 """Taking the values of erased records out of messages of the feed as bytes, of whatever type they are. Pure.
 
-What is left of a golden change is what the warehouse has of it in its history (see ``redaction``). Reports of rejected
-events and manifests of loads keep keys on purpose and hold no values. A message of a type that this release does not
+What is left of a golden change is what the warehouse has of it in its history (see ``redaction``), and of what a record
+said itself its key. Reports of rejected events, manifests of loads, links and review items keep keys on purpose and
+hold no values. A message of a type that this release does not
 know may hold values in any member: one that names an erased record is left out whole.
 """
 
@@ -13,11 +14,12 @@ from typing import Any
 
 import orjson
 
+from mdm_stream.contracts.evidence import MATCH_CHANGED, RECORD_CHANGED, REVIEW_CHANGED
 from mdm_stream.contracts.golden import ERASED, FILE_LOADED, QUARANTINED, RETIRED, UPSERTED, Provenance
 from mdm_stream.core.model import STEWARD_SOURCE, split_ref
 from mdm_stream.warehouse.redaction import ErasedRecords, RecordIdentity, redact
 
-_WITHOUT_VALUES = {ERASED, QUARANTINED, FILE_LOADED}
+_WITHOUT_VALUES = {ERASED, QUARANTINED, FILE_LOADED, MATCH_CHANGED, REVIEW_CHANGED}
 
 
 def redact_message(raw: bytes, erased: ErasedRecords) -> bytes | None:
@@ -34,6 +36,11 @@ def redact_message(raw: bytes, erased: ErasedRecords) -> bytes | None:
         with suppress(KeyError, TypeError, AttributeError, ValueError):  # what is not of the contract
             redacted = _redacted(data, records)
             return raw if redacted is None else orjson.dumps({**message, "data": redacted})
+    if kind == RECORD_CHANGED and "record_id" in data:
+        if (str(data.get("source")), str(data["record_id"])) not in records:
+            return raw
+        left = {**data, "attributes": {}, "overrides": {}}
+        return raw if left == data else orjson.dumps({**message, "data": left})
     return None if _names(data, records) else raw
 
 

@@ -16,6 +16,7 @@ import redis
 from end_state import (
     GoldenState,
     change_events,
+    evidence_of_warehouse,
     feed_changes,
     files_below,
     settle,
@@ -23,9 +24,11 @@ from end_state import (
     state_of_warehouse,
     wait_for,
 )
+from evidence_world import expected_evidence
 
+from mdm_stream.contracts.evidence import EvidenceKey
 from mdm_stream.core.model import ChangeEvent
-from mdm_stream.core.reference import Resolution, resolve
+from mdm_stream.core.reference import Resolution, fold_events, resolve
 from mdm_stream.deployment import QUARANTINE_FOLDER, WAREHOUSE_FILE
 from mdm_stream.index.redis.epochs import epoch_prefix
 from mdm_stream.local.pipeline import RESOLVE, WAREHOUSE, start_consumers
@@ -57,6 +60,8 @@ class Aftermath:
     index: Resolution
     changes: list[dict[str, Any]]
     warehouse: GoldenState
+    evidence: dict[EvidenceKey, str]
+    expected_evidence: dict[EvidenceKey, str]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +71,7 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     print(f"kills are drawn with MDM_KILL_SEED={seed}")  # noqa: T201 - pytest shows it with a failure
     folder = tmp_path_factory.mktemp("killed")
     rules_file = folder / "rules.yaml"
-    rules_file.write_text(DEMO_RULES)
+    rules_file.write_text(f"{DEMO_RULES}\npublish: [records, matches, reviews]\n")
     rules = load_ruleset(rules_file)
     deliveries = list(generate(PEOPLE, POPULATION_SEED).events())
     with LocalStack(folder / "state") as stack:
@@ -84,6 +89,8 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
             index=index,
             changes=feed_changes(client),
             warehouse=state_of_warehouse(stack.state_dir / WAREHOUSE_FILE),
+            evidence=evidence_of_warehouse(stack.state_dir / WAREHOUSE_FILE),
+            expected_evidence=expected_evidence(rules, fold_events(events)),
         )
 
 
@@ -144,6 +151,12 @@ def test_the_feed_has_no_gap_and_rebuilds_the_golden_set(aftermath: Aftermath) -
 def test_the_warehouse_is_the_same(aftermath: Aftermath) -> None:
     """Its current views hold the golden records, values and provenance included, and the crosswalk."""
     assert aftermath.warehouse == GoldenState(aftermath.expected.golden, aftermath.expected.crosswalk)
+
+
+def test_the_evidence_in_the_warehouse_is_that_of_the_reference(aftermath: Aftermath) -> None:
+    """Source records with the values that lost, links with what made them, and the review queue."""
+    assert aftermath.evidence == aftermath.expected_evidence
+    assert {key[0] for key in aftermath.evidence} == {"record", "match", "review"}
 
 
 def test_nothing_was_given_up_or_rejected(aftermath: Aftermath) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from mdm_stream.contracts.evidence import EVIDENCE_TYPE_OF_OP, EvidenceKey
 from mdm_stream.contracts.golden import FILE_LOADED, QUARANTINED
 from mdm_stream.core.model import ChangeEvent, make_ref
 from mdm_stream.core.reference import Resolution, resolve
@@ -107,6 +108,8 @@ def state_of_feed(changes: list[dict[str, Any]]) -> GoldenState:
     """Return what a subscriber ends with that applies the newest change of each golden id and of each record."""
     state = GoldenState()
     for change in changes:
+        if change["op"] in EVIDENCE_TYPE_OF_OP:
+            continue
         for key in change["removed"]:
             state.crosswalk.pop(make_ref(**key), None)
         if change["op"] == "retire":
@@ -134,6 +137,15 @@ def state_of_warehouse(path: Path) -> GoldenState:
         parts = (domain, golden_id, members.get(golden_id, []), orjson.loads(values), orjson.loads(provenance))
         golden[golden_id] = dict(zip(CONTENT, parts, strict=True))
     return GoldenState(golden, crosswalk)
+
+
+def evidence_of_warehouse(path: Path) -> dict[EvidenceKey, str]:
+    """Return the digest of each record, link and review item that the warehouse knows, by what it is about."""
+    reader = DuckDbWarehouse(path, read_only=True, lock_wait_ms=LOCK_WAIT_MS)
+    try:
+        return {said.key: said.digest for said in reader.published_evidence("person") if said.digest is not None}
+    finally:
+        reader.close()
 
 
 def warehouse_rows(state: Path, sql: str) -> list[tuple[Any, ...]]:
