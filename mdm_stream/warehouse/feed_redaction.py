@@ -17,6 +17,7 @@ import orjson
 from mdm_stream.contracts.evidence import MATCH_CHANGED, RECORD_CHANGED, REVIEW_CHANGED
 from mdm_stream.contracts.golden import ERASED, FILE_LOADED, QUARANTINED, RETIRED, UPSERTED, Provenance
 from mdm_stream.core.model import STEWARD_SOURCE, split_ref
+from mdm_stream.feed.snapshot_fold import MATCH_CHANGED, RECORD_CHANGED, REVIEW_CHANGED
 from mdm_stream.warehouse.redaction import ErasedRecords, RecordIdentity, redact
 
 _WITHOUT_VALUES = {ERASED, QUARANTINED, FILE_LOADED, MATCH_CHANGED, REVIEW_CHANGED}
@@ -32,6 +33,11 @@ def redact_message(raw: bytes, erased: ErasedRecords) -> bytes | None:
     records = erased.get(str(data.get("domain"))) if isinstance(data, dict) else None
     if kind in _WITHOUT_VALUES or not records:
         return raw
+    if kind == RECORD_CHANGED:
+        is_theirs = (data.get("source"), data.get("record_id")) in records
+        has_values = bool(data.get("attributes") or data.get("overrides"))
+        left = {**message, "data": {**data, "attributes": {}, "overrides": {}}}
+        return orjson.dumps(left) if is_theirs and has_values else raw
     if kind in {UPSERTED, RETIRED}:
         with suppress(KeyError, TypeError, AttributeError, ValueError):  # what is not of the contract
             redacted = _redacted(data, records)

@@ -122,6 +122,48 @@ def test_of_an_unknown_type_nothing_of_an_erased_record_is_kept(store: FolderObj
     assert LATER not in messages_in(store)
 
 
+def evidence(sequence: int, kind: str, **data: Any) -> bytes:
+    """A message of evidence, as a release publishes it that knows it."""
+    envelope = {**orjson.loads(LATER), "id": f"person/1/{sequence}", "type": f"mdm.{kind}.changed"}
+    said = {"domain": "person", "epoch": 1, "sequence": sequence, "op": kind, **data}
+    return orjson.dumps({**envelope, "data": said})
+
+
+def test_evidence_loses_the_values_of_erased_records_alone(store: FolderObjects) -> None:
+    """What a record said itself goes; links, other records, and a record's keys stay."""
+    key, other = {"source": "crm", "record_id": "9"}, {"source": "erp", "record_id": "9"}
+    value = {"name": {"value": "Ada", "valid": True, "version": 1, "event_time": "2026-03-01T12:05:00Z"}}
+    told = [
+        evidence(1, "record", **key, status="live", attributes=value, overrides={}),
+        evidence(2, "record", **other, status="live", attributes={}, overrides={}, verdicts=[{"other": key}]),
+        evidence(3, "match", a=key, b=other, status="linked", evidence={"name": "exact"}),
+        evidence(4, "review", a=key, b=other, status="open"),
+    ]
+    report = take(store, ListedStream(*told))
+    assert sorted(messages_in(store)) == sorted(told)
+    report = take(store, ListedStream(*told, erase(5, "crm/9")))
+    found = messages_in(store)
+    assert (report.left_out, report.manifest.messages) == (0, 5)
+    assert set(told[1:]) <= set(found)
+    assert b"Ada" not in b"".join(found)
+    assert sum(b'"attributes":{}' in line for line in found) == 2
+
+
+def test_of_evidence_the_newest_says_all(store: FolderObjects) -> None:
+    """Each message is whole under its record or pair."""
+    key, other = {"source": "crm", "record_id": "9"}, {"source": "erp", "record_id": "9"}
+    told = [
+        evidence(1, "record", **key, status="live"),
+        evidence(2, "match", a=key, b=other, status="linked"),
+        evidence(3, "match", a=key, b=other, status="gone"),
+        evidence(4, "record", **key, status="deleted"),
+        evidence(5, "review", a=key, b=other, status="open"),
+        evidence(6, "record", **other, status="live"),
+    ]
+    take(store, ListedStream(*told), "newest")
+    assert sorted(messages_in(store, "newest")) == sorted(told[2:])
+
+
 class KilledError(Exception):
     """The process was killed here."""
 
