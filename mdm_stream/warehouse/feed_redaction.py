@@ -34,7 +34,7 @@ def redact_message(raw: bytes, erased: ErasedRecords) -> bytes | None:
     if kind in _WITHOUT_VALUES or not records:
         return raw
     if kind == RECORD_CHANGED:
-        is_theirs = (data.get("source"), data.get("record_id")) in records
+        is_theirs = (str(data.get("source")), str(data.get("record_id"))) in records
         has_values = bool(data.get("attributes") or data.get("overrides"))
         left = {**message, "data": {**data, "attributes": {}, "overrides": {}}}
         return orjson.dumps(left) if is_theirs and has_values else raw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,28 @@ def test_claim_checks_are_kept_with_their_data(kinesis: Any, store: FolderObject
     found = messages_in(store)
     assert b"z" * 3_000 in b"".join(found)
     assert sum(b'"dataref"' in line for line in found) == 1
+
+
+def test_no_value_is_left_on_the_disk_by_a_killed_run() -> None:
+    """What does not fit into memory goes to a file that has no name while it is written."""
+    before = _open_files()
+    fold = snapshot_fold.SnapshotFold("history")
+    for number in range(1, 41):
+        fold.add(raw(upsert(number, f"g{number}", ["crm/1"], values={"name": f"{number}" * 250_000})))
+    opened = _open_files() - before
+    assert sum(1 for _ in fold.messages(fold.groups()[0])) == 40
+    fold.close()
+    assert opened
+    assert all(target.endswith(" (deleted)") for target in opened)
+
+
+def _open_files() -> set[str]:
+    """The paths of all open files, marked by the system where a file has no name any more."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of this listing
+            found.add(str(descriptor.readlink()))
+    return found
 
 
 def test_a_store_that_fails_leaves_the_one_before(store: FolderObjects) -> None:
