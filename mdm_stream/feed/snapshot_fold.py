@@ -33,9 +33,6 @@ SEQUENCES_PER_GROUP = 20_000
 RecordsByDomain = dict[str, set[tuple[str, str]]]
 """Source and record id of records, by domain."""
 
-RECORD_CHANGED, MATCH_CHANGED, REVIEW_CHANGED = "mdm.record.changed", "mdm.match.changed", "mdm.review.changed"
-"""Evidence behind golden records: what is said of one source record, and of a pair of them. Each is said whole."""
-
 ERASURES = "e/"
 """How the groups of erasures begin: they come first, so that a reader knows them before any value."""
 

@@ -17,7 +17,6 @@ import orjson
 from mdm_stream.contracts.evidence import MATCH_CHANGED, RECORD_CHANGED, REVIEW_CHANGED
 from mdm_stream.contracts.golden import ERASED, FILE_LOADED, QUARANTINED, RETIRED, UPSERTED, Provenance
 from mdm_stream.core.model import STEWARD_SOURCE, split_ref
-from mdm_stream.feed.snapshot_fold import MATCH_CHANGED, RECORD_CHANGED, REVIEW_CHANGED
 from mdm_stream.warehouse.redaction import ErasedRecords, RecordIdentity, redact
 
 _WITHOUT_VALUES = {ERASED, QUARANTINED, FILE_LOADED, MATCH_CHANGED, REVIEW_CHANGED}
@@ -42,11 +41,6 @@ def redact_message(raw: bytes, erased: ErasedRecords) -> bytes | None:
         with suppress(KeyError, TypeError, AttributeError, ValueError):  # what is not of the contract
             redacted = _redacted(data, records)
             return raw if redacted is None else orjson.dumps({**message, "data": redacted})
-    if kind == RECORD_CHANGED and "record_id" in data:
-        if (str(data.get("source")), str(data["record_id"])) not in records:
-            return raw
-        left = {**data, "attributes": {}, "overrides": {}}
-        return raw if left == data else orjson.dumps({**message, "data": left})
     return None if _names(data, records) else raw
 
 
