@@ -28,6 +28,7 @@ from mdm_stream.warehouse.snowflake.limits import (
     STATEMENT_TIMEOUT_S_MAX,
     Limits,
 )
+from mdm_stream.warehouse.snowflake.options import reapply_options
 from mdm_stream.warehouse.snowflake.session import RETENTION_DAYS
 from mdm_stream.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from mdm_stream.warehouse.snowflake.warehouse import open_session as log_in
@@ -185,12 +186,17 @@ def pending_changes(session: Session, settings: WarehouseSettings) -> list[tuple
 
 
 def migrate_schema(session: Session, settings: WarehouseSettings) -> None:
-    """Bring the schema up to this code, whichever kind it is or is to be. Repeatable."""
+    """Bring the schema up to this code, whichever kind it is or is to be. Repeatable.
+
+    Options that it has are set on tables that are new, or were made anew.
+    """
     append = _append_layout(session, settings)
     if append is None:
         migrate(session)
     else:
         append.migrate(cast("EventSession", session))
+    if settings.snowflake is not None:
+        reapply_options(session)
 
 
 def _append_layout(session: Session, settings: WarehouseSettings) -> AppendLayout | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mdm_stream.cli.commands.warehouse_options import option, options
 from mdm_stream.cli.commands.warehouse_rebuild import rebuild
 from mdm_stream.cli.output import json_option, print_json, print_table, say
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def warehouse() -> None:
-    """Migrate the warehouse's schema, make typed views of domains, fill it anew, and say what it costs.
+    """Migrate the warehouse's schema, fill it anew, make typed views of domains, apply Snowflake's options, name costs.
 
     Which warehouse that is, the MDM_WAREHOUSE_* settings say, as they do for its consumer.
     """
@@ -83,6 +84,10 @@ def views(*, rules: tuple[str, ...], file: str | None, dry_run: bool) -> None:
                         say(line)
                 if not dry_run:
                     say(f"made {view.name}")
+
+
+warehouse.add_command(options)
+warehouse.add_command(option)
 
 
 @warehouse.command()

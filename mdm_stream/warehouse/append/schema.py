@@ -19,7 +19,9 @@ from mdm_stream.warehouse.append.events import EVENT_COLUMNS
 from mdm_stream.warehouse.append.fold import FOLDS, event_key_sql
 from mdm_stream.warehouse.dialect import Dialect
 from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM, Migration, load_migrations, split_statements
+from mdm_stream.warehouse.rows import ColumnType
 from mdm_stream.warehouse.session import Session
+from mdm_stream.warehouse.snowflake.options.policies import NO_POLICIES, PolicyClauses, policy_clauses
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
@@ -103,17 +105,20 @@ def render(dialect: Dialect, sql: str) -> str:
     return dialect.render(sql, event_columns=columns, event_options=_EVENT_OPTIONS.get(dialect.name, ""))
 
 
-def fold_statements(dialect: Dialect, settings: FoldSettings) -> list[tuple[str, str]]:
+def fold_statements(
+    dialect: Dialect, settings: FoldSettings, policies: PolicyClauses = NO_POLICIES
+) -> list[tuple[str, str]]:
     """Return the statements that make the folded tables and the readers' views, each with the name that it makes.
 
-    ``fresh_...`` are always views; the readers' names are views of these, or dynamic tables of the same SELECT.
+    ``fresh_...`` are always views; the readers' names are views of these, or dynamic tables of the same SELECT, made
+    with the ``policies`` that the schema has.
     """
     made = [("event_key", _view(dialect, "event_key", event_key_sql(dialect)))]
     for name, fold in FOLDS.items():
         select = dialect.render(fold)
         made.append((f"fresh_{name}", _view(dialect, f"fresh_{name}", select)))
         if settings.lag_s:
-            made.append((name, _dynamic_table(dialect, name, select, settings)))
+            made.append((name, _dynamic_table(dialect, name, select, settings, policies)))
         else:
             made.append((name, _view(dialect, name, f"SELECT * FROM fresh_{name}")))  # noqa: S608 - a name of FOLDS
     readers: dict[str, str] = {}  # a later file may replace a view of an earlier one
@@ -155,7 +160,9 @@ def pending_append(session: Session, settings: FoldSettings) -> list[tuple[str, 
     there = _Made(0, "", VIEWS) if is_new else _fold_version(session)
     statements = fold_statements(session.dialect, _wanted(there, settings))
     if (there.version, there.digest) != (len(load_migrations()), digest_of([sql for _, sql in statements])):
-        found.append(("views and folded tables", tuple(sql for _, sql in statements)))
+        policies = NO_POLICIES if is_new else policy_clauses(session)
+        governed = fold_statements(session.dialect, _wanted(there, settings), policies)
+        found.append(("views and folded tables", tuple(sql for _, sql in governed)))
     return found
 
 
@@ -216,14 +223,29 @@ def _make_fold(session: Session, wanted: FoldSettings) -> FoldSettings:
             "deploy the mdm-stream that made them, or a later one"
         )
     kinds = dict(session.execute(_SELECT_KINDS, step="list the tables"))
+    policies = policy_clauses(session)
+    _check_kind_may_change(there, settings, policies)
     with session.transaction():
-        for name, sql in statements:
+        for name, sql in fold_statements(session.dialect, settings, policies):
             _drop_other_kind(session, name, kinds.get(name), dynamic=_DYNAMIC in sql)
             session.execute(sql, step=f"make {name}")
         session.execute(_DELETE_FOLD_VERSION, (version,), step="note the fold")
         noted = (version, digest, settings.lag_s, settings.warehouse)
         session.execute(_INSERT_FOLD_VERSION, noted, step="note the fold")
     return settings
+
+
+def _check_kind_may_change(there: _Made, settings: FoldSettings, policies: PolicyClauses) -> None:
+    """Refuse to make views of dynamic tables, or the other way, while row access policies are on them.
+
+    ``golden_event`` has another policy in each case, and one that looks up a table shuts incremental refreshes out.
+    """
+    if there.version and policies.row_access and bool(there.settings.lag_s) != bool(settings.lag_s):
+        raise ConfigurationError(
+            "the schema has the option row-access, which differs between a fold of dynamic tables and one of views: "
+            "run mdm-stream warehouse option remove row-access, change the lag with mdm-stream warehouse migrate, and "
+            "apply the option again; nothing was changed"
+        )
 
 
 def _drop_other_kind(session: Session, name: str, kind: str | None, *, dynamic: bool) -> None:
@@ -244,7 +266,21 @@ def _view(dialect: Dialect, name: str, select: str) -> str:
     return f"CREATE OR REPLACE VIEW {name} {dialect.view_options} AS\n{select.strip()}"
 
 
-def _dynamic_table(dialect: Dialect, name: str, select: str, settings: FoldSettings) -> str:
+def fold_columns(dialect: Dialect, select: str) -> list[tuple[str, str]]:
+    """Return name and type of each column of a fold, in order."""
+    listed = re.sub(r"\([^()]*\)", "", select.strip().removeprefix("SELECT").partition("\nFROM")[0])
+    names = [item.split()[-1] for item in listed.split(",")]
+    kinds = dict(EVENT_COLUMNS) | _FOLD_ONLY
+    return [(name, str(getattr(dialect, kinds[name]))) for name in names]
+
+
+_FOLD_ONLY: dict[str, ColumnType] = {
+    "applied_at": "timestamp", "batch_id": "text", "golden_values": "json", "manifest": "json", "payload": "json",
+    "positions": "json", "provenance": "json", "reasons": "json",
+}  # fmt: skip
+
+
+def _dynamic_table(dialect: Dialect, name: str, select: str, settings: FoldSettings, policies: PolicyClauses) -> str:
     if dialect.name != "snowflake":
         raise ConfigurationError("only Snowflake has dynamic tables: keep the folded tables as views (a lag of 0)")
     if not settings.warehouse:
@@ -254,8 +290,10 @@ def _dynamic_table(dialect: Dialect, name: str, select: str, settings: FoldSetti
         )
     quoted = '"' + settings.warehouse.replace('"', '""') + '"'
     warehouse = settings.warehouse if _NAME.fullmatch(settings.warehouse) else quoted
+    columns = fold_columns(dialect, select)
     return (
-        f"CREATE OR REPLACE {_DYNAMIC} {name} TARGET_LAG = '{settings.lag_s} seconds' "
-        f"WAREHOUSE = {warehouse} REFRESH_MODE = INCREMENTAL DATA_RETENTION_TIME_IN_DAYS = 0 COPY GRANTS AS\n"
+        f"CREATE OR REPLACE {_DYNAMIC} {name}{policies.columns(columns)} TARGET_LAG = '{settings.lag_s} seconds' "
+        f"WAREHOUSE = {warehouse} REFRESH_MODE = INCREMENTAL DATA_RETENTION_TIME_IN_DAYS = 0 COPY GRANTS"
+        f"{policies.rows(columns)} AS\n"
         f"{select.strip()}"
     )

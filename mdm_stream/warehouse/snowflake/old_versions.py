@@ -21,7 +21,8 @@ BATCH_MARGIN = timedelta(hours=1)
 """A row is replaced some time after its batch began, which is the time that the row has: a function runs 15 minutes."""
 
 WITHOUT_VALUES = frozenset({
-    "schema_version", "fold_version", "erased_record", "contribution", "crosswalk", "file_loads", "quarantined_event"
+    "schema_version", "fold_version", "applied_option", "domain_reader", "erased_record", "contribution", "crosswalk",
+    "file_loads", "quarantined_event",
 })  # fmt: skip
 """Tables that hold keys, reasons and counts, and no value of a record. Any other is taken to have held one."""
 

@@ -8,12 +8,14 @@ from typing import Any, TypeVar, cast
 
 from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, Writer, choose_layout
 from mdm_stream.warehouse.faults import LoginRefusedError
+from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.merge import MergeLayout
 from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession
 from mdm_stream.warehouse.snowflake.limits import Limits
 from mdm_stream.warehouse.snowflake.old_versions import old_versions
+from mdm_stream.warehouse.snowflake.options.policies import check_role_sees_all
 from mdm_stream.warehouse.snowflake.session import DEFAULT_LIMITS, RETENTION_DAYS, SnowflakeSession
 from mdm_stream.warehouse.warehouse import SqlWarehouse, utc_now
 
@@ -60,10 +62,15 @@ class SnowflakeWarehouse(SqlWarehouse):
         there stays what it is. ``fold`` says how the append kind keeps its tables.
         """
         append, merge = AppendLayout(fold), MergeLayout()
+
+        def choose(session: Session) -> Layout:
+            check_role_sees_all(session)
+            return choose_layout(session, writer, append, merge)
+
         super().__init__(
             lambda: open_session(connect_args, limits, retention_days),
             clock=clock,
-            layout_of=lambda session: choose_layout(session, writer, append, merge),
+            layout_of=choose,
         )
 
     def old_versions(self, domain: str, refs: Collection[str]) -> list[OldVersions]:

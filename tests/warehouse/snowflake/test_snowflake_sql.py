@@ -24,7 +24,12 @@ PAGE = DOCS / "reference" / "warehouse.md"
 
 COMMANDS_TAKEN_AS_THEY_ARE = (
     "CALL SYSTEM$WAIT",
+    "ALTER DYNAMIC TABLE",
+    "ALTER TABLE mdm_check_event ADD SEARCH OPTIMIZATION",
+    "ALTER TABLE mdm_check_event MODIFY COLUMN payload",
+    "CREATE MASKING POLICY",
     "CREATE ROLE",
+    "DROP MASKING POLICY",
     "DROP DYNAMIC TABLE",
     "GRANT ",
     "SHOW DYNAMIC TABLES",
