@@ -14,14 +14,14 @@ from mdm_stream.warehouse.snowflake.options.apply import (
     removal_of,
     remove_option,
 )
-from mdm_stream.warehouse.snowflake.options.option import Option, load_options
+from mdm_stream.warehouse.snowflake.options.option import SchemaOption, load_options
 from mdm_stream.warehouse.snowflake.options.settings import OptionSettings
 
 __all__ = [
-    "Option",
     "OptionSettings",
     "OptionState",
     "Plan",
+    "SchemaOption",
     "apply_option",
     "load_options",
     "option_states",

@@ -15,7 +15,7 @@ from mdm_stream.errors import ConfigurationError
 from mdm_stream.warehouse.faults import MissingTableError
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.options.catalog import Catalog, read_catalog
-from mdm_stream.warehouse.snowflake.options.option import Option, load_options, option_named
+from mdm_stream.warehouse.snowflake.options.option import SchemaOption, load_options, option_named
 from mdm_stream.warehouse.snowflake.options.policies import literal, mask_of, placeholders, row_policy_of
 from mdm_stream.warehouse.snowflake.options.record import Recorded, note_option, recorded_options
 from mdm_stream.warehouse.snowflake.options.settings import OptionSettings
@@ -48,7 +48,7 @@ class Target:
 class Plan:
     """What applying an option does: statements that may run again and again, then those of places that lack it."""
 
-    option: Option
+    option: SchemaOption
     settings: OptionSettings
     prepare: tuple[str, ...]
     places: tuple[Target, ...]
@@ -63,7 +63,7 @@ class Plan:
 class OptionState:
     """An option in a schema: whether it is applied, and which of its tables lack it."""
 
-    option: Option
+    option: SchemaOption
     is_applied: bool
     lacking: tuple[str, ...]
 
@@ -135,7 +135,7 @@ def option_states(session: Session) -> list[OptionState]:
     return [_state(session, catalog, option, recorded.get(option.name)) for option in load_options().values()]
 
 
-def _state(session: Session, catalog: Catalog, option: Option, recorded: Recorded | None) -> OptionState:
+def _state(session: Session, catalog: Catalog, option: SchemaOption, recorded: Recorded | None) -> OptionState:
     if recorded is None or catalog.kind in option.refused:
         return OptionState(option, recorded is not None, ())
     places = _plan(catalog, option, recorded.settings).places
@@ -144,7 +144,7 @@ def _state(session: Session, catalog: Catalog, option: Option, recorded: Recorde
     return OptionState(option, is_applied=True, lacking=tuple(sorted(lacking)))
 
 
-def _plan(catalog: Catalog, option: Option, settings: OptionSettings) -> Plan:
+def _plan(catalog: Catalog, option: SchemaOption, settings: OptionSettings) -> Plan:
     option.check_kind(catalog.kind)
     if not option.is_policy:
         return Plan(option, settings, (), tuple(_fixed_places(catalog, option, option.sections[catalog.kind])))
@@ -164,7 +164,7 @@ def _plan(catalog: Catalog, option: Option, settings: OptionSettings) -> Plan:
     return Plan(option, settings, prepare, tuple(_policy_places(catalog, option)))
 
 
-def _fixed_places(catalog: Catalog, option: Option, statements: tuple[str, ...]) -> Iterator[Target]:
+def _fixed_places(catalog: Catalog, option: SchemaOption, statements: tuple[str, ...]) -> Iterator[Target]:
     for statement in statements:
         words = statement.split()
         table = words[3] if words[1] == "DYNAMIC" else words[2]
@@ -172,7 +172,7 @@ def _fixed_places(catalog: Catalog, option: Option, statements: tuple[str, ...])
             yield _place(catalog, option, table, "", "", statement)
 
 
-def _policy_places(catalog: Catalog, option: Option) -> Iterator[Target]:
+def _policy_places(catalog: Catalog, option: SchemaOption) -> Iterator[Target]:
     [each] = option.sections["each"]
     if option.name == "masking":
         found = [(table, column, policy) for table, column in catalog.json_columns() if (policy := mask_of(column))]
@@ -182,7 +182,7 @@ def _policy_places(catalog: Catalog, option: Option) -> Iterator[Target]:
         yield _place(catalog, option, table, column, policy, each)
 
 
-def _place(catalog: Catalog, option: Option, table: str, column: str, policy: str, add: str) -> Target:
+def _place(catalog: Catalog, option: SchemaOption, table: str, column: str, policy: str, add: str) -> Target:
     words = _words(catalog, table, column, policy)
     [exchange] = option.sections.get("exchange", ("",))
     return Target(
@@ -194,7 +194,7 @@ def _words(catalog: Catalog, table: str, column: str, policy: str) -> dict[str, 
     return {"alter": catalog.alter(table), "table": table, "column": column, "policy": policy}
 
 
-def _every_place(catalog: Catalog, option: Option) -> tuple[Target, ...]:
+def _every_place(catalog: Catalog, option: SchemaOption) -> tuple[Target, ...]:
     """Return every place that may have an option, of whatever kind the schema was when it was applied."""
     if option.is_policy:
         return ()
@@ -210,7 +210,7 @@ def _change(place: Target, present: Mapping[tuple[str, str], str]) -> str | None
     return None if there == place.policy else Template(place.exchange).substitute(former=there)
 
 
-def _present(session: Session, option: Option, places: tuple[Target, ...]) -> dict[tuple[str, str], str]:
+def _present(session: Session, option: SchemaOption, places: tuple[Target, ...]) -> dict[tuple[str, str], str]:
     """Return table and column of each place that has the option, with the policy that it has."""
     step = f"look for the option {option.name}"
     if "present" in option.sections:

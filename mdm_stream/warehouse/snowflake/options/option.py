@@ -28,7 +28,7 @@ _REFUSED_BY = {"Not for merge": ("merge",), "Not for append": ("views", "dynamic
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class SchemaOption:
     """One option: what its file says of it, why kinds of schema cannot have it, and its statements by section."""
 
     name: str
@@ -54,7 +54,7 @@ class Option:
 
 
 @cache
-def load_options() -> Mapping[str, Option]:
+def load_options() -> Mapping[str, SchemaOption]:
     """Return every option by its name. A file that lacks a part is a ``KeyError``."""
     found = {}
     for file in sorted(resources.files("mdm_stream.warehouse.snowflake.options").iterdir(), key=lambda file: file.name):
@@ -64,7 +64,7 @@ def load_options() -> Mapping[str, Option]:
     return found
 
 
-def option_named(name: str) -> Option:
+def option_named(name: str) -> SchemaOption:
     """Return an option; ``ConfigurationError`` with the names that there are for an unknown one."""
     options = load_options()
     if name not in options:
@@ -72,12 +72,12 @@ def option_named(name: str) -> Option:
     return options[name]
 
 
-def _option(name: str, text: str) -> Option:
+def _option(name: str, text: str) -> SchemaOption:
     header, *parts = _SECTION.split(text)
     said = _said(header)
     sections = {title: split_statements(body) for title, body in zip(parts[::2], parts[1::2], strict=True)}
     refused = {kind: text for key, text in said.items() if key in _REFUSED_BY for kind in _REFUSED_BY[key]}
-    return Option(name, said["Reason"], said["Cost"], said["Rights"], said["Undone"], refused, sections)
+    return SchemaOption(name, said["Reason"], said["Cost"], said["Rights"], said["Undone"], refused, sections)
 
 
 def _said(header: str) -> dict[str, str]:
