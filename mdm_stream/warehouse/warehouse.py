@@ -33,7 +33,8 @@ from mdm_stream.errors import MdmError, TerminalError
 from mdm_stream.warehouse.dialect import Dialect
 from mdm_stream.warehouse.duckdb.file import find_in_file, rewrite_file
 from mdm_stream.warehouse.duckdb.read_copy import ReadCopy, read_copy_path
-from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
+from mdm_stream.warehouse.duckdb.session import DuckDbSession
+from mdm_stream.warehouse.duckdb.staged_file import IN_MEMORY
 from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.merge import MergeLayout

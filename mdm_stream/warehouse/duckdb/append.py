@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import datetime
 
 from mdm_stream.warehouse.append.events import EVENT_COLUMNS
 from mdm_stream.warehouse.dialect import DUCKDB
 from mdm_stream.warehouse.duckdb.session import DuckDbSession
+from mdm_stream.warehouse.duckdb.staged_file import staged_file
 from mdm_stream.warehouse.rows import timestamp_text
 
 _LINE_BYTES_MIN = 64 * 1024 * 1024
@@ -19,11 +19,9 @@ class DuckDbEventSession(DuckDbSession):
 
     def load_events(self, ndjson: bytes, batch_id: str, applied_at: datetime) -> None:
         """Add the rows of ``ndjson``, all or none."""
-        with tempfile.NamedTemporaryFile(prefix="mdm-events-", suffix=".ndjson") as file:
-            file.write(ndjson)
-            file.flush()
+        with staged_file(ndjson, self.path) as file:
             insert = _INSERT.format(line_bytes_max=max(_LINE_BYTES_MIN, len(ndjson)))
-            self.execute(insert, (batch_id, timestamp_text(applied_at), file.name), step="load golden_event")
+            self.execute(insert, (batch_id, timestamp_text(applied_at), file), step="load golden_event")
 
 
 _NAMES = ", ".join(name for name, _ in EVENT_COLUMNS)

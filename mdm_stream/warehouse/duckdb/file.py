@@ -21,11 +21,14 @@ from pathlib import Path
 
 from mdm_stream.errors import TransientError
 from mdm_stream.warehouse.duckdb import scan
-from mdm_stream.warehouse.duckdb.session import IN_MEMORY, DuckDbSession
+from mdm_stream.warehouse.duckdb.session import DuckDbSession
+from mdm_stream.warehouse.duckdb.staged_file import IN_MEMORY, leftovers
 from mdm_stream.warehouse.faults import WarehouseBusyError
 
 LOG_SUFFIX = ".wal"
 COPY_SUFFIX = ".rewritten"
+SPILL_SUFFIX = ".tmp"
+"""DuckDB's own folder for what does not fit into memory; a process that is killed leaves it."""
 
 SCAN_TIMEOUT_S = 60.0
 SCAN_BYTES_PER_S_MIN = 10 * 1024**2
@@ -70,7 +73,8 @@ def rewrite_file(path: str, lock_wait_ms: int) -> None:
 
 
 def find_in_file(path: str, needles: Sequence[str]) -> list[str]:
-    """Return the names of those files of the database whose bytes hold one of the texts: log and leftover copy too.
+    """Return the names of those files of the database whose bytes hold one of the texts: log, leftover copy, and what
+    a process that was killed has left of staged rows and of DuckDB's own spilled ones.
 
     Pages may be compressed, so a find proves that a text is there, and none does not prove that it is not. A child
     process reads them; ``TransientError`` if it cannot.
@@ -78,7 +82,7 @@ def find_in_file(path: str, needles: Sequence[str]) -> list[str]:
     files = [file for file in _files_of(os.path.realpath(path)) if Path(file).exists()]
     if path == IN_MEMORY or not files or not any(needles):
         return []
-    size_bytes = sum(Path(file).stat().st_size for file in files)
+    size_bytes = sum(map(_size_bytes, files))
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and our own script
             [sys.executable, "-I", scan.__file__],
@@ -95,7 +99,9 @@ def find_in_file(path: str, needles: Sequence[str]) -> list[str]:
 
 
 def _files_of(path: str) -> list[str]:
-    return [path + suffix for suffix in ("", LOG_SUFFIX, COPY_SUFFIX, COPY_SUFFIX + LOG_SUFFIX)]
+    own = [path + suffix for suffix in ("", LOG_SUFFIX, COPY_SUFFIX, COPY_SUFFIX + LOG_SUFFIX)]
+    spilled = Path(path + SPILL_SUFFIX)
+    return [*own, *leftovers(path), *sorted(map(str, spilled.iterdir() if spilled.is_dir() else ()))]
 
 
 def _copy_tables(session: DuckDbSession, copy: str) -> None:
@@ -115,6 +121,13 @@ def _state(path: str) -> tuple[int, int, int, bool]:
     found = os.stat(path)  # noqa: PTH116 - beside the log's, by the same name
     log = Path(path + LOG_SUFFIX)
     return found.st_ino, found.st_size, found.st_mtime_ns, log.exists() and log.stat().st_size > 0
+
+
+def _size_bytes(file: str) -> int:
+    try:
+        return Path(file).stat().st_size
+    except FileNotFoundError:  # a spilled file that is gone by now
+        return 0
 
 
 def _inode(file: Path) -> int | None:

@@ -1,13 +1,12 @@
-"""A DuckDB connection that runs the shared statements: staging from memory through a temporary NDJSON file.
+"""A DuckDB connection that runs the shared statements: staging from memory through an NDJSON file.
 
 DuckDB's prepared inserts cost about a millisecond a row; its NDJSON reader takes a batch of 500 rows in some 25 ms
-and needs neither pandas nor Arrow. The file lives in the temporary directory and only while the batch is loaded.
+and needs neither pandas nor Arrow. The file lives only while the batch is loaded (see ``staged_file``).
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +17,11 @@ from typing import Any
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.files import FILE_MODE
 from mdm_stream.warehouse.dialect import DUCKDB
+from mdm_stream.warehouse.duckdb.staged_file import IN_MEMORY, remove_leftovers, staged_file
 from mdm_stream.warehouse.faults import duckdb_lock_error, is_duckdb_lock, translate_duckdb
 from mdm_stream.warehouse.quick import DELIMITER, NULL, QUICK_COLUMNS
 from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timestamp_text
 
-IN_MEMORY = ":memory:"
 _LOCK_POLL_S = 0.05
 CHECKPOINT_MB = 256
 """How large the log may grow before it is written back. A batch of 5,000 golden changes writes 20 MB, so by DuckDB's
@@ -42,9 +41,11 @@ class DuckDbSession:
 
         Raises ``WarehouseBusyError`` when it does not, ``ConfigurationError`` when the path cannot be used.
         """
+        self.path = path
         self._connection = connect(path, read_only=read_only, lock_wait_ms=lock_wait_ms)
         self._has_staged = self._has_needles = False
         if not read_only:
+            remove_leftovers(path)
             self.execute(f"SET checkpoint_threshold = '{CHECKPOINT_MB}MB'", step="set the size of the log")
             self.execute(_CREATE_STAGED_ROW, step="create the staging table")
 
@@ -59,22 +60,18 @@ class DuckDbSession:
 
     def stage(self, ndjson: bytes, applied_at: datetime) -> None:
         """Replace the content of ``staged_row``."""
-        with tempfile.NamedTemporaryFile(prefix="mdm-staged-", suffix=".ndjson") as file:
-            file.write(ndjson)
-            file.flush()
+        with staged_file(ndjson, self.path) as file:
             self.clear_staging()
             self._has_staged = True
             insert = _INSERT_STAGED_ROW.format(line_bytes_max=max(_LINE_BYTES, len(ndjson)))
-            self.execute(insert, (timestamp_text(applied_at), file.name), step="stage")
+            self.execute(insert, (timestamp_text(applied_at), file), step="stage")
 
     def stage_lines(self, lines: bytes, applied_at: datetime) -> None:
         """Add rows in the form of ``quick`` to those of ``staged_row``."""
-        with tempfile.NamedTemporaryFile(prefix="mdm-staged-", suffix=".lines") as file:
-            file.write(lines)
-            file.flush()
+        with staged_file(lines, self.path) as file:
             self._has_staged = True
             insert = _INSERT_STAGED_LINES.format(line_bytes_max=max(_LINE_BYTES, len(lines)))
-            self.execute(insert, (timestamp_text(applied_at), file.name), step="stage")
+            self.execute(insert, (timestamp_text(applied_at), file), step="stage")
 
     def clear_staging(self) -> None:
         """Empty ``staged_row``, which is in memory, unless nothing was staged since the last time."""
