@@ -1,8 +1,8 @@
-"""What fakesnow 0.12 lacks of COPY: FILES on an internal stage, and a transformation of JSON.
+"""What fakesnow 0.12 lacks: FILES and a transformation of JSON in COPY, and parameters of an account.
 
-It reads a file of JSON as one column and then looks for columns named like the fields. Snowflake reads ``$1`` as the
-line: so ``$1['name']`` becomes a column of that name of the lines. This follows Snowflake's documentation, and shows
-nothing about Snowflake itself.
+Its COPY reads a file of JSON as one column and then looks for columns named like the fields. Snowflake reads ``$1`` as
+the line: so ``$1['name']`` becomes a column of that name of the lines. This follows Snowflake's documentation, and
+shows nothing about Snowflake itself.
 """
 
 from __future__ import annotations
@@ -61,3 +61,21 @@ def teach_copy() -> None:
 
     copy_into._source_urls = named_files
     copy_into._inserts = with_fields
+
+
+def teach_account_parameters() -> None:
+    """Let SHOW PARAMETERS of this process's fakesnow server be asked of the account, which has none. Repeatable."""
+    import fakesnow.transforms as transforms  # noqa: PLC0415 - as above
+    from sqlglot import exp  # noqa: PLC0415
+
+    if hasattr(transforms, "mdm_taught"):
+        return
+    transforms.mdm_taught = True
+    show_parameters = transforms.show_parameters
+
+    def of_the_account(expression: Any) -> Any:
+        if isinstance(expression, exp.Command) and str(expression.expression).upper().endswith(" IN ACCOUNT"):
+            expression.set("expression", str(expression.expression)[: -len(" IN ACCOUNT")])
+        return show_parameters(expression)
+
+    transforms.show_parameters = of_the_account

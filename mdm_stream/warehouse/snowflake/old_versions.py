@@ -11,6 +11,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from mdm_stream.core.model import split_ref
+from mdm_stream.errors import TerminalError
 from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.session import Session
 
@@ -25,6 +26,15 @@ WITHOUT_VALUES = frozenset({
     "file_loads", "quarantined_event",
 })  # fmt: skip
 """Tables that hold keys, reasons and counts, and no value of a record. Any other is taken to have held one."""
+
+SHOW_LEAST = "SHOW PARAMETERS LIKE 'MIN_DATA_RETENTION_TIME_IN_DAYS' IN ACCOUNT"
+"""The account's minimum counts where it is greater than a table's own retention, which the table does not say of it."""
+
+DAYS_MAX = 90
+"""The longest Time Travel of a permanent table: it counts where the account's minimum cannot be read."""
+
+TRANSIENT_DAYS_MAX = 1
+"""The longest of a transient one, whatever the account's minimum is."""
 
 SELECT_RETENTION = """
 SELECT table_name, is_transient, retention_time
@@ -61,15 +71,27 @@ def old_versions(session: Session, domain: str, refs: Collection[str], now: date
     erased_at = max((at for ref in refs if (at := _erased_at(session, domain, ref)) is not None), default=None)
     if erased_at is None:
         return []
+    least_days = _least_days(session)
     kept = []
     for table, is_transient, retention_days in session.execute(SELECT_RETENTION, step="read the tables' retention"):
-        fail_safe_days = 0 if str(is_transient).upper() in {"YES", "TRUE", "Y"} else FAIL_SAFE_DAYS
-        days = int(retention_days or 0) + fail_safe_days
+        transient = str(is_transient).upper() in {"YES", "TRUE", "Y"}
+        least = min(least_days, TRANSIENT_DAYS_MAX) if transient else least_days
+        travel_days, fail_safe_days = max(int(retention_days or 0), least), 0 if transient else FAIL_SAFE_DAYS
+        days = travel_days + fail_safe_days
         until = erased_at + BATCH_MARGIN + timedelta(days=days)
         if str(table).lower() not in WITHOUT_VALUES and days and until > now:
-            by = f"Time Travel of {int(retention_days or 0)} days" + (", then Fail-safe" if fail_safe_days else "")
+            by = f"Time Travel of {travel_days} days" + (", then Fail-safe" if fail_safe_days else "")
             kept.append(OldVersions(str(table).lower(), by, until))
     return kept
+
+
+def _least_days(session: Session) -> int:
+    """Return the account's minimum of Time Travel, the longest that there is where the role may not read it."""
+    try:
+        rows = session.execute(SHOW_LEAST, step="read the account's minimum retention")
+    except TerminalError:
+        return DAYS_MAX
+    return max((int(row[1] or 0) for row in rows), default=0)
 
 
 def _erased_at(session: Session, domain: str, ref: str) -> datetime | None:

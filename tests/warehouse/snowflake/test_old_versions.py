@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from feed_messages import erase, origins, upsert
 
+from mdm_stream.errors import TerminalError
 from mdm_stream.warehouse import DuckDbWarehouse, SnowflakeWarehouse
 from mdm_stream.warehouse.dialect import SNOWFLAKE
 from mdm_stream.warehouse.migrations import load_migrations
 from mdm_stream.warehouse.session import Session
-from mdm_stream.warehouse.snowflake.old_versions import BATCH_MARGIN, SELECT_RETENTION, old_versions
+from mdm_stream.warehouse.snowflake.old_versions import BATCH_MARGIN, SELECT_RETENTION, SHOW_LEAST, old_versions
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -29,18 +30,22 @@ Rows = Sequence[tuple[str, str, int]]
 class WithRetention:
     """A DuckDB session that says of its tables what it is given."""
 
-    def __init__(self, session: Session, rows: Rows) -> None:
-        """Take the rows of the statement about retention."""
-        self._session, self._rows = session, rows
+    def __init__(self, session: Session, rows: Rows, least: int | None) -> None:
+        """Take the rows of the statement about retention, and the account's minimum; None: the role may not read it."""
+        self._session, self._rows, self._least = session, rows, least
 
     def execute(self, sql: str, parameters: Sequence[object] = (), *, step: str) -> list[tuple[Any, ...]]:
         """Answer the statement about retention, and run any other."""
         if sql == SELECT_RETENTION:
             return list(self._rows)
+        if sql == SHOW_LEAST:
+            if self._least is None:
+                raise TerminalError("the role lacks a privilege")
+            return [("MIN_DATA_RETENTION_TIME_IN_DAYS", str(self._least), "0", "ACCOUNT")]
         return self._session.execute(sql, parameters, step=step)
 
 
-def kept(rows: Rows, now: datetime, *, cut_off: bool = False) -> dict[str, datetime]:
+def kept(rows: Rows, now: datetime, *, cut_off: bool = False, least: int | None = 0) -> dict[str, datetime]:
     """Erase at noon, or begin then and end a day later, and return what is told at ``now``."""
     moments = iter([NOON, NOON + DAY])
     warehouse = DuckDbWarehouse(":memory:", clock=lambda: next(moments))
@@ -52,7 +57,9 @@ def kept(rows: Rows, now: datetime, *, cut_off: bool = False) -> dict[str, datet
         warehouse.apply([*FEED, ERASED])
     if cut_off:
         warehouse.apply([*FEED, ERASED])
-    told = warehouse._run(lambda session: old_versions(WithRetention(session, rows), "person", ["crm/1"], now))  # type: ignore[arg-type]
+    told = warehouse._run(
+        lambda session: old_versions(WithRetention(session, rows, least), "person", ["crm/1"], now)  # type: ignore[arg-type]
+    )
     warehouse.close()
     return {each.table: each.until for each in told}
 
@@ -70,6 +77,19 @@ def kept(rows: Rows, now: datetime, *, cut_off: bool = False) -> dict[str, datet
 def test_time_travel_and_fail_safe_count(transient: str, days: int, until: datetime | None) -> None:
     """A permanent table adds seven days; one without either keeps nothing."""
     assert kept([("GOLDEN_HISTORY", transient, days)], NOON) == ({"golden_history": until} if until else {})
+
+
+@pytest.mark.parametrize(
+    ("transient", "own", "least", "days"),
+    [
+        ("NO", 1, 7, 7 + 7), ("NO", 30, 7, 30 + 7), ("NO", 0, 90, 90 + 7), ("NO", 1, None, 90 + 7),
+        ("YES", 0, 7, 1), ("YES", 1, 90, 1), ("YES", 0, 0, 0), ("YES", 0, None, 1),
+    ],
+)  # fmt: skip
+def test_the_minimum_of_the_account_counts(transient: str, own: int, least: int | None, days: int) -> None:
+    """The greater of the two, and of a transient table a day at most; a minimum that cannot be read is the longest."""
+    until = {"golden_history": NOON + BATCH_MARGIN + days * DAY} if days else {}
+    assert kept([("GOLDEN_HISTORY", transient, own)], NOON, least=least) == until
 
 
 def test_when_the_time_has_passed_nothing_is_left() -> None:
