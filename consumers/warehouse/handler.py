@@ -1,4 +1,7 @@
-"""Lambda entry point: golden feed records from Kinesis to the warehouse. Settings: ``MDM_WAREHOUSE_*``."""
+"""Lambda entry point: golden feed records from Kinesis to the warehouse.
+
+Settings: ``MDM_WAREHOUSE_*``, ``MDM_LINEAGE_*``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from consumers.lambda_kinesis import serve
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
+from mdm_stream.warehouse.lineage import lineage_of
 
 logger, tracer = Logger(service="mdm-warehouse"), Tracer(service="mdm-warehouse")
 metrics = Metrics(namespace="mdm-stream", service="mdm-warehouse")
@@ -24,7 +28,8 @@ def consumer() -> WarehouseConsumer:
     """Build the consumer at cold start; its connection lives as long as this process."""
     settings = WarehouseSettings.from_environment(os.environ)
     follow = ClaimReader(settings.claims_url)
-    return WarehouseConsumer(open_warehouse(settings), idle_close_s=settings.idle_close_s, follow=follow)
+    observer, idle_close_s = lineage_of(os.environ, settings), settings.idle_close_s
+    return WarehouseConsumer(open_warehouse(settings), idle_close_s=idle_close_s, follow=follow, observer=observer)
 
 
 @logger.inject_lambda_context(correlation_id_path="Records[0].eventID", clear_state=True)
@@ -41,6 +46,8 @@ def _apply(records: Sequence[KinesisRecord]) -> int | None:
     metrics.add_metric("BatchesFailed", MetricUnit.Count, int(outcome.error is not None))
     if outcome.lag_ms_max is not None:
         metrics.add_metric("LagMsMax", MetricUnit.Milliseconds, outcome.lag_ms_max)
+    for name, count in consumer().observed().items():
+        metrics.add_metric(name, MetricUnit.Count, count)
     metrics.flush_metrics()
     if outcome.first_failed is not None:
         number = records[outcome.first_failed].sequence_number

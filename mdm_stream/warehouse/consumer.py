@@ -13,9 +13,10 @@ bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from mdm_stream.contracts.golden import ClaimCheck, Follow, UnknownTypeError, parse_message, redeem
 from mdm_stream.core.faults import as_rejection
@@ -24,7 +25,7 @@ from mdm_stream.errors import ConfigurationError, MdmError, TerminalError
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse.quick import quick_change
 from mdm_stream.warehouse.staging import FeedMessage
-from mdm_stream.warehouse.warehouse import Warehouse
+from mdm_stream.warehouse.warehouse import Applied, Warehouse
 
 PORTION_BYTES_MAX = 16 * 1024**2
 """Data of messages that is applied at a time, more than a batch without claim checks has; its rows take some ten times
@@ -39,6 +40,7 @@ class BatchOutcome:
     are None after a success, and records behind it may have been applied all the same. ``lag_ms_max`` is the time from
     the oldest applied commit until now, None where no golden change was applied. ``records_skipped`` are messages of a
     type that a later release has added: they say nothing of the state.
+    ``applied`` says what the records were that were applied.
     """
 
     records_applied: int
@@ -46,6 +48,23 @@ class BatchOutcome:
     first_failed: int | None
     error: MdmError | None
     records_skipped: int = 0
+    applied: Applied | None = None
+
+
+class BatchObserver(Protocol):
+    """What takes note of each batch. It raises nothing: a batch does not depend on it."""
+
+    def started(self, records: Sequence[Delivery]) -> Any:
+        """Take note of a batch that is about to be applied; return what ``ended`` is called with."""
+        ...
+
+    def ended(self, run: Any, applied: Applied, error: Exception | None, *, appends: bool) -> None:
+        """Take note of what was applied of it, and of what it failed with."""
+        ...
+
+    def take_counts(self) -> Mapping[str, int]:
+        """Return its own metrics since the last call, by name."""
+        ...
 
 
 class WarehouseConsumer:
@@ -57,15 +76,18 @@ class WarehouseConsumer:
         *,
         idle_close_s: float,
         follow: Follow | None = None,
+        observer: BatchObserver | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Take the warehouse, which this consumer owns, and how long it may stay open without work.
 
         ``follow`` gets at data that is kept elsewhere; left out, it goes where the messages say.
+        ``observer`` takes note of each batch that has records.
         """
         self._warehouse = warehouse
         self._follow = follow or ClaimReader()
+        self._observer = observer
         self._idle_close_s = idle_close_s
         self._monotonic_s = monotonic_s
         self._clock = clock
@@ -73,6 +95,19 @@ class WarehouseConsumer:
 
     def apply_records(self, records: Sequence[Delivery]) -> BatchOutcome:
         """Apply records of the golden feed as one micro-batch. Idempotent; order within does not matter."""
+        if self._observer is None or not records:
+            return self._apply_records(records)
+        observed = self._observer.started(records)
+        outcome = self._apply_records(records)
+        applied = outcome.applied or Applied(0, 0, 0, None)
+        self._observer.ended(observed, applied, outcome.error, appends=self._warehouse.appends)
+        return outcome
+
+    def observed(self) -> Mapping[str, int]:
+        """Return the metrics of the observer since the last call, by name; none without one."""
+        return {} if self._observer is None else self._observer.take_counts()
+
+    def _apply_records(self, records: Sequence[Delivery]) -> BatchOutcome:
         run, unread = _Applying(), dict[int, MdmError]()
         portion, portion_bytes = list[tuple[int, FeedMessage]](), 0
         for place, record in enumerate(records):
@@ -95,8 +130,9 @@ class WarehouseConsumer:
         run.failed |= unread
         lag_ms = self._lag_ms(run.oldest)
         if run.first_failed is None:
-            return BatchOutcome(run.applied, lag_ms, None, None, run.skipped)
-        return BatchOutcome(run.applied, lag_ms, run.first_failed, run.failed[run.first_failed], run.skipped)
+            return BatchOutcome(run.applied, lag_ms, None, None, run.skipped, run.total)
+        fault = run.failed[run.first_failed]
+        return BatchOutcome(run.applied, lag_ms, run.first_failed, fault, run.skipped, run.total)
 
     def _read(self, record: Delivery) -> tuple[FeedMessage, int]:
         """Return a record's message with its data, and how large that is."""
@@ -125,7 +161,7 @@ class WarehouseConsumer:
                 return
         else:
             run.applied += len(portion)
-            run.oldest = _earlier(run.oldest, applied.oldest_committed_at)
+            run.add(applied)
             return
         finally:
             self._last_used_s = self._monotonic_s()
@@ -159,11 +195,24 @@ class _Applying:
     oldest: datetime | None = None
     failed: dict[int, MdmError] = field(default_factory=dict)
     stopped: int | None = None
+    total: Applied = field(default_factory=lambda: Applied(0, 0, 0, None))
 
     @property
     def first_failed(self) -> int | None:
         """Where the event source must go on."""
         return min(self.failed, default=None)
+
+    def add(self, applied: Applied) -> None:
+        """Count a portion that was applied."""
+        self.oldest = _earlier(self.oldest, applied.oldest_committed_at)
+        before = self.total
+        self.total = Applied(
+            before.changes + applied.changes,
+            before.erasures + applied.erasures,
+            before.reports + applied.reports,
+            self.oldest,
+            before.files + applied.files,
+        )
 
     def refuse(self, place: int, fault: MdmError) -> None:
         """Note that a message is not applied, for a fault of its own or for one that meets all."""

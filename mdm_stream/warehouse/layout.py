@@ -16,6 +16,8 @@ from mdm_stream.warehouse.quick import QuickChange
 class Layout(Protocol):
     """How messages get into a schema, and how it is asked. Sessions are those of the kind (see ``append.layout``)."""
 
+    appends: bool
+    """Whether batches are only inserted."""
     select_published: str
     """Parameters: domain, the golden id after which the page begins, rows. Gives the newest change of each."""
     select_published_evidence: str

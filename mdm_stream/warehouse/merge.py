@@ -16,6 +16,7 @@ from mdm_stream.warehouse.staging import FeedMessage, stage_messages
 class MergeLayout:
     """A schema whose tables are written, each message by a MERGE into those that it changes."""
 
+    appends = False
     select_published = statements.SELECT_PUBLISHED
     select_published_evidence = statements.SELECT_PUBLISHED_EVIDENCE
     select_erased = statements.SELECT_ERASED

@@ -80,6 +80,11 @@ class Warehouse(Protocol):
 
     takes_quick: bool
 
+    @property
+    def appends(self) -> bool:
+        """Whether the schema is of the append kind; of the merge kind until it was opened."""
+        ...
+
     def apply(self, messages: Sequence[FeedMessage]) -> Applied:
         """Apply a micro-batch. Idempotent. On an error nothing may be assumed: apply the batch again."""
         ...
@@ -164,6 +169,11 @@ class SqlWarehouse:
         self._layout_of = layout_of
         self._layout: Layout = MergeLayout()
         self._lock = threading.Lock()
+
+    @property
+    def appends(self) -> bool:
+        """Whether the schema is of the append kind; see ``Warehouse.appends``."""
+        return self._layout.appends
 
     def apply(self, messages: Sequence[FeedMessage]) -> Applied:
         """Apply a micro-batch of at most ``MESSAGES_PER_APPLY_MAX`` messages; see ``Warehouse.apply``."""

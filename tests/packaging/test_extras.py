@@ -45,6 +45,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "mdm_stream.steward",
     ),
     "snowflake": ("consumers.warehouse", "mdm_stream.warehouse"),
+    "lineage": ("mdm_stream.warehouse.lineage",),
     "archive": ("mdm_stream.archive",),
     "files": ("producers.files",),
     "postgres": ("producers.postgres",),
@@ -55,6 +56,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 
 FILES_NEED = {
     "mdm_stream.warehouse.duckdb": "local",
+    "mdm_stream.warehouse.lineage.open_lineage": "lineage",
     "producers.events_api": "api",
     "producers.files": "files",
     "producers.postgres": "postgres",

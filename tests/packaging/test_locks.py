@@ -18,6 +18,7 @@ LOCKS = {
     "lambda-resolve": ("resolve",),
     "lambda-events-api": ("api",),
     "lambda-warehouse": ("snowflake",),
+    "lambda-warehouse-lineage": ("lineage", "snowflake"),
     "glue": ("archive", "resolve"),
     "kcl": ("resolve",),
     "postgres-reader": ("postgres",),

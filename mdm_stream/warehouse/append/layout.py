@@ -69,6 +69,7 @@ class EventSession(Session, Protocol):
 class AppendLayout:
     """A schema of the append kind. One instance serves one writer: it remembers which records are erased."""
 
+    appends = True
     # The newest change of each golden record. Not of golden_record, which may lag.
     select_published = """
 SELECT document FROM golden_event
