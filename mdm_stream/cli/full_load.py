@@ -32,7 +32,7 @@ def plan_full_load(
 ) -> FullLoad:
     """Return what is to be deleted once everything else was sent. ``open_reader`` returns the index of a domain."""
     refused = [
-        f"{given.name}: of {report.unknown_records:,} rejected rows the record cannot be told, and it would be deleted"
+        f"{given.name}: of {report.unknown_records:,} rejected rows the record is unknown, and it would be deleted"
         for given, report in _files(checked)
         if report.unknown_records
     ]

@@ -140,7 +140,7 @@ class Erase:
         self._places.tell(self._events)
         self._wait("the index has not erased them", self._index_has_erased)
         committed = self._position()
-        self._wait("the golden feed has not been told", lambda: self._is_published(committed))
+        self._wait("the golden feed does not have the erasure yet", lambda: self._is_published(committed))
         self._wait("the warehouse has not erased them", self._warehouse_has_erased)
         self._wait_for_consumers()
         notes = self._remove(before)

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoints", required=True, type=Path, help="JSON file that keeps the positions")
     parser.add_argument("--event-source", default="{}", help="JSON object of event source settings")
     parser.add_argument("--function-name", default="local")
-    parser.add_argument("--function-timeout", type=float, default=60.0, help="seconds told to the handler")
+    parser.add_argument("--function-timeout", type=float, default=60.0, help="seconds that the handler is given")
     parser.add_argument("--concurrency", type=int, default=1, help="invocations at a time")
     parser.add_argument("--poll-interval", type=float, default=0.1, help="seconds between reads of an idle shard")
     parser.add_argument("--tick", type=float, help="seconds without an invocation after which the handler is ticked")

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--endpoint", required=True, help="URL of the SQS API")
     parser.add_argument("--event-source", default="{}", help="JSON object of event source settings")
     parser.add_argument("--function-name", default="local")
-    parser.add_argument("--function-timeout", type=float, default=60.0, help="seconds told to the handler")
+    parser.add_argument("--function-timeout", type=float, default=60.0, help="seconds that the handler is given")
     parser.add_argument("--status", type=Path, help="JSON file that is kept up to date with the counters")
     parser.add_argument("--stop-timeout", type=float, default=20.0, help="seconds that stopping may take")
     return parser

@@ -64,7 +64,7 @@ def _found_absent(around: LoadSurroundings, view: LoadView) -> DeletionsRecord:
         said = "no record was deleted: nothing of the domain was resolved yet, so none was known that the load has not"
         return DeletionsRecord(withheld=FileWarning(code="no_deletions", path="load", message=said))
     if found is None or found[2] is None:
-        said = "no record was deleted: it cannot be told which ones the load has not, or at which version"
+        said = "no record was deleted: it is not known which ones the load has not, or at which version"
         return DeletionsRecord(withheld=FileWarning(code="no_deletions", path="load", message=said))
     refs, live, version = found
     if view.release is None and len(refs) > reader.rules.deleted_share_max * live:

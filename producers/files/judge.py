@@ -201,7 +201,7 @@ def _about_deletions(sums: _Sums, rules: FileRules, absences: Absences | None) -
         return []
     reasons = []
     if sums.unknown:
-        said = f"has {sums.unknown:,} rejected rows of which the record cannot be told, and it would be deleted"
+        said = f"has {sums.unknown:,} rejected rows whose record is unknown, and it would be deleted"
         reasons.append(file_reason("unknown_records", "file", said))
     if absences is not None and not absences.versioned:
         said = "brings versions of a counter or texts, of which a record that is absent has none: it cannot be full"

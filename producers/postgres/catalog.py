@@ -113,7 +113,7 @@ def _check_server(connection: Any) -> None:
             "logical, then restart the server (on Amazon RDS: rds.logical_replication = 1 in the parameter group)"
         )
     if encoding == "SQL_ASCII":
-        raise ConfigurationError("the database's encoding is SQL_ASCII: its texts cannot be told; convert it to UTF8")
+        raise ConfigurationError("the database's encoding is SQL_ASCII: its texts cannot be read; convert it to UTF8")
 
 
 def _check_publication(connection: Any, settings: ReaderSettings) -> None:
@@ -189,7 +189,7 @@ def _problems_of(
     if not table.identity:
         why = "is NOTHING" if replica == "n" else "needs a primary key, which it lacks"
         problems.append(
-            f"table {name}: its replica identity {why}, so updates and deletes cannot be told; add a primary key, or "
+            f"table {name}: its replica identity {why}, so updates and deletes name no row; add a primary key, or "
             f"ALTER TABLE {sql} REPLICA IDENTITY FULL (or USING INDEX with a unique index on columns that are NOT NULL)"
         )
     elif not table.key:
@@ -199,7 +199,7 @@ def _problems_of(
     elif unlogged := sorted(set(table.key) - set(table.identity)):
         problems.append(
             f"table {name}: key column {', '.join(unlogged)} is no part of the replica identity, so its changes cannot "
-            f"be told; ALTER TABLE {sql} REPLICA IDENTITY FULL (or USING INDEX with a unique index on the key)"
+            f"be identified; ALTER TABLE {sql} REPLICA IDENTITY FULL (or USING INDEX with a unique index on the key)"
         )
     if missing := sorted(settings.required.get(name, frozenset()) - set(table.columns)):
         problems.append(

@@ -135,7 +135,7 @@ class RowMessages:
         if missing := sorted(set(published.key) - set(table.identity)):
             raise TerminalError(
                 f"table {name}: its replica identity no longer has the key column {', '.join(missing)}, so a change of "
-                "it cannot be told; ALTER TABLE ... REPLICA IDENTITY FULL"
+                "it cannot be identified; ALTER TABLE ... REPLICA IDENTITY FULL"
             )
         before = self._names_before.get(name)
         if before is not None and before != names:

@@ -150,7 +150,7 @@ def test_a_full_load_with_a_row_that_names_no_record_is_refused(
     """Whose row it is cannot be told, and that record would be deleted."""
     rows = {number: ["Ann Lee", "a@mail.example", "Ulm"] for number in range(3)} | {3: ["too", "many", "cells", "here"]}
     assert loads.publish(rows, "--as-of", WEDNESDAY, "--full") == 1
-    assert "of 1 rejected rows the record cannot be told" in capsys.readouterr().err
+    assert "of 1 rejected rows the record is unknown" in capsys.readouterr().err
 
 
 def test_a_rejected_row_is_kept_for_its_true_reason_and_can_be_redriven(loads: Loads) -> None:

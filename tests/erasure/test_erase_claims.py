@@ -120,7 +120,7 @@ def test_a_change_of_others_that_the_feed_refuses_holds_no_erasure_back(world: W
     assert places_of(left).keys() <= {"change_stream", "golden_feed"}
     kinesis.golden_ids = {golden_id_of("person", OTHER)}
     world.send(upsert(OTHER, email=[KEPT]))
-    with pytest.raises(TransientError, match="the golden feed has not been told"):
+    with pytest.raises(TransientError, match="the golden feed does not have the erasure yet"):
         world.erase(OTHER, options=EraseOptions(wait_s=0.2))
 
 

@@ -27,7 +27,7 @@ FROM_STDIN = "-"
 
 @click.command()
 @click.argument("name", metavar="SOURCE/ID")
-@click.option("--reason", help="Why; it is kept in the receipt as you write it, so name nobody in it.")
+@click.option("--reason", help="Why; it is kept in the receipt as you write it, so name no person in it.")
 @click.option("--verify", is_flag=True, help="Only look for what is left; any number of times.")
 @click.option("--all-members", is_flag=True, help="Also every other record of the golden record that it is in.")
 @click.option("--values-file", metavar="FILE", help="Values to look for too, a line each; - is standard input.")

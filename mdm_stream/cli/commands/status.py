@@ -40,7 +40,7 @@ def status(
 
     Of the local stack in --state, or with --environment of the consumers' deployment on AWS. Exit code 0: everything
     goes on. 1: something needs attention, and is listed (a domain that cannot be written or is held, a held source or
-    file, a suspected history, a shard older than --age-max). Dead letters alone are ordinary. 2: it cannot be told.
+    file, a suspected history, a shard older than --age-max). Dead letters alone are ordinary. 2: it is unknown.
     """
     from mdm_stream.cli.status_of import DeploymentStatus  # noqa: PLC0415 - --help does without
 
