@@ -46,9 +46,19 @@ class ShardRangeInputDatasetFacet(facet_v2.InputDatasetFacet):
 class OpenLineage:
     """Sends runs to a server, or writes them to a file, one event a line. See ``batch.Telling``."""
 
-    def __init__(self, url: str, *, endpoint: str, api_key: str, timeout_s: float, namespace: str, job: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        endpoint: str,
+        api_key: str,
+        timeout_s: float,
+        namespace: str,
+        job: str,
+        stream_namespace: str,
+    ) -> None:
         """Take the address and the names; nothing is connected yet."""
-        self._namespace, self._job = namespace, job
+        self._namespace, self._job, self._stream_namespace = namespace, job, stream_namespace
         self._transport = _transport(url, endpoint, api_key, timeout_s)
 
     def send(self, run: RunFacts, state: State, at: datetime, written: Sequence[Written], error: str) -> None:
@@ -68,18 +78,18 @@ class OpenLineage:
             eventTime=at.isoformat(timespec="microseconds"),
             run=event_v2.Run(run.run_id, facets),
             job=event_v2.Job(self._namespace, self._job, {"jobType": job_type}),
-            inputs=[_input(run)],
+            inputs=[_input(run, self._stream_namespace)],
             outputs=[_output(table) for table in written],
             producer=PRODUCER,
         )
 
 
-def _input(run: RunFacts) -> event_v2.InputDataset:
+def _input(run: RunFacts, namespace: str) -> event_v2.InputDataset:
     shards = [
         {"shard": each.shard, "first": each.first, "last": each.last, "records": each.records} for each in run.shards
     ]
     facet = ShardRangeInputDatasetFacet(run.records, shards, producer=PRODUCER)
-    return event_v2.InputDataset("kinesis", run.stream, inputFacets={"mdmStream_shardRange": facet})
+    return event_v2.InputDataset(namespace, run.stream, inputFacets={"mdmStream_shardRange": facet})
 
 
 def _output(table: Written) -> event_v2.OutputDataset:

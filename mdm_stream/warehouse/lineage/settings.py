@@ -21,7 +21,7 @@ class LineageSettings(Settings):
     """``url``: ``https://...`` of a server that takes OpenLineage, ``file:///...`` of a file, or empty for none.
 
     ``endpoint`` is the path of the server that takes events. ``api_key`` is sent as a bearer token. ``namespace`` and
-    ``job`` name the consumer as a job.
+    ``job`` name the consumer as a job, ``stream_namespace`` is where the stream's name is unique.
     """
 
     model_config = SettingsConfigDict(env_prefix="MDM_LINEAGE_")
@@ -31,6 +31,7 @@ class LineageSettings(Settings):
     api_key: str = Field(default="", repr=False)
     namespace: Annotated[str, Field(min_length=1)] = "mdm-stream"
     job: Annotated[str, Field(min_length=1)] = "warehouse"
+    stream_namespace: Annotated[str, Field(min_length=1)] = "kinesis"
     timeout_s: Annotated[float, Field(gt=0, le=30)] = TIMEOUT_S
 
     @field_validator("url")
@@ -58,5 +59,6 @@ def lineage_of(environment: Mapping[str, str], warehouse: WarehouseSettings) -> 
         timeout_s=settings.timeout_s,
         namespace=settings.namespace,
         job=settings.job,
+        stream_namespace=settings.stream_namespace,
     )
     return BatchLineage(telling, TableNames.of(warehouse), settings.namespace, settings.job)

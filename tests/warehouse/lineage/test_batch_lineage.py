@@ -261,10 +261,16 @@ def test_a_batch_does_not_depend_on_its_lineage(server: Received, fault: str, ca
 
 def test_the_key_is_sent_to_the_server_and_shown_nowhere(server: Received) -> None:
     """As a bearer token; the settings do not print it."""
-    consumer, lineage = consumer_of(server.url, MDM_LINEAGE_API_KEY="secret-key", MDM_LINEAGE_ENDPOINT="lineage")
+    consumer, lineage = consumer_of(
+        server.url,
+        MDM_LINEAGE_API_KEY="secret-key",
+        MDM_LINEAGE_ENDPOINT="lineage",
+        MDM_LINEAGE_STREAM_NAMESPACE="kinesis://123456789012:eu-west-1",
+    )
     consumer.apply_records(deliveries(BATCH))
     assert {headers["Authorization"] for headers in server.headers} == {"Bearer secret-key"}
     assert set(server.paths) == {"/lineage"}
+    assert {event["inputs"][0]["namespace"] for event in server.events} == {"kinesis://123456789012:eu-west-1"}
     assert "secret-key" not in repr(lineage)
 
 
