@@ -15,6 +15,7 @@ from mdm_stream.local.event_source.queue import QueueSource
 from mdm_stream.rebuild.run import RebuildOptions
 from mdm_stream.rules.model import BlockingModel, LimitsModel
 from mdm_stream.settings import EngineSettings, ResolveSettings
+from mdm_stream.warehouse.lineage import LineageSettings
 from mdm_stream.warehouse.settings import SnowflakeSettings, WarehouseSettings
 from producers.delivery import PublisherSettings
 from producers.events_api.settings import EventsApiSettings
@@ -30,6 +31,7 @@ SETTINGS = (
     ResolveSettings,
     WarehouseSettings,
     SnowflakeSettings,
+    LineageSettings,
     RebuildOptions,
     PublisherSettings,
     ReaderSettings,
@@ -94,7 +96,7 @@ def test_the_page_names_the_variables_by_which_limits_are_set() -> None:
     """A consumer reads its limits from the environment, under the names that the page gives."""
     prefixes = dict.fromkeys(("EngineSettings", "ResolveSettings", "EventsApiSettings"), "MDM_")
     prefixes |= {"WarehouseSettings": "MDM_WAREHOUSE_", "SnowflakeSettings": "MDM_WAREHOUSE_SNOWFLAKE_"}
-    prefixes |= {"FileLimits": "MDM_FILES_", "FilesSettings": "MDM_"}
+    prefixes |= {"FileLimits": "MDM_FILES_", "FilesSettings": "MDM_", "LineageSettings": "MDM_LINEAGE_"}
     for name, (_, where) in ROWS.items():
         owner, _, attribute = name.rpartition(".")
         if owner in prefixes:
