@@ -24,7 +24,15 @@ BATCH_BYTES_MAX = 16 * 1024**2
 OVERTAKEN_MAX = 20
 """Newer snapshots that may be published while one is read: each time the parts that are new are read."""
 
-TABLES = ("golden_record", "golden_history", "crosswalk", "erased_record", "quarantined_event", "file_loads")
+TABLES = (
+    "golden_record",
+    "golden_history",
+    "evidence_history",
+    "crosswalk",
+    "erased_record",
+    "quarantined_event",
+    "file_loads",
+)
 
 Progress = Callable[[str, int, int], None]
 

@@ -2,8 +2,8 @@
 
 What is left of a golden change is what the warehouse has of it in its history (see ``redaction``), and of what a record
 said itself its key. Reports of rejected events, manifests of loads, links and review items keep keys on purpose and
-hold no values. A message of a type that this release does not
-know may hold values in any member: one that names an erased record is left out whole.
+hold no values. A message of a type that this release does not know may hold values in any member: one that names an
+erased record is left out whole.
 """
 
 from __future__ import annotations

@@ -57,11 +57,13 @@ def rows_written(applied: Applied, *, appends: bool) -> dict[str, int]:
     A change that a table knows already counts too: how many rows it changed depends on what was delivered before.
     """
     if appends:
-        rows = {"golden_event": applied.changes + applied.erasures + applied.reports + applied.files}
+        said = applied.changes + applied.erasures + applied.evidence
+        rows = {"golden_event": said + applied.reports + applied.files}
     else:
         rows = {
             "golden_record": applied.changes,
             "golden_history": applied.changes + applied.erasures,
+            "evidence_history": applied.evidence,
             "erased_record": applied.erasures,
             "quarantined_event": applied.reports,
             "file_loads": applied.files,

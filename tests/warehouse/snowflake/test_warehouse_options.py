@@ -271,7 +271,7 @@ def test_a_fold_of_dynamic_tables_has_a_policy_without_a_look_up_beneath_it(
     assert "SELECT" not in session.bodies["mdm_all_rows"]
     assert session.set["golden_record", ""] == "mdm_domain_rows"
     assert session.set["golden_history", "payload"] == "mdm_document"
-    assert set(session.searched) == {"golden_record", "golden_history", "crosswalk"}
+    assert set(session.searched) == {"golden_record", "golden_history", "evidence_history", "crosswalk"}
     assert {words.split()[1] for words in session.altered if "golden_record" in words} == {"DYNAMIC"}
     assert all(" TABLE golden_event" in words for words in session.altered if "golden_event" in words)
 

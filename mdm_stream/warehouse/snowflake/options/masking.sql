@@ -19,6 +19,12 @@ ALTER MASKING POLICY mdm_document SET BODY ->
             OBJECT_INSERT(OBJECT_PICK(val::OBJECT, $members), 'values', OBJECT_DELETE(val['values']::OBJECT, $attributes)),
             'provenance', OBJECT_DELETE(val['provenance']::OBJECT, $attributes)
         )::VARIANT
+        WHEN IS_OBJECT(val['attributes']) THEN OBJECT_INSERT(
+            OBJECT_INSERT(
+                OBJECT_PICK(val::OBJECT, $members), 'attributes', OBJECT_DELETE(val['attributes']::OBJECT, $attributes)
+            ),
+            'overrides', OBJECT_DELETE(val['overrides']::OBJECT, $attributes)
+        )::VARIANT
         WHEN IS_OBJECT(val) THEN OBJECT_PICK(val::OBJECT, $members)::VARIANT
     END;
 CREATE MASKING POLICY IF NOT EXISTS mdm_hidden AS (val VARIANT) RETURNS VARIANT -> NULL::VARIANT;

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mdm_stream.contracts.evidence import EVIDENCE
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import GoldenChange, QuarantinedEvent, RecordErased
 from mdm_stream.errors import ConfigurationError
@@ -34,9 +35,10 @@ MASKED_BY = {
 
 ROW_POLICIES = ("mdm_domain_rows", "mdm_all_rows")
 
-_MODELS = (GoldenChange, RecordErased, QuarantinedEvent, FileManifest)
+_MODELS = (GoldenChange, RecordErased, *EVIDENCE, QuarantinedEvent, FileManifest)
+_BY_ATTRIBUTE = {"values", "provenance", "attributes", "overrides"}
 DOCUMENT_MEMBERS = tuple(
-    sorted({name for model in _MODELS for name in model.model_fields} - {"values", "provenance"} | {"positions"})
+    sorted({name for model in _MODELS for name in model.model_fields} - _BY_ATTRIBUTE | {"positions"})
 )
 """Members of a message's data that hold no value of a record. What a later release adds is hidden until it is here."""
 

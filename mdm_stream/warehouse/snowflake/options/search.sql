@@ -9,6 +9,7 @@
 --! merge
 ALTER TABLE golden_record ADD SEARCH OPTIMIZATION ON EQUALITY(golden_id);
 ALTER TABLE golden_history ADD SEARCH OPTIMIZATION ON EQUALITY(golden_id);
+ALTER TABLE evidence_history ADD SEARCH OPTIMIZATION ON EQUALITY(record_id, other_record_id);
 ALTER TABLE crosswalk ADD SEARCH OPTIMIZATION ON EQUALITY(record_id, golden_id);
 
 --! views
@@ -17,6 +18,7 @@ ALTER TABLE golden_event ADD SEARCH OPTIMIZATION ON EQUALITY(golden_id, record_i
 --! dynamic
 ALTER DYNAMIC TABLE golden_record ADD SEARCH OPTIMIZATION ON EQUALITY(golden_id);
 ALTER DYNAMIC TABLE golden_history ADD SEARCH OPTIMIZATION ON EQUALITY(golden_id);
+ALTER DYNAMIC TABLE evidence_history ADD SEARCH OPTIMIZATION ON EQUALITY(record_id, other_record_id);
 ALTER DYNAMIC TABLE crosswalk ADD SEARCH OPTIMIZATION ON EQUALITY(record_id, golden_id);
 
 --! remove
