@@ -276,7 +276,7 @@ def fold_columns(dialect: Dialect, select: str) -> list[tuple[str, str]]:
 
 _FOLD_ONLY: dict[str, ColumnType] = {
     "applied_at": "timestamp", "batch_id": "text", "golden_values": "json", "manifest": "json", "payload": "json",
-    "positions": "json", "provenance": "json", "reasons": "json",
+    "other_record_id": "text", "other_source": "text", "positions": "json", "provenance": "json", "reasons": "json",
 }  # fmt: skip
 
 

@@ -169,18 +169,18 @@ def test_keys_are_not_declared_where_they_do_not_hold(make: Maker) -> None:
 def test_policies_stand_on_every_table_with_rows_and_on_no_view(make: Maker, kind: str) -> None:
     """Each JSON column with values has a mask, each table of a domain a row policy; what is new is hidden whole."""
     session = make(kind)
-    session.execute("CREATE TABLE source_value (domain VARCHAR, said VARIANT)", step="test")
+    session.execute("CREATE TABLE own_note (domain VARCHAR, said VARIANT)", step="test")
     for name in ("masking", "row-access"):
         apply_option(session, name, SETTINGS[name])
     masked = {(table, column): policy for (table, column), policy in session.set.items() if column}
-    assert masked.pop(("source_value", "said")) == "mdm_hidden"
+    assert masked.pop(("own_note", "said")) == "mdm_hidden"
     tables = catalog.read_catalog(session).tables
     with_json = {(t, c) for t, columns in tables.items() for c in columns if c in {*MASKED_BY, *WITHOUT_VALUES}}
     assert masked == {(t, c): MASKED_BY[c] for t, c in with_json if c in MASKED_BY}
     assert {table for (table, column) in session.set if not column} == {t for t in tables if "domain" in tables[t]}
     views = {name for name, kind in session.execute(catalog.SELECT_TABLES, step="test") if kind == "VIEW"}
     assert not views & {table for table, _ in session.set}
-    assert len(masked) == (1 if kind == "append" else 3)
+    assert len(masked) == (1 if kind == "append" else 4)
 
 
 def test_a_table_that_a_migration_adds_gets_what_is_applied(make: Maker) -> None:
@@ -261,7 +261,7 @@ def test_a_fold_of_dynamic_tables_has_a_policy_without_a_look_up_beneath_it(
 ) -> None:
     """Snowflake refreshes incrementally only without a subquery outside FROM, and a policy beneath counts as one."""
     session = make("append")
-    for name in ("golden_record", "golden_history", "crosswalk"):
+    for name in ("golden_record", "golden_history", "evidence_history", "crosswalk"):
         session.execute(f"DROP VIEW IF EXISTS {name}", step="test")
         session.inner.execute(f"CREATE TABLE {name} AS SELECT * FROM fresh_{name}", step="test")
     assert catalog.read_catalog(session).kind == "dynamic"
@@ -369,7 +369,7 @@ def test_a_mask_takes_sensitive_values_out_and_leaves_the_rest() -> None:
         assert seen(policies["mdm_values"], {role, ANALYST}, change["values"]) == change["values"]
         assert seen(policies["mdm_hidden"], {role}, change) == change
     assert seen(policies["mdm_values"], {ANALYST}, change["values"]) == {"given_name": "Jane"}
-    masked = seen(policies["mdm_document"], {ANALYST}, {**change, "evidence": {"phone": "555-11"}})
+    masked = seen(policies["mdm_document"], {ANALYST}, {**change, "notes": {"phone": "555-11"}})
     assert "555-11" not in json.dumps(masked)
     assert {key: masked[key] for key in ("values", "members", "sequence")} == {
         "values": {"given_name": "Jane"}, "members": change["members"], "sequence": 7
@@ -378,6 +378,12 @@ def test_a_mask_takes_sensitive_values_out_and_leaves_the_rest() -> None:
     assert seen(policies["mdm_document"], set(), {"reasons": [{"code": "x"}], "load_id": "1", "said": "555-11"}) == {
         "reasons": [{"code": "x"}], "load_id": "1"
     }  # fmt: skip
+    said = {"value": "555-11", "valid": True}
+    record = {"op": "record", "source": "crm", "attributes": {sensitive[0]: said, "city": said}, "overrides": {}}
+    shown = {**record, "attributes": {"city": said}}
+    assert seen(policies["mdm_document"], {ANALYST}, {**record, "overrides": {sensitive[0]: said}}) == shown
+    link = {"op": "match", "a": {"source": "crm", "record_id": "1"}, "evidence": {"phone": "exact"}}
+    assert seen(policies["mdm_document"], {ANALYST}, link) == link
     for name in ("mdm_document", "mdm_values"):
         assert seen(policies[name], {ANALYST}, ["555-11"]) is None
     assert seen(policies["mdm_hidden"], {ANALYST}, change) is None
