@@ -6,10 +6,10 @@ too: which goes on from where it was, as what it has applied since is applied to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mdm_stream.aws.read_shards import Marks, StreamReader
+from mdm_stream.aws.read_shards import Marks, RecordsGoneError, StreamReader
 from mdm_stream.contracts.golden import Follow
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import TerminalError
@@ -103,15 +103,18 @@ class WarehouseFill:
         ``RecordsGoneError`` where the stream does not hold any more what followed: take a snapshot, which looks whether
         anything is missing, and apply that.
         """
-        lines, size_bytes = list[bytes](), 0
-        for record in reader.records(marks):
-            lines.append(record.data)
-            size_bytes += len(record.data)
-            if len(lines) >= MESSAGES_PER_BATCH or size_bytes >= BATCH_BYTES_MAX:
-                self.apply(lines)
-                self._on_progress("applying the tail of the stream", self.filled.messages, 0)
-                lines, size_bytes = [], 0
-        self.apply(lines)
+        try:
+            self.apply(self._counted(record.data for record in reader.records(marks)))
+        except RecordsGoneError as error:
+            raise RecordsGoneError(
+                f"{error}: take a snapshot (mdm-stream feed snapshot), which looks whether anything is missing, and "
+                "rebuild again with --into-existing"
+            ) from error
+
+    def _counted(self, messages: Iterable[bytes]) -> Iterator[bytes]:
+        for raw in messages:
+            yield raw
+            self._on_progress("applying the tail of the stream", self.filled.messages, 0)
 
     def apply(self, messages: Iterable[bytes]) -> None:
         """Apply messages, in batches. What the warehouse refuses is raised with the error that it met."""

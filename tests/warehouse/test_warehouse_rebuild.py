@@ -211,7 +211,7 @@ def test_a_tail_with_a_gap_is_told(duckdb_warehouse: DuckDbWarehouse, tmp_path: 
     take(FolderObjects(tmp_path), stream)
     stream.put(*FEED[2:])
     stream.forget(3)
-    with pytest.raises(RecordsGoneError):
+    with pytest.raises(RecordsGoneError, match="feed snapshot"):
         fill(duckdb_warehouse, FolderObjects(tmp_path), stream)
 
 
