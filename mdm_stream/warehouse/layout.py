@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mdm_stream.contracts.golden import FeedEnvelope
-from mdm_stream.warehouse.quick import QuickChange
+from mdm_stream.warehouse.quick_rows import QuickChange
 
 
 class Layout(Protocol):

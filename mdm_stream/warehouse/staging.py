@@ -9,7 +9,7 @@ from datetime import datetime
 from mdm_stream.contracts.golden import FeedEnvelope, RecordErased
 from mdm_stream.warehouse.duckdb.session import DuckDbSession
 from mdm_stream.warehouse.erasure import known_erased, staged_erased
-from mdm_stream.warehouse.quick import QuickChange
+from mdm_stream.warehouse.quick_rows import QuickChange
 from mdm_stream.warehouse.redaction import ErasedRecords
 from mdm_stream.warehouse.rows import StagedBatch, stage_batch
 from mdm_stream.warehouse.session import Session
@@ -36,7 +36,7 @@ def stage_messages(session: Session, messages: Sequence[FeedMessage], applied_at
         batch = StagedBatch(b"", 0, 0, 0, 0, 0)
     if not quick:
         return batch
-    session.stage_lines("\n".join([*(message.rows for message in quick), ""]).encode(), applied_at)
+    session.stage_lines(b"\n".join([*(message.rows for message in quick), b""]), applied_at)
     touched, quick = _parted(quick, staged_erased(session))
     if touched:
         return stage_messages(session, [*envelopes, *(message.envelope() for message in touched), *quick], applied_at)

@@ -40,7 +40,7 @@ from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.merge import MergeLayout
 from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
-from mdm_stream.warehouse.quick import QuickChange
+from mdm_stream.warehouse.quick_rows import QuickChange
 from mdm_stream.warehouse.remains import history_with, search
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.staging import FeedMessage

@@ -17,7 +17,7 @@ from mdm_stream.feed.claims import ClaimStore, MissingClaimError
 from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
 from mdm_stream.warehouse import consumer as consumer_module
-from mdm_stream.warehouse.quick import QuickChange
+from mdm_stream.warehouse.quick_rows import QuickChange
 from mdm_stream.warehouse.staging import FeedMessage
 
 

@@ -14,14 +14,16 @@ from feed_messages import contents, erase, loaded, rejected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdm_stream.contracts.golden import GoldenChange, parse_message
+from mdm_stream.contracts.golden import GoldenChange, parse_message, parse_moment
 from mdm_stream.core.model import STEWARD_SOURCE, make_ref
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.port import OutboxEntry
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
-from mdm_stream.warehouse.quick import DELIMITER, NULL, QUICK_COLUMNS, quick_change
+from mdm_stream.warehouse.quick import quick_change
+from mdm_stream.warehouse.quick_rows import DELIMITER, NULL, QUICK_COLUMNS
+from mdm_stream.warehouse.redaction import contributors
 from mdm_stream.warehouse.rows import stage_batch
 from mdm_stream.warehouse.staging import FeedMessage
 
@@ -141,6 +143,10 @@ def _rows_of(line: str) -> dict[str, str | None]:
     return {name: None if field == NULL else field for name, field in zip(QUICK_COLUMNS, fields, strict=True)}
 
 
+def _part(document: str | None, key: str) -> str | None:
+    return None if document is None else orjson.dumps(json.loads(document)[key]).decode()
+
+
 def _model_rows(raw: bytes) -> list[dict[str, str | None]]:
     envelope = parse_message(raw)
     assert isinstance(envelope.data, GoldenChange)  # type: ignore[union-attr]
@@ -149,7 +155,10 @@ def _model_rows(raw: bytes) -> list[dict[str, str | None]]:
         row = json.loads(line)
         document = envelope.data.model_dump_json() if "document" in row else None  # type: ignore[union-attr]
         fields = {name: None if row.get(name) is None else str(row[name]) for name in QUICK_COLUMNS}
-        rows.append({**fields, "document": document})
+        parts = {
+            name: _part(document, key) for name, key in (("golden_values", "values"), ("provenance", "provenance"))
+        }
+        rows.append({**fields, "document": document, **parts})
     return rows
 
 
@@ -158,9 +167,14 @@ def _check(raw: bytes) -> bool:
     quick = quick_change(raw)
     if quick is None:
         return False
-    rows = [_rows_of(line) for line in quick.rows.split("\n")]
+    data = parse_message(raw).data  # type: ignore[union-attr]
+    assert isinstance(data, GoldenChange)
+    rows = [_rows_of(line) for line in quick.rows.decode().split("\n")]
     assert sorted(rows, key=repr) == sorted(_model_rows(raw), key=repr)
     assert quick.claims == sum(row["kind"] == "claim" for row in rows)
+    assert (quick.domain, quick.committed_at) == (data.domain, parse_moment(data.committed_at, ""))
+    members = {(key.source, key.record_id) for key in data.members} if data.op == "upsert" else set()
+    assert quick.records == contributors(data) | members
     return True
 
 
@@ -190,6 +204,31 @@ def test_nothing_is_accepted_that_the_models_refuse(message: dict[str, Any], dat
         _check(raw)
     except RejectedEventError:
         pytest.fail("the models refuse what was accepted without them")
+
+
+@given(st.lists(st.tuples(messages(), st.integers(0, 2**32)), min_size=1, max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_consumers_with_and_without_models_apply_and_refuse_the_same(cases: list[tuple[dict[str, Any], int]]) -> None:
+    """Batches of messages, half of them damaged: the same are refused, and every table is the same."""
+    records = []
+    for message, seed in cases:
+        chance = random.Random(seed)
+        if chance.random() < 0.5:
+            path, value = chance.choice(_places(message)[1:]), chance.choice(SCALARS)
+
+            def replace(node: Any, name: Any, value: Any = value) -> None:
+                node[name] = value
+
+            message = _changed(message, chance.choice([replace, replace, _without, _shuffled]), path)  # noqa: PLW2901
+        records.append(Delivery.unplaced(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()))
+    told = []
+    for takes_quick in (True, False):
+        warehouse = DuckDbWarehouse(":memory:")
+        warehouse.takes_quick = takes_quick
+        outcome = WarehouseConsumer(warehouse, idle_close_s=60).apply_records(records)
+        told.append((outcome.records_applied, outcome.first_failed, str(outcome.error), contents(warehouse)))
+        warehouse.close()
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize(

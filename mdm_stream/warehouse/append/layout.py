@@ -21,7 +21,7 @@ from mdm_stream.warehouse.append.schema import (
 )
 from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM
-from mdm_stream.warehouse.quick import QuickChange
+from mdm_stream.warehouse.quick_rows import QuickChange
 from mdm_stream.warehouse.redaction import ErasedRecords, contributors
 from mdm_stream.warehouse.session import Session
 

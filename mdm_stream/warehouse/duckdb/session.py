@@ -19,7 +19,7 @@ from mdm_stream.files import FILE_MODE
 from mdm_stream.warehouse.dialect import DUCKDB
 from mdm_stream.warehouse.duckdb.staged_file import IN_MEMORY, remove_leftovers, staged_file
 from mdm_stream.warehouse.faults import duckdb_lock_error, is_duckdb_lock, translate_duckdb
-from mdm_stream.warehouse.quick import DELIMITER, NULL, QUICK_COLUMNS
+from mdm_stream.warehouse.quick_rows import DELIMITER, NULL, QUICK_COLUMNS
 from mdm_stream.warehouse.rows import EXTRACTED_COLUMNS, STAGED_COLUMNS, timestamp_text
 
 _LOCK_POLL_S = 0.05
@@ -178,22 +178,14 @@ _CREATE_STAGED_ROW = (
     + "".join(f", {name} {DUCKDB.json}" for name, _ in EXTRACTED_COLUMNS)
     + f", applied_at {DUCKDB.timestamp})"
 )
-_LINE_COLUMNS = ", ".join(
-    f"'{name}': '{DUCKDB.text if kind == 'json' else getattr(DUCKDB, kind)}'"
-    for name, kind in STAGED_COLUMNS
-    if name in QUICK_COLUMNS
-)
-_LINE_EXTRACTED = [each for each in EXTRACTED_COLUMNS if each[0] != "reasons"]  # no change has any
+_LINE_TYPES = {name: DUCKDB.text if kind == "json" else getattr(DUCKDB, kind) for name, kind in STAGED_COLUMNS}
+_LINE_COLUMNS = ", ".join(f"'{name}': '{_LINE_TYPES.get(name, DUCKDB.text)}'" for name in QUICK_COLUMNS)
 _INSERT_STAGED_LINES = (
-    f"INSERT INTO staged_row ({', '.join(QUICK_COLUMNS)}"  # noqa: S608 - made of declared column names
-    + "".join(f", {name}" for name, _ in _LINE_EXTRACTED)
-    + f", applied_at) SELECT {', '.join(QUICK_COLUMNS)}"
-    + "".join(f", extracted[{at}]" for at, _ in enumerate(_LINE_EXTRACTED, 1))
-    + f", CAST(? AS {DUCKDB.timestamp}) FROM (SELECT *, json_extract(document, ["
-    + ", ".join(f"'$.{key}'" for _, key in _LINE_EXTRACTED)
-    + "]) AS extracted FROM read_csv(?, auto_detect = false, header = false, quote = '', escape = '', comment = '', "
+    f"INSERT INTO staged_row ({', '.join(QUICK_COLUMNS)}, applied_at) "  # noqa: S608 - made of declared column names
+    f"SELECT {', '.join(QUICK_COLUMNS)}, CAST(? AS {DUCKDB.timestamp}) "
+    "FROM read_csv(?, auto_detect = false, header = false, quote = '', escape = '', comment = '', "
     f"delim = '{DELIMITER}', nullstr = '{NULL}', new_line = '\\n', strict_mode = true, "
-    f"max_line_size = {{line_bytes_max}}, columns = {{{{{_LINE_COLUMNS}}}}}))"
+    f"max_line_size = {{line_bytes_max}}, columns = {{{{{_LINE_COLUMNS}}}}})"
 )
 _INSERT_STAGED_ROW = (
     f"INSERT INTO staged_row SELECT {_COLUMN_NAMES}"  # noqa: S608 - made of declared column names
