@@ -13,6 +13,7 @@ class Show:
 
     def __init__(self) -> None:
         self.missed: list[str] = []
+        self.only: Sequence[str] = ()
 
     def figure(self, what: str, value: object, *, floor: str, holds: bool) -> None:
         """Print a figure with its floor and whether it holds."""
@@ -37,7 +38,8 @@ class Show:
         print(f"         {time.monotonic() - began_s:.0f} s", flush=True)
 
     def run(self, sections: dict[str, Callable[[Show], None]], only: Sequence[str]) -> int:
-        """Run the sections named, or all; return the exit code."""
+        """Run the sections named, or all; return the exit code. A section may ask ``only`` whether it was named."""
+        self.only = only
         for name, section in sections.items():
             if not only or name in only:
                 with self.section(name):

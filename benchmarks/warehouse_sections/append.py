@@ -7,22 +7,20 @@ Snowflake itself takes, its locks and its dynamic tables, it cannot show. Messag
 from __future__ import annotations
 
 import itertools
-import logging
 import random
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from local_snowflake import local_snowflake
 from show import Show
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from fakesnow_copy import teach_copy  # noqa: E402
 from feed_messages import contents, erase, origins, retire, upsert  # noqa: E402
 
 from mdm_stream.contracts.golden import FeedEnvelope  # noqa: E402
@@ -40,21 +38,11 @@ SEED = 7
 
 
 def figures(show: Show, scratch: Path) -> None:
-    """Start a server, and write to schemas of it."""
-    import fakesnow  # noqa: PLC0415 - the last import, it takes a second
-
+    """Write to schemas of a server."""
     del scratch  # the server keeps its tables in memory
-    warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
-    teach_copy()
-    # The server says each request: some thousands of lines, which also take their time.
-    logging.disable(logging.CRITICAL)
-    try:
-        with fakesnow.server() as given:
-            arguments = {**given, "database": "mdm", "network_timeout": 60}
-            _speed(show, arguments)
-            _equality(show, arguments)
-    finally:
-        logging.disable(logging.NOTSET)
+    with local_snowflake() as arguments:
+        _speed(show, arguments)
+        _equality(show, arguments)
 
 
 def _speed(show: Show, arguments: dict[str, Any]) -> None:
@@ -99,7 +87,7 @@ def _apply(arguments: dict[str, Any], writer: Writer, batches: int) -> tuple[lis
 
 
 def _equality(show: Show, arguments: dict[str, Any]) -> None:
-    feed = _feed(2_000)
+    feed = changing_feed(2_000)
     merged = DuckDbWarehouse(":memory:")
     merged.apply(feed)
     expected = contents(merged)
@@ -151,7 +139,7 @@ def _golden(number: int) -> FeedEnvelope:
     )
 
 
-def _feed(messages: int) -> list[FeedEnvelope]:
+def changing_feed(messages: int) -> list[FeedEnvelope]:
     """Golden records that change often, retire, and of whose records every fiftieth is erased."""
     feed = []
     for number in range(1, messages + 1):

@@ -106,6 +106,13 @@ def check_schema(session: Session) -> None:
         )
 
 
+def lost_by_going_back(session: Session, known: int) -> str:
+    """Return a sentence that names the migrations of a schema that are later than version ``known``."""
+    rows = session.execute(_SELECT_LATER, (known,), step="read schema_version")
+    later = ", ".join(f"{int(version):04d}_{name}" for version, name in rows)
+    return f"Going back would lose what these have added: {later}"
+
+
 def _schema_version(session: Session) -> int:
     present = int(session.execute(_SELECT_VERSION, step="read schema_version")[0][0])
     known = len(load_migrations())
@@ -115,10 +122,8 @@ def _schema_version(session: Session) -> int:
             "it: set MDM_WAREHOUSE_SNOWFLAKE_WRITER=append, or name another schema; nothing was changed"
         )
     if present > known:
-        rows = session.execute(_SELECT_LATER, (known,), step="read schema_version")
-        later = ", ".join(f"{int(version):04d}_{name}" for version, name in rows)
         raise ConfigurationError(
             f"the warehouse schema is version {present} and this code knows versions up to {known}: deploy the "
-            f"mdm-stream that migrated it, or a later one. Going back would lose what these have added: {later}"
+            f"mdm-stream that migrated it, or a later one. {lost_by_going_back(session, known)}"
         )
     return present

@@ -18,7 +18,13 @@ from mdm_stream.errors import ConfigurationError
 from mdm_stream.warehouse.append.events import EVENT_COLUMNS
 from mdm_stream.warehouse.append.fold import FOLDS, event_key_sql
 from mdm_stream.warehouse.dialect import Dialect
-from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM, Migration, load_migrations, split_statements
+from mdm_stream.warehouse.migrations import (
+    APPEND_VERSIONS_FROM,
+    Migration,
+    load_migrations,
+    lost_by_going_back,
+    split_statements,
+)
 from mdm_stream.warehouse.rows import ColumnType
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.options.policies import NO_POLICIES, PolicyClauses, policy_clauses
@@ -193,8 +199,8 @@ def append_version(session: Session) -> int:
     known = append_migrations()[-1].version
     if int(present) > known:
         raise ConfigurationError(
-            f"the warehouse schema is version {int(present)} and this code knows versions up to {known}: "
-            "deploy the mdm-stream that migrated it, or a later one"
+            f"the warehouse schema is version {int(present)} and this code knows versions up to {known}: deploy the "
+            f"mdm-stream that migrated it, or a later one. {lost_by_going_back(session, known)}"
         )
     return int(present)
 
