@@ -10,7 +10,7 @@ import orjson
 import pytest
 import redis
 from click.testing import CliRunner, Result
-from erase_world import REF, World, upsert
+from erase_world import REF, RULE_FILES, World, upsert
 
 from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli import erase_options
@@ -62,7 +62,7 @@ def stores(
 
     monkeypatch.setattr(erase_options, "_tell", tell_and_consume)
     arguments = [
-        "--redis", redis_url, "--rules", "person", "--rules", "organisation", "--domain", "person",
+        "--redis", redis_url, *(option for file in RULE_FILES for option in ("--rules", file)), "--domain", "person",
         "--endpoint", kinesis_server.endpoint_url,
         "--changes-stream", world.changes, "--steward-stream", world.steward, "--golden-stream", world.golden,
         "--archive", str(tmp_path / "archive"), "--quarantine", str(tmp_path / "quarantine"),
@@ -164,7 +164,7 @@ def test_the_consumers_settings_name_the_stores(stores: Stores, monkeypatch: pyt
     options = dict(zip(stores.arguments[::2], stores.arguments[1::2], strict=True))
     folder = stores.world.folder
     settings = ResolveSettings(
-        rules="person,organisation",
+        rules=",".join(RULE_FILES),
         redis_url=options["--redis"],
         changes_stream=options["--changes-stream"],
         steward_stream=options["--steward-stream"],

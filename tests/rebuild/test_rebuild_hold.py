@@ -220,6 +220,10 @@ class Analysts:
         changes = [each.data for each in self.applied if isinstance(each.data, GoldenChange)]
         return (published_golden(change) for change in changes)
 
+    def published_evidence(self, _: str) -> Iterator[Any]:
+        """Yield nothing: these rules publish none."""
+        return iter(())
+
     def erased(self, _: str) -> list[str]:
         """Return no erasure: those are on the feed here."""
         return []

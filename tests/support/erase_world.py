@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import redis
-from evidence_world import publishing
 
 from mdm_stream.archive import Archive
 from mdm_stream.aws.read_shards import StreamReader
@@ -40,7 +39,10 @@ from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
 from mdm_stream.warehouse import DuckDbWarehouse
 
-RULESETS = {domain: publishing(rules) for domain, rules in load_rulesets(["person", "organisation"]).items()}
+RULE_FILES = [str(Path(__file__).parent / "evident_rules" / f"{domain}.yaml") for domain in ("person", "organisation")]
+"""The packs, which publish all evidence: that holds values of records too."""
+
+RULESETS = load_rulesets(RULE_FILES)
 RULES = RULESETS["person"]
 REF = "crm/p-7"
 
