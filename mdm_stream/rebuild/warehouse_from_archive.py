@@ -1,10 +1,11 @@
 """What an archive says of a domain, as messages of the golden feed: for a warehouse whose snapshot is gone too.
 
 The archived events are folded and resolved by the engine into an index in this process's memory, by the rules of today.
-Its state is F of all that was delivered, as that of the live index is: golden records, their values and provenance, and
-the crosswalk of live records are equal to what the feed says. The archive knows nothing of the feed, so what only that
-said is not there: how golden records came to be (history, retired ids and where they lead, records that were deleted),
-rejected events and loads of files. Rules version and digest are those of the rules that are given.
+Its state is F of all that was delivered, as that of the live index is: golden records, their values and provenance, the
+crosswalk of live records, and the evidence that the rules publish are equal to what the feed says. The archive knows
+nothing of the feed, so what only that said is not there: how golden records came to be (history, retired ids and where
+they lead, records that were deleted), rejected events and loads of files. Rules version and digest are those of the
+rules that are given.
 
 **Positions.** Each message stands below everything that the live feed will say: in the epoch before the archive's
 witness, or, of a domain in its first epoch, among numbers that its feed has used already. So whatever comes from the
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from mdm_stream.archive import Archive
 from mdm_stream.core.canonical import canonical_json
@@ -31,6 +33,7 @@ from mdm_stream.feed.envelope import change_message
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.port import OutboxEntry
 from mdm_stream.rebuild.load import LoadCounters, states_of
+from mdm_stream.rebuild.present_evidence import all_said
 from mdm_stream.settings import EngineSettings
 
 STATES_MAX = 100_000
@@ -64,18 +67,22 @@ class ArchiveReplay:
         if witness is None:
             return
         began_us = self._clock_us()
-        resolution = self._resolved()
-        erased, count = sorted(self.counters.erased), len(self.counters.erased) + len(resolution.golden)
+        index = self._resolved()
+        resolution = index.snapshot()
+        evidence = {key: change for key, change in all_said(index, self._rules) if change is not None}
+        erased = sorted(self.counters.erased)
+        count = len(erased) + len(resolution.golden) + len(evidence)
         if witness.epoch == 1 and count > witness.sequence:
             raise TerminalError(
-                f"the archive of domain {self._rules.domain!r} holds {count:,} golden records and erasures, its feed "
-                f"has had {witness.sequence:,} messages only: rebuild the domain's index, which tells the feed all"
+                f"the archive of domain {self._rules.domain!r} holds {count:,} golden records, erasures and pieces of "
+                f"evidence, its feed has had {witness.sequence:,} messages only: rebuild the domain's index, which "
+                "tells the feed all"
             )
         epoch = max(1, witness.epoch - 1)
-        for sequence, change in enumerate(self._changes(erased, resolution), start=1):
+        for sequence, change in enumerate(chain(self._changes(erased, resolution), evidence.values()), start=1):
             yield change_message(OutboxEntry(epoch, sequence, change.content, began_us))[1]
 
-    def _resolved(self) -> Resolution:
+    def _resolved(self) -> MemoryIndex:
         rules = self._rules
         index = MemoryIndex(rules)
         engine, circuit = Engine(rules, index), FaultCircuit(EngineSettings().faults_in_a_row_max)
@@ -90,7 +97,7 @@ class ArchiveReplay:
                 _forget_outbox(index)
                 self._on_progress("resolving the archive", self.counters.states, 0)
         engine.drain()
-        return index.snapshot()
+        return index
 
     def _changes(self, erased: list[str], resolution: Resolution) -> Iterator[OutboxChange]:
         for ref in erased:

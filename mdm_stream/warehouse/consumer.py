@@ -212,6 +212,7 @@ class _Applying:
             before.reports + applied.reports,
             self.oldest,
             before.files + applied.files,
+            before.evidence + applied.evidence,
         )
 
     def refuse(self, place: int, fault: MdmError) -> None:

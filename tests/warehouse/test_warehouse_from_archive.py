@@ -43,6 +43,9 @@ QUERIES = (
     "SELECT domain, golden_id, golden_values, provenance, member_count FROM golden_record WHERE status = 'live'",
     "SELECT domain, source, record_id, golden_id FROM crosswalk WHERE golden_id IS NOT NULL",
     "SELECT domain, source, record_id, golden_id FROM erased_record",
+    "SELECT domain, source, record_id, status, golden_id, attributes, overrides, verdicts FROM source_record",
+    "SELECT domain, a_source, a_record_id, b_source, b_record_id, status, rule, evidence FROM match_decision",
+    "SELECT domain, a_source, a_record_id, b_source, b_record_id, reason, confidence, evidence FROM review_item",
 )
 """What an archive says of a warehouse's tables."""
 

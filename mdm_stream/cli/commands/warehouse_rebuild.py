@@ -60,7 +60,7 @@ def rebuild(
     From a snapshot the tables are equal to those that were dropped, and its tail is applied up to the stream's end. The
     ordinary consumer may run meanwhile; otherwise start it at the place that is printed.
 
-    From the archive, golden records, their values and provenance, and the crosswalk of live records are equal. Sequence
+    From the archive, golden records, their provenance, the crosswalk of live records and evidence are equal. Sequence
     numbers, times of commit and the version of the rules are those of the replay, and what only the feed said is not
     there: history, retired golden ids, deleted records, rejected events, loads of files. It needs memory for the whole
     domain.

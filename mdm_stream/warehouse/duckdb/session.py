@@ -99,10 +99,10 @@ class DuckDbSession:
         self.execute("BEGIN TRANSACTION", step="begin")
         try:
             yield
+            self.execute("COMMIT", step="commit")
         except BaseException:
             self._rollback()
             raise
-        self.execute("COMMIT", step="commit")
 
     def close(self) -> None:
         """Close the file, which writes its log back and lets other processes open it."""
