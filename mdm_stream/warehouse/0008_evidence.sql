@@ -208,23 +208,23 @@ WHERE $text_of(o.value, value) IS NOT NULL;
 
 -- How much each steward has decided, a day.
 CREATE OR REPLACE VIEW steward_day $view_options AS
-SELECT domain, steward, DATE_TRUNC('day', decided_at) AS day, SUM(verdicts) AS verdicts, SUM(overrides) AS overrides
+SELECT domain, steward, CAST(decided_at AS DATE) AS day, SUM(verdicts) AS verdicts, SUM(overrides) AS overrides
 FROM (
     SELECT domain, steward, decided_at, 1 AS verdicts, 0 AS overrides FROM verdict_history
     UNION ALL
     SELECT domain, steward, decided_at, 0 AS verdicts, 1 AS overrides FROM override_history WHERE NOT is_expired
 ) AS decided
-GROUP BY domain, steward, DATE_TRUNC('day', decided_at);
+GROUP BY domain, steward, CAST(decided_at AS DATE);
 
 -- How good a source is, an attribute and day: of the records that it changed on that day, as they were at its end, how
 -- many have the attribute, and in how many of these it is valid.
 CREATE OR REPLACE VIEW source_quality $view_options AS
 WITH changed AS (
-    SELECT domain, source, record_id, payload, DATE_TRUNC('day', valid_from) AS day
+    SELECT domain, source, record_id, payload, CAST(valid_from AS DATE) AS day
     FROM source_record_as_of
     WHERE status = 'live'
     QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY domain, source, record_id, DATE_TRUNC('day', valid_from) ORDER BY epoch DESC, sequence DESC
+        PARTITION BY domain, source, record_id, CAST(valid_from AS DATE) ORDER BY epoch DESC, sequence DESC
     ) = 1
 ),
 counted AS (

@@ -143,11 +143,10 @@ VALUES
 
 # Of an erased record nothing is left of what was said of it but that it was said. The parameter is the batch's time.
 REDACT_EVIDENCE = """
-MERGE INTO evidence_history AS t
-USING (SELECT DISTINCT domain, source, record_id FROM erased_record) AS s
-ON t.kind = 'record' AND t.domain = s.domain AND t.source = s.source AND t.record_id = s.record_id
-    AND CAST(t.payload AS $text) <> '{}'
-WHEN MATCHED THEN UPDATE SET payload = $empty_object, applied_at = CAST(? AS $timestamp)
+UPDATE evidence_history SET payload = $empty_object, applied_at = CAST(? AS $timestamp)
+WHERE kind = 'record' AND CAST(payload AS $text) <> '{}' AND (domain, source, record_id) IN (
+    SELECT domain, source, record_id FROM erased_record
+)
 """
 
 MERGE_CONTRIBUTION = """

@@ -40,11 +40,10 @@ WHEN MATCHED THEN UPDATE SET document = s.document, applied_at = s.applied_at
 # Of an erased record nothing is left of what was said of it but that it was said. Every repetition of a message is a
 # row of its own, and one of them may have come before the erasure was known.
 _REDACT_RECORDS = """
-MERGE INTO golden_event AS t
-USING (SELECT DISTINCT domain, source, record_id FROM golden_event WHERE kind = 'erasure') AS s
-ON t.kind = 'record' AND t.domain = s.domain AND t.source = s.source AND t.record_id = s.record_id
-    AND CAST(t.document AS $text) <> '{}'
-WHEN MATCHED THEN UPDATE SET document = $empty_object, applied_at = CAST(? AS $timestamp)
+UPDATE golden_event SET document = $empty_object, applied_at = CAST(? AS $timestamp)
+WHERE kind = 'record' AND CAST(document AS $text) <> '{}' AND (domain, source, record_id) IN (
+    SELECT domain, source, record_id FROM golden_event WHERE kind = 'erasure'
+)
 """
 
 # Of the folded tables, dynamic tables alone have rows.
