@@ -30,6 +30,7 @@ from mdm_stream.warehouse.snowflake.limits import (
 )
 from mdm_stream.warehouse.snowflake.options import reapply_options
 from mdm_stream.warehouse.snowflake.session import RETENTION_DAYS
+from mdm_stream.warehouse.snowflake.streaming import LOOK_EVERY_S, Streaming, der_of_pem
 from mdm_stream.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from mdm_stream.warehouse.snowflake.warehouse import open_session as log_in
 from mdm_stream.warehouse.warehouse import LOCK_WAIT_MS, DuckDbWarehouse, Warehouse
@@ -47,8 +48,9 @@ class SnowflakeSettings(Settings):
     """Where to log in, and as whom. Login is by key pair.
 
     ``private_key_path`` names a PEM file, ``private_key_secret_arn`` a Secrets Manager secret whose text is the PEM;
-    one of the two is set. ``private_key_passphrase`` decrypts either, where it is encrypted. ``writer`` and ``lag_s``:
-    which kind the schema is of, and how far behind its folded tables may be (see ``SnowflakeWarehouse``).
+    one of the two is set. ``private_key_passphrase`` decrypts either, where it is encrypted. ``writer``, ``lag_s`` and
+    ``ingest``: which kind the schema is of, how far behind its folded tables may be, and how batches get in (see
+    ``SnowflakeWarehouse``).
     """
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SNOWFLAKE_")
@@ -71,12 +73,23 @@ class SnowflakeSettings(Settings):
     writer: Writer | None = None
     lag_s: Annotated[int, Field(ge=0)] | None = None
     retention_days: Annotated[int, Field(ge=0, le=1)] = RETENTION_DAYS
+    ingest: Literal["copy", "streaming"] = "copy"
+    streaming_url: Annotated[str, Field(pattern=r"https://[^/?#]+/?")] | None = None
+    look_every_s: Annotated[float, Field(ge=0, le=3_600)] = LOOK_EVERY_S
 
     @model_validator(mode="after")
     def _has_one_key(self) -> Self:
         if (self.private_key_path is None) == (self.private_key_secret_arn is None):
             raise ValueError(
                 f"set one of {PREFIX}SNOWFLAKE_PRIVATE_KEY_PATH and {PREFIX}SNOWFLAKE_PRIVATE_KEY_SECRET_ARN"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _streams_into_what_grows(self) -> Self:
+        if self.ingest == "streaming" and self.writer == "merge":
+            raise ValueError(
+                f"{PREFIX}SNOWFLAKE_INGEST=streaming adds to golden_event, which {PREFIX}SNOWFLAKE_WRITER=merge has not"
             )
         return self
 
@@ -89,6 +102,10 @@ class SnowflakeSettings(Settings):
     def limits(self) -> Limits:
         """Return how long a session waits for what."""
         return Limits(self.login_timeout_s, self.socket_timeout_s, self.statement_timeout_s, self.lock_timeout_s)
+
+    def streaming(self) -> Streaming | None:
+        """Return where batches are streamed to, None if they go by COPY."""
+        return Streaming(self.streaming_url, self.look_every_s) if self.ingest == "streaming" else None
 
     def connect_args(self) -> dict[str, Any]:
         """Return the connector's arguments. Reads the secret, if one is named, at this moment."""
@@ -104,7 +121,7 @@ class SnowflakeSettings(Settings):
         if self.role is not None:
             arguments["role"] = self.role
         if self.private_key_secret_arn is not None:
-            arguments["private_key"] = _der_of_pem(
+            arguments["private_key"] = der_of_pem(
                 _read_secret(self.private_key_secret_arn), self.private_key_passphrase
             )
         else:
@@ -157,6 +174,7 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
             writer=snowflake.writer,
             fold=fold,
             retention_days=snowflake.retention_days,
+            streaming=snowflake.streaming(),
         )
     return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms, copy_age_s=settings.copy_age_s)
 
@@ -225,16 +243,3 @@ def _read_secret(arn: str) -> str:
         raise TransientError(f"Secrets Manager: {code}") from error
     except BotoCoreError as error:
         raise TransientError(f"Secrets Manager: {type(error).__name__}") from error
-
-
-def _der_of_pem(pem: str, passphrase: str | None) -> bytes:
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - comes with the connector
-
-    try:
-        key = serialization.load_pem_private_key(pem.encode(), passphrase.encode() if passphrase else None)
-    except (ValueError, TypeError):
-        # The parser's own message may quote the key.
-        raise ConfigurationError("the Snowflake private key is not a PEM key that the passphrase opens") from None
-    return key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )

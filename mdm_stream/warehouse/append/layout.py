@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from mdm_stream.contracts.evidence import RecordChanged
@@ -23,6 +24,7 @@ from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.migrations import APPEND_VERSIONS_FROM
 from mdm_stream.warehouse.quick_rows import QuickChange
 from mdm_stream.warehouse.redaction import ErasedRecords, contributors
+from mdm_stream.warehouse.rows import timestamp_text
 from mdm_stream.warehouse.session import Session
 
 _LOOK = "look for erased records"
@@ -58,6 +60,23 @@ WHERE k.batch_id = ? AND x.kind = 'erasure'
 """
 
 
+# Which erased records are named by rows that were loaded after a time.
+_SELECT_LEFT = """
+SELECT DISTINCT k.domain, k.source, k.record_id
+FROM (
+    SELECT domain, source, record_id, applied_at FROM event_key
+    UNION ALL
+    SELECT domain, source, record_id, applied_at FROM golden_event WHERE kind = 'record'
+) AS k
+JOIN golden_event AS x ON x.domain = k.domain AND x.source = k.source AND x.record_id = k.record_id
+WHERE x.kind = 'erasure' AND k.applied_at >= CAST(? AS TIMESTAMP)
+"""
+
+MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCKS_APART = timedelta(hours=1)
+"""So far the clocks of two writers may be apart, and a batch take to be loaded after its time."""
+
+
 class EventSession(Session, Protocol):
     """A session that loads the file of a batch into ``golden_event``."""
 
@@ -87,9 +106,22 @@ SELECT epoch, sequence FROM golden_event WHERE kind IN ('change', 'erasure', 're
 ORDER BY epoch DESC, sequence DESC LIMIT 1
 """
 
-    def __init__(self, settings: FoldSettings | None = None) -> None:
-        """Take how the folded tables are kept: views if left out."""
+    def __init__(
+        self,
+        settings: FoldSettings | None = None,
+        look_every_s: float = 0.0,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take how the folded tables are kept: views if left out.
+
+        ``look_every_s``: how often to look for values of records that others have erased meanwhile; with each batch if
+        0. A batch that erases looks in any case, and so does the first batch of a writer.
+        """
         self._settings = settings or VIEWS
+        self._look_every_s = look_every_s
+        self._monotonic_s = monotonic_s
+        self._looked_s: float | None = None
+        self._looked_at: datetime | None = None
         self._lagging = False
         self._known: ErasedRecords = {}
 
@@ -121,8 +153,13 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
         # Only now: what is known is in the table. And what a batch names that is erased is looked for in all rows: one
         # that was cut off here before may have left values that it loaded without knowing.
         self._known = erased
-        found = self._erased_since(session, file.batch_id)
-        _add(found, named_in(envelopes, self._known) if self._known else {})
+        if self._look_every_s:
+            if not own and not self._is_due():
+                return
+            found = self._left(session, applied_at)
+        else:
+            found = self._erased_since(session, file.batch_id)
+            _add(found, named_in(envelopes, self._known) if self._known else {})
         _add(found, own)
         if found:
             rewrite_events(session, found, applied_at, lagging=self._lagging)
@@ -130,6 +167,20 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
     def mentions(self, session: EventSession, domain: str, record: tuple[str, str]) -> list[str]:
         """Return the tables, views aside, with rows whose provenance names the record; dynamic tables may lag."""
         return find_mentions(session, domain, record)
+
+    def _is_due(self) -> bool:
+        return self._looked_s is None or self._monotonic_s() - self._looked_s >= self._look_every_s
+
+    def _left(self, session: EventSession, applied_at: datetime) -> ErasedRecords:
+        """Learn what is erased; return what of it is named by rows that anybody has loaded since the last look.
+
+        Rows are told by their time, so that nothing depends on what a process remembered that was killed.
+        """
+        since = MOMENT_ZERO if self._looked_at is None else self._looked_at - CLOCKS_APART
+        rows = session.execute(_SELECT_LEFT, (timestamp_text(since),), step=_LOOK)
+        _add(self._known, _newest_erased(session))
+        self._looked_s, self._looked_at = self._monotonic_s(), applied_at
+        return _by_domain(rows)
 
     def _erased_since(self, session: EventSession, batch_id: str) -> ErasedRecords:
         """Learn what others have erased; return what a batch names of it where there is too much to remember."""

@@ -17,6 +17,7 @@ from mdm_stream.warehouse.snowflake.limits import Limits
 from mdm_stream.warehouse.snowflake.old_versions import old_versions
 from mdm_stream.warehouse.snowflake.options.policies import check_role_sees_all
 from mdm_stream.warehouse.snowflake.session import DEFAULT_LIMITS, RETENTION_DAYS, SnowflakeSession
+from mdm_stream.warehouse.snowflake.streaming import SnowflakeStreamingSession, Streaming
 from mdm_stream.warehouse.warehouse import SqlWarehouse, utc_now
 
 _Result = TypeVar("_Result")
@@ -25,17 +26,29 @@ ConnectArgs = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 
 
 def open_session(
-    connect_args: ConnectArgs, limits: Limits = DEFAULT_LIMITS, retention_days: int = RETENTION_DAYS
+    connect_args: ConnectArgs,
+    limits: Limits = DEFAULT_LIMITS,
+    retention_days: int = RETENTION_DAYS,
+    streaming: Streaming | None = None,
 ) -> SnowflakeEventSession:
-    """Log in. A login that is refused is tried once more if the key is another by now: it was rotated meanwhile."""
+    """Log in. A login that is refused is tried once more if the key is another by now: it was rotated meanwhile.
+
+    ``streaming``: batches go through Snowpipe Streaming, and not by COPY.
+    """
+
+    def open_with(arguments: Mapping[str, Any]) -> SnowflakeEventSession:
+        if streaming is not None:
+            return SnowflakeStreamingSession(arguments, limits, retention_days, streaming)
+        return SnowflakeEventSession(arguments, limits, retention_days)
+
     given = connect_args() if callable(connect_args) else connect_args
     try:
-        return SnowflakeEventSession(given, limits, retention_days)
+        return open_with(given)
     except LoginRefusedError:
         anew = connect_args() if callable(connect_args) else connect_args
         if anew == given:
             raise
-        return SnowflakeEventSession(anew, limits, retention_days)
+        return open_with(anew)
 
 
 class SnowflakeWarehouse(SqlWarehouse):
@@ -53,22 +66,25 @@ class SnowflakeWarehouse(SqlWarehouse):
         writer: Writer | None = None,
         fold: FoldSettings = VIEWS,
         retention_days: int = RETENTION_DAYS,
+        streaming: Streaming | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Take the arguments of ``snowflake.connector.connect``, with database and schema among them.
 
         Or take what returns them, which is called for every login, so that a key that was rotated is picked up.
         ``writer`` says which kind the schema is to be of. Left out, a new one is of the append kind, and one that is
-        there stays what it is. ``fold`` says how the append kind keeps its tables.
+        there stays what it is. ``fold`` says how the append kind keeps its tables, ``streaming`` that batches do not
+        get in by COPY.
         """
-        append, merge = AppendLayout(fold), MergeLayout()
+        append = AppendLayout(fold, 0.0 if streaming is None else streaming.look_every_s)
+        merge = MergeLayout()
 
         def choose(session: Session) -> Layout:
             check_role_sees_all(session)
             return choose_layout(session, writer, append, merge)
 
         super().__init__(
-            lambda: open_session(connect_args, limits, retention_days),
+            lambda: open_session(connect_args, limits, retention_days, streaming),
             clock=clock,
             layout_of=choose,
         )
