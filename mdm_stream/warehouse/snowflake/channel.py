@@ -41,7 +41,7 @@ class _ReopenError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class PipeAddress:
     """Where a channel leads: the account's address, and the pipe that Snowflake keeps for each table by itself."""
 
     url: str
@@ -69,7 +69,7 @@ class StreamingChannel:
 
     def __init__(
         self,
-        target: Target,
+        target: PipeAddress,
         name: str,
         sign_in: Callable[[], str],
         *,

@@ -21,7 +21,7 @@ import orjson
 from mdm_stream.errors import ConfigurationError, MdmError
 from mdm_stream.warehouse.rows import timestamp_text
 from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession
-from mdm_stream.warehouse.snowflake.channel import APPEND_BYTES_MAX, StreamingChannel, Target
+from mdm_stream.warehouse.snowflake.channel import APPEND_BYTES_MAX, PipeAddress, StreamingChannel
 from mdm_stream.warehouse.snowflake.limits import Limits
 from mdm_stream.warehouse.snowflake.session import BATCH_DIGITS, DEFAULT_LIMITS, RETENTION_DAYS
 
@@ -59,7 +59,7 @@ class SnowflakeStreamingSession(SnowflakeEventSession):
         super().__init__(connect_args, limits, retention_days)
         url = (streaming and streaming.url) or address_of(connect_args)
         database, schema = (str(connect_args[name]).upper() for name in ("database", "schema"))
-        target = Target(url.rstrip("/"), database, schema, PIPE)
+        target = PipeAddress(url.rstrip("/"), database, schema, PIPE)
         self._channel = StreamingChannel(
             target,
             f"MDM_{uuid.uuid4().hex}",
