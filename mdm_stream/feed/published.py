@@ -42,6 +42,7 @@ class PublishedState:
         self.position = (0, 0)
         self._newest: dict[str, PublishedGolden] = {}
         self._evidence: dict[EvidenceKey, PublishedEvidence] = {}
+        self._fresh: set[EvidenceKey] = set()
         self._places: dict[str, tuple[int, int, str | None]] = {}
 
     def apply(self, said: PublishedGolden | PublishedEvidence | FeedEnvelope) -> None:
@@ -68,6 +69,7 @@ class PublishedState:
             known = self._evidence.get(said.key)
             if known is None or (known.epoch, known.sequence) < (said.epoch, said.sequence):
                 self._evidence[said.key] = said
+                self._fresh.add(said.key)
             self.advance(said.epoch, said.sequence)
             return
         self.told_us = max(self.told_us, said.committed_us)
@@ -108,6 +110,11 @@ class PublishedState:
     def evidence(self, key: EvidenceKey) -> PublishedEvidence | None:
         """Return the newest thing said of a record, link or review item; None if nothing ever was."""
         return self._evidence.get(key)
+
+    def take_fresh_evidence(self) -> set[EvidenceKey]:
+        """Return what evidence was said of since the last call."""
+        fresh, self._fresh = self._fresh, set()
+        return fresh
 
     def standing_evidence(self) -> Iterator[EvidenceKey]:
         """Yield what was published as evidence and not as gone since, in no particular order."""

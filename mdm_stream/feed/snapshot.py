@@ -26,7 +26,7 @@ from mdm_stream.aws.read_shards import ARRIVAL_MARGIN_S, Marks, RecordsGoneError
 from mdm_stream.contracts.golden import ClaimCheck, Follow, parse_message
 from mdm_stream.core.times import format_time_us
 from mdm_stream.errors import RejectedEventError, TerminalError
-from mdm_stream.feed.claims import MissingClaimError
+from mdm_stream.feed.claims import DamagedClaimError, MissingClaimError
 from mdm_stream.feed.snapshot_fold import ERASURES, RecordsByDomain, SnapshotFold
 from mdm_stream.feed.snapshot_store import (
     FeedSnapshots,
@@ -168,7 +168,7 @@ class TakeSnapshot:
             return raw
         try:
             data = self._follow(claim)
-        except MissingClaimError:
+        except (MissingClaimError, DamagedClaimError):
             self._without_data += 1
             return raw
         envelope = orjson.loads(raw)

@@ -4,7 +4,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 import redis
@@ -76,12 +76,13 @@ class NewEpoch(RedisIndex):
             yield from found.items()
             size = next_page_rows(len(portion), sum(map(len, found.values())), _PER_CALL)
 
-    def evidence(self) -> tuple[Iterator[SaidEvidence], bool]:
+    def evidence(self, published: Collection[EvidenceKey]) -> tuple[Iterator[SaidEvidence], bool]:
         """Return what the rules publish of the epoch beside golden records, and whether that is all of it.
 
-        With the first call it is; with a later one only what was written since the last call.
+        With the first call it is; with a later one only what was written since the last call, and what is to be said of
+        what was ``published`` meanwhile: the old epoch goes on.
         """
-        keys, self._evidence = self._evidence, set()
+        keys, self._evidence = self._evidence.union(published), set()
         if self._has_said:
             return said_of(self, self._rules, keys), False
         self._has_said = True

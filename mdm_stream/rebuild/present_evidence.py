@@ -17,6 +17,8 @@ from mdm_stream.rebuild.difference import SaidEvidence, no_more
 
 _Name = TypeVar("_Name")
 
+_PUBLISHED_AS = {"record": evidence.RECORDS, "match": evidence.MATCHES, "review": evidence.REVIEWS}
+
 _PER_CALL = 500
 """Records that are read together, with the components that they are in."""
 
@@ -52,8 +54,13 @@ def all_said(reader: IndexReader, rules: Ruleset) -> Iterator[SaidEvidence]:
 
 
 def said_of(reader: EvidenceReader, rules: Ruleset, keys: Collection[EvidenceKey]) -> Iterator[SaidEvidence]:
-    """Yield what is to be said of some records, links and review items, those that are no more too."""
-    for portion in _portions(sorted(keys)):
+    """Yield what is to be said of some records, links and review items: those that are not published are no more."""
+    published = {op for op, what in _PUBLISHED_AS.items() if what in rules.publish}
+    for portion in _portions(sorted(key for key in keys if key[0] not in published)):
+        erased = {ref for ref, record in reader.read_records([a for _, a, _ in portion]).items() if record.state.erased}
+        for key in portion:
+            yield (key, None) if key[0] == "record" and key[1] in erased else _said(no_more(rules, key))
+    for portion in _portions(sorted(key for key in keys if key[0] in published)):
         yield from _records(reader, rules, [ref for op, ref, _ in portion if op == "record"])
         matches = [(a, b) for op, a, b in portion if op == "match"]
         links = _links(reader, [a for a, _ in matches])

@@ -268,9 +268,11 @@ class Rebuild:
                 self._on_progress("telling differences", told, 0)
 
         found = differences(self._rules, self._said, index.digests, index.crosswalk, index.contents, but)
-        present, is_all = index.evidence()
+        present, is_all = index.evidence(self._said.take_fresh_evidence())
         evidence = evidence_differences(self._rules, self._said, present, is_all=is_all)
-        return index.announce(chain(found, evidence), note)
+        count = index.announce(chain(found, evidence), note)
+        self._said.take_fresh_evidence()  # what this has said itself
+        return count
 
 
 def _cannot_go_live(epoch: int) -> str:

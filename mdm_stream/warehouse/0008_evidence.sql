@@ -42,11 +42,12 @@ SELECT
 FROM timeline;
 
 -- The newest of each source record, with the golden record that it is in. status is live, deleted, or unseen: only a
--- steward's decisions name it.
+-- steward's decisions name it. is_left_out: its values are not known here, as they would have made the message too large.
 CREATE OR REPLACE VIEW source_record $view_options AS
 SELECT
     r.domain, r.source, r.record_id, r.status, x.golden_id, r.payload['attributes'] AS attributes,
     r.payload['overrides'] AS overrides, r.payload['verdicts'] AS verdicts,
+    COALESCE($text_of(r.payload, left_out) = 'true', FALSE) AS is_left_out,
     TRY_CAST(REPLACE(REPLACE($text_of(r.payload, born_at), 'T', ' '), 'Z', '') AS $timestamp) AS born_at,
     r.epoch, r.sequence, r.rules_version, r.valid_from AS committed_at
 FROM source_record_as_of AS r
@@ -122,23 +123,31 @@ FROM match_decision AS m, $each(m.evidence) AS e;
 
 -- Every state of every review item, from when to when it was so. An item is closed by a verdict, or as the records change.
 CREATE OR REPLACE VIEW review_history $view_options AS
-SELECT
-    h.domain, h.source AS a_source, h.record_id AS a_record_id, h.other_source AS b_source,
-    h.other_record_id AS b_record_id, h.status, $text_of(h.payload, reason) AS reason,
-    $text_of(h.payload, rule) AS rule, TRY_CAST($text_of(h.payload, confidence) AS $number) AS confidence,
-    TRY_CAST($text_of(h.payload, weight_bits) AS $number) AS weight_bits, h.payload['evidence'] AS evidence,
-    TRY_CAST($text_of(h.payload, refused_links) AS $integer) AS refused_links,
-    $text_of(h.payload, answered) = 'true' AS is_answered, h.rules_version, h.epoch, h.sequence,
-    h.committed_at AS valid_from,
-    COALESCE(
+WITH said AS (
+    SELECT
+        h.domain, h.source, h.record_id, h.other_source, h.other_record_id, h.status, h.payload, h.rules_version,
+        h.epoch, h.sequence, h.committed_at,
+        LAG(h.status) OVER (
+            PARTITION BY h.domain, h.source, h.record_id, h.other_source, h.other_record_id
+            ORDER BY h.epoch, h.sequence
+        ) AS before,
         LEAD(h.committed_at) OVER (
             PARTITION BY h.domain, h.source, h.record_id, h.other_source, h.other_record_id
             ORDER BY h.epoch, h.sequence
-        ),
-        CAST('9999-12-31 00:00:00' AS $timestamp)
-    ) AS valid_to
-FROM evidence_history AS h
-WHERE h.kind = 'review';
+        ) AS ended_at
+    FROM evidence_history AS h
+    WHERE h.kind = 'review'
+)
+SELECT
+    domain, source AS a_source, record_id AS a_record_id, other_source AS b_source, other_record_id AS b_record_id,
+    status, $text_of(payload, reason) AS reason, $text_of(payload, rule) AS rule,
+    TRY_CAST($text_of(payload, confidence) AS $number) AS confidence,
+    TRY_CAST($text_of(payload, weight_bits) AS $number) AS weight_bits, payload['evidence'] AS evidence,
+    TRY_CAST($text_of(payload, refused_links) AS $integer) AS refused_links,
+    $text_of(payload, answered) = 'true' AS is_answered, rules_version, epoch, sequence, committed_at AS valid_from,
+    COALESCE(ended_at, CAST('9999-12-31 00:00:00' AS $timestamp)) AS valid_to
+FROM said
+WHERE status = 'open' OR before = 'open';
 
 -- The review queue as it is now.
 CREATE OR REPLACE VIEW review_item $view_options AS
@@ -148,36 +157,51 @@ SELECT
 FROM review_history
 WHERE status = 'open' AND valid_to = CAST('9999-12-31 00:00:00' AS $timestamp);
 
--- Every verdict that was ever on two records (a is the lesser), by whom and when, with the time from which it was known.
+-- What either of two records has said of a verdict on both, at any time. a is the lesser by its name.
 CREATE OR REPLACE VIEW verdict_history $view_options AS
-WITH said AS (
+WITH held AS (
     SELECT
         h.domain, h.source, h.record_id, $text_of(v.value, verdict) AS verdict, $text_of(v.value, steward) AS steward,
         $text_of(v.value, version) AS version, $text_of(v.value, event_time) AS event_time, h.committed_at,
-        v.value['other'] AS other
+        $text_of(v.value['other'], source) AS other_source, $text_of(v.value['other'], record_id) AS other_record_id
     FROM evidence_history AS h, $each(h.payload['verdicts']) AS v
     WHERE h.kind = 'record'
+),
+said AS (
+    SELECT
+        domain, verdict, steward, version, event_time, committed_at,
+        source || '/' || record_id < other_source || '/' || other_record_id AS is_lesser, source, record_id,
+        other_source, other_record_id
+    FROM held
 )
 SELECT
-    domain, source AS a_source, record_id AS a_record_id, $text_of(other, source) AS b_source,
-    $text_of(other, record_id) AS b_record_id, verdict, steward, version,
+    domain, CASE WHEN is_lesser THEN source ELSE other_source END AS a_source,
+    CASE WHEN is_lesser THEN record_id ELSE other_record_id END AS a_record_id,
+    CASE WHEN is_lesser THEN other_source ELSE source END AS b_source,
+    CASE WHEN is_lesser THEN other_record_id ELSE record_id END AS b_record_id, verdict, steward, version,
     TRY_CAST(REPLACE(REPLACE(event_time, 'T', ' '), 'Z', '') AS $timestamp) AS decided_at,
     MIN(committed_at) AS committed_at
 FROM said
-WHERE source || '/' || record_id < $text_of(other, source) || '/' || $text_of(other, record_id)
-GROUP BY domain, source, record_id, $text_of(other, source), $text_of(other, record_id), verdict, steward, version,
-    event_time;
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
--- The newest verdict on each two records; none is one that was taken back.
+-- The newest verdict on each two records, which stands while both of them have it; none is one that was taken back.
 CREATE OR REPLACE VIEW verdict $view_options AS
+WITH held AS (
+    SELECT
+        r.domain, r.source, r.record_id, $text_of(v.value['other'], source) AS other_source,
+        $text_of(v.value['other'], record_id) AS other_record_id, $text_of(v.value, verdict) AS verdict,
+        $text_of(v.value, steward) AS steward, $text_of(v.value, version) AS version,
+        $text_of(v.value, event_time) AS event_time
+    FROM source_record AS r, $each(r.verdicts) AS v
+)
 SELECT
-    r.domain, r.source AS a_source, r.record_id AS a_record_id, $text_of(v.value['other'], source) AS b_source,
-    $text_of(v.value['other'], record_id) AS b_record_id, $text_of(v.value, verdict) AS verdict,
-    $text_of(v.value, steward) AS steward, $text_of(v.value, version) AS version,
-    TRY_CAST(REPLACE(REPLACE($text_of(v.value, event_time), 'T', ' '), 'Z', '') AS $timestamp) AS decided_at
-FROM source_record AS r, $each(r.verdicts) AS v
-WHERE r.source || '/' || r.record_id
-    < $text_of(v.value['other'], source) || '/' || $text_of(v.value['other'], record_id);
+    a.domain, a.source AS a_source, a.record_id AS a_record_id, b.source AS b_source, b.record_id AS b_record_id,
+    a.verdict, a.steward, a.version,
+    TRY_CAST(REPLACE(REPLACE(a.event_time, 'T', ' '), 'Z', '') AS $timestamp) AS decided_at
+FROM held AS a
+JOIN held AS b ON b.domain = a.domain AND b.source = a.other_source AND b.record_id = a.other_record_id
+    AND b.other_source = a.source AND b.other_record_id = a.record_id
+WHERE a.source || '/' || a.record_id < b.source || '/' || b.record_id;
 
 -- Every value that stewards have set over a record's own, by whom and when.
 CREATE OR REPLACE VIEW override_history $view_options AS
@@ -222,7 +246,7 @@ CREATE OR REPLACE VIEW source_quality $view_options AS
 WITH changed AS (
     SELECT domain, source, record_id, payload, CAST(valid_from AS DATE) AS day
     FROM source_record_as_of
-    WHERE status = 'live'
+    WHERE status = 'live' AND COALESCE($text_of(payload, left_out), 'false') <> 'true'
     QUALIFY ROW_NUMBER() OVER (
         PARTITION BY domain, source, record_id, CAST(valid_from AS DATE) ORDER BY epoch DESC, sequence DESC
     ) = 1

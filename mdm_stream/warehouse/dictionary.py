@@ -95,6 +95,7 @@ COLUMNS: dict[str, str] = {
     "is_answered": "whether a verdict already stands between the two golden records",
     "is_expired": "whether the override has come to its end",
     "is_undone": "whether the id that was merged away is live again",
+    "is_left_out": "whether its values are not here because they would have made the message too large",
     "is_valid": "whether the value is of the form of its type and no placeholder",
     "kind": "record, match or review",
     "lag_ms_max": "the longest that a change of that hour took, in milliseconds",

@@ -39,6 +39,10 @@ class Layout(Protocol):
         """Apply a micro-batch. Idempotent."""
         ...
 
+    def settle(self, session: Any, now: datetime) -> None:
+        """Do what batches have put off, before the session ends."""
+        ...
+
     def mentions(self, session: Any, domain: str, record: tuple[str, str]) -> list[str]:
         """Return the tables with rows whose provenance names the record."""
         ...

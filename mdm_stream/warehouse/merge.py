@@ -34,6 +34,9 @@ class MergeLayout:
         """Stage the batch and merge it into the tables."""
         _apply(session, messages, applied_at)
 
+    def settle(self, session: Session, now: datetime) -> None:
+        """Do nothing: each batch is settled when it is applied."""
+
     def mentions(self, session: Session, domain: str, record: tuple[str, str]) -> list[str]:
         """Return the tables with rows whose provenance names the record."""
         return mentions(session, domain, record)
@@ -57,7 +60,8 @@ def _apply(session: Session, messages: Sequence[FeedMessage], applied_at: dateti
             session.execute(render(statements.MERGE_QUARANTINED_EVENT), step="merge quarantined_event")
         if batch.files:
             session.execute(render(statements.MERGE_FILE_LOADS), step="merge file_loads")
-        if batch.evidence:
+        if batch.evidence or batch.erasures:
+            # With an erasure too: of two writers that write one and the other, the lock lets one see the other.
             session.execute(render(statements.MERGE_EVIDENCE), step="merge evidence_history")
         if batch.changes or batch.erasures or batch.evidence:
             sweep(session, staged_erased(session), applied_at)

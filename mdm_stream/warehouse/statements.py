@@ -121,7 +121,8 @@ VALUES
         s.report_digest, s.applied_at)
 """
 
-# What was said of records, links and review items, one row for each position; what is so now is a view of it.
+# What was said of records, links and review items, one row for each position; what is so now is a view of it. Rows of a
+# replay may have a position that the feed has used: what they are of is part of the key, so that none takes another's.
 MERGE_EVIDENCE = """
 MERGE INTO evidence_history AS t
 USING (
@@ -130,9 +131,16 @@ USING (
         committed_at, applied_at
     FROM staged_row
     WHERE kind IN ('record', 'match', 'review')
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY domain, epoch, sequence ORDER BY kind, source, record_id) = 1
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY domain, epoch, sequence, kind, source, record_id, $text_of(document['b'], source),
+            $text_of(document['b'], record_id)
+        ORDER BY status
+    ) = 1
 ) AS s
-ON t.domain = s.domain AND t.epoch = s.epoch AND t.sequence = s.sequence
+ON t.domain = s.domain AND t.epoch = s.epoch AND t.sequence = s.sequence AND t.kind = s.kind
+    AND t.source = s.source AND t.record_id = s.record_id
+    AND COALESCE(t.other_source, '') = COALESCE(s.other_source, '')
+    AND COALESCE(t.other_record_id, '') = COALESCE(s.other_record_id, '')
 WHEN NOT MATCHED THEN INSERT
     (domain, epoch, sequence, kind, source, record_id, other_source, other_record_id, status, payload, rules_version,
         committed_at, applied_at)

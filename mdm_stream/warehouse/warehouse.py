@@ -246,8 +246,11 @@ class SqlWarehouse:
         return False
 
     def close(self) -> None:
-        """Release the connection; see ``Warehouse.close``."""
+        """Release the connection; see ``Warehouse.close``. What batches have put off is done, if it can be."""
         with self._lock:
+            if self._session is not None and not self._read_only:
+                with suppress(MdmError):  # the next writer does it
+                    self._layout.settle(self._session, self._clock())
             self._discard()
 
     def _apply(self, session: Session, messages: Sequence[FeedMessage], applied_at: datetime) -> None:

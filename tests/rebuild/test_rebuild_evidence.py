@@ -6,12 +6,13 @@ import orjson
 import pytest
 from evidence_world import expected_evidence, known_evidence, publishing
 from small_world import small_rules
-from test_rebuild import World, events_of
+from test_rebuild import OPTIONS, World, events_of
 
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.model import EraseEvent
 from mdm_stream.core.reference import fold_events
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.rebuild.run import Rebuild
 
 RULES = publishing(small_rules())
 
@@ -63,6 +64,32 @@ def test_a_fallen_back_index_takes_back_what_it_said(world):
     world.client.flushall()
     world.rebuild()
     assert known(world) == expected_evidence(RULES, fold_events(events[:30]))
+
+
+@pytest.mark.one_redis
+@pytest.mark.parametrize("published", [("records",), ("matches", "records", "reviews")])
+def test_what_the_old_epoch_says_meanwhile_is_put_right(world, published):
+    """It goes on while the new one is built: what it says last, and the new rules do not, is said to be gone."""
+    events = [event for event in events_of(6) if not isinstance(event, EraseEvent)]
+    world.deliver(events[:20])
+    rules = publishing(small_rules(50, 9, kept=1), *published)
+
+    class Meanwhile:
+        calls = 0
+
+        def read(self, state):
+            self.calls += 1
+            if self.calls == 2:
+                world.deliver(events[20:])
+            world.feed.read(state)
+
+        def finish(self, state):
+            world.feed.read(state)
+
+    Rebuild(
+        rules, world.url, "main", archive=world.archive, golden=world.feed, published=Meanwhile(), options=OPTIONS
+    ).run()
+    assert known(world) == expected_evidence(rules, fold_events(events))
 
 
 @pytest.mark.one_redis

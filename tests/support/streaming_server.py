@@ -68,8 +68,11 @@ class StreamingServer:
                 return 200, self._status(json.loads(body)["channel_names"])
             name = unquote(split.path).partition("/channels/")[2].partition("/")[0]
             if method == "PUT":
-                self.channels[name] = Channel(str(next(self._numbers)), committed=None)
-                return 200, {"next_continuation_token": self.channels[name].continuation, "channel_status": {}}
+                before = self.channels.get(name, Channel(""))
+                opened = Channel(str(next(self._numbers)), before.accepted, before.committed, before.errors)
+                self.channels[name] = opened
+                status = {"last_committed_offset_token": opened.committed, "rows_error_count": opened.errors}
+                return 200, {"next_continuation_token": opened.continuation, "channel_status": status}
             if method == "DELETE":
                 self.channels.pop(name, None)
                 return 200, {}

@@ -68,7 +68,9 @@ SELECT domain, epoch, sequence, kind, source, record_id, $text_of(document['b'],
 FROM golden_event
 WHERE kind IN ('record', 'match', 'review')
 QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY domain, epoch, sequence ORDER BY kind, source, record_id, applied_at
+    PARTITION BY domain, epoch, sequence, kind, source, record_id, $text_of(document['b'], source),
+        $text_of(document['b'], record_id)
+    ORDER BY applied_at
 ) = 1
 """,
     "applied_batch": """

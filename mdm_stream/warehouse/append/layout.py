@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from mdm_stream.contracts.evidence import RecordChanged
@@ -66,13 +66,15 @@ SELECT DISTINCT k.domain, k.source, k.record_id
 FROM (
     SELECT domain, source, record_id, applied_at FROM event_key
     UNION ALL
-    SELECT domain, source, record_id, applied_at FROM golden_event WHERE kind = 'record'
+    SELECT domain, source, record_id, applied_at FROM golden_event
+    WHERE kind = 'record' AND CAST(document AS $text) <> '{}'
 ) AS k
 JOIN golden_event AS x ON x.domain = k.domain AND x.source = k.source AND x.record_id = k.record_id
 WHERE x.kind = 'erasure' AND k.applied_at >= CAST(? AS TIMESTAMP)
 """
 
-MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_LOOK_BACK = timedelta(days=7)
+"""How far the first look of a writer goes back: to what one left that was killed, and had no successor until now."""
 CLOCKS_APART = timedelta(hours=1)
 """So far the clocks of two writers may be apart, and a batch take to be loaded after its time."""
 
@@ -122,6 +124,7 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
         self._monotonic_s = monotonic_s
         self._looked_s: float | None = None
         self._looked_at: datetime | None = None
+        self._has_loaded = False
         self._lagging = False
         self._known: ErasedRecords = {}
 
@@ -154,15 +157,20 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
         # that was cut off here before may have left values that it loaded without knowing.
         self._known = erased
         if self._look_every_s:
-            if not own and not self._is_due():
-                return
-            found = self._left(session, applied_at)
-        else:
-            found = self._erased_since(session, file.batch_id)
-            _add(found, named_in(envelopes, self._known) if self._known else {})
+            self._has_loaded = True
+            if own or self._is_due():
+                self._look(session, own, applied_at)
+            return
+        found = self._erased_since(session, file.batch_id)
+        _add(found, named_in(envelopes, self._known) if self._known else {})
         _add(found, own)
         if found:
             rewrite_events(session, found, applied_at, lagging=self._lagging)
+
+    def settle(self, session: EventSession, now: datetime) -> None:
+        """Look for values of erased records among what was loaded since the last look, before the session ends."""
+        if self._look_every_s and self._has_loaded:
+            self._look(session, {}, now)
 
     def mentions(self, session: EventSession, domain: str, record: tuple[str, str]) -> list[str]:
         """Return the tables, views aside, with rows whose provenance names the record; dynamic tables may lag."""
@@ -171,16 +179,20 @@ ORDER BY epoch DESC, sequence DESC LIMIT 1
     def _is_due(self) -> bool:
         return self._looked_s is None or self._monotonic_s() - self._looked_s >= self._look_every_s
 
-    def _left(self, session: EventSession, applied_at: datetime) -> ErasedRecords:
-        """Learn what is erased; return what of it is named by rows that anybody has loaded since the last look.
+    def _look(self, session: EventSession, own: ErasedRecords, now: datetime) -> None:
+        """Learn what is erased, and rewrite what of it is named by rows that anybody has loaded since the last look.
 
-        Rows are told by their time, so that nothing depends on what a process remembered that was killed.
+        Rows are told by their time, so that nothing depends on what a process remembered that was killed. The look
+        counts when it is done: one that fails is done again.
         """
-        since = MOMENT_ZERO if self._looked_at is None else self._looked_at - CLOCKS_APART
-        rows = session.execute(_SELECT_LEFT, (timestamp_text(since),), step=_LOOK)
+        since = now - FIRST_LOOK_BACK if self._looked_at is None else self._looked_at - CLOCKS_APART
+        rows = session.execute(session.dialect.render(_SELECT_LEFT), (timestamp_text(since),), step=_LOOK)
         _add(self._known, _newest_erased(session))
-        self._looked_s, self._looked_at = self._monotonic_s(), applied_at
-        return _by_domain(rows)
+        found = _by_domain(rows)
+        _add(found, own)
+        if found:
+            rewrite_events(session, found, now, lagging=self._lagging)
+        self._looked_s, self._looked_at, self._has_loaded = self._monotonic_s(), now, False
 
     def _erased_since(self, session: EventSession, batch_id: str) -> ErasedRecords:
         """Learn what others have erased; return what a batch names of it where there is too much to remember."""

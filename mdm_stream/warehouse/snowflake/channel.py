@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -24,8 +25,8 @@ import urllib3
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.warehouse.faults import LoginRefusedError
 
-APPEND_BYTES_MAX = 8 * 1024**2
-"""Rows of one request; Snowflake takes 16 MB. Larger rows do not go this way."""
+APPEND_BYTES_MAX = 3_500_000
+"""Rows of one request; Snowflake takes 4 MB (its pages have said 16). Larger rows do not go this way."""
 
 COMMIT_POLL_S = 0.5
 TOKEN_LIFETIME_S = 2_700.0
@@ -37,7 +38,11 @@ _TOO_MANY, _SERVER_ERROR = 429, 500
 
 
 class _ReopenError(Exception):
-    """The channel is another's by now, or its tokens are stale: the HTTP status."""
+    """The channel is another's by now, or its tokens are stale. ``is_of_rows``: or the rows are refused."""
+
+    def __init__(self, what: str, *, is_of_rows: bool = False) -> None:
+        super().__init__(what)
+        self.is_of_rows = is_of_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,8 @@ class StreamingChannel:
         self._token, self._token_until_s = "", 0.0
         self._continuation = ""
         self._errors_before = 0
-        self._batches = 0
+        self._was_opened = False
+        self._batches = 0  # never counted anew: a committed token must not be taken for that of a later batch
 
     def append(self, portions: Sequence[bytes], batch: str) -> None:
         """Append rows (NDJSON, each portion at most ``APPEND_BYTES_MAX``) and wait until they are committed.
@@ -105,6 +111,9 @@ class StreamingChannel:
             try:
                 self._append(portions, batch)
             except _ReopenError as error:
+                self._continuation = ""
+                if error.is_of_rows:
+                    raise TerminalError(f"Snowpipe Streaming refuses rows for golden_event ({error})") from None
                 raise TransientError(
                     f"Snowpipe Streaming refuses channel {self._name} after it was opened anew ({error}); the batch is "
                     "delivered again"
@@ -112,9 +121,10 @@ class StreamingChannel:
 
     def close(self) -> None:
         """Drop the channel, which holds nothing: what was appended is committed. Without it Snowflake does in time."""
-        if self._continuation:
-            self._continuation = ""
-            self._request("DELETE", self._target.channel(self._name))
+        if self._was_opened:
+            self._was_opened, self._continuation = False, ""
+            with suppress(_ReopenError):  # it is gone, or another's
+                self._request("DELETE", self._target.channel(self._name))
         self._pool.clear()
 
     def _append(self, portions: Sequence[bytes], batch: str) -> None:
@@ -133,9 +143,8 @@ class StreamingChannel:
     def _open(self) -> None:
         path = f"{self._target.channel(self._name)}?requestId={uuid.uuid4()}"
         said = self._request("PUT", path, b"{}", _JSON)
-        self._continuation = str(said["next_continuation_token"])
+        self._continuation, self._was_opened = str(said["next_continuation_token"]), True
         self._errors_before = _errors(said.get("channel_status") or {})
-        self._batches = 0
 
     def _wait(self, token: str) -> None:
         """Wait until the committed offset token is ``token``."""
@@ -172,7 +181,7 @@ class StreamingChannel:
             if status == 401 and not is_last:
                 self._token = ""
                 continue
-            return _judged(status, answer, path)
+            return _judged(status, answer, path, is_opening=method == "PUT")
         raise AssertionError("the loop returns or raises")
 
     def _scoped_token(self) -> str:
@@ -203,7 +212,7 @@ def _errors(status: Mapping[str, Any]) -> int:
     return int(status.get("rows_error_count") or 0)
 
 
-def _judged(status: int, answer: bytes, path: str, plain: str = "") -> Mapping[str, Any]:
+def _judged(status: int, answer: bytes, path: str, plain: str = "", *, is_opening: bool = True) -> Mapping[str, Any]:
     """Return what was answered; ``plain`` names the text where an answer is no JSON. Nothing of it is in an error."""
     what = path.partition("?")[0].rpartition("/")[2]
     if status in (401, 403):
@@ -211,7 +220,7 @@ def _judged(status: int, answer: bytes, path: str, plain: str = "") -> Mapping[s
             f"Snowpipe Streaming refuses the key or the role (HTTP {status}, {what}): the user needs the key pair, and "
             "its default role USAGE on database and schema and INSERT on golden_event"
         )
-    if status == 404:
+    if status == 404 and is_opening:
         raise ConfigurationError(
             f"Snowpipe Streaming knows no such pipe (HTTP 404, {what}): check account, database and schema, and run "
             "mdm-stream warehouse migrate, which makes golden_event"
@@ -221,7 +230,7 @@ def _judged(status: int, answer: bytes, path: str, plain: str = "") -> Mapping[s
     if status == 413:
         raise TerminalError("Snowpipe Streaming takes no rows of that size (HTTP 413)")
     if not 200 <= status < 300:
-        raise _ReopenError(f"HTTP {status}, {what}")
+        raise _ReopenError(f"HTTP {status}, {what}", is_of_rows=status == 400 and what == "rows")
     try:
         said = orjson.loads(answer or b"{}")
     except orjson.JSONDecodeError:

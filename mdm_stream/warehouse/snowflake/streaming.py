@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from mdm_stream.errors import ConfigurationError, MdmError
+from mdm_stream.warehouse.faults import LoginRefusedError, SessionLostError
 from mdm_stream.warehouse.rows import timestamp_text
 from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession
 from mdm_stream.warehouse.snowflake.channel import APPEND_BYTES_MAX, PipeAddress, StreamingChannel
@@ -74,7 +75,11 @@ class SnowflakeStreamingSession(SnowflakeEventSession):
         if portions is None:
             super().load_events(ndjson, batch_id, applied_at)
         else:
-            self._channel.append(portions, batch_id[:BATCH_DIGITS])
+            try:
+                self._channel.append(portions, batch_id[:BATCH_DIGITS])
+            except LoginRefusedError as error:
+                # The key may have been rotated since the login: a new one reads it anew, or is refused itself.
+                raise SessionLostError(str(error)) from error
 
     def close(self) -> None:
         """Drop the channel and end the connection."""

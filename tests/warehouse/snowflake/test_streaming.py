@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from feed_messages import contents, erase, match, record, rejected, retire, upse
 from streaming_server import StreamingServer, streaming_server
 
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
-from mdm_stream.warehouse.faults import LoginRefusedError
+from mdm_stream.warehouse.faults import SessionLostError
 from mdm_stream.warehouse.settings import WarehouseSettings
 from mdm_stream.warehouse.snowflake import channel
 from mdm_stream.warehouse.snowflake.streaming import Streaming, address_of, der_of_pem, row_portions, signer
@@ -107,6 +108,28 @@ def test_stale_tokens_are_renewed_and_a_lost_channel_is_opened_anew(
     assert warehouse.query("SELECT COUNT(*) FROM current_golden_record") == [(2,)]
 
 
+def test_a_key_that_was_rotated_is_read_anew(warehouse: SnowflakeWarehouse, server: StreamingServer) -> None:
+    """A session that is refused gives way to a new one, which asks for the key."""
+    warehouse.apply(FEED[:1])
+    before = warehouse._session
+    server.refuse = {"rows": [401], "hostname": [401]}
+    warehouse.apply(FEED[1:2])
+    assert warehouse._session is not before
+    assert warehouse.query("SELECT COUNT(*) FROM current_golden_record") == [(2,)]
+
+
+def test_a_channel_that_snowflake_dropped_is_no_reason_to_stop(
+    warehouse: SnowflakeWarehouse, server: StreamingServer
+) -> None:
+    """Nor to keep a session open, or another's reconnect from happening."""
+    warehouse.apply(FEED[:1])
+    server.refuse = {"rows": [404]}
+    warehouse.apply(FEED[1:2])
+    server.refuse = {name: [409] for name in server.channels}
+    warehouse.close()
+    assert warehouse._session is None
+
+
 def test_a_channel_that_another_took_is_opened_anew(warehouse: SnowflakeWarehouse, server: StreamingServer) -> None:
     """Its continuation tokens are refused then."""
     warehouse.apply(FEED[:1])
@@ -123,10 +146,11 @@ def test_a_channel_that_another_took_is_opened_anew(warehouse: SnowflakeWarehous
     [
         ("rows", [503], TransientError),
         ("rows", [429], TransientError),
-        ("rows", [400, 400], TransientError),
+        ("rows", [409, 409], TransientError),
+        ("rows", [400, 400], TerminalError),
         ("rows", [413], TerminalError),
-        ("rows", [401, 401], LoginRefusedError),
-        ("hostname", [403], LoginRefusedError),
+        ("rows", [401, 401, 401, 401], SessionLostError),
+        ("hostname", [403, 403], SessionLostError),
         ("token", [500], TransientError),
         ("hostname", [404], ConfigurationError),
     ],
@@ -168,8 +192,30 @@ def test_what_others_erase_is_looked_for_from_time_to_time(
     third = SnowflakeWarehouse(arguments, writer="append", streaming=slow)
     third.apply(FEED[3:4])
     assert third.search(["Wilhelmina"]) == []
-    for each in (first, third):
-        each.close()
+    third.apply([record(7, "crm/8", {"name": "Friedhelm"})])
+    first.apply([erase(8, "crm/8")])
+    third.apply([record(9, "crm/8", {"name": "Friedhelm"})])
+    assert third.search(["Friedhelm"]) == ["golden_event"]
+    third.close()  # looks for what it has put off
+    assert first.search(["Friedhelm"]) == []
+    first.close()
+
+
+def test_a_look_that_fails_is_done_again(warehouse: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts when what it found is rewritten."""
+    asked: list[object] = []
+
+    def failing(*_: object, **__: object) -> None:
+        asked.append(1)
+        if len(asked) == 1:
+            raise TransientError("injected")
+
+    monkeypatch.setattr("mdm_stream.warehouse.append.layout.rewrite_events", failing)
+    warehouse.apply(FEED[:1])
+    for _ in range(2):
+        with pytest.raises(TransientError) if not asked else nullcontext():
+            warehouse.apply([erase(6, "crm/1")])
+    assert len(asked) == 2
 
 
 def test_rows_that_snowflake_refuses_later_are_told(warehouse: SnowflakeWarehouse, server: StreamingServer) -> None:
@@ -191,7 +237,9 @@ def test_a_batch_that_is_not_committed_in_time_is_not_applied(
     server.commits = False
     with pytest.raises(TransientError, match="not committed a batch within"):
         warehouse.apply(FEED[1:2])
-    server.commits = True
+    server.commits, server.bad_rows = True, 1
+    with pytest.raises(TerminalError, match="refused 1 rows"):  # of the batch before, or of this one: not in silence
+        warehouse.apply(FEED[1:2])
     warehouse.apply(FEED[1:2])
     assert warehouse.query("SELECT COUNT(*) FROM current_golden_record") == [(2,)]
 

@@ -12,7 +12,6 @@
 ALTER TABLE golden_record ADD CONSTRAINT golden_record_key PRIMARY KEY (domain, golden_id) RELY;
 ALTER TABLE crosswalk ADD CONSTRAINT crosswalk_key PRIMARY KEY (domain, source, record_id) RELY;
 ALTER TABLE golden_history ADD CONSTRAINT golden_history_key PRIMARY KEY (domain, epoch, sequence) RELY;
-ALTER TABLE evidence_history ADD CONSTRAINT evidence_history_key PRIMARY KEY (domain, epoch, sequence) RELY;
 ALTER TABLE erased_record ADD CONSTRAINT erased_record_key PRIMARY KEY (domain, source, record_id) RELY;
 ALTER TABLE quarantined_event ADD CONSTRAINT quarantined_event_key PRIMARY KEY (quarantine_id) RELY;
 ALTER TABLE file_loads ADD CONSTRAINT file_loads_key PRIMARY KEY (load_id) RELY;
