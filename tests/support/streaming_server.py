@@ -107,7 +107,9 @@ class StreamingServer:
             channel.committed = token or channel.committed
 
     def _insert(self, rows: list[dict[str, Any]]) -> None:
-        with snowflake.connector.connect(**self.database, paramstyle="qmark") as connection:
+        # A copy: the connector writes what the server says into the parameters that it is given.
+        arguments = {**self.database, "session_parameters": dict(self.database.get("session_parameters", {}))}
+        with snowflake.connector.connect(**arguments, paramstyle="qmark") as connection:
             for row in rows:
                 assert row.keys() <= COLUMNS.keys()
                 values = [json.dumps(v) if COLUMNS[name] == "json" else v for name, v in row.items()]

@@ -31,6 +31,7 @@ CALLS = {
     "apply": "w.apply([upsert(2, 'g2', ['crm/2']), erase(3, 'crm/1')])",
     "query": "w.query('SELECT COUNT(*) FROM golden_history')",
     "published": "list(w.published('person'))",
+    "published_evidence": "list(w.published_evidence('person'))",
     "erased": "w.erased('person')",
     "position": "w.position('person')",
     "mentions": "w.mentions('person', 'crm', '2')",

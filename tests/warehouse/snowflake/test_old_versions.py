@@ -121,7 +121,7 @@ def test_through_the_connector(snowflake_server: dict[str, Any]) -> None:
     assert warehouse.old_versions("person", ["crm/1"]) == []
     warehouse.apply([ERASED])
     told = {each.table: each.until for each in warehouse.old_versions("person", ["crm/1", "crm/2"])}
-    assert told == dict.fromkeys(["golden_history", "golden_record"], NOON + BATCH_MARGIN + 8 * DAY)
+    assert told == dict.fromkeys(["evidence_history", "golden_history", "golden_record"], NOON + BATCH_MARGIN + 8 * DAY)
     now[0] += 9 * DAY
     assert warehouse.old_versions("person", ["crm/1"]) == []
     warehouse.close()
