@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from fakesnow_copy import teach_copy
+from fakesnow_copy import teach_account_parameters, teach_copy
 
 NETWORK_TIMEOUT_S = 60
 
@@ -38,6 +38,7 @@ def _server() -> dict[str, Any]:
 
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
     teach_copy()
+    teach_account_parameters()
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(fakesnow.server())
