@@ -165,13 +165,16 @@ class FeedSnapshots:
     ) -> SnapshotPart:
         """Return the part of ``before`` that has these messages, or else write one for the generation after ``base``.
 
-        May be repeated.
+        May be repeated. ``OvertakenError`` if ``base`` is not the latest any more: what was written for the generation
+        after it is removed then, so that a run which an erasure has overtaken leaves no values behind, even if it is
+        killed later.
         """
         content = b"\n".join([*(raw for _, raw in messages), b""])
         digest = hashlib.sha256(content).hexdigest()
         for part in before:
             if part.sha256 == digest:
                 return part
+        self._require_latest(base)
         name = f"{base.kind}/parts/{base.generation + 1:0{_GENERATION_DIGITS}d}-{digest}.ndjson.gz"
         self._objects.put(name, gzip.compress(content, COMPRESSION, mtime=0))
         types = Counter(kind for kind, _ in messages)
@@ -186,15 +189,24 @@ class FeedSnapshots:
         kind, generation = manifest.kind, manifest.generation
         name = f"{kind}/manifests/{generation:0{_GENERATION_DIGITS}d}.json"
         if not self._objects.create(name, orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2)):
-            winner = self.latest(kind)
-            theirs = {part.name for part in winner.parts} if winner else set()
-            ours = {part.name for part in manifest.parts if _generation_of(part.name) == generation}
-            self._objects.delete(sorted(ours - theirs))
-            raise OvertakenError(
-                f"another run has published snapshot {generation} of the feed ({kind}) meanwhile; run it again, which "
-                "goes on from that one"
-            )
+            raise self._overtaken(kind, generation)
         self._clear(manifest)
+
+    def _require_latest(self, base: SnapshotManifest) -> None:
+        latest = self.latest(base.kind)
+        if latest is None or latest.generation != base.generation:
+            raise self._overtaken(base.kind, base.generation + 1)
+
+    def _overtaken(self, kind: Kind, generation: int) -> OvertakenError:
+        """Remove what runs have written for a generation that is another's, and return what to raise."""
+        winner = self.latest(kind)
+        kept = {part.name for part in winner.parts} if winner else set()
+        written = (each.name for each in self._objects.list(f"{kind}/parts/{generation:0{_GENERATION_DIGITS}d}-"))
+        self._objects.delete(sorted(set(written) - kept))
+        return OvertakenError(
+            f"another run has published snapshot {generation} of the feed ({kind}) meanwhile; run it again, which "
+            "goes on from that one"
+        )
 
     def lines(self, parts: Sequence[SnapshotPart]) -> Iterator[tuple[SnapshotPart, list[bytes]]]:
         """Yield each part with its messages, in order; a few parts are in memory at a time.

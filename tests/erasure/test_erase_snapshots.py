@@ -94,6 +94,27 @@ def test_the_next_snapshot_brings_nothing_back(snapped: World) -> None:
     rebuilt.close()
 
 
+def test_a_run_that_an_erasure_overtakes_writes_no_more(snapped: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it leave what it has written: it need not come to its end for that."""
+    base = snapped.snapshots.latest("history")
+    lines = [line for _, several in snapped.snapshots.lines(base.parts) for line in several]
+    messages = [("mdm.golden.upserted", line) for line in lines]
+    snapped.snapshots.put_part(base, "late", messages, ())
+    snapped.erase(REF)
+    assert not holds(snapped, MARKER)
+    with pytest.raises(OvertakenError):
+        snapped.snapshots.put_part(base, "later", messages, ())
+    assert not holds(snapped, MARKER)
+    # One that looked just before the erasure was published, and wrote just after: its next part takes both away.
+    with monkeypatch.context() as late:
+        late.setattr(FeedSnapshots, "_require_latest", lambda *_: None)
+        snapped.snapshots.put_part(base, "later", messages, ())
+    assert holds(snapped, MARKER)
+    with pytest.raises(OvertakenError):
+        snapped.snapshots.put_part(base, "latest", messages[:1], ())
+    assert not holds(snapped, MARKER)
+
+
 def test_a_run_that_read_before_the_erasure_is_overtaken(snapped: World) -> None:
     """It has the values in what it read, and publishes none of it."""
     snapped.send(upsert(REF, version=2, email=["second." + MARKER]))
