@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from feed_messages import contents  # noqa: E402
 from feed_snapshots import ListedStream, take  # noqa: E402
+from killed_store import KilledStore, StoreKilledError  # noqa: E402
 
 from mdm_stream.archive import Archive  # noqa: E402
 from mdm_stream.archive.rows import rows_of  # noqa: E402
@@ -33,7 +34,6 @@ from mdm_stream.core.model import ChangeEvent, EraseEvent  # noqa: E402
 from mdm_stream.core.ruleset import Ruleset  # noqa: E402
 from mdm_stream.decode import Decoder, Delivery  # noqa: E402
 from mdm_stream.engine.batch import Engine  # noqa: E402
-from mdm_stream.errors import TransientError  # noqa: E402
 from mdm_stream.feed.envelope import change_message  # noqa: E402
 from mdm_stream.feed.snapshot_store import FeedSnapshots  # noqa: E402
 from mdm_stream.index.memory import MemoryIndex  # noqa: E402
@@ -159,39 +159,6 @@ def _fill(warehouse: DuckDbWarehouse, store: FolderObjects, stream: ListedStream
     fill.apply_tail(stream, dict(manifest.marks))  # type: ignore[arg-type]
 
 
-class _KilledError(TransientError):
-    pass
-
-
-class _KilledStore(FolderObjects):
-    """A store whose process is killed before or after one of its changes."""
-
-    def __init__(self, path: Path, at: int) -> None:
-        super().__init__(path)
-        self._left = at
-
-    def _tick(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise _KilledError("killed")
-
-    def put(self, name: str, content: bytes) -> None:
-        self._tick()
-        super().put(name, content)
-        self._tick()
-
-    def create(self, name: str, content: bytes) -> bool:
-        self._tick()
-        created = super().create(name, content)
-        self._tick()
-        return created
-
-    def delete(self, names: Sequence[str]) -> None:
-        self._tick()
-        super().delete(names)
-        self._tick()
-
-
 def _killed(show: Show, scratch: Path, messages: Sequence[bytes], expected: Rows) -> None:
     """Kill each run of a snapshot at another place, and go on."""
     path, stream = scratch / "killed", ListedStream()
@@ -200,8 +167,8 @@ def _killed(show: Show, scratch: Path, messages: Sequence[bytes], expected: Rows
     for number in range(KILLS):
         stream.put(*messages[number * share : (number + 1) * share])
         try:
-            take(_KilledStore(path, number % 9), stream)
-        except _KilledError:
+            take(KilledStore(path, number % 9), stream)
+        except StoreKilledError:
             killed += 1
     manifest = take(FolderObjects(path), stream).manifest
     with closing(DuckDbWarehouse(":memory:")) as warehouse:

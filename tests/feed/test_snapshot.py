@@ -14,6 +14,7 @@ from feed_snapshots import STREAM, ListedStream, messages_in, names_in, raw, tak
 from feed_strategies import deliveries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from killed_store import KilledStore, StoreKilledError
 
 from mdm_stream.aws.read_shards import StreamReader
 from mdm_stream.contracts.golden import FeedEnvelope
@@ -165,42 +166,6 @@ def test_of_evidence_the_newest_says_all(store: FolderObjects) -> None:
     assert sorted(messages_in(store, "newest")) == sorted(told[2:])
 
 
-class KilledError(Exception):
-    """The process was killed here."""
-
-
-class KilledStore(FolderObjects):
-    """A store whose process is killed before or after one of its changes."""
-
-    def __init__(self, path: Path, at: int) -> None:
-        super().__init__(path)
-        self.left = at
-
-    def _tick(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise KilledError
-
-    def put(self, name: str, content: bytes) -> None:
-        """Write, unless killed."""
-        self._tick()
-        super().put(name, content)
-        self._tick()
-
-    def create(self, name: str, content: bytes) -> bool:
-        """Create, unless killed."""
-        self._tick()
-        created = super().create(name, content)
-        self._tick()
-        return created
-
-    def delete(self, names: Any) -> None:
-        """Remove, unless killed."""
-        self._tick()
-        super().delete(names)
-        self._tick()
-
-
 def test_killed_anywhere_the_one_before_stands_and_the_next_run_goes_on(tmp_path: Path) -> None:
     """After each kill a reader finds a whole snapshot, and after the next run nothing is left behind."""
     for place in itertools.count():
@@ -211,7 +176,7 @@ def test_killed_anywhere_the_one_before_stands_and_the_next_run_goes_on(tmp_path
         stream.put(*FEED[3:], erase(9, "crm/1"))
         try:
             take(KilledStore(path, place), stream)
-        except KilledError:
+        except StoreKilledError:
             pass
         else:
             break

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from feed_messages import contents, erase, loaded, origins, rejected, retire, upsert
+from feed_messages import contents, erase, loaded, match, origins, record, rejected, retire, review, upsert
 
 from mdm_stream.contracts.golden import FeedEnvelope
 from mdm_stream.errors import TransientError
@@ -45,6 +45,10 @@ FEED: list[FeedEnvelope] = [
     named(1, "g1", "crm/1", "web/5", epoch=2),
     rejected("q1"),
     loaded("b" * 32, 1, "done", ended_at="2026-03-01T12:05:00Z"),
+    record(8, "crm/1", {"name": f"{MARKER} itself"}),
+    record(9, "crm/3", {"name": "of crm/3"}),
+    match(10, "crm/1", "crm/3"),
+    review(11, "crm/3", "web/5"),
 ]
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from feed_messages import clear, contents, erase, loaded, origins, rejected, retire, upsert
+from feed_messages import clear, contents, erase, loaded, match, record, rejected, retire, review, upsert
 from feed_snapshots import ListedStream, take
 from feed_strategies import feeds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from killed_writers import named
 
 from mdm_stream.aws.read_shards import RecordsGoneError
 from mdm_stream.contracts.golden import FeedEnvelope
@@ -26,13 +27,6 @@ from mdm_stream.warehouse.warehouse import SqlWarehouse
 
 STATE_TABLES = ("golden_record", "crosswalk", "erased_record", "quarantined_event", "file_loads")
 """What a snapshot of the newest messages gives; the others are history."""
-
-
-def named(sequence: int, golden_id: str, *members: str, **where: Any) -> FeedEnvelope:
-    """A golden record whose values come from its members, one each."""
-    values = {f"from_{n}": f"of {member}" for n, member in enumerate(members)}
-    provenance = {f"from_{n}": origins(member) for n, member in enumerate(members)}
-    return upsert(sequence, golden_id, members, values=values, provenance=provenance, **where)
 
 
 FEED: list[FeedEnvelope] = [
@@ -52,6 +46,12 @@ FEED: list[FeedEnvelope] = [
     named(1, "g1", "crm/1", "web/5", epoch=2),
     erase(2, "crm/2", epoch=2),
     erase(3, "crm/2", epoch=2),
+    record(4, "crm/1", {"name": "erased before"}, epoch=2),
+    record(5, "erp/2", {"name": "of erp/2"}, epoch=2),
+    record(6, "erp/2", {"name": "of erp/2, later"}, epoch=2),
+    match(7, "crm/2", "erp/2", epoch=2),
+    match(8, "crm/2", "erp/2", status="gone", epoch=2),
+    review(9, "erp/2", "web/5", epoch=2),
 ]
 
 
