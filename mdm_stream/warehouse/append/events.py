@@ -15,50 +15,16 @@ from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.golden import FeedEnvelope, GoldenChange, QuarantinedEvent
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.warehouse.redaction import ErasedRecords, contributors
-from mdm_stream.warehouse.rows import ColumnType, message_row
+from mdm_stream.warehouse.rows import STAGED_COLUMNS, ColumnType, message_row
 
 EVENT_COLUMNS: tuple[tuple[str, ColumnType], ...] = (
-    ("kind", "text"),
-    ("domain", "text"),
-    ("epoch", "integer"),
-    ("sequence", "integer"),
-    ("golden_id", "text"),
-    ("source", "text"),
-    ("record_id", "text"),
-    ("status", "text"),
-    ("merged_into", "text"),
-    ("anchor_source", "text"),
-    ("anchor_record_id", "text"),
-    ("member_count", "integer"),
-    ("rules_version", "integer"),
-    ("committed_at", "timestamp"),
-    ("quarantine_id", "text"),
-    ("raw_bytes", "integer"),
-    ("location", "text"),
-    ("received_from", "text"),
-    ("quarantined_at", "timestamp"),
-    ("report_digest", "text"),
-    ("load_id", "text"),
-    ("revision", "integer"),
-    ("load_kind", "text"),
-    ("route", "text"),
-    ("bucket", "text"),
-    ("object_key", "text"),
-    ("as_of", "timestamp"),
-    ("row_count", "integer"),
-    ("accepted", "integer"),
-    ("rejected", "integer"),
-    ("skipped", "integer"),
-    ("sent", "integer"),
-    ("deleted", "integer"),
-    ("received_at", "timestamp"),
-    ("ended_at", "timestamp"),
-    ("document", "json"),
+    *(column for column in STAGED_COLUMNS if column[0] != "held_digest"),
     ("contributors", "json"),
 )
-"""The fields of a line, in order. ``document`` is the data of the message. ``contributors`` are the records that a
-change's provenance names beside its members, as they were before any redaction. ``batch_id`` and ``applied_at`` are the
-same for all rows of a batch and come from the statement that loads it."""
+"""The fields of a line, in order: those of a staged row that are no redaction's, and ``contributors``. ``document`` is
+the data of the message. ``contributors`` are the records that a change's provenance names beside its members, as they
+were before any redaction. ``batch_id`` and ``applied_at`` are the same for all rows of a batch and come from the
+statement that loads it."""
 
 
 @dataclass(frozen=True, slots=True)
