@@ -24,7 +24,7 @@ class Obstacles:
     """Watches every domain of some rules. ``look`` says what has changed since it was called last, in one line each.
 
     Nothing is remembered of an obstacle but that it was said: each look asks the index and the archive anew, so a
-    warning holds as long as its cause, whoever removes that.
+    warning holds as long as its cause.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The options by which commands are told of a deployment: each is declared once, and commands pick those they take."""
+"""The options that name a deployment to commands: each is declared once, and commands pick those they take."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def progress() -> Iterator[Advance]:
 def phases(*, quiet: bool = False, clock_s: Callable[[], float] = time.monotonic) -> Iterator[Advance]:
     """Yield a function that writes a line to stderr for each step of something long, on a terminal and off it.
 
-    A new step is told at once, how far it has come every ``PHASE_LINE_S``. A quiet one says nothing.
+    A new step is shown at once, its progress every ``PHASE_LINE_S``. A quiet one says nothing.
     """
     last, told_s = "", 0.0
 

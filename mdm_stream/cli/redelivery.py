@@ -15,7 +15,7 @@ from producers.partition_key import partition_key_of
 from producers.publisher import Publisher
 
 NOT_SENT = "NotSent"
-"""The code of what was not handed to the publisher, because it had given up too much before."""
+"""The code of what was not handed to the publisher, because too many events had failed before."""
 
 
 SETTINGS = PublisherSettings(record_bytes_max=BYTES_PER_CALL_MAX)
@@ -61,6 +61,6 @@ def _deliver(client: Any, stream: str, messages: Mapping[int, Message], settings
                 publisher.put(message.data, message.partition_key)
                 handed_over.add(place)
     except (PublishError, TransientError):
-        pass  # Each event that was given up was noted; what was not handed over is told below.
+        pass  # The publisher noted each event that failed; what was not handed over is counted below.
     lost = {place: codes[message.data] for place, message in messages.items() if message.data in codes}
     return {place: NOT_SENT for place in messages if place not in handed_over} | lost
