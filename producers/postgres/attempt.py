@@ -32,6 +32,7 @@ from producers.postgres.slots import (
     server_of,
 )
 from producers.postgres.snapshot import TableSnapshot
+from producers.postgres.visibility import wait_for_open
 from producers.publisher import Publisher
 
 WAIT_S = 0.05
@@ -64,7 +65,9 @@ class Attempt:
         self._settings = settings
         self._progress = progress
         self._tell = tell
-        self._messages = RowMessages(control, server_of(replication), settings, tables, self._send, progress)
+        self._messages = RowMessages(
+            control, server_of(replication), settings, tables, self._send, self._pause, progress
+        )
         self._put = 0
         self._begin: TransactionBegin | None = None
         self._alive: Callable[[], None] | None = None
@@ -90,6 +93,8 @@ class Attempt:
         found = find_slot(self._control, slot)
         if again and found is not None:
             # What the slot still has comes above the rows read here, and what it no longer has lies below them.
+            # The snapshot has to see all that lies below: the slot may be ahead of what queries see.
+            wait_for_open(self._control, self._pause)
             tables = [self._tables[name] for name in sorted(again)]
             if not self._read(TableSnapshot(dsn, self._settings, None), tables, found.confirmed_lsn):
                 return False
@@ -187,6 +192,13 @@ class Attempt:
         progress.lag_s = max(0.0, time.time() - self._in_flight[0][2] / 1_000_000) if self._in_flight else 0.0
         progress.lag_bytes = max(0, current_lsn(self._control) - progress.confirmed_lsn)
         self._tell("stream")
+
+    def _pause(self) -> None:
+        """Wait a moment for the database; ``TransientError`` if it is time to stop."""
+        if self._stop.wait(WAIT_S):
+            raise TransientError("it is time to stop")
+        if self._alive is not None:
+            self._alive()
 
     def _send(self, table: CapturedTable, event: dict[str, Any], key: str) -> None:
         data, left_out = encoded(table, event, key)

@@ -21,6 +21,7 @@ from producers.postgres.messages import (
 )
 from producers.postgres.pgoutput import UNLOGGED, LoggedChange, Relation
 from producers.postgres.settings import ReaderProgress, ReaderSettings
+from producers.postgres.visibility import wait_until_visible
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,14 +39,19 @@ class RowMessages:
         settings: ReaderSettings,
         tables: Mapping[str, PublishedTable],
         send: Outgoing,
+        pause: Callable[[], None],
         progress: ReaderProgress,
     ) -> None:
-        """Take a connection for the catalogue and for values that the log lacks; not that of the stream."""
+        """Take a connection for the catalogue and for values that the log lacks; not that of the stream.
+
+        ``pause`` is called while queries do not see yet what the log says; see ``producers.postgres.visibility``.
+        """
         self._connection = connection
         self._server = server
         self._settings = settings
         self._published = tables
         self._send = send
+        self._pause = pause
         self._progress = progress
         self._captured: dict[int, CapturedTable | None] = {}
         self._names_before: dict[str, tuple[str, ...]] = {name: table.columns for name, table in tables.items()}
@@ -98,7 +104,7 @@ class RowMessages:
         key = key_of(table, row)
         if old is not None and (old_key := key_of(table, {**row, **old})) != key:
             self._send(table, message(self._server, table, place, "delete", {"old": old}), old_key)
-            self._complete(table, row)
+            self._complete(table, row, place)
         if old is not None and (differing := {name: value for name, value in old.items() if value != row.get(name)}):
             images["old"] = differing
         if unlogged := [name for name in table.names if name not in row]:
@@ -154,7 +160,7 @@ class RowMessages:
         old = values_of(table, change.old or ())
         return {name: old[name] for name in table.identity if name in old} if change.old_is_key else old
 
-    def _complete(self, table: CapturedTable, row: RowTexts) -> None:
+    def _complete(self, table: CapturedTable, row: RowTexts, place: ChangePlace) -> None:
         """Add the large values that an update under a new key did not log, as they are now.
 
         The record of the new key has none of them yet. If the row has changed since, or is gone, the log goes on to
@@ -163,6 +169,8 @@ class RowMessages:
         missing = [name for name in table.names if name not in row]
         if not missing:
             return
+        if place.xid is not None:
+            wait_until_visible(self._connection, place.xid, self._pause)
         where = " AND ".join(f"{quoted(name)} = %s" for name in table.key)
         columns = ", ".join(map(quoted, missing))
         sql = f"SELECT {columns} FROM {quoted(table.schema)}.{quoted(table.table)} WHERE {where}"  # noqa: S608

@@ -20,7 +20,7 @@ class TableSnapshot:
     """A transaction that sees the database as of one moment. Use it as a context manager."""
 
     def __init__(self, dsn: str, settings: ReaderSettings, exported: str | None) -> None:
-        """TransactionBegin; with the name of an ``exported`` snapshot the moment is that snapshot's, else it is now."""
+        """Begin; with the name of an ``exported`` snapshot the moment is that snapshot's, else it is now."""
         self._settings = settings
         self._connection = connect(dsn, settings.connect_timeout_s)
         self._connection.autocommit = False

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import orjson
@@ -89,8 +89,8 @@ def new_reader(server: PostgresServer, database: str, stream: Stream, **settings
 
 
 @contextmanager
-def running(reader: PostgresReader) -> Iterator[PostgresReader]:
-    """Run a reader in a thread; whatever it raised is raised at the end."""
+def running(reader: PostgresReader, phase: str = "stream") -> Iterator[PostgresReader]:
+    """Run a reader in a thread, from a phase on; whatever it raised is raised at the end."""
     stop, raised = threading.Event(), []
 
     def run() -> None:
@@ -102,7 +102,7 @@ def running(reader: PostgresReader) -> Iterator[PostgresReader]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_for(lambda: raised or reader.status.phase == "stream")
+        wait_for(lambda: raised or reader.status.phase == phase)
         yield reader
     finally:
         stop.set()
@@ -200,6 +200,72 @@ def test_a_large_value_that_was_not_touched_is_no_part_of_a_message(server: Post
     assert len(whole["row"]["notes"]) == 9_600
     assert (whole["old"], "unchanged" in whole) == ({"name": "a"}, False)
     assert (deleted["old"], len(moved["row"]["notes"]), "unchanged" in moved) == ({"id": "1"}, 9_600, False)
+
+
+@contextmanager
+def unanswered_standby(server: PostgresServer) -> Iterator[None]:
+    """Commits are in the log, and no query sees them, until the end: each waits for a standby that is not there."""
+    server.run("ALTER SYSTEM SET synchronous_standby_names = 'absent'", "SELECT pg_reload_conf()")
+    wait_for(lambda: server.run("SHOW synchronous_standby_names") == [("absent",)])
+    try:
+        yield
+    finally:
+        server.run("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+
+
+@contextmanager
+def not_visible_yet(server: PostgresServer, database: str, statement: str) -> Iterator[None]:
+    """A statement that is committed in the log, and that queries see from the end on."""
+    committing = threading.Thread(target=lambda: server.run(statement, database=database))
+    with unanswered_standby(server):
+        committing.start()
+        wait_for(lambda: server.run("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+        yield
+    committing.join(WAIT_S)
+    assert not committing.is_alive()
+
+
+def test_a_large_value_is_read_once_its_row_is_visible(server: PostgresServer, database: str) -> None:
+    """The log has a commit before queries see it: neither is the value missing, nor another row's taken for it."""
+    server.run(
+        "CREATE TABLE usual (id int4 PRIMARY KEY, notes text); ALTER TABLE usual ALTER notes SET STORAGE EXTERNAL",
+        "INSERT INTO usual VALUES (1, repeat('a', 9600)), (2, repeat('b', 9600))",
+        "CREATE PUBLICATION mdm_stream FOR TABLE usual",
+        database=database,
+    )
+    stream = Stream()
+    with running(new_reader(server, database, stream)):
+        moving = "DELETE FROM usual WHERE id = 2; UPDATE usual SET id = 2 WHERE id = 1"
+        with not_visible_yet(server, database, moving):
+            wait_for(lambda: len(stream.records) == 4)
+            time.sleep(0.2)
+            assert [op for op, *_ in stream.said()] == ["read", "read", "delete", "delete"]
+        wait_for(lambda: len(stream.records) == 5)
+    assert stream.said()[-1] == ("update", {"id": "2", "notes": "a" * 9600}, {"id": "1"})
+
+
+def test_rows_that_are_read_again_hold_all_that_was_confirmed(server: PostgresServer, database: str) -> None:
+    """They come above every change that the slot no longer has, so they must not be older than one of those."""
+    server.run(
+        "CREATE TABLE buyer (id int4 PRIMARY KEY, name text)",
+        "INSERT INTO buyer VALUES (1, 'before')",
+        "CREATE PUBLICATION mdm_stream FOR TABLE buyer",
+        database=database,
+    )
+    stream, again = Stream(), Stream()
+    with running(new_reader(server, database, stream)):
+        wait_for(lambda: stream.records)
+    second = new_reader(server, database, again, snapshot_again=("public.buyer",))
+    with ExitStack() as reading:
+        with not_visible_yet(server, database, "UPDATE buyer SET name = 'after'"):
+            with running(new_reader(server, database, stream)) as first:
+                wait_for(lambda: len(stream.records) == 2)
+                wait_for(lambda: first.status.lag_bytes == 0)
+            reading.enter_context(running(second, phase="starting"))
+            time.sleep(0.3)
+            assert again.records == []
+        wait_for(lambda: again.records)
+    assert again.said() == [("read", {"id": "1", "name": "after"}, None)]
 
 
 def test_nothing_is_confirmed_that_kinesis_did_not_accept(server: PostgresServer, database: str) -> None:
