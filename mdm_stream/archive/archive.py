@@ -21,7 +21,7 @@ from mdm_stream.archive.object_names import (
     witness_folder,
 )
 from mdm_stream.archive.position_falls import FallStore
-from mdm_stream.archive.read import decode_object, each_object, list_objects, read_objects
+from mdm_stream.archive.read import decode_object, each_object, list_objects, read_objects, read_present
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError
 from mdm_stream.archive.segment import encode_segment
 from mdm_stream.archive.source_marks import SourceMarkStore
@@ -101,6 +101,10 @@ class Archive:
         ``MissingObjectError`` for one that was replaced meanwhile: list again. ``DamagedObjectError`` for a bad one.
         """
         return read_objects(self._store, objects)
+
+    def read_present(self, names: Iterable[str], missing: list[str]) -> Iterator[ArchivedRecord]:
+        """Yield the rows of the named objects, and note in ``missing`` those that were replaced: list again."""
+        return read_present(self._store, names, missing)
 
     def read_new(self, domain: str, seen: set[str]) -> Iterator[ArchivedRecord]:
         """Yield the rows of all objects whose names are not in ``seen``, and add each name after its last row.

@@ -55,6 +55,15 @@ def read_objects(store: ObjectStore, objects: Iterable[ArchiveObject]) -> Iterat
         yield from decode_object(name, content)
 
 
+def read_present(store: ObjectStore, names: Iterable[str], missing: list[str]) -> Iterator[ArchivedRecord]:
+    """Yield the rows of some objects, in order, and note in ``missing`` the names of those that were replaced."""
+    for name, content in fetch_ahead(store, names):
+        if isinstance(content, MissingObjectError):
+            missing.append(name)
+        else:
+            yield from decode_object(name, content)
+
+
 def decode_object(name: str, content: bytes) -> Iterator[ArchivedRecord]:
     """Yield the rows of an object; ``DamagedObjectError`` if it is damaged."""
     return decode_part(name, content) if name.endswith(".parquet") else decode_segment(name, content)

@@ -1,0 +1,111 @@
+"""From components to golden records, crosswalk and review queue, by the very functions of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import orjson
+
+from mdm_stream.core.canonical import canonical_json
+from mdm_stream.core.cluster.edges import Edge
+from mdm_stream.core.cluster.golden import digest_of_item, resolve_component, review_item
+from mdm_stream.core.fold import state_from_wire
+from mdm_stream.core.record import build_record
+from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
+from mdm_stream.reconcile.edges import EDGE_COLUMNS
+from mdm_stream.reconcile.worker_rules import WorkerRules
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+RESOLVED = "kind string, first string, second string, digest string, content binary"
+"""What a component says: ``golden`` (id, none, digest, content), ``crosswalk`` (reference, golden id), ``review`` (both
+references, digest, item) and ``apart`` (two golden ids between which links were refused)."""
+
+REVIEW = "a string, b string, digest string, item binary"
+
+_MEMBER, _EDGE = 0, 1
+
+
+def resolve_components(rules: WorkerRules, records: DataFrame, links: DataFrame, roots: DataFrame) -> DataFrame:
+    """Return what each component says (``RESOLVED``).
+
+    ``links`` are edges; ``roots`` has ``rid, root`` of their records. A component comes to one task whole, its records
+    in the order of their references and then its links.
+    """
+    from pyspark.sql import functions as F  # noqa: PLC0415, N812 - Spark's own name
+
+    members = (
+        records.where("live").select("rid", "ref", "state").join(roots, "rid", "left")
+        .selectExpr("coalesce(root, rid) AS root", f"{_MEMBER} AS part", "ref", "state")
+    )  # fmt: skip
+    inside = links.join(roots.withColumnRenamed("rid", "a_rid"), "a_rid").select(
+        "root", F.lit(_EDGE).alias("part"), F.col("a").alias("ref"), F.lit(None).cast("binary").alias("state"),
+        *[column for column in EDGE_COLUMNS if column != "a"],
+    )  # fmt: skip
+    parts = members.unionByName(inside, allowMissingColumns=True)
+    ordered = parts.repartition("root").sortWithinPartitions("root", "part", "ref")
+    return ordered.mapInArrow(partial(_resolve, rules), RESOLVED)
+
+
+def review_queue(rules: WorkerRules, resolved: DataFrame, edges: DataFrame) -> DataFrame:
+    """Return the review queue (``REVIEW``): refused links, one for two golden records, and pairs in the middle band."""
+    crosswalk = resolved.where("kind = 'crosswalk'").select("first", "second")
+    refused = resolved.where("kind = 'review'").selectExpr("first AS a", "second AS b", "digest", "content AS item")
+    apart = resolved.where("kind = 'apart'").selectExpr("first AS one", "second AS other")
+    doubts = (
+        edges.where("NOT link")
+        .join(crosswalk.selectExpr("first AS a", "second AS golden_a"), "a")
+        .join(crosswalk.selectExpr("first AS b", "second AS golden_b"), "b")
+        .where("golden_a <> golden_b")
+        .selectExpr("*", "least(golden_a, golden_b) AS one", "greatest(golden_a, golden_b) AS other")
+        .join(apart, ["one", "other"], "left_anti")
+        .select(*EDGE_COLUMNS)
+    )
+    return refused.unionByName(doubts.mapInArrow(partial(_review, rules), REVIEW))
+
+
+def _resolve(rules: WorkerRules, batches: Batches) -> Batches:
+    import pyarrow as pa  # noqa: PLC0415 - on Spark's workers alone
+
+    schema = pa.schema([
+        ("kind", pa.string()), ("first", pa.string()), ("second", pa.string()), ("digest", pa.string()),
+        ("content", pa.binary()),
+    ])  # fmt: skip
+    yield from batches_of(_resolved(rules, batches), schema)
+
+
+def _resolved(rules: WorkerRules, batches: Batches) -> Iterator[tuple[str, str, str | None, str | None, bytes | None]]:
+    names = ("root", "part", "ref", "state", "b", "link", "weight", "confidence", "rule", "levels")
+    for _, rows in runs_of(rows_in(batches, names)):
+        links = [Edge(row[2], *row[4:]) for row in rows if row[1] == _EDGE]
+        records = {
+            row[2]: build_record(rules.rules, row[2], state_from_wire(orjson.loads(row[3])))
+            for row in rows
+            if row[1] == _MEMBER
+        }
+        component = resolve_component(rules.rules, list(records), links, records)
+        for golden in component.golden:
+            yield "golden", golden.golden_id, None, golden.digest, golden.content
+            for ref in golden.members:
+                yield "crosswalk", ref, golden.golden_id, None, None
+        for kept in component.apart:
+            yield "apart", *kept.golden_ids, None, None
+            item = review_item(rules.rules, kept)
+            yield "review", *kept.strongest.edge.pair, digest_of_item(item), canonical_json(item)
+
+
+def _review(rules: WorkerRules, batches: Batches) -> Batches:
+    import pyarrow as pa  # noqa: PLC0415 - on Spark's workers alone
+
+    schema = pa.schema([("a", pa.string()), ("b", pa.string()), ("digest", pa.string()), ("item", pa.binary())])
+    yield from batches_of(_review_items(rules, batches), schema)
+
+
+def _review_items(rules: WorkerRules, batches: Batches) -> Iterator[tuple[str, str, str, bytes]]:
+    for row in rows_in(batches, EDGE_COLUMNS):
+        edge = Edge(*row)
+        item = review_item(rules.rules, edge)
+        yield edge.a, edge.b, digest_of_item(item), canonical_json(item)
