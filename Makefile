@@ -12,6 +12,7 @@
 #   make show-sources  what sources may send, and what becomes of it: a line a figure with its floor
 #   make show-files    files and applications as sources: a line a figure with its floor
 #   make show-warehouse  the warehouse that analysts read: a line a figure with its floor
+#   make show-spark      F on Spark: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits, wire contracts: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make dictionary    write the page of the warehouse's columns anew, from the schema
@@ -47,7 +48,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -104,6 +105,9 @@ show-files: .venv/.installed-dev
 
 show-warehouse: .venv/.installed-dev
 	$(BIN)/python benchmarks/warehouse.py $(ARGS)
+
+show-spark: .venv/.installed-dev
+	$(BIN)/python benchmarks/spark.py $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .
