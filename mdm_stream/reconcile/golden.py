@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-import orjson
-
 from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.cluster.golden import digest_of_item, resolve_component, review_item
-from mdm_stream.core.fold import state_from_wire
-from mdm_stream.core.record import build_record
+from mdm_stream.index.redis.codec import decode_record
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.edges import EDGE_COLUMNS
 from mdm_stream.reconcile.worker_rules import WorkerRules
@@ -38,11 +35,11 @@ def resolve_components(rules: WorkerRules, records: DataFrame, links: DataFrame,
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - Spark's own name
 
     members = (
-        records.where("live").select("rid", "ref", "state").join(roots, "rid", "left")
-        .selectExpr("coalesce(root, rid) AS root", f"{_MEMBER} AS part", "ref", "state")
+        records.where("live").select("rid", "ref", "stored").join(roots, "rid", "left")
+        .selectExpr("coalesce(root, rid) AS root", f"{_MEMBER} AS part", "ref", "stored")
     )  # fmt: skip
     inside = links.join(roots.withColumnRenamed("rid", "a_rid"), "a_rid").select(
-        "root", F.lit(_EDGE).alias("part"), F.col("a").alias("ref"), F.lit(None).cast("binary").alias("state"),
+        "root", F.lit(_EDGE).alias("part"), F.col("a").alias("ref"), F.lit(None).cast("binary").alias("stored"),
         *[column for column in EDGE_COLUMNS if column != "a"],
     )  # fmt: skip
     parts = members.unionByName(inside, allowMissingColumns=True)
@@ -78,14 +75,10 @@ def _resolve(rules: WorkerRules, batches: Batches) -> Batches:
 
 
 def _resolved(rules: WorkerRules, batches: Batches) -> Iterator[tuple[str, str, str | None, str | None, bytes | None]]:
-    names = ("root", "part", "ref", "state", "b", "link", "weight", "confidence", "rule", "levels")
+    names = ("root", "part", "ref", "stored", "b", "link", "weight", "confidence", "rule", "levels")
     for _, rows in runs_of(rows_in(batches, names)):
         links = [Edge(row[2], *row[4:]) for row in rows if row[1] == _EDGE]
-        records = {
-            row[2]: build_record(rules.rules, row[2], state_from_wire(orjson.loads(row[3])))
-            for row in rows
-            if row[1] == _MEMBER
-        }
+        records = {row[2]: decode_record(row[2], row[3]) for row in rows if row[1] == _MEMBER}
         component = resolve_component(rules.rules, list(records), links, records)
         for golden in component.golden:
             yield "golden", golden.golden_id, None, golden.digest, golden.content

@@ -10,6 +10,7 @@ import orjson
 
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.record import build_record
+from mdm_stream.index.redis.codec import encode_record
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.folded_states import joined
 from mdm_stream.reconcile.worker_rules import WorkerRules
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 RECORDS = (
-    "ref string, revision string, live boolean, erased boolean, state binary, match binary, keys array<string>, "
+    "ref string, revision string, live boolean, erased boolean, state binary, stored binary, match binary, "
+    "keys array<string>, "
     "verdicts array<struct<other: string, verdict: string>>"
 )
-"""``match``, ``keys`` and ``verdicts`` are empty where the record is not live."""
+"""``stored`` is a live record as an index stores it, so that nothing is standardised twice; ``match``, ``keys`` and
+``verdicts`` are those of a live one, too."""
 
 
 def make_records(rules: WorkerRules, folded: DataFrame) -> DataFrame:
@@ -49,7 +52,7 @@ def _build(rules: WorkerRules, batches: Batches) -> Batches:
     verdict = pa.struct([("other", pa.string()), ("verdict", pa.string())])
     schema = pa.schema([
         ("ref", pa.string()), ("revision", pa.string()), ("live", pa.bool_()), ("erased", pa.bool_()),
-        ("state", pa.binary()), ("match", pa.binary()), ("keys", pa.list_(pa.string())),
+        ("state", pa.binary()), ("stored", pa.binary()), ("match", pa.binary()), ("keys", pa.list_(pa.string())),
         ("verdicts", pa.list_(verdict)),
     ])  # fmt: skip
     yield from batches_of(_records(rules, batches), schema)
@@ -65,7 +68,8 @@ def _records(rules: WorkerRules, batches: Batches) -> Iterator[tuple[Any, ...]]:
             record.live,
             state.erased,
             content,
-            encode_match(record.match),
+            encode_record(record) if record.live else None,
+            encode_match(record.match) if record.live else None,
             list(record.keys),
             [{"other": other, "verdict": held.verdict} for other, held in verdicts],
         )
