@@ -37,6 +37,7 @@ from mdm_stream.core.record import Record, build_record, revision_of
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.cache import RecordCache
+from mdm_stream.engine.rewriting import RewriteWanted, closed, revisions_again
 from mdm_stream.errors import TransientError
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import Binding, Block, Index
@@ -117,6 +118,28 @@ class Engine:
         if report.cause:
             raise TransientError(f"the re-evaluation queue could not be worked off: {report.cause}")
         return report
+
+    def rewrite(self, wanted: RewriteWanted, report: BatchReport) -> int:
+        """Write again what the index holds around some records, and tell it; return how many golden changes were told.
+
+        See ``engine.rewriting``. ``TransientError`` if it could not be committed. What it leaves to be evaluated again
+        is in the queue.
+        """
+        for attempt in range(self._settings.commit_attempts_max):
+            if attempt:
+                self._back_off(attempt)
+            try:
+                near = closed(self._index, wanted)
+                revisions = revisions_again(self._rules, self._index, wanted, near.refs)
+                commits = plan_commits(near.applied_to(self._read(revisions, report), wanted), len(revisions))
+                outcomes = self._index.commit(commits)
+            except StaleReadError:
+                report.conflicts += 1
+                continue
+            if not any(outcome.conflicts for outcome in outcomes):
+                return sum(len(commit.changes) for commit in commits)
+            report.conflicts += 1
+        raise TransientError("the records kept changing while they were written again")
 
     @property
     def forgot_at_s(self) -> float:

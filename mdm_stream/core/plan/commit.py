@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.cluster.golden import Golden
+from mdm_stream.core.fold import EMPTY
 from mdm_stream.core.record import Record
 
 ABSENT = ""
@@ -15,10 +16,14 @@ ABSENT = ""
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One record of a batch: as it was read (``None`` = never seen) and as it will be. Equal if only re-evaluated."""
+    """One record of a batch: as it was read (``None`` = never seen) and as it will be. Equal if only re-evaluated.
+
+    ``again``: it is written and told whether or not it changes (see ``core.plan.rewriting``).
+    """
 
     before: Record | None
     after: Record
+    again: bool = False
 
     @property
     def ref(self) -> str:
@@ -27,8 +32,13 @@ class Revision:
 
     @property
     def changed(self) -> bool:
-        """Whether the record's state changes (it is not merely re-evaluated)."""
-        return self.before is None or self.before.revision != self.after.revision
+        """Whether the record's state changes (it is not merely re-evaluated), or is to be written again."""
+        return self.again or self.before is None or self.before.revision != self.after.revision
+
+    @property
+    def written(self) -> bool:
+        """Whether the record is written: if it changed, and anything was ever delivered of it."""
+        return self.changed and self.after.state != EMPTY
 
     @property
     def keys_before(self) -> tuple[str, ...]:

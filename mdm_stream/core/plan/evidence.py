@@ -37,18 +37,22 @@ def evidence_changes(
     held: Iterable[HeldComponent],
     resolved: Iterable[ResolvedComponent],
     commit: Commit,
+    *,
+    again: bool = False,
 ) -> Iterator[OutboxChange]:
     """Yield what the rules publish of a group's evidence, as far as it changes: ``held`` becomes ``resolved``.
+
+    ``again``: what stays as it is is told too.
 
     Of an erased record nothing is said but that it is erased.
     """
     if RECORDS in rules.publish:
-        changed = (revision.after for revision in revisions if revision.changed)
+        changed = (revision.after for revision in revisions if revision.written)
         yield from (record_changed(rules, record) for record in changed if not record.state.erased)
     if MATCHES in rules.publish:
         before, after = links_of(held), links_of(resolved)
         yield from (match_gone(rules, pair) for pair in sorted(before.keys() - after.keys()))
-        different = sorted(pair for pair, link in after.items() if before.get(pair) != link)
+        different = sorted(pair for pair, link in after.items() if again or before.get(pair) != link)
         yield from (match_changed(rules, *after[pair]) for pair in different)
     if REVIEWS in rules.publish:
         yield from (review_closed(rules, pair) for pair in commit.drop_review)

@@ -22,7 +22,6 @@ from mdm_stream.core.cluster.golden import (
 )
 from mdm_stream.core.cluster.partition import Partition
 from mdm_stream.core.cluster.strongest import KeptLinks
-from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.plan import changes
 from mdm_stream.core.plan.commit import (
     ABSENT,
@@ -36,8 +35,10 @@ from mdm_stream.core.plan.commit import (
 )
 from mdm_stream.core.plan.component_id import component_id_of
 from mdm_stream.core.plan.evidence import evidence_changes
+from mdm_stream.core.plan.expiries import write_expiries
 from mdm_stream.core.plan.regrouping import regrouped
 from mdm_stream.core.plan.reviews import ReviewPlan, plan_reviews
+from mdm_stream.core.plan.rewriting import Rewrite
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 
@@ -61,7 +62,7 @@ def block_view(
                 after[revision.ref] = revision.after.revision
             else:
                 after.pop(revision.ref, None)
-    return BlockView(stamp, size, size + growth, after)
+    return BlockView(stamp, size, size + growth if after is None else len(after), after)
 
 
 def revisions_by_key(revisions: Iterable[Revision]) -> dict[str, list[Revision]]:
@@ -99,6 +100,7 @@ class PlanInput:
     ``reviews`` and ``review_stamps`` are the stored REVIEW edges, and their stamps, of every record of the batch, of
     those at the other ends of their edges, old and new, and of every member of a component.
     ``partners`` gives the revision of every record under a LINK verdict with one of the batch, itself not in it.
+    ``rewrite``: everything around the batch is made anew and written; it is one group then.
     """
 
     rules: Ruleset
@@ -111,6 +113,7 @@ class PlanInput:
     review_stamps: Mapping[str, str]
     records: Mapping[str, Record]
     partners: Mapping[str, str]
+    rewrite: Rewrite | None = None
 
 
 def verdict_links(revisions: Sequence[Revision], live: Mapping[str, Record]) -> list[Edge]:
@@ -131,7 +134,7 @@ def plan_commits(batch: PlanInput, groups_per_commit_max: int = 1) -> list[Commi
     Up to ``groups_per_commit_max`` groups go into one commit, in the order of their first record. A commit's fixed cost
     is then shared; a conflict costs all of its groups another attempt.
     """
-    groups = _groups(batch)
+    groups = [list(batch.revisions)] if batch.rewrite else _groups(batch)
     joined = [groups[i : i + groups_per_commit_max] for i in range(0, len(groups), groups_per_commit_max)]
     return [_plan_group(batch, [revision for group in several for revision in group]) for several in joined]
 
@@ -211,9 +214,12 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
 
     before = {component_id: component.links for component_id, component in held.items()}
     links = KeptLinks(before, fresh, in_group, batch.rules.max_links)
+    if batch.rewrite:
+        links.torn |= held.keys()
     dead = [revision.ref for revision in revisions if not revision.after.live]
     held, resolved = _resolve(batch, held, links, in_group, dead)
-    reviews = plan_reviews(batch.reviews, (edge for edge in edges if not edge.link), in_group, batch.rules.max_reviews)
+    doubts = (edge for edge in edges if not edge.link)
+    reviews = plan_reviews(batch.reviews, doubts, in_group, batch.rules.max_reviews, again=batch.rewrite is not None)
     commit.enqueue = sorted({*commit.enqueue, *links.with_hole(), *reviews.holes})
 
     _write_components(batch, held, resolved, commit, dead)
@@ -221,8 +227,9 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     _write_erasures(batch.rules, revisions, commit)
     _write_golden(batch, held, resolved.values(), commit)
     if batch.rules.publish:
-        commit.changes += evidence_changes(batch.rules, revisions, held.values(), resolved.values(), commit)
-    _write_expiries(revisions, commit)
+        told = (batch.rules, revisions, held.values(), resolved.values(), commit)
+        commit.changes += evidence_changes(*told, again=batch.rewrite is not None)
+    write_expiries(revisions, commit)
     commit.dequeue = [revision.ref for revision in revisions]
     return commit
 
@@ -233,7 +240,7 @@ def _expect_and_place(batch: PlanInput, revisions: list[Revision], commit: Commi
     in_group = set(commit.refs)
     for revision in revisions:
         commit.expect_records[revision.ref] = ABSENT if revision.before is None else revision.before.revision
-        if revision.changed:
+        if revision.written:
             commit.put_records.append(revision.after)
     for key, sharers in revisions_by_key(revisions).items():
         view = batch.blocks[key]
@@ -318,6 +325,8 @@ def _write_components(
 ) -> None:
     records = batch.records
     before = {ref: component_id for component_id, component in held.items() for ref in component.members}
+    if batch.rewrite:
+        before = dict.fromkeys(dead, ABSENT)
     for component_id, component in resolved.items():
         refused = [
             HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(batch.rules, kept)))
@@ -365,11 +374,12 @@ def _write_reviews(
     after = _queued(commit.put_components.values(), {**reviews.kept, **staying})
     apart = {kept.strongest.edge.pair: kept for component in resolved for kept in component.apart}
     for pair, content in after.items():
-        if before.get(pair) != content:
+        if batch.rewrite or before.get(pair) != content:
             commit.put_review[pair] = review_item(batch.rules, content if isinstance(content, Edge) else apart[pair])
             if pair in staying:
                 commit.expect_edges.setdefault(pair[0], batch.review_stamps.get(pair[0], ABSENT))
-    commit.drop_review = sorted((before.keys() | gone - reviews.old.keys()) - after.keys())
+    named = batch.rewrite.reviews if batch.rewrite else ()
+    commit.drop_review = sorted((before.keys() | gone - reviews.old.keys() | set(named)) - after.keys())
 
 
 def _queued(
@@ -400,9 +410,13 @@ def _write_golden(
     after = {golden.golden_id: golden for component in resolved for golden in component.golden}
     # Those with the members that they had have nothing to say of where a record is.
     same = {name for name, golden in after.items() if name in before and before[name].members == golden.members}
+    if batch.rewrite:
+        before, same = batch.rewrite.golden_before(before), set()
     moved_from = {ref: name for name, golden in before.items() if name not in same for ref in golden.members}
     moved_to = {ref: name for name, golden in after.items() if name not in same for ref in golden.members}
-    commit.crosswalk = {ref: golden_id for ref, golden_id in moved_to.items() if moved_from.get(ref) != golden_id}
+    commit.crosswalk = {
+        ref: golden_id for ref, golden_id in moved_to.items() if batch.rewrite or moved_from.get(ref) != golden_id
+    }
 
     def removed(golden_id: str) -> list[str]:
         if golden_id in same or golden_id not in before:
@@ -417,7 +431,7 @@ def _write_golden(
     for golden_id in sorted(after):
         golden = after[golden_id]
         known = before.get(golden_id)
-        if known is None or known.digest != golden.digest:
+        if batch.rewrite or known is None or known.digest != golden.digest:
             commit.put_golden[golden_id] = golden
             commit.changes.append(changes.upserted(rules, golden_id, golden.content, removed(golden_id)))
 
@@ -427,13 +441,3 @@ def _write_erasures(rules: Ruleset, revisions: Sequence[Revision], commit: Commi
     for revision in revisions:
         if revision.after.state.erased and revision.changed:
             commit.changes.append(changes.erased(rules, revision.ref))
-
-
-def _write_expiries(revisions: Sequence[Revision], commit: Commit) -> None:
-    for revision in revisions:
-        before = None if revision.before is None else next_expiry_us(revision.before.state)
-        after = next_expiry_us(revision.after.state)
-        if after is not None and after != before:
-            commit.put_expiries[revision.ref] = after
-        elif after is None and before is not None:
-            commit.drop_expiries.append(revision.ref)

@@ -32,11 +32,17 @@ class ReviewPlan:
 
 
 def plan_reviews(
-    held: Mapping[str, Sequence[HeldReview]], fresh: Iterable[Edge], changed: frozenset[str], limit: int
+    held: Mapping[str, Sequence[HeldReview]],
+    fresh: Iterable[Edge],
+    changed: frozenset[str],
+    limit: int,
+    *,
+    again: bool = False,
 ) -> ReviewPlan:
     """Plan REVIEW edges where ``fresh`` are all of the ``changed`` records, before any is left out.
 
     ``held`` has the stored edges of those and of every record at the other end of an edge of theirs, old or fresh.
+    ``again``: those that are stored as they are to be are among ``put`` too.
     """
     old = {review.edge.pair: review for ref in changed for review in held.get(ref, ())}
     new = {edge.pair: edge for edge in fresh}
@@ -67,7 +73,7 @@ def plan_reviews(
     return ReviewPlan(
         {pair: review.edge for pair, review in old.items()},
         {pair: review.edge for pair, review in kept.items() if pair in new},
-        [review for pair, review in kept.items() if stored.get(pair) != review],
+        [review for pair, review in kept.items() if again or stored.get(pair) != review],
         sorted(stored.keys() - kept.keys()),
         read,
         sorted(holes),

@@ -58,7 +58,7 @@ for i, ref in ipairs(refs) do
     add_edges(members_of(stored))
   end
   -- An epoch that is being dropped may lack the component: then the record has none, and no commit will be let through.
-  ids[i] = id and seen_component[id] and id
+  ids[i] = id and seen_component[id] and id or false
 end
 add_edges(refs)
 for _, ref in ipairs(changing) do
