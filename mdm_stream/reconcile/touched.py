@@ -1,8 +1,8 @@
 """What may differ because events came meanwhile, which is no drift.
 
-F was computed of what the archive held at one moment. Records whose state later archived rows change are called *moved*,
-and so are records that wait for re-evaluation. Of anything else that the state consists of, it depends on the following
-alone whether it is what F said: see ``reconcile.compare`` for the argument.
+F was computed of what the archive held at one moment. Records whose state is another one with what was archived later
+have *moved*. What else these, and records that wait for re-evaluation, can have changed is named here; the argument is
+in ``reconcile.compare``.
 """
 
 from __future__ import annotations
