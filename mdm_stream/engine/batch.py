@@ -131,7 +131,7 @@ class Engine:
             try:
                 near = closed(self._index, wanted)
                 revisions = revisions_again(self._rules, self._index, wanted, near.refs)
-                commits = plan_commits(near.applied_to(self._read(revisions, report), wanted), len(revisions))
+                commits = plan_commits(near.applied_to(self._read(revisions, report), wanted))
                 outcomes = self._index.commit(commits)
             except StaleReadError:
                 report.conflicts += 1

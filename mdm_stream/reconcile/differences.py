@@ -202,19 +202,20 @@ def _warehouse_crosswalk(expected: Expected, live: LiveWarehouse, only: DataFram
     f = _asked(expected.crosswalk.select("ref", "golden_id"), only, "crosswalk", "ref")
     held = _asked(live.crosswalk, only, "crosswalk", "ref").withColumnRenamed("golden_id", "held")
     both = f.join(held, "ref", "full_outer").where("NOT golden_id <=> held")
-    return _differing(both, "'stale_crosswalk'", "crosswalk", "ref", "held", "array(ref)")
+    both = both.join(_first_members(expected.crosswalk).withColumnRenamed("golden_id", "held"), "held", "left")
+    refs = "array_compact(array(ref, first_member))"
+    return _differing(both, "'stale_crosswalk'", "crosswalk", "ref", "held", refs)
 
 
 def _redirects(rules: WorkerRules, expected: Expected, live: LiveWarehouse, only: DataFrame | None) -> DataFrame:
     """Compare where each retired id leads: F says where its anchor, the record that it is made from, is now."""
     retired = _asked(live.golden.where("NOT live").select("golden_id", "anchor"), only, "redirect", "golden_id")
     places = live.crosswalk.selectExpr("ref AS anchor", "golden_id AS held")
-    both = retired.join(places, "anchor", "left").join(
-        own_ids(rules, expected.crosswalk.select("ref", "golden_id")), "golden_id", "left"
-    )
+    where = expected.records.select("ref").join(expected.crosswalk.select("ref", "golden_id"), "ref", "left")
+    both = retired.join(places, "anchor", "left").join(own_ids(rules, where), "golden_id", "left")
     both = both.where("NOT held <=> leads_to AND NOT golden_id <=> leads_to")
     both = both.join(_first_members(expected.crosswalk).withColumnRenamed("golden_id", "leads_to"), "leads_to", "left")
-    refs = "array_compact(array(anchor, first_member))"
+    refs = "array_compact(array(own, first_member))"
     return _differing(both, "'dangling_redirect'", "redirect", "golden_id", "NULL", refs)
 
 

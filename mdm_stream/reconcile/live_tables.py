@@ -86,8 +86,8 @@ def warehouse_form(golden: DataFrame) -> DataFrame:
 
 
 def own_ids(rules: WorkerRules, crosswalk: DataFrame) -> DataFrame:
-    """Return the golden id that each record would give, and where the record is: ``golden_id, leads_to``."""
-    return crosswalk.mapInArrow(partial(_own, rules), "golden_id string, leads_to string")
+    """Return the golden id that each record would give, and where the record is: ``golden_id, own, leads_to``."""
+    return crosswalk.mapInArrow(partial(_own, rules), "golden_id string, own string, leads_to string")
 
 
 def _records(rules: WorkerRules, batches: Batches) -> Batches:
@@ -169,7 +169,7 @@ def _in_warehouse(batches: Iterable[Any]) -> Batches:
 def _own(rules: WorkerRules, batches: Batches) -> Batches:
     import pyarrow as pa  # noqa: PLC0415 - on Spark's workers alone
 
-    schema = pa.schema([("golden_id", pa.string()), ("leads_to", pa.string())])
+    schema = pa.schema([("golden_id", pa.string()), ("own", pa.string()), ("leads_to", pa.string())])
     domain = rules.rules.domain
-    rows = ((golden_id_of(domain, ref), golden_id) for ref, golden_id in rows_in(batches, ["ref", "golden_id"]))
+    rows = ((golden_id_of(domain, ref), ref, golden_id) for ref, golden_id in rows_in(batches, ["ref", "golden_id"]))
     yield from batches_of(rows, schema)

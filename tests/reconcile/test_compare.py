@@ -13,6 +13,8 @@ def spark(tmp_path_factory):
     """A small Spark."""
     session = local_session(2, tmp_path_factory.mktemp("spark"), "1g")
     session.conf.set("spark.sql.shuffle.partitions", "2")
+    session.conf.set("spark.sql.codegen.wholeStage", "false")
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     yield session
     session.stop()
 
@@ -38,11 +40,17 @@ def test_what_is_right_has_no_drift(world):
 
 @pytest.mark.one_redis
 @pytest.mark.slow
-def test_each_damage_is_named(world):
-    """All at once, each at a family of its own."""
+def test_each_damage_is_named_and_repaired(world):
+    """All at once, each at a family of its own: a repair brings the drift to 0, and a run after it says so."""
     for how in NAMED:
         world.damage(how)
-    found = world.compare()
+    (expected, resolved), listed = world.expect(), world.listed()
+    found = world.compare(expected, listed)
     missing = {how: kinds for how, kinds in NAMED.items() if not kinds <= found.drift.keys()}
     assert not missing, (found.drift, found.samples)
     assert found.touched == 0
+    done = world.repair(found, expected, listed)
+    assert (done.failed, done.rebuild, done.left) == ([], {}, 0)
+    assert world.index.snapshot() == resolved
+    after = world.compare(expected, listed)
+    assert (after.drift, after.samples) == ({}, [])

@@ -15,6 +15,7 @@ from mdm_stream.archive import Archive, ArchivedRecord, open_archive
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, RecordEvent
+from mdm_stream.core.record import build_record
 from mdm_stream.core.reference import Resolution, fold_events
 from mdm_stream.decode import Delivery
 from mdm_stream.engine.batch import Engine
@@ -25,6 +26,7 @@ from mdm_stream.index.redis.pages import component_of, encode_page, pages_of
 from mdm_stream.index.redis.scan import open_scanner
 from mdm_stream.reconcile.compare import Compare, CompareSettings, Comparison
 from mdm_stream.reconcile.differences import Expected
+from mdm_stream.reconcile.repair import Repair, RepairReport
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
 
 RULES = small_rules(max_block_size=6)
@@ -115,6 +117,10 @@ class ReconcileWorld:
             sleep=sleep,
         ).run()
 
+    def repair(self, found: Comparison, expected: Expected, listed: Sequence[str]) -> RepairReport:
+        """Repair what was found, and let the warehouse hear of it."""
+        return Repair(self.spark, RULES, expected, self.index, self.archive, listed, golden=self).run(found)
+
     def key(self, name: str) -> str:
         """Return the name of a key of the live epoch."""
         return self.index._epoch.key(name)
@@ -194,8 +200,6 @@ class ReconcileWorld:
     def erased_value(self) -> None:
         """Index and warehouse have a value of an erased record again."""
         before = fold_events(event for event in self.events if not isinstance(event, EraseEvent))[ERASED]
-        from mdm_stream.core.record import build_record
-
         record = build_record(RULES, ERASED, before)
         self.client.hset(self.key("rec"), ERASED, encode_record(record))
         origin = {
