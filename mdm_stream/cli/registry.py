@@ -73,6 +73,9 @@ COMMANDS: dict[str, Listing] = {
     "rebuild": Listing(
         "mdm_stream.cli.commands.rebuild:rebuild", "Make the index anew from the archive, and switch to it."
     ),
+    "reconcile": Listing(
+        "mdm_stream.cli.commands.reconcile:reconcile", "Recompute all on Spark; compare what is live, and repair it."
+    ),
     "erase": Listing(
         "mdm_stream.cli.commands.erase:erase", "Erase a record from every store, or prove that nothing is left."
     ),

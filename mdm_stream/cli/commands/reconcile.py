@@ -1,0 +1,235 @@
+"""``mdm-stream reconcile``: the whole history recomputed on Spark, compared with what is live, and repaired."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mdm_stream.cli.options import deployment_options
+from mdm_stream.cli.output import Advance, json_option, phases, print_json, print_table, say
+from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.times import format_time_us
+from mdm_stream.deployment import Deployment, as_url
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.reconcile.session import DRIVER_MEMORY
+
+if TYPE_CHECKING:
+    from mdm_stream.core.ruleset import Ruleset
+    from mdm_stream.reconcile.job import JobOptions, Run
+    from mdm_stream.reconcile.run_history import RunHistory
+
+LOCK_WAIT_MS = 5_000
+"""How long the local warehouse's file is waited for."""
+RUNS_SHOWN = 20
+SAMPLES_SHOWN = 5
+WORK_FOLDER = "mdm-reconcile"
+
+
+@click.command()
+@deployment_options(
+    "state",
+    "environment",
+    "rules",
+    rules="Rule sets that the index is of; those of the consumers if left out.",
+)
+@click.option("--domain", "domains", multiple=True, help="Only this domain; all that the rules have if left out.")
+@click.option("--repair", is_flag=True, help="Mend what differs, through the engine, and compare again.")
+@click.option("--settle", "settle_s", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
+              help="Until what was committed is archived: the resolve function's time-out.")  # fmt: skip
+@click.option("--samples", type=click.IntRange(0, 1_000), default=20, show_default=True,
+              help="Differences of each kind in the report.")  # fmt: skip
+@click.option("--cores", type=click.IntRange(1, 256), default=2, show_default=True, help="Of this machine.")
+@click.option("--memory", default=DRIVER_MEMORY, show_default=True, metavar="SIZE", help="Of Spark's Java process.")
+@click.option("--work", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Where the job makes a folder for its tables, which hold personal values; it is removed at the end. "
+              "A job that was killed goes on in the same one.")  # fmt: skip
+@click.option("--report", "report_folder", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Write the report of each domain there, as JSON and as a page.")  # fmt: skip
+@click.option("--history", is_flag=True, help="Only show the runs before.")
+@click.option("--emf", is_flag=True, help="Write the figures as CloudWatch's embedded metrics, a line a domain.")
+@json_option
+def reconcile(
+    *,
+    state: Path,
+    environment: bool,
+    rules: tuple[str, ...],
+    domains: tuple[str, ...],
+    repair: bool,
+    settle_s: float,
+    samples: int,
+    cores: int,
+    memory: str,
+    work: Path | None,
+    report_folder: Path | None,
+    history: bool,
+    emf: bool,
+    as_json: bool,
+) -> None:
+    """Recompute a domain from its archive on Spark, and compare index and warehouse with it. Consumers keep running.
+
+    What changed meanwhile is not compared, and so is never reported as drift. Ends with 1 if something differs (with
+    --repair: still), else with 0. Needs the extra 'spark' and Java 17.
+    """
+    from mdm_stream.reconcile.compare import CompareSettings  # noqa: PLC0415 - --help does without
+    from mdm_stream.reconcile.job import JobOptions, run_report  # noqa: PLC0415
+    from mdm_stream.reconcile.report import as_metrics  # noqa: PLC0415
+    from mdm_stream.reconcile.run_history import RunHistory  # noqa: PLC0415
+
+    deployment = Deployment.from_environment(os.environ) if environment else Deployment.from_local(state)
+    deployment = deployment.overridden(rules=rules)
+    rulesets = _chosen(deployment.rulesets(), domains)
+    runs = RunHistory(deployment.store(deployment.archive_url))
+    if history:
+        _show_history(runs, rulesets, as_json=as_json)
+        return
+    options = JobOptions(repair, CompareSettings(settle_s, samples))
+    reports: list[dict[str, Any]] = []
+    with phases(quiet=as_json or emf) as advance, _work_folder(work) as folder:
+        for domain in sorted(rulesets):
+            found = _reconciled(deployment, rulesets[domain], folder, advance, options, (cores, memory))
+            report = run_report(found)
+            runs.keep(report)
+            reports.append(report)
+            _write_report(report_folder, report)
+            if emf:
+                print_json(as_metrics(found.after or found.found, time.time_ns() // 1_000_000))
+    if as_json:
+        print_json({"reconciled": reports})
+    elif not emf:
+        for report in reports:
+            _show(report)
+    if not all(report["clean"] for report in reports):
+        sys.exit(1)
+
+
+def _chosen(rulesets: Mapping[str, Ruleset], domains: tuple[str, ...]) -> dict[str, Ruleset]:
+    unknown = sorted(set(domains) - rulesets.keys())
+    if unknown:
+        raise ConfigurationError(f"the rules have no domain {unknown[0]!r}; they have {', '.join(sorted(rulesets))}")
+    return {domain: rulesets[domain] for domain in domains or rulesets}
+
+
+def _reconciled(
+    deployment: Deployment,
+    rules: Ruleset,
+    folder: Path,
+    advance: Advance,
+    options: JobOptions,
+    spark: tuple[int, str],
+) -> Run:
+    """Run one domain's reconciliation."""
+    from mdm_stream.reconcile.folded_states import ArchiveAt  # noqa: PLC0415 - --help does without
+    from mdm_stream.reconcile.job import LiveSides, reconcile  # noqa: PLC0415
+    from mdm_stream.reconcile.session import local_session  # noqa: PLC0415
+
+    # What another job has left is gone on with only if it was of the same rules and archive.
+    folder = folder / digest_of([rules.domain, rules.digest, deployment.archive_url])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    advance(f"{rules.domain}: starting Spark", 0, 0)
+    session = local_session(spark[0], folder, spark[1])
+    warehouse = deployment.open_warehouse(writing=False, lock_wait_ms=LOCK_WAIT_MS)
+    try:
+        live = LiveSides(
+            deployment.redis(),
+            deployment.namespace,
+            warehouse,
+            deployment.golden_publisher() if options.repair else None,
+        )
+        return reconcile(
+            session,
+            rules,
+            ArchiveAt(as_url(deployment.archive_url)),
+            live,
+            folder,
+            options,
+            lambda stage, seconds: advance(f"{rules.domain}: {stage} done in {seconds:.1f} s", 0, 0),
+        )
+    finally:
+        if warehouse is not None:
+            warehouse.close()
+        session.stop()
+
+
+@contextmanager
+def _work_folder(named: Path | None) -> Iterator[Path]:
+    """Yield the job's folder, of this user alone; it is removed, unless it was named and the job failed."""
+    folder = Path(tempfile.mkdtemp(prefix="mdm-reconcile-")) if named is None else named / WORK_FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield folder
+    except BaseException:
+        if named is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_report(folder: Path | None, report: Mapping[str, Any]) -> None:
+    from mdm_stream.reconcile.report import as_html  # noqa: PLC0415 - --help does without
+
+    if folder is None:
+        return
+    import orjson  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{report['domain']}.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    (folder / f"{report['domain']}.html").write_text(as_html(report), encoding="utf-8")
+
+
+def _show(report: Mapping[str, Any]) -> None:
+    archive = report["archive"]
+    state = "no drift" if not report["drift"] else f"{report['drift']:,} differences"
+    say(f"{report['domain']}: {state} in {report['records']:,} records, {archive['rows']:,} archived deliveries")
+    meanwhile = report["changed_meanwhile"]
+    if meanwhile["differences"]:
+        say(f"  {meanwhile['differences']:,} differences about what changed meanwhile, which were not compared")
+    if report["warehouse"] is not None and report["warehouse"]["behind"]:
+        say("  the warehouse has not come to where the index was: it was not compared")
+    for kind, each in report["kinds"].items():
+        say(f"  {each['count']:,} {kind}: {each['meaning']}")
+    for sample in report["samples"][:SAMPLES_SHOWN]:
+        say(f"    {sample['kind']}: {sample['first']} {sample['second'] or ''}".rstrip())
+    if "repair" in report:
+        repair, after = report["repair"], report["after_repair"]["drift"]
+        say(
+            f"  repaired {repair['records']:,} records, told {repair['told']:,} changes; {after:,} differences are left"
+        )
+        for sentence in repair["failed"]:
+            say(f"  not repaired: {sentence}")
+    if report["needs_rebuild"]:
+        say(f"  {', '.join(report['needs_rebuild'])} need a new epoch: mdm-stream rebuild --domain {report['domain']}")
+    for code, count in sorted(archive["rejected"].items()):
+        say(f"  {count:,} archived records are not accepted by these rules: {code}")
+    say(f"  {report['seconds']:.1f} s")
+
+
+def _show_history(runs: RunHistory, domains: Mapping[str, Ruleset], *, as_json: bool) -> None:
+    found = [report for domain in sorted(domains) for report in runs.runs(domain, RUNS_SHOWN)]
+    if as_json:
+        print_json({"runs": found})
+        return
+    print_table(
+        "Reconciliations, newest first",
+        ("domain", "began", "drift", "after repair", "records", "deliveries", "seconds"),
+        [
+            (
+                report["domain"],
+                format_time_us(report["began_us"]),
+                f"{report['drift']:,}",
+                f"{report['after_repair']['drift']:,}" if "after_repair" in report else "",
+                f"{report['records']:,}",
+                f"{report['archive']['rows']:,}",
+                f"{report['seconds']:.1f}",
+            )
+            for report in found
+        ],
+    )
