@@ -1,7 +1,8 @@
 # Every target does its own set-up: a machine with Python 3.11 or later, make and git needs nothing else.
 #
 #   make demo          stream a generated population through the local stack
-#   make test          all tests
+#   make test          all tests, but for those that install packages anew
+#   make test-installs  each extra and each lock, installed anew by itself
 #   make test-fast     those that need no server and take no seconds each
 #   make oracle        F beside a second F that shares no code with it, over HISTORIES=5000 random histories
 #   make torture       random schedules, faults and kills on a real Redis, for MINUTES=10
@@ -48,7 +49,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-installs test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -69,12 +70,16 @@ demo: .venv/.installed-local
 # run, so that nothing comes to rely on the order of a set, but the workers share it: they must agree on the tests' names.
 test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not downloads" $(ARGS)
+
+# Each extra and each lock, installed into an environment of its own: minutes of downloads.
+test-installs: .venv/.installed-dev
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m downloads $(ARGS)
 
 # Files are not kept together here: no server is shared, and the longest file would be what all others wait for.
 test-fast: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers and not downloads" $(ARGS)
 
 oracle: .venv/.installed-dev
 	@$(BIN)/python tests/oracle/run_oracle.py --histories $(HISTORIES) $(ARGS)

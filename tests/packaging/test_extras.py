@@ -49,6 +49,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "archive": ("mdm_stream.archive",),
     "files": ("producers.files",),
     "postgres": ("producers.postgres",),
+    "spark": ("mdm_stream.reconcile",),
     "api": ("producers.events_api",),
     "local": ("mdm_stream", "consumers", "producers"),
 }
@@ -181,8 +182,9 @@ def test_the_base_has_nothing_of_the_engine():
     assert {"numpy", "redis", "rapidfuzz"} <= installed_by("resolve")
 
 
+@pytest.mark.downloads
 @pytest.mark.one_redis
-@pytest.mark.timeout(900)  # it downloads
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("extra", [extra for extra in RUNS if extra != "local"], ids=lambda extra: extra or "base")
 def test_each_extra_installs_alone(extra, lambda_environment, tmp_path):
     """A fresh environment with one extra alone, its versions pinned, imports all that the extra is for."""

@@ -106,8 +106,9 @@ def test_no_file_says_where_it_was_resolved(name: str) -> None:
     assert sorted(path.stem for path in (ROOT / "requirements").glob("*.lock")) == sorted(LOCKS)
 
 
+@pytest.mark.downloads
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # it downloads
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 @pytest.mark.parametrize("name", ["lambda-resolve", "lambda-warehouse"])
 def test_pip_takes_it_with_hashes_alone(name: str, machine: str, tmp_path: Path) -> None:

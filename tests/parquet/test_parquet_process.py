@@ -63,7 +63,7 @@ def hostile(monkeypatch):
 def test_a_few_damaged_files_are_rows_or_a_fault():
     """Each in a process of its own, as in a function."""
     found = set()
-    for content in damaged_files(random.Random(5), 14):
+    for content in damaged_files(random.Random(5), 5):
         try:
             found.update("rows" for _ in reading(content).batches())
         except ParquetFault as fault:

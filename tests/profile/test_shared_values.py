@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.core.model import EraseEvent, RecordEvent
@@ -147,6 +147,7 @@ WRITES = st.builds(
 
 
 @given(st.lists(WRITES, max_size=120), st.randoms(use_true_random=False), st.integers(0, 20_000))
+@settings(max_examples=25)
 def test_order_and_memory_change_nothing(events, randomness, bytes_max):
     """The same report whatever order and duplicates, also where hardly anything fits into memory."""
     again = events + events[::3]

@@ -81,7 +81,7 @@ def delivered(number: int, raw: bytes, arrival_s: float, enveloped: bool) -> Del
 
 
 @given(deliveries=DELIVERIES)
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_event_stops_the_stream(deliveries, redis_client, tmp_path_factory):
     """Each is applied or rejected with a reason of its own, and the index, a rebuild and the warehouse agree with F."""
     redis_client.flushall()
