@@ -7,7 +7,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -15,6 +18,8 @@ import pytest
 import redis
 from end_state import change_events, settle, state_of_warehouse, wait_for
 
+from mdm_stream.contracts.change import encode_event
+from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.deployment import WAREHOUSE_FILE, RunningStack, write_stack
 from mdm_stream.index.redis.index import RedisIndex
@@ -24,9 +29,10 @@ from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
 
-PEOPLE = 300
-RATE_S = 0.05
+PEOPLE = 100
+RATE_S = 0.2
 SETTLE_S = 8
+LATE_US = 1_767_225_600_000_000
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed, which Spark needs"),
@@ -37,7 +43,7 @@ pytestmark = [
 def _command(state: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run the command in a process of its own: a session of Spark is one for a process."""
     command = [sys.executable, "-m", "mdm_stream.cli.main", "reconcile", "--state", str(state), "--json", *arguments]
-    return subprocess.run(command, capture_output=True, timeout=400, check=False)
+    return subprocess.run(command, capture_output=True, timeout=800, check=False)
 
 
 def _damage(client: redis.Redis, index: RedisIndex) -> str:
@@ -57,7 +63,6 @@ def test_damage_under_load_is_named_mended_and_gone(tmp_path: Path) -> None:
     rules_file.write_text(DEMO_RULES)
     rules = load_ruleset(rules_file)
     deliveries = list(generate(PEOPLE, 5).events())
-    first = len(deliveries) // 2
     stop = threading.Event()
     with LocalStack(state) as stack:
         start_consumers(stack, [str(rules_file)])
@@ -73,11 +78,11 @@ def test_damage_under_load_is_named_mended_and_gone(tmp_path: Path) -> None:
                 keys=stack.kinesis.keys,
             ),
         )
-        _publish(stack, deliveries[:first], 0.0, stop)
-        wait_for(lambda: stack.consumer_status(RESOLVE).get("records", 0) >= first)
+        _publish(stack, deliveries, 0.0, stop)
+        wait_for(lambda: stack.consumer_status(RESOLVE).get("records", 0) >= len(deliveries))
         settle(stack, rules)
         damaged = _damage(stack.redis.client(), RedisIndex(stack.redis.client(), rules))
-        stream = threading.Thread(target=_publish, args=(stack, deliveries[first:], RATE_S, stop))
+        stream = threading.Thread(target=_publish, args=(stack, _late_people(), RATE_S, stop))
         stream.start()
         try:
             done = _command(state, "--repair", "--settle", str(SETTLE_S), "--report", str(tmp_path / "report"))
@@ -99,7 +104,15 @@ def test_damage_under_load_is_named_mended_and_gone(tmp_path: Path) -> None:
     assert "Elsewhere" not in page
 
 
-def _publish(stack: LocalStack, deliveries: list[Any], rate_s: float, stop: threading.Event) -> None:
+def _late_people() -> Iterator[Any]:
+    """Yield events without end, of people who share nothing with those that are there: what is touched says nothing."""
+    for number in count(1):
+        values = {"given_name": f"Late{number}", "family_name": f"Comer{number}"}
+        event = RecordEvent("person", "web", f"late-{number}", "upsert", number, LATE_US + number, values)
+        yield SimpleNamespace(raw=encode_event(event), partition_key=f"late-{number}")
+
+
+def _publish(stack: LocalStack, deliveries: Iterable[Any], rate_s: float, stop: threading.Event) -> None:
     with Publisher(stack.kinesis.client("kinesis"), CHANGES_STREAM) as publisher:
         for event in deliveries:
             if stop.is_set():
