@@ -35,7 +35,7 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.generate:generate", "Write an invented population as event files, with its truth."
     ),
     "profile": Listing(
-        "mdm_stream.cli.commands.profile:profile", "Find placeholders: the values that suspiciously many records share."
+        "mdm_stream.cli.commands.profile:profile", "Find placeholders, and profile values and blocking."
     ),
     "evaluate": Listing("mdm_stream.cli.commands.evaluate:evaluate", "Measure a crosswalk against the truth."),
     "show": Listing(

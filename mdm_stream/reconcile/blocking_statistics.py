@@ -12,6 +12,7 @@ little in them are missed by every expression, so that true pairs are more than 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from mdm_stream.core.cluster.edges import VERDICT_RULE
@@ -70,14 +71,17 @@ class BlockStatistics:
 class Recall:
     """All expressions together. ``linked``: pairs that F links by its rules; ``estimated_pairs``: true ones.
 
-    The estimate is the greatest of those of all expressions: where two find the same pairs more often than by chance
-    it comes out too small. ``decided``: pairs that stewards linked, of which ``decided_found`` share a key at work,
-    which is a measure that owes nothing to the rules, though stewards see mostly what the rules ask them.
+    ``estimated_pairs`` is the median of the expressions' estimates, ``estimated_pairs_max`` the greatest of them: where
+    two find the same pairs more often than by chance, an estimate comes out too small. ``decided``: pairs that stewards
+    linked, of which ``decided_found`` share a key at work, which is a measure that owes nothing to the rules, though
+    stewards see mostly what the rules ask them.
     """
 
     linked: int
     estimated_pairs: float | None
+    estimated_pairs_max: float | None
     estimated_recall: float | None
+    estimated_recall_min: float | None
     decided: int
     decided_found: int
 
@@ -125,15 +129,17 @@ def block_statistics(
         for place, each in enumerate(expressions)
     ]
     estimates = [each.estimated_pairs for each in statistics if each.estimated_pairs is not None]
-    estimated = max([*estimates, float(linked)]) if estimates else None
-    recall = Recall(
+    middle = max(median(estimates), float(linked)) if estimates else None
+    greatest = max([*estimates, float(linked)]) if estimates else None
+    return statistics, Recall(
         linked=linked,
-        estimated_pairs=estimated,
-        estimated_recall=linked / estimated if estimated else None,
+        estimated_pairs=middle,
+        estimated_pairs_max=greatest,
+        estimated_recall=linked / middle if middle else None,
+        estimated_recall_min=linked / greatest if greatest else None,
         decided=int(found["decided"]),
         decided_found=int(found["decided_found"]),
     )
-    return statistics, recall
 
 
 def largest_blocks(rules: Ruleset, sizes: DataFrame, *, values: bool) -> DataFrame:

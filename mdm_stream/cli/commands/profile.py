@@ -1,4 +1,4 @@
-"""``mdm-stream profile``: what delivered records look like; today the values that suspiciously many of them share."""
+"""``mdm-stream profile``: what delivered records look like: the values that many of them share, and tables by Spark."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from mdm_stream.errors import ConfigurationError
 from mdm_stream.rules import load_rulesets
 
 if TYPE_CHECKING:
+    from mdm_stream.cli.profile_tables import TablesWanted
     from mdm_stream.core.fold import Foldable
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.profile.shared import SharedOf, SharedReport, SharedValue
@@ -31,6 +32,7 @@ STATES_A_PORTION = 1_000
 PROGRESS_EVERY = 1_000
 SHOWN_DEFAULT = 10
 REASONS_SHOWN = 5
+EXIT_DRIFT = 3
 
 
 @click.command()
@@ -48,9 +50,21 @@ REASONS_SHOWN = 5
 @click.option("--as-of", metavar="TIME", help="The time of a CSV load; that of the file if left out.")
 @click.option("--show-values", is_flag=True, help="Show the values themselves, which are personal data, and the lines.")
 @click.option("--top", type=click.IntRange(1), default=SHOWN_DEFAULT, show_default=True, help="Values shown of each.")
+@click.option("--tables", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+              help="Write tables about values and blocking into a new FOLDER, by Spark on this machine.")  # fmt: skip
+@click.option("--against", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+              help="Say what drifted since the profile in FOLDER; exit code 3 if anything did.")  # fmt: skip
+@click.option("--until", metavar="TIME", help="Of --tables: the archive as it was before TIME.")
+@click.option(
+    "--term-records-min", type=click.IntRange(1), help="Records of a row of the term frequencies; 5 if left out."
+)
+@click.option("--cores", type=click.IntRange(1), default=2, show_default=True, help="Cores that Spark works on.")
+@click.option("--memory", metavar="SIZE", help="Memory of Spark's Java process, such as 4g; 2g if left out.")
 @deployment_options("rules", "state", "archive", archive="The archive that --on means; the local stack's if left out.")
 @json_option
+@click.pass_context
 def profile(
+    ctx: click.Context,
     *,
     files: tuple[str, ...],
     shared: bool,
@@ -60,20 +74,40 @@ def profile(
     as_of: str | None,
     show_values: bool,
     top: int,
+    tables: Path | None,
+    against: Path | None,
+    until: str | None,
+    term_records_min: int | None,
+    cores: int,
+    memory: str | None,
     rules: tuple[str, ...],
     state: Path,
     archive: str | None,
     as_json: bool,
 ) -> None:
-    """Say what the records of event FILES (.gz too), or of the archive, look like under rules. One report: --shared.
+    """Say what the records of event FILES (.gz too), or of the archive, look like under rules. Reports: --shared,
+    --tables.
 
     --shared finds placeholders: phones, emails, identifiers, dates and addresses that far more records share than
     typical ones, blocking keys past max_block_size, and what counts as a placeholder already; each with its records,
     sources, and with --show-values the lines to add under `placeholders:` of the rules. A record counts once, as it
     is after all that was delivered.
+
+    --tables FOLDER --on archive recomputes the domain by Spark and writes a profile of it: completeness, conformity,
+    uniqueness, outliers, shared values, term frequencies, blocking with its estimated recall. --against compares it
+    with an earlier one; without --on, FOLDER is a profile that is there already. Exit code 3: something drifted.
     """
-    if not shared:
-        raise click.UsageError("which report? There is one: --shared")
+    if shared == (tables is not None):
+        raise click.UsageError("which report? --shared, or --tables FOLDER")
+    if tables is not None:
+        from mdm_stream.cli.profile_tables import TablesWanted  # noqa: PLC0415 - --help does without
+
+        if files:
+            raise click.UsageError("--tables reads the archive: name --on archive in place of files")
+        wanted = TablesWanted(tables, against, until, term_records_min, cores, memory, show_values, as_json)
+        ctx.exit(_by_spark(wanted, rules, state, archive, read=on is not None))
+    if against or until:
+        raise click.UsageError("--against and --until belong to --tables")
     if bool(files) == bool(on):
         raise click.UsageError("name event files, or --on archive")
     rulesets = load_rulesets(rules or running_stack(state).rules)
@@ -94,6 +128,14 @@ def profile(
         say(f"{rejected.total():,} events or rows cannot be read under these rules: {counts}")
 
 
+def _by_spark(wanted: TablesWanted, rules: tuple[str, ...], state: Path, archive: str | None, *, read: bool) -> int:
+    """Profile by Spark, or compare what is there if not ``read``; return the exit code."""
+    from mdm_stream.cli.profile_tables import profile_by_spark  # noqa: PLC0415 - --help does without
+
+    rulesets = load_rulesets(rules or running_stack(state).rules) if read else {}
+    return EXIT_DRIFT if profile_by_spark(wanted, rulesets, _archive_url(state, archive) if read else None) else 0
+
+
 def _reports(events: Iterator[Foldable], rulesets: Mapping[str, Ruleset]) -> list[SharedReport]:
     from mdm_stream.profile.shared import SharedValues  # noqa: PLC0415 - --help does without
 
@@ -109,18 +151,22 @@ def _reports(events: Iterator[Foldable], rulesets: Mapping[str, Ruleset]) -> lis
         return [each.report(lambda done: advance("records", done, 0)) for each in counted.values()]
 
 
+def _archive_url(state: Path, url: str | None) -> str:
+    folder = state / ARCHIVE_FOLDER
+    if url is None and not folder.is_dir():
+        raise ConfigurationError(
+            f"there is no archive in {state}; name the stack's directory with --state, or --archive"
+        )
+    return url or str(folder)
+
+
 def _archived(
     rulesets: Mapping[str, Ruleset], state: Path, url: str | None, rejected: Counter[str]
 ) -> Iterator[Foldable]:
     from mdm_stream.decode import Decoder  # noqa: PLC0415 - --help does without
     from mdm_stream.rebuild.load import LoadCounters, states_of  # noqa: PLC0415
 
-    folder = state / ARCHIVE_FOLDER
-    if url is None and not folder.is_dir():
-        raise ConfigurationError(
-            f"there is no archive in {state}; name the stack's directory with --state, or --archive"
-        )
-    archive = Deployment(archive_url=url or str(folder)).archive()
+    archive = Deployment(archive_url=_archive_url(state, url)).archive()
     for domain, rules in rulesets.items():
         counters, decoder = LoadCounters(), Decoder({domain: rules}, archived=True)
         rows, marks = archive.read_new(domain, set()), archive.sources(domain).read()
