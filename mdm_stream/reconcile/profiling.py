@@ -7,18 +7,20 @@ without it is none. What it says of values is in ``reconcile.value_tables``, of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mdm_stream.archive import Archive, open_archive
+from mdm_stream.archive import Archive
 from mdm_stream.archive.record import ArchivedRecord
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.times import format_time_us
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.objects.opening import open_object_store
+from mdm_stream.objects.store import ObjectStore
 from mdm_stream.reconcile.blocking_statistics import BlockStatistics, Recall, block_statistics, largest_blocks
 from mdm_stream.reconcile.edges import block_sizes
 from mdm_stream.reconcile.recompute import Resolved
@@ -84,17 +86,17 @@ class ArchiveUntil:
 
     def __call__(self) -> Archive:
         """Open it."""
-        return _ArrivedBefore(open_archive(self.url), self.until_us)
+        return _ArrivedBefore(open_object_store(self.url), self.until_us)
 
 
 class _ArrivedBefore(Archive):
     """An archive without the rows that arrived at a time or later."""
 
-    def __init__(self, archive: Archive, until_us: int) -> None:
-        self.__dict__.update(vars(archive))
+    def __init__(self, store: ObjectStore, until_us: int) -> None:
+        super().__init__(store)
         self._until_us = until_us
 
-    def read_present(self, names: Any, missing: list[str]) -> Iterator[ArchivedRecord]:
+    def read_present(self, names: Iterable[str], missing: list[str]) -> Iterator[ArchivedRecord]:
         """Yield the rows of the named objects that arrived before."""
         return (row for row in super().read_present(names, missing) if row.arrival_time_us < self._until_us)
 
