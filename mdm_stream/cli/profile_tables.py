@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections import Counter
@@ -35,6 +36,7 @@ from mdm_stream.reconcile.workspace import Workspace
 
 REASONS_SHOWN = 5
 DRIFT_SHOWN = 50
+MEMORY = re.compile(r"[1-9][0-9]{0,5}[mg]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class TablesWanted:
 
 def profile_by_spark(wanted: TablesWanted, rulesets: Mapping[str, Ruleset], archive_url: str | None) -> bool:
     """Make the profiles, unless ``archive_url`` is ``None``; show and compare them; return whether anything drifted."""
+    if wanted.memory is not None and not MEMORY.fullmatch(wanted.memory):
+        raise click.UsageError("--memory is a number with m or g after it, such as 4g")
     rejected: Counter[str] = Counter()
     if archive_url is None:
         if wanted.against is None:

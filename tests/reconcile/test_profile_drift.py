@@ -99,6 +99,7 @@ def test_what_is_no_profile_or_of_another_domain_is_refused(tmp_path: Path) -> N
         (["--tables", "x", "events.jsonl"], "--on archive in place of files"),
         (["--tables", "x"], "name --on archive"),
         (["--tables", "x", "--against", "y"], "has no profile"),
+        (["--tables", "x", "--against", "y", "--memory", "much"], "such as 4g"),
     ],
 )
 def test_the_command_says_what_is_missing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
+from source_tree import ROOT
 
 from mdm_stream.archive import open_archive
 from mdm_stream.archive.rows import rows_of
@@ -287,6 +289,17 @@ def test_the_command_profiles_the_archive_and_compares(
     assert "drifted" in printed.out
     assert "blocking finds" in printed.out
     assert DESK not in printed.out
+
+
+def test_the_page_says_what_each_column_is(profiled: dict[str, Any]) -> None:
+    """No table has a column that docs/operate/profiling.md does not name under it."""
+    page = (ROOT / "docs" / "operate" / "profiling.md").read_text("utf-8")
+    for name in profiled["summary"]["tables"]:
+        section = re.search(rf"^`{name}`:.*?(?=^`\w+`: |^## )", page, re.MULTILINE | re.DOTALL)
+        assert section, name
+        assert set(pq.read_schema(next((profiled["folder"] / name).glob("*.parquet"))).names) <= set(
+            re.findall(r"`(\w+)`", section[0])
+        )
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
