@@ -39,6 +39,9 @@ from mdm_stream.rules import load_ruleset
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.timeout(600)
+"""A profile is many small jobs of Spark, which wait for each other where a machine is busy."""
+
 RULES = replace(load_ruleset("person"), digest="profiled", max_block_size=15)
 DESK, SURNAME = "desk@clinic.example", "Quackenbush"
 PEOPLE, EVENTS = 120, 420
