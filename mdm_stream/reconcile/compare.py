@@ -89,7 +89,7 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Comparison:
+class Reconciliation:
     """What a comparison found.
 
     ``drift``: how many differences of each kind stand. ``samples``: some of each kind. ``touched``: differences about
@@ -146,11 +146,11 @@ class Compare:
         self._listed, self._folder, self._warehouse = tuple(listed), folder, warehouse
         self._exclusions, self._settings, self._sleep = exclusions, settings or CompareSettings(), sleep
 
-    def run(self) -> Comparison:
+    def run(self) -> Reconciliation:
         """Compare. ``EpochChangedError`` if the epoch was replaced meanwhile."""
         began_s = time.monotonic()
         read = write_index(self._scanner, self._folder / "index")
-        found = Comparison(self._rules.domain, read.before, read.after, read.records, read.round_trips)
+        found = Reconciliation(self._rules.domain, read.before, read.after, read.records, read.round_trips)
         index = live_index(self._spark, self._packed, self._folder / "index")
         first = self._kept("first", self._differences("warehouse", index, found))
         if not first.isEmpty():
@@ -161,7 +161,7 @@ class Compare:
         found.seconds = time.monotonic() - began_s
         return found
 
-    def _look_again(self, first: DataFrame, index: LiveIndex, found: Comparison) -> None:
+    def _look_again(self, first: DataFrame, index: LiveIndex, found: Reconciliation) -> None:
         scanned = index.records.select("ref", "keys").cache()
         moved = self._moved("moved")
         touched = touched_records(self._rules, moved, scanned, self._expected.links, index)
@@ -186,7 +186,7 @@ class Compare:
         found.touched += second.count() - drift.count()
 
     def _differences(
-        self, warehouse: str, index: LiveIndex, found: Comparison, only: DataFrame | None = None
+        self, warehouse: str, index: LiveIndex, found: Reconciliation, only: DataFrame | None = None
     ) -> DataFrame:
         of_index = None if only is None else only.where("side = 'index'")
         differences = index_differences(self._expected, index, of_index)
@@ -215,7 +215,7 @@ class Compare:
         table.write.mode("overwrite").parquet(path)
         return self._spark.read.schema(table.schema).parquet(path)
 
-    def _summarise(self, found: Comparison) -> None:
+    def _summarise(self, found: Reconciliation) -> None:
         found.folder = self._folder / "drift"
         drift = self._spark.read.parquet(str(found.folder))
         found.drift = {row["kind"]: int(row["count"]) for row in drift.groupBy("kind").count().collect()}

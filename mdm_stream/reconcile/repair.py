@@ -31,7 +31,7 @@ from mdm_stream.engine.rewriting import GivenState, RewriteWanted
 from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.reconcile.compare import Comparison
+from mdm_stream.reconcile.compare import Reconciliation
 from mdm_stream.reconcile.differences import Expected
 from mdm_stream.reconcile.live_tables import live_index
 from mdm_stream.reconcile.touched import both_ways, moved_records, write_later_states
@@ -91,7 +91,7 @@ class Repair:
         self._spark, self._rules, self._expected, self._index = spark, rules, expected, index
         self._archive, self._listed, self._golden, self._exclusions = archive, tuple(listed), golden, exclusions
 
-    def run(self, found: Comparison) -> RepairReport:
+    def run(self, found: Reconciliation) -> RepairReport:
         """Rewrite what differs. ``TransientError`` if another epoch is live than was compared."""
         report = RepairReport(rebuild={kind: n for kind, n in found.drift.items() if kind in NEEDS_REBUILD})
         self._index.refresh()
@@ -128,7 +128,7 @@ class Repair:
         live = live_index(self._spark, WorkerRules.of(self._rules), folder / "index")
         members = live.members.select("component_id", "ref")
         refs = self._closed(drift.selectExpr("explode(refs) AS ref").distinct(), links, members, folder)
-        groups = _Groups()
+        groups = _Together()
         for row in links.join(refs.withColumnRenamed("ref", "a"), "a", "left_semi").toLocalIterator():
             groups.join(row["a"], row["b"])
         for row in members.join(refs, "ref", "left_semi").toLocalIterator():
@@ -182,7 +182,7 @@ class Repair:
         return given
 
 
-class _Groups:
+class _Together:
     """Names that belong together, records and golden ids."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from mdm_stream.reconcile.compare import Comparison
+from mdm_stream.reconcile.compare import Reconciliation
 from mdm_stream.reconcile.differences import KINDS
 from mdm_stream.reconcile.repair import NEEDS_REBUILD, RepairReport
 
@@ -37,12 +37,12 @@ _STYLE = (
 )
 
 
-def exit_code(found: Comparison) -> int:
+def exit_code(found: Reconciliation) -> int:
     """Return what a command ends with: 0 without drift, 1 with."""
     return NO_DRIFT if found.is_clean else DRIFT
 
 
-def as_json(found: Comparison, repaired: RepairReport | None = None) -> dict[str, Any]:
+def as_json(found: Reconciliation, repaired: RepairReport | None = None) -> dict[str, Any]:
     """Return the report as a JSON object."""
     before, after = found.before, found.after
     report: dict[str, Any] = {
@@ -88,7 +88,7 @@ def as_json(found: Comparison, repaired: RepairReport | None = None) -> dict[str
     return report
 
 
-def as_metrics(found: Comparison, time_ms: int) -> dict[str, Any]:
+def as_metrics(found: Reconciliation, time_ms: int) -> dict[str, Any]:
     """Return a line in CloudWatch's embedded metric format, with the domain as its only dimension."""
     figures = (
         sum(found.drift.values()), len(found.drift), found.touched, found.settled, found.records,

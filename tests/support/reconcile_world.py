@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +28,7 @@ from mdm_stream.index.redis.codec import encode_record
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.pages import component_of, encode_page, pages_of
 from mdm_stream.index.redis.scan import open_scanner
-from mdm_stream.reconcile.compare import Compare, CompareSettings, Comparison
+from mdm_stream.reconcile.compare import Compare, CompareSettings, Reconciliation
 from mdm_stream.reconcile.differences import Expected
 from mdm_stream.reconcile.repair import Repair, RepairReport
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
@@ -38,20 +42,30 @@ def person(source: str, record_id: str, version: int = 1, **values: object) -> R
     return RecordEvent("person", source, record_id, "upsert", version, version * 1_000_000, values)
 
 
-def people(count: int, version: int = 1) -> list[ChangeEvent]:
-    """Return so many families: two records that are one person, and one that is in doubt."""
-    found: list[ChangeEvent] = []
-    names = ["Lee", "Kimber", "Roth", "Alvarez", "Quist", "Young", "Tanaka", "Moss", "Dunn", "Ferry"]
-    for number in range(count):
-        family = names[number % len(names)] + "abcdefghij"[number // len(names) % 10]
-        birth = f"19{50 + number % 50}-01-{1 + number % 28:02}"
-        whole = {"given_name": "Ann", "family_name": family, "birth_date": birth, "email": (f"p{number}@x.org",)}
-        found += [
-            person("crm", f"{number}", version, **whole),
-            person("erp", f"{number}", version + 1, **whole),
-            person("web", f"{number}", version, given_name="Bob", family_name=family, birth_date=birth),
-        ]
-    return found
+NAMES = (
+    *("Lee", "Kimber", "Roth", "Alvarez", "Quist", "Young", "Tanaka", "Moss", "Dunn", "Ferry"),
+    *("Baker", "Cole", "Evans", "Grant", "Hayes", "Ibsen", "Jones", "Nash", "Owens", "Park"),
+)
+"""No two sound alike."""
+
+
+def family(number: int, version: int = 1, email: int | None = None) -> list[ChangeEvent]:
+    """Return two records that are one person, and one that is in doubt; they share no key with another family's,
+    unless ``email`` is that of one.
+    """
+    name, birth = NAMES[number], f"19{50 + number}-01-{1 + number % 28:02}"
+    mail = f"p{number if email is None else email}@x.org"
+    whole = {"given_name": "Ann", "family_name": name, "birth_date": birth, "email": (mail,)}
+    return [
+        person("crm", f"{number}", version, **whole),
+        person("erp", f"{number}", version + 1, **whole),
+        person("web", f"{number}", version, given_name="Bob", family_name=name, birth_date=birth),
+    ]
+
+
+def people(count: int, first: int = 0) -> list[ChangeEvent]:
+    """Return so many families."""
+    return [event for number in range(first, first + count) for event in family(number)]
 
 
 def rows_of(events: Sequence[ChangeEvent], first: int) -> list[ArchivedRecord]:
@@ -74,6 +88,7 @@ class ReconcileWorld:
         self.index = RedisIndex(client, RULES)
         self.warehouse = DuckDbWarehouse(tmp_path / "warehouse.duckdb")
         self.events: list[ChangeEvent] = []
+        self._listing = threading.Lock()
 
     def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Take messages of the feed into the warehouse, as a publisher."""
@@ -81,43 +96,75 @@ class ReconcileWorld:
         outcome = consumer.apply_records([Delivery.unplaced(message) for _, message in messages])
         assert outcome.error is None
 
-    def deliver(self, events: Sequence[ChangeEvent]) -> None:
-        """Apply, archive and publish."""
+    def deliver(self, events: Sequence[ChangeEvent], pause_s: float = 0.0) -> None:
+        """Apply, archive and publish, with a pause between the first and the second."""
         engine = Engine(RULES, self.index, sleep=lambda _: None)
         assert engine.process(events).failed == []
-        self.archive.append("person", rows_of(events, len(self.events)), self.index.position())
+        time.sleep(pause_s)
+        with self._listing:
+            self.archive.append("person", rows_of(events, len(self.events)), self.index.position())
+            self.events += events
         engine.drain()
         publish_outbox(self.index, self)
-        self.events += events
+
+    @contextmanager
+    def writing(self, first: int, families: int) -> Iterator[None]:
+        """Let a thread change some families all the time, who share addresses now and then, or are deleted."""
+        stopped, chance, failed = threading.Event(), random.Random(1), list[BaseException]()
+
+        def write() -> None:
+            version = 100
+            while not stopped.is_set():
+                version += 10
+                number = chance.randrange(first, first + families)
+                events = family(number, version, chance.randrange(first, first + families))
+                if chance.random() < 0.2:
+                    events.append(RecordEvent("person", "web", f"{number}", "delete", version + 1, version, {}))
+                try:
+                    self.deliver(events, 0.02)
+                except BaseException as error:
+                    failed.append(error)
+                    raise
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join()
+        assert not failed
 
     def listed(self) -> list[str]:
         """Return what the archive holds now."""
         return [each.name for each in self.archive.objects("person")]
 
-    def expect(self) -> tuple[Expected, Resolution]:
-        """Write and return F's tables of all that was delivered by now, and F."""
+    def expect(self) -> tuple[Expected, Resolution, list[str]]:
+        """Write and return F's tables of what is archived by now, F, and the names of the archive's objects."""
+        with self._listing:
+            events, listed = list(self.events), self.listed()
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        resolved = write_expected(RULES, fold_events(self.events), folder)
+        resolved = write_expected(RULES, fold_events(events), folder)
         read = self.spark.read.parquet
         names = ("records", "links", "crosswalk", "golden", "review")
-        return Expected(*(read(str(folder / name)) for name in names)), resolved
+        return Expected(*(read(str(folder / name)) for name in names)), resolved, listed
 
-    def compare(self, expected: Expected | None = None, listed=None, sleep=lambda _: None) -> Comparison:
-        """Compare with F, by default that of now."""
+    def compare(self, expected: Expected, listed: Sequence[str], sleep=lambda _: None) -> Reconciliation:
+        """Compare with F."""
         return Compare(
             self.spark,
             RULES,
-            expected or self.expect()[0],
+            expected,
             open_scanner(self.client, RULES),
             self.archive,
-            self.listed() if listed is None else listed,
+            listed,
             Path(tempfile.mkdtemp(dir=self.folder)),
             warehouse=self.warehouse,
-            settings=CompareSettings(settle_s=0.1, samples=3),
+            settings=CompareSettings(settle_s=1.0, samples=3),
             sleep=sleep,
         ).run()
 
-    def repair(self, found: Comparison, expected: Expected, listed: Sequence[str]) -> RepairReport:
+    def repair(self, found: Reconciliation, expected: Expected, listed: Sequence[str]) -> RepairReport:
         """Repair what was found, and let the warehouse hear of it."""
         return Repair(self.spark, RULES, expected, self.index, self.archive, listed, golden=self).run(found)
 
@@ -234,7 +281,7 @@ def history() -> list[list[ChangeEvent]]:
     """Return what happened: ten families, one of whom moved from one golden record to another, and one erased."""
     apart = person("web", "merging", 1, given_name="Zed", family_name="Elsewhere", birth_date="1933-03-03")
     joined = person(
-        "web", "merging", 2, given_name="Ann", family_name="Leea", birth_date="1950-01-01", email=("p0@x.org",)
+        "web", "merging", 2, given_name="Ann", family_name="Lee", birth_date="1950-01-01", email=("p0@x.org",)
     )
     erased = person("crm", ERASED.partition("/")[2], 1, given_name="Erased", family_name="Nobody")
     return [[*people(10), apart, erased], [joined, EraseEvent("person", ERASED, 3)]]

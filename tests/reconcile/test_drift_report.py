@@ -6,15 +6,15 @@ import orjson
 import pytest
 
 from mdm_stream.core.epoch_position import EpochPosition
-from mdm_stream.reconcile.compare import Comparison, Sample
+from mdm_stream.reconcile.compare import Reconciliation, Sample
 from mdm_stream.reconcile.differences import KINDS
 from mdm_stream.reconcile.repair import RepairReport
 from mdm_stream.reconcile.report import as_html, as_json, as_metrics, exit_code
 
 
-def comparison(**drift: int) -> Comparison:
+def comparison(**drift: int) -> Reconciliation:
     """Return what a comparison found."""
-    found = Comparison("person", EpochPosition(1, 10, 5), EpochPosition(1, 12, 6), records=3, round_trips=4)
+    found = Reconciliation("person", EpochPosition(1, 10, 5), EpochPosition(1, 12, 6), records=3, round_trips=4)
     found.drift = dict(drift)
     found.samples = [Sample("index", kind, "record", "crm/<b>", None, ("crm/<b>",)) for kind in drift]
     return found
