@@ -117,9 +117,9 @@ class Repair:
             report.records += len({*wanted.refs, *wanted.given})
         engine.drain()
         if self._golden is not None:
-            # What is published is witnessed before, as everywhere.
-            self._archive.append(self._rules.domain, [], self._index.position())
-            publish_outbox(self._index, self._golden)
+            reached = self._index.position()
+            self._archive.append(self._rules.domain, [], reached)  # what is published is witnessed before
+            publish_outbox(self._index, self._golden, through=reached)
         return report
 
     def _wanted(self, drift: DataFrame, folder: Path) -> Iterator[RewriteWanted]:
