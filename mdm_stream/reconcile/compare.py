@@ -50,7 +50,8 @@ from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.redis.scan import RedisScanner
-from mdm_stream.reconcile.differences import COLUMNS, KEY, Expected, index_differences, warehouse_differences
+from mdm_stream.reconcile.differences import COLUMNS, KEY, index_differences, warehouse_differences
+from mdm_stream.reconcile.expected import Expected
 from mdm_stream.reconcile.live_index import Around, write_again, write_index
 from mdm_stream.reconcile.live_tables import LiveIndex, live_index, live_warehouse
 from mdm_stream.reconcile.live_warehouse import write_warehouse

@@ -6,10 +6,10 @@ the records that it depends on. No value of a record is in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from mdm_stream.reconcile.expected import Expected, evidence_said
 from mdm_stream.reconcile.live_tables import ERASED_STATE, LiveIndex, LiveWarehouse, own_ids, warehouse_form
 from mdm_stream.reconcile.worker_rules import WorkerRules
 
@@ -43,23 +43,11 @@ KINDS: dict[str, str] = {
     "warehouse_stale_golden": "a golden record in the warehouse says something else than it should",
     "warehouse_erased_value": "the warehouse has a value of an erased record",
     "stale_crosswalk": "the warehouse has a record in another golden record than it should be",
+    "stale_evidence": "what the warehouse says of a record, a link or a question is not what it should say",
+    "ghost_evidence": "the warehouse says something of a record or a link that is not there",
     "dangling_redirect": "an id that was retired does not lead in the warehouse to where its anchor is",
 }
 """Every kind of difference, and what it says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """F's tables: ``records`` (``ref, revision, live, state``), ``links`` (``a, b, link, weight, confidence, rule,
-    levels``), ``crosswalk`` (``ref, golden_id``), ``golden`` (``golden_id, digest, content``) and ``review`` (``a, b,
-    digest``); more columns may be there.
-    """
-
-    records: DataFrame
-    links: DataFrame
-    crosswalk: DataFrame
-    golden: DataFrame
-    review: DataFrame
 
 
 def index_differences(expected: Expected, live: LiveIndex, only: DataFrame | None = None) -> DataFrame:
@@ -85,6 +73,8 @@ def warehouse_differences(
         _warehouse_crosswalk(expected, live, only),
         _redirects(rules, expected, live, only),
     ]
+    if rules.rules.publish:
+        found.append(_evidence(rules, expected, live, only))
     return reduce(_union, found).selectExpr("'warehouse' AS side", *COLUMNS[1:])
 
 
@@ -217,6 +207,21 @@ def _redirects(rules: WorkerRules, expected: Expected, live: LiveWarehouse, only
     both = both.join(_first_members(expected.crosswalk).withColumnRenamed("golden_id", "leads_to"), "leads_to", "left")
     refs = "array_compact(array(own, first_member))"
     return _differing(both, "'dangling_redirect'", "redirect", "golden_id", "NULL", refs)
+
+
+def _evidence(rules: WorkerRules, expected: Expected, live: LiveWarehouse, only: DataFrame | None) -> DataFrame:
+    held = live.evidence.withColumnRenamed("digest", "held")
+    both = evidence_said(rules, expected).join(held, ["op", "first", "second"], "full_outer")
+    if only is not None:
+        asked = only.where("kind IN ('stale_evidence', 'ghost_evidence')")
+        asked = asked.selectExpr("item AS op", "first", "coalesce(second, '') AS second").distinct()
+        both = both.join(asked, ["op", "first", "second"], "left_semi")
+    # A question that is there by mistake is closed by a repair; of anything else that is not there none can speak.
+    return both.where("NOT digest <=> held").selectExpr(
+        "CASE WHEN digest IS NULL AND op <> 'review' THEN 'ghost_evidence' ELSE 'stale_evidence' END AS kind",
+        "op AS item", "first", "nullif(second, '') AS second",
+        "array_compact(array(first, nullif(second, ''))) AS refs",
+    )  # fmt: skip
 
 
 def _with_erased(expected: Expected, golden: DataFrame) -> DataFrame:

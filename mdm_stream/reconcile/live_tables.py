@@ -54,6 +54,7 @@ class LiveWarehouse:
 
     golden: DataFrame
     crosswalk: DataFrame
+    evidence: DataFrame
 
 
 def live_index(spark: SparkSession, rules: WorkerRules, folder: Path) -> LiveIndex:
@@ -77,7 +78,8 @@ def live_index(spark: SparkSession, rules: WorkerRules, folder: Path) -> LiveInd
 
 def live_warehouse(spark: SparkSession, folder: Path) -> LiveWarehouse:
     """Return what ``live_warehouse.write_warehouse`` has left in a folder."""
-    return LiveWarehouse(spark.read.parquet(str(folder / "golden")), spark.read.parquet(str(folder / "crosswalk")))
+    read = spark.read.parquet
+    return LiveWarehouse(*(read(str(folder / name)) for name in ("golden", "crosswalk", "evidence")))
 
 
 def warehouse_form(golden: DataFrame) -> DataFrame:

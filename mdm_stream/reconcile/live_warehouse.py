@@ -22,9 +22,11 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "golden_id": "string", "live": "bool_", "digest": "string", "origins": "strings", "anchor": "string",
     },
     "crosswalk": {"ref": "string", "golden_id": "string"},
+    "evidence": {"op": "string", "first": "string", "second": "string", "digest": "string"},
 }  # fmt: skip
 """``digest`` is that of :func:`digest_of_values`, ``origins`` the records that values come from, ``anchor`` the record
-that a retired id leads by."""
+that a retired id leads by. ``evidence`` is what was last said of records, links and review items, if the rules publish
+it, with the digest of ``contracts.evidence``."""
 
 _GOLDEN = """
 SELECT golden_id, status, anchor_source, anchor_record_id, golden_values, provenance, member_count
@@ -61,6 +63,8 @@ def write_warehouse(warehouse: Warehouse, domain: str, folder: Path) -> Warehous
             tables.add("golden", rows)
         for places in _crosswalk_pages(warehouse, domain):
             tables.add("crosswalk", places)
+        said = (each for each in warehouse.published_evidence(domain) if each.digest is not None)
+        tables.add("evidence", ((*each.key, each.digest) for each in said))
     return WarehouseRead(position, live)
 
 

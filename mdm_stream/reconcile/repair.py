@@ -32,7 +32,7 @@ from mdm_stream.errors import MdmError, TransientError
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.reconcile.compare import Reconciliation
-from mdm_stream.reconcile.differences import Expected
+from mdm_stream.reconcile.expected import Expected
 from mdm_stream.reconcile.live_tables import live_index
 from mdm_stream.reconcile.touched import both_ways, moved_records, write_later_states
 from mdm_stream.reconcile.worker_rules import WorkerRules
@@ -46,7 +46,7 @@ DIFFERENCES_MAX = 50_000
 RECORDS_PER_REWRITE = 100
 """Records that are rewritten together, more if one component has more."""
 
-NEEDS_REBUILD = frozenset({"ghost_record", "unreadable_record"})
+NEEDS_REBUILD = frozenset({"ghost_record", "unreadable_record", "ghost_evidence"})
 """Kinds of drift that no event and no re-evaluation mends."""
 
 _GHOSTS = frozenset({"ghost_golden", "warehouse_ghost_golden", "erased_value", "warehouse_erased_value"})
@@ -138,7 +138,7 @@ class Repair:
         reviews: dict[str, set[tuple[str, str]]] = {}
         for row in drift.toLocalIterator():
             groups.join(*row["refs"])
-            if row["kind"] == "ghost_review":
+            if row["kind"] == "ghost_review" or (row["kind"], row["item"]) == ("stale_evidence", "review"):
                 reviews.setdefault(row["first"], set()).add((row["first"], row["second"]))
             elif (row["kind"] in _GHOSTS and row["item"] == "golden") or row["item"] == "redirect":
                 golden.setdefault(row["first"], set()).update(row["refs"])
@@ -166,7 +166,7 @@ class Repair:
         write_later_states(self._archive, self._rules, set(self._listed), self._exclusions, folder / "repair-later")
         packed = WorkerRules.of(self._rules)
         moved = moved_records(self._spark, packed, self._expected.records, folder / "repair-later")
-        wrong = drift.where("item = 'record'").selectExpr("first AS ref").distinct()
+        wrong = drift.where("side = 'index' AND item = 'record'").selectExpr("first AS ref").distinct()
         held = live_index(self._spark, packed, folder / "again").records.selectExpr("ref", "state AS held")
         rows = (
             wrong.join(self._expected.records.selectExpr("ref", "state AS expected"), "ref", "left")

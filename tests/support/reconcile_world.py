@@ -1,4 +1,4 @@
-"""An index, an archive and a DuckDB warehouse, written as the consumers do, and ten ways to damage what is live."""
+"""An index, an archive and a DuckDB warehouse, written as the consumers do, and eleven ways to damage what is live."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import orjson
+from evidence_world import publishing
 from expected_tables import write_expected
 from small_world import small_rules
 
@@ -29,11 +30,11 @@ from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.pages import component_of, encode_page, pages_of
 from mdm_stream.index.redis.scan import open_scanner
 from mdm_stream.reconcile.compare import Compare, CompareSettings, Reconciliation
-from mdm_stream.reconcile.differences import Expected
+from mdm_stream.reconcile.expected import Expected
 from mdm_stream.reconcile.repair import Repair, RepairReport
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
 
-RULES = small_rules(max_block_size=6)
+RULES = publishing(small_rules(max_block_size=6))
 ERASED = "crm/90"
 
 
@@ -181,7 +182,7 @@ class ReconcileWorld:
         return self.index.golden_of([ref])[ref]
 
     def damage(self, how: str) -> None:
-        """Damage what is live in one of ten ways, each at another family."""
+        """Damage what is live in one of these ways, each at another family."""
         getattr(self, how)()
 
     def lost_record(self) -> None:
@@ -244,6 +245,11 @@ class ReconcileWorld:
             "WHERE source = 'erp' AND record_id = '8'"
         )
 
+    def lost_evidence(self) -> None:
+        """The warehouse has lost a question, and what was said of a link."""
+        self.write("DELETE FROM evidence_history WHERE kind = 'review' AND '4' IN (record_id, other_record_id)")
+        self.write("DELETE FROM evidence_history WHERE kind = 'match' AND '4' IN (record_id, other_record_id)")
+
     def erased_value(self) -> None:
         """Index and warehouse have a value of an erased record again."""
         before = fold_events(event for event in self.events if not isinstance(event, EraseEvent))[ERASED]
@@ -272,6 +278,7 @@ NAMED = {
     "lost_review": {"lost_review"},
     "warehouse_ghost_golden": {"warehouse_ghost_golden"},
     "stale_crosswalk": {"stale_crosswalk"},
+    "lost_evidence": {"stale_evidence"},
     "erased_value": {"erased_value", "warehouse_erased_value"},
 }
 """Ways of damage, and the kinds of drift that a report has to name for each."""
