@@ -112,7 +112,7 @@ def _write_around(scanner: RedisScanner, around: Around, max_block_size: int, ta
     asked = sorted(around.refs)
     for _ in range(READS_MAX):
         first = scanner.read_neighbourhood(asked)
-        found = _Found(scanner, around, first, max_block_size)
+        found = _Moment(scanner, around, first, max_block_size)
         if _stamps(scanner.read_neighbourhood(asked)) == _stamps(first):
             break
     else:
@@ -128,7 +128,7 @@ def _write_around(scanner: RedisScanner, around: Around, max_block_size: int, ta
     tables.add("waiting", ((ref,) for ref in found.waiting))
 
 
-class _Found:
+class _Moment:
     """What was read around some records, between two reads of their components."""
 
     def __init__(self, scanner: RedisScanner, around: Around, near: Neighbourhood, max_block_size: int) -> None:
