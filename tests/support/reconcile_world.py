@@ -218,9 +218,10 @@ class ReconcileWorld:
             self.client.hset(self.key("xw"), ref, wrong)
 
     def dangling_redirect(self) -> None:
-        """An id that was retired has lost the record that it leads by."""
+        """An id that was retired has lost the record that it leads by; those of other families are left alone."""
         self.write(
-            "UPDATE golden_record SET anchor_record_id = 'nobody' WHERE status = 'retired' AND domain = 'person'"
+            "UPDATE golden_record SET anchor_record_id = 'nobody' WHERE status = 'retired' AND golden_id = ?",
+            golden_id_of("person", "web/merging"),
         )
 
     def lost_review(self) -> None:
