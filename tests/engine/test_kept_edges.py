@@ -62,7 +62,8 @@ def test_without_the_re_evaluation_the_cluster_would_be_torn(monkeypatch):
 def test_without_the_re_evaluation_a_question_would_never_be_asked(monkeypatch):
     """One of three is missing."""
     monkeypatch.setattr(
-        "mdm_stream.core.plan.planning.plan_reviews", lambda *asked, **how: replace(plan_reviews(*asked, **how), holes=())
+        "mdm_stream.core.plan.planning.plan_reviews",
+        lambda *asked, **how: replace(plan_reviews(*asked, **how), holes=()),
     )
     state, expected = without_one(MemoryIndex(RULES), DOUBTFUL)
     assert (len(state.review), len(expected.review)) == (2, 3)
