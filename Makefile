@@ -1,7 +1,8 @@
 # Every target does its own set-up: a machine with Python 3.11 or later, make and git needs nothing else.
 #
 #   make demo          stream a generated population through the local stack
-#   make test          all tests, but for those that install packages anew
+#   make test          all tests, but for those on Spark and those that install packages anew
+#   make test-spark    those on Spark: F recomputed, compared with what is live, repaired, profiled
 #   make test-installs  each extra and each lock, installed anew by itself
 #   make test-fast     those that need no server and take no seconds each
 #   make oracle        F beside a second F that shares no code with it, over HISTORIES=5000 random histories
@@ -49,7 +50,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-installs test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,7 +71,11 @@ demo: .venv/.installed-local
 # run, so that nothing comes to rely on the order of a set, but the workers share it: they must agree on the tests' names.
 test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not downloads" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not downloads and not spark" $(ARGS)
+
+# F on Spark, and what is compared with it. Needs Java 17, and is skipped without.
+test-spark: .venv/.installed-dev
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m spark $(ARGS)
 
 # Each extra and each lock, installed into an environment of its own: minutes of downloads.
 test-installs: .venv/.installed-dev
@@ -79,7 +84,7 @@ test-installs: .venv/.installed-dev
 # Files are not kept together here: no server is shared, and the longest file would be what all others wait for.
 test-fast: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers and not downloads" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers and not downloads and not spark" $(ARGS)
 
 oracle: .venv/.installed-dev
 	@$(BIN)/python tests/oracle/run_oracle.py --histories $(HISTORIES) $(ARGS)

@@ -64,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark what starts servers and what is slow: `make test-fast` leaves both out."""
+    """Mark what starts servers, what is slow and what runs on Spark, for the targets that leave these out."""
     tests = Path(__file__).resolve().parent
     for item in items:
         path = item.path.relative_to(tests)
@@ -73,6 +73,8 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
             item.add_marker("servers")
         if path.parts[0] in SLOW_FOLDERS or path.stem in SLOW_FILES:
             item.add_marker("slow")
+        if "spark" in fixtures:
+            item.add_marker("spark")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

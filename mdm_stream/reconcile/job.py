@@ -14,9 +14,9 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.scan import open_scanner
-from mdm_stream.reconcile.compare import Compare, CompareSettings, Comparison
+from mdm_stream.reconcile.compare import Compare, CompareSettings, Reconciliation
 from mdm_stream.reconcile.components import ROUNDS_MAX
-from mdm_stream.reconcile.differences import Expected
+from mdm_stream.reconcile.expected import Expected
 from mdm_stream.reconcile.folded_states import OpenArchive
 from mdm_stream.reconcile.recompute import Recomputed, recompute
 from mdm_stream.reconcile.repair import Repair, RepairReport
@@ -61,9 +61,9 @@ class Run:
     began_us: int
     witness: EpochPosition | None
     computed: Recomputed
-    found: Comparison
+    found: Reconciliation
     repaired: RepairReport | None = None
-    after: Comparison | None = None
+    after: Reconciliation | None = None
     stages: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -102,7 +102,7 @@ def reconcile(
     state = computed.state
     expected = Expected(state.records, state.links, state.crosswalk, state.golden, state.review)
 
-    def compared(name: str) -> Comparison:
+    def compared(name: str) -> Reconciliation:
         began = time.monotonic()
         shutil.rmtree(folder / name, ignore_errors=True)  # of a job that was killed: what is live has changed since
         found = Compare(

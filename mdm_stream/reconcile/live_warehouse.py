@@ -54,7 +54,9 @@ def digest_of_values(values: object, provenance: object, members: int) -> str:
 
 
 def write_warehouse(warehouse: Warehouse, domain: str, folder: Path) -> WarehouseRead:
-    """Write the tables of what the warehouse says of a domain now."""
+    """Write the tables of what the warehouse says of a domain now. It is closed then: the next reading opens it anew,
+    and a read copy that has been replaced by then is seen.
+    """
     position = warehouse.position(domain)
     live = 0
     with TableFiles(folder, TABLES) as tables:
@@ -65,6 +67,7 @@ def write_warehouse(warehouse: Warehouse, domain: str, folder: Path) -> Warehous
             tables.add("crosswalk", places)
         said = (each for each in warehouse.published_evidence(domain) if each.digest is not None)
         tables.add("evidence", ((*each.key, each.digest) for each in said))
+    warehouse.close()
     return WarehouseRead(position, live)
 
 

@@ -7,19 +7,6 @@ import time
 import pytest
 from reconcile_world import NAMED, ReconcileWorld, history, people
 
-from mdm_stream.reconcile.session import local_session
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory):
-    """A small Spark."""
-    session = local_session(2, tmp_path_factory.mktemp("spark"), "1g")
-    session.conf.set("spark.sql.shuffle.partitions", "2")
-    session.conf.set("spark.sql.codegen.wholeStage", "false")
-    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
-    yield session
-    session.stop()
-
 
 @pytest.fixture
 def world(spark, redis_client, tmp_path):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.reconcile.job import JobOptions, Run
     from mdm_stream.reconcile.run_history import RunHistory
+    from mdm_stream.warehouse import Warehouse
 
 LOCK_WAIT_MS = 5_000
 """How long the local warehouse's file is waited for."""
@@ -136,7 +137,7 @@ def _reconciled(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     advance(f"{rules.domain}: starting Spark", 0, 0)
     session = local_session(spark[0], folder, spark[1])
-    warehouse = deployment.open_warehouse(writing=False, lock_wait_ms=LOCK_WAIT_MS)
+    warehouse = _warehouse(deployment)
     try:
         live = LiveSides(
             deployment.redis(),
@@ -157,6 +158,17 @@ def _reconciled(
         if warehouse is not None:
             warehouse.close()
         session.stop()
+
+
+def _warehouse(deployment: Deployment) -> Warehouse | None:
+    """Return the warehouse: of a local one its read copy, as its consumer has the file itself while events come."""
+    from mdm_stream.warehouse import DuckDbWarehouse  # noqa: PLC0415 - --help does without
+    from mdm_stream.warehouse.duckdb.read_copy import read_copy_path  # noqa: PLC0415
+
+    settings = deployment.warehouse
+    if settings is not None and settings.kind == "duckdb" and (copy := read_copy_path(settings.duckdb_path)).exists():
+        return DuckDbWarehouse(copy, read_only=True)
+    return deployment.open_warehouse(writing=False, lock_wait_ms=LOCK_WAIT_MS)
 
 
 @contextmanager
