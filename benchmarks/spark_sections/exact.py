@@ -7,13 +7,14 @@ blocks and clusters meet their limits. The engine's records are compared with th
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from engine import DATA_DEFAULT
+from engine import DATA_DEFAULT, DATA_VARIABLE
 from histories import POPULATION_SEED, RULES_DEFAULT
 from rebuild import NAMESPACE, SEGMENT_ROWS, Count, NothingPublished, deliveries
 from show import Show
@@ -51,7 +52,7 @@ def figures(show: Show, scratch: Path) -> None:
     """Compare each of them."""
     for name in FEBRL:
         rules = load_ruleset(EXAMPLES / f"{name}.yaml")
-        lines = file_lines(DATA_DEFAULT / f"{name}.records.csv.gz")
+        lines = file_lines(Path(os.environ.get(DATA_VARIABLE, DATA_DEFAULT)) / f"{name}.records.csv.gz")
         found = (event for _, event in line_events(lines, "csv", next(iter(rules.sources)), {rules.domain: rules}))
         events = [event for event in found if not isinstance(event, RejectedEventError)]
         _compare(show, name, rules, events, scratch / name)
