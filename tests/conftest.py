@@ -30,6 +30,7 @@ SERVER_FILES = {
     "test_epochs",
     "test_object_store",
     "test_postgres_reader",
+    "test_postgres_visibility",
     "test_redis_cluster",
     "test_warehouse_snowflake",
 }

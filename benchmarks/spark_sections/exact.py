@@ -11,22 +11,19 @@ import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
+from archived_events import archive_events
 from engine import DATA_DEFAULT, DATA_VARIABLE
 from histories import POPULATION_SEED, RULES_DEFAULT
-from rebuild import NAMESPACE, SEGMENT_ROWS, Count, NothingPublished, deliveries
+from rebuild import NAMESPACE, Count, NothingPublished, deliveries
 from show import Show
 
 from mdm_stream.archive import open_archive
-from mdm_stream.archive.rows import rows_of
-from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.cluster.golden import digest_of_content, digest_of_item
-from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, RecordEvent, VerdictEvent
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.decode import Decoder
 from mdm_stream.decode.files.event_files import file_lines, line_events
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.index.reader import review_items
@@ -94,7 +91,7 @@ def _decision(chance: random.Random, rules: Ruleset, recent: Sequence[str], numb
 
 
 def _compare(show: Show, what: str, rules: Ruleset, events: Iterable[ChangeEvent], folder: Path) -> None:
-    archived = _archive(folder, rules, events)
+    archived = archive_events(folder / "archive", rules, events)
     engine = _by_engine(rules, folder)
     spark = _by_spark(show, rules, folder, what)
     places = [
@@ -112,20 +109,6 @@ def _compare(show: Show, what: str, rules: Ruleset, events: Iterable[ChangeEvent
         floor="0",
         holds=not places and bool(engine["golden"]) and bool(engine["review"]),
     )
-
-
-def _archive(folder: Path, rules: Ruleset, events: Iterable[ChangeEvent]) -> int:
-    archive = open_archive((folder / "archive").as_uri())
-    remaining = iter(events)
-    count = 0
-    while batch := list(islice(remaining, SEGMENT_ROWS)):
-        rows = []
-        for event in batch:
-            count += 1
-            delivery = Delivery(encode_event(event), f"{count:064d}", 1_767_225_600_000_000 + count, "changes")
-            rows += rows_of(rules.domain, [event], delivery)
-        archive.append(rules.domain, rows, EpochPosition(1, count, count))
-    return count
 
 
 def _by_engine(rules: Ruleset, folder: Path) -> Digests:

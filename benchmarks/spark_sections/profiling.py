@@ -11,24 +11,21 @@ import gzip
 import time
 from collections import defaultdict
 from dataclasses import replace
-from itertools import combinations, islice
+from itertools import combinations
 from pathlib import Path
 
 import duckdb
+from archived_events import archive_events
 from engine import DATA_DEFAULT
 from histories import RULES_DEFAULT
-from rebuild import SEGMENT_ROWS, deliveries
+from rebuild import deliveries
 from show import Show
 
-from mdm_stream.archive import open_archive
-from mdm_stream.archive.rows import rows_of
-from mdm_stream.contracts.change import encode_event
-from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent, RecordEvent
 from mdm_stream.core.record import build_record
 from mdm_stream.core.reference import fold_events
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.decode import Decoder
 from mdm_stream.decode.files.event_files import file_lines, line_events
 from mdm_stream.errors import RejectedEventError
 from mdm_stream.profile.shared import SharedReport, SharedValues
@@ -122,14 +119,7 @@ def _spoilt(rules: Ruleset, event: RecordEvent) -> RecordEvent:
 def _profiled(rules: Ruleset, events: list[ChangeEvent], folder: Path) -> tuple[Profile, float, float]:
     """Archive, recompute and profile; return the profile, and the seconds of the last two."""
     url = (folder / "archive").as_uri()
-    archive, remaining, count = open_archive(url), iter(events), 0
-    while batch := list(islice(remaining, SEGMENT_ROWS)):
-        rows = []
-        for event in batch:
-            count += 1
-            delivery = Delivery(encode_event(event), f"{count:064d}", 1_767_225_600_000_000 + count, "changes")
-            rows += rows_of(rules.domain, [event], delivery)
-        archive.append(rules.domain, rows, EpochPosition(1, count, count))
+    archive_events(folder / "archive", rules, events)
     session = local_session(2, folder / "spark")
     try:
         workspace = Workspace(session, str(folder / "work"))

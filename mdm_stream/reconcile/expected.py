@@ -16,13 +16,13 @@ from mdm_stream.core.plan import evidence
 from mdm_stream.core.plan.commit import OutboxChange
 from mdm_stream.core.record import build_record
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in
+from mdm_stream.reconcile.edges import EDGE_COLUMNS
 from mdm_stream.reconcile.worker_rules import WorkerRules
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 SAID = "op string, first string, second string, digest string"
-_EDGE = ("a", "b", "link", "weight", "confidence", "rule", "levels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ def evidence_said(rules: WorkerRules, expected: Expected) -> DataFrame:
         said.append(expected.records.select("ref", "state").mapInArrow(partial(_records, rules), SAID))
     if evidence.MATCHES in publish:
         places = expected.crosswalk.select("ref", "golden_id")
-        links = expected.links.where("link").select(*_EDGE)
+        links = expected.links.where("link").select(*EDGE_COLUMNS)
         links = links.join(places.selectExpr("ref AS a", "golden_id AS golden_a"), "a")
         links = links.join(places.selectExpr("ref AS b", "golden_id AS golden_b"), "b")
-        links = links.selectExpr(*_EDGE, "golden_a = golden_b AS followed")
+        links = links.selectExpr(*EDGE_COLUMNS, "golden_a = golden_b AS followed")
         said.append(links.mapInArrow(partial(_matches, rules), SAID))
     if evidence.REVIEWS in publish:
         said.append(expected.review.select("item").mapInArrow(partial(_reviews, rules), SAID))
@@ -68,7 +68,7 @@ def _records(rules: WorkerRules, batches: Batches) -> Batches:
 
 
 def _matches(rules: WorkerRules, batches: Batches) -> Batches:
-    rows = rows_in(batches, [*_EDGE, "followed"])
+    rows = rows_in(batches, [*EDGE_COLUMNS, "followed"])
     return _said(evidence.match_changed(rules.rules, Edge(*edge), followed) for *edge, followed in rows)
 
 

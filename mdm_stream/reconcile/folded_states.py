@@ -7,7 +7,6 @@ anything.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -62,7 +61,7 @@ def fold_archive(
     groups = list(_grouped(objects))
     named = spark.sparkContext.parallelize([([each.name for each in group],) for group in groups], max(1, len(groups)))
     tasks = spark.createDataFrame(named, "names array<string>")
-    return tasks.mapInArrow(partial(_fold_objects, rules, opened, pickle.dumps(tuple(exclusions))), FOLDED)
+    return tasks.mapInArrow(partial(_fold_objects, rules, opened, tuple(exclusions)), FOLDED)
 
 
 def joined(rows: Iterable[tuple[str, list[tuple[str, bytes]]]]) -> Iterator[tuple[str, bytes, RecordState]]:
@@ -90,7 +89,9 @@ def _grouped(objects: Iterable[ArchiveObject]) -> Iterator[list[ArchiveObject]]:
         yield held
 
 
-def _fold_objects(rules: WorkerRules, opened: OpenArchive, exclusions: bytes, batches: Batches) -> Batches:
+def _fold_objects(
+    rules: WorkerRules, opened: OpenArchive, exclusions: Sequence[Exclusion], batches: Batches
+) -> Batches:
     import pyarrow as pa  # noqa: PLC0415 - on Spark's workers alone
 
     schema = pa.schema([
@@ -98,9 +99,8 @@ def _fold_objects(rules: WorkerRules, opened: OpenArchive, exclusions: bytes, ba
         ("counters", pa.binary()),
     ])  # fmt: skip
     archive = opened()
-    excluded: tuple[Exclusion, ...] = pickle.loads(exclusions)  # noqa: S301 - packed by the driver
     for (names,) in rows_in(batches, ["names"]):
-        yield from batches_of(_folded(rules, archive, names, excluded), schema)
+        yield from batches_of(_folded(rules, archive, names, exclusions), schema)
 
 
 def _folded(

@@ -4,112 +4,23 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
-import orjson
 import pytest
 
 from mdm_stream.errors import ConfigurationError, TerminalError
-from producers.delivery import PublishError, PublisherSettings
-from producers.publisher import Publisher
+from producers.delivery import PublishError
 
 pytest.importorskip("psycopg2", reason="the PostgreSQL driver is not installed (extra: postgres)")
+from postgres_reader_world import WAIT_S, Stream, new_reader, running, wait_for
 from postgres_server import PostgresServer, binaries
 
-from producers.postgres import PostgresReader, ReaderSettings, ReaderStatus
+from producers.postgres import PostgresReader, ReaderStatus
+from producers.publisher import Publisher
 
 pytestmark = pytest.mark.skipif(binaries() is None, reason="PostgreSQL is not installed (initdb, postgres)")
-WAIT_S = 20.0
-
-
-class Stream:
-    """A Kinesis that remembers what it accepted; while ``refusing`` it accepts nothing."""
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-        self.refusing = ""
-
-    def put_records(self, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        """Answer as PutRecords does."""
-        if self.refusing:
-            return {"FailedRecordCount": len(Records), "Records": [{"ErrorCode": self.refusing} for _ in Records]}
-        self.records += Records
-        return {"FailedRecordCount": 0, "Records": [{"SequenceNumber": "1"} for _ in Records]}
-
-    def messages(self) -> list[dict[str, Any]]:
-        """What was accepted, in the order of the log."""
-        found = [orjson.loads(record["Data"]) for record in self.records]
-        return sorted(found, key=lambda each: (each["postgres"]["commit_lsn"], each["postgres"]["lsn"], each["op"]))
-
-    def said(self) -> list[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]:
-        """The operation, new and old values of each message."""
-        return [(each["op"], each.get("row"), each.get("old")) for each in self.messages()]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """One server for the tests of this file."""
-    with PostgresServer() as started:
-        yield started
-
-
-@pytest.fixture
-def database(server: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database, without slots."""
-    name = f"d{abs(hash(request.node.name))}"
-    server.run(f"CREATE DATABASE {name}")
-    yield name
-    server.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-    wait_for(lambda: not server.run("SELECT 1 FROM pg_replication_slots WHERE active"))
-    server.run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots", f"DROP DATABASE {name}")
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds; fail if it does not in time."""
-    deadline_s = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def new_reader(server: PostgresServer, database: str, stream: Stream, **settings: Any) -> PostgresReader:
-    """A reader in a hurry."""
-    limits = PublisherSettings(
-        put_timeout_s=0.2, linger_s=0.005, attempts_max=3, backoff_base_s=0.01, backoff_max_s=0.02
-    )
-    fast = {"confirm_interval_s": 0.05, "status_interval_s": 0.05, "backoff_base_s": 0.02, "backoff_max_s": 0.05}
-    return PostgresReader(
-        server.dsn(database=database),
-        lambda: Publisher(stream, "changes", settings=limits),
-        ReaderSettings(**fast | settings),
-    )
-
-
-@contextmanager
-def running(reader: PostgresReader, phase: str = "stream") -> Iterator[PostgresReader]:
-    """Run a reader in a thread, from a phase on; whatever it raised is raised at the end."""
-    stop, raised = threading.Event(), []
-
-    def run() -> None:
-        try:
-            reader.run(stop)
-        except Exception as error:  # noqa: BLE001 - raised by the test's own thread
-            raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        wait_for(lambda: raised or reader.status.phase == phase)
-        yield reader
-    finally:
-        stop.set()
-        thread.join(WAIT_S)
-    assert not thread.is_alive()
-    if raised:
-        raise raised[0]
 
 
 @contextmanager
@@ -200,72 +111,6 @@ def test_a_large_value_that_was_not_touched_is_no_part_of_a_message(server: Post
     assert len(whole["row"]["notes"]) == 9_600
     assert (whole["old"], "unchanged" in whole) == ({"name": "a"}, False)
     assert (deleted["old"], len(moved["row"]["notes"]), "unchanged" in moved) == ({"id": "1"}, 9_600, False)
-
-
-@contextmanager
-def unanswered_standby(server: PostgresServer) -> Iterator[None]:
-    """Commits are in the log, and no query sees them, until the end: each waits for a standby that is not there."""
-    server.run("ALTER SYSTEM SET synchronous_standby_names = 'absent'", "SELECT pg_reload_conf()")
-    wait_for(lambda: server.run("SHOW synchronous_standby_names") == [("absent",)])
-    try:
-        yield
-    finally:
-        server.run("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
-
-
-@contextmanager
-def not_visible_yet(server: PostgresServer, database: str, statement: str) -> Iterator[None]:
-    """A statement that is committed in the log, and that queries see from the end on."""
-    committing = threading.Thread(target=lambda: server.run(statement, database=database))
-    with unanswered_standby(server):
-        committing.start()
-        wait_for(lambda: server.run("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
-        yield
-    committing.join(WAIT_S)
-    assert not committing.is_alive()
-
-
-def test_a_large_value_is_read_once_its_row_is_visible(server: PostgresServer, database: str) -> None:
-    """The log has a commit before queries see it: neither is the value missing, nor another row's taken for it."""
-    server.run(
-        "CREATE TABLE usual (id int4 PRIMARY KEY, notes text); ALTER TABLE usual ALTER notes SET STORAGE EXTERNAL",
-        "INSERT INTO usual VALUES (1, repeat('a', 9600)), (2, repeat('b', 9600))",
-        "CREATE PUBLICATION mdm_stream FOR TABLE usual",
-        database=database,
-    )
-    stream = Stream()
-    with running(new_reader(server, database, stream)):
-        moving = "DELETE FROM usual WHERE id = 2; UPDATE usual SET id = 2 WHERE id = 1"
-        with not_visible_yet(server, database, moving):
-            wait_for(lambda: len(stream.records) == 4)
-            time.sleep(0.2)
-            assert [op for op, *_ in stream.said()] == ["read", "read", "delete", "delete"]
-        wait_for(lambda: len(stream.records) == 5)
-    assert stream.said()[-1] == ("update", {"id": "2", "notes": "a" * 9600}, {"id": "1"})
-
-
-def test_rows_that_are_read_again_hold_all_that_was_confirmed(server: PostgresServer, database: str) -> None:
-    """They come above every change that the slot no longer has, so they must not be older than one of those."""
-    server.run(
-        "CREATE TABLE buyer (id int4 PRIMARY KEY, name text)",
-        "INSERT INTO buyer VALUES (1, 'before')",
-        "CREATE PUBLICATION mdm_stream FOR TABLE buyer",
-        database=database,
-    )
-    stream, again = Stream(), Stream()
-    with running(new_reader(server, database, stream)):
-        wait_for(lambda: stream.records)
-    second = new_reader(server, database, again, snapshot_again=("public.buyer",))
-    with ExitStack() as reading:
-        with not_visible_yet(server, database, "UPDATE buyer SET name = 'after'"):
-            with running(new_reader(server, database, stream)) as first:
-                wait_for(lambda: len(stream.records) == 2)
-                wait_for(lambda: first.status.lag_bytes == 0)
-            reading.enter_context(running(second, phase="starting"))
-            time.sleep(0.3)
-            assert again.records == []
-        wait_for(lambda: again.records)
-    assert again.said() == [("read", {"id": "1", "name": "after"}, None)]
 
 
 def test_nothing_is_confirmed_that_kinesis_did_not_accept(server: PostgresServer, database: str) -> None:
