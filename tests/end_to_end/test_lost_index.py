@@ -22,14 +22,15 @@ from end_state import (
     state_of_warehouse,
     wait_for,
 )
+from stack_addresses import addresses_of
 
 from mdm_stream.archive import open_archive
 from mdm_stream.cli.commands.rebuild import rebuild
 from mdm_stream.core.reference import Resolution, resolve
-from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, RunningStack, write_stack
+from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, write_stack
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.pipeline import RESOLVE, start_consumers
-from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
@@ -79,18 +80,7 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     deliveries = list(generate(PEOPLE, 23).events())
     with LocalStack(state) as stack:
         start_consumers(stack, [str(rules_file)])
-        write_stack(
-            state,
-            RunningStack(
-                kinesis_endpoint_url=stack.kinesis.endpoint_url,
-                changes_stream=CHANGES_STREAM,
-                golden_stream=GOLDEN_STREAM,
-                redis_url=stack.redis.url,
-                warehouse=str(stack.state_dir / WAREHOUSE_FILE),
-                rules=(str(rules_file),),
-                keys=stack.kinesis.keys,
-            ),
-        )
+        write_stack(state, addresses_of(stack, rules_file))
         client = stack.redis.client()
         stream = threading.Thread(target=_publish, args=(stack, deliveries))
         stream.start()

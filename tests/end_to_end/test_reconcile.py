@@ -17,14 +17,15 @@ import orjson
 import pytest
 import redis
 from end_state import change_events, settle, state_of_warehouse, wait_for
+from stack_addresses import addresses_of
 
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
-from mdm_stream.deployment import WAREHOUSE_FILE, RunningStack, write_stack
+from mdm_stream.deployment import WAREHOUSE_FILE, write_stack
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.pipeline import RESOLVE, start_consumers
-from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
@@ -67,18 +68,7 @@ def test_damage_under_load_is_named_mended_and_gone(tmp_path: Path) -> None:
     stop = threading.Event()
     with LocalStack(state) as stack:
         start_consumers(stack, [str(rules_file)])
-        write_stack(
-            state,
-            RunningStack(
-                kinesis_endpoint_url=stack.kinesis.endpoint_url,
-                changes_stream=CHANGES_STREAM,
-                golden_stream=GOLDEN_STREAM,
-                redis_url=stack.redis.url,
-                warehouse=str(stack.state_dir / WAREHOUSE_FILE),
-                rules=(str(rules_file),),
-                keys=stack.kinesis.keys,
-            ),
-        )
+        write_stack(state, addresses_of(stack, rules_file))
         _publish(stack, deliveries, 0.0, stop)
         wait_for(lambda: stack.consumer_status(RESOLVE).get("records", 0) >= len(deliveries))
         settle(stack, rules)

@@ -23,14 +23,15 @@ from typing import Any
 
 import orjson
 from end_state import GoldenState, feed_changes, files_below, settle, state_of_feed, state_of_warehouse, wait_for
+from stack_addresses import addresses_of
 
 from mdm_stream.archive import open_archive
 from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.deployment import ARCHIVE_FOLDER, ON_FAILURE_FOLDER, WAREHOUSE_FILE, RunningStack, write_stack
+from mdm_stream.deployment import ARCHIVE_FOLDER, ON_FAILURE_FOLDER, WAREHOUSE_FILE, write_stack
 from mdm_stream.local.pipeline import RESOLVE, start_consumers
-from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
@@ -127,7 +128,7 @@ def run(folder: Path, *, people: int = 1_500, seed: int = 31, pause_s: float = 0
     this, other = this_release(), other_release(folder / "other-release")
     with LocalStack(state) as stack:
         start_consumers(stack, [str(rules_file)])
-        write_stack(state, _addresses(stack, rules_file))
+        write_stack(state, addresses_of(stack, rules_file))
         world = _World(stack, rules_file)
         with world.load(deliveries, pause_s):
             world.wait_for_commits(5)
@@ -292,15 +293,3 @@ def _python(release: Release, *arguments: str) -> bytes:
 
 def _resolution(said: Mapping[str, Any]) -> Resolution:
     return Resolution(said["crosswalk"], said["golden"], {(a, b): item for a, b, item in said["review"]})
-
-
-def _addresses(stack: LocalStack, rules_file: Path) -> RunningStack:
-    return RunningStack(
-        kinesis_endpoint_url=stack.kinesis.endpoint_url,
-        changes_stream=CHANGES_STREAM,
-        golden_stream=GOLDEN_STREAM,
-        redis_url=stack.redis.url,
-        warehouse=str(stack.state_dir / WAREHOUSE_FILE),
-        rules=(str(rules_file),),
-        keys=stack.kinesis.keys,
-    )
