@@ -73,7 +73,10 @@ def decided_edges(records: DataFrame, scored: DataFrame) -> DataFrame:
 
 
 def kept_edges(max_links: int, max_reviews: int, edges: DataFrame) -> DataFrame:
-    """Return those that F keeps; ``core.cluster.strongest`` says which: for each record the strongest to both sides."""
+    """Return those that F keeps; ``core.cluster.strongest`` says which: for each record the strongest to both sides.
+
+    ``by_a`` and ``by_b`` say which of its two records keeps an edge as one of its strongest.
+    """
     from pyspark.sql import Window  # noqa: PLC0415
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - Spark's own name
 
@@ -85,8 +88,9 @@ def kept_edges(max_links: int, max_reviews: int, edges: DataFrame) -> DataFrame:
         "earlier", F.row_number().over(to_earlier)
     )
     limit = F.expr(f"IF(link, {max_links}, {max_reviews})")
-    kept = placed.where((F.col("later") <= limit) | (F.col("earlier") <= limit)).drop("later", "earlier", "tier")
-    return kept.unionByName(edges.where(F.col("rule") == VERDICT_RULE))
+    placed = placed.withColumn("by_a", F.col("later") <= limit).withColumn("by_b", F.col("earlier") <= limit)
+    kept = placed.where("by_a OR by_b").drop("later", "earlier", "tier")
+    return kept.unionByName(edges.where(F.col("rule") == VERDICT_RULE).selectExpr("*", "true AS by_a", "true AS by_b"))
 
 
 def _explode(column: str, name: str) -> Any:

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from mdm_stream.core.canonical import canonical_json
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.cluster.golden import digest_of_item, resolve_component, review_item
+from mdm_stream.core.plan.commit import HeldComponent
+from mdm_stream.core.plan.component_id import component_id_of
+from mdm_stream.core.plan.held_component import held_component
 from mdm_stream.index.redis.codec import decode_record
+from mdm_stream.index.redis.pages import stored_component
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.edges import EDGE_COLUMNS
 from mdm_stream.reconcile.worker_rules import WorkerRules
@@ -19,15 +23,19 @@ if TYPE_CHECKING:
 
 RESOLVED = "kind string, first string, second string, digest string, content binary"
 """What a component says: ``golden`` (id, none, digest, content), ``crosswalk`` (reference, golden id), ``review`` (both
-references, digest, item) and ``apart`` (two golden ids between which links were refused)."""
+references, digest, item), ``apart`` (two golden ids between which links were refused), and for an index to be filled
+``component`` (id, none, none, stored form), ``page`` (first member, none, none, stored form) and ``member``
+(reference, component id)."""
 
 REVIEW = "a string, b string, digest string, item binary"
 
 _MEMBER, _EDGE = 0, 1
 
 
-def resolve_components(rules: WorkerRules, records: DataFrame, links: DataFrame, roots: DataFrame) -> DataFrame:
-    """Return what each component says (``RESOLVED``).
+def resolve_components(
+    rules: WorkerRules, records: DataFrame, links: DataFrame, roots: DataFrame, *, for_index: bool = False
+) -> DataFrame:
+    """Return what each component says (``RESOLVED``), with ``for_index`` also what an index holds of it.
 
     ``links`` are edges; ``roots`` has ``rid, root`` of their records. A component comes to one task whole, its records
     in the order of their references and then its links.
@@ -44,7 +52,7 @@ def resolve_components(rules: WorkerRules, records: DataFrame, links: DataFrame,
     )  # fmt: skip
     parts = members.unionByName(inside, allowMissingColumns=True)
     ordered = parts.repartition("root").sortWithinPartitions("root", "part", "ref")
-    return ordered.mapInArrow(partial(_resolve, rules), RESOLVED)
+    return ordered.mapInArrow(partial(_resolve, rules, for_index), RESOLVED)
 
 
 def review_queue(rules: WorkerRules, resolved: DataFrame, edges: DataFrame) -> DataFrame:
@@ -64,17 +72,20 @@ def review_queue(rules: WorkerRules, resolved: DataFrame, edges: DataFrame) -> D
     return refused.unionByName(doubts.mapInArrow(partial(_review, rules), REVIEW))
 
 
-def _resolve(rules: WorkerRules, batches: Batches) -> Batches:
+def _resolve(rules: WorkerRules, for_index: bool, batches: Batches) -> Batches:
     import pyarrow as pa  # noqa: PLC0415 - on Spark's workers alone
 
     schema = pa.schema([
         ("kind", pa.string()), ("first", pa.string()), ("second", pa.string()), ("digest", pa.string()),
         ("content", pa.binary()),
     ])  # fmt: skip
-    yield from batches_of(_resolved(rules, batches), schema)
+    yield from batches_of(_resolved(rules, for_index, batches), schema)
 
 
-def _resolved(rules: WorkerRules, batches: Batches) -> Iterator[tuple[str, str, str | None, str | None, bytes | None]]:
+_Said = tuple[str, str, str | None, str | None, bytes | None]
+
+
+def _resolved(rules: WorkerRules, for_index: bool, batches: Batches) -> Iterator[_Said]:
     names = ("root", "part", "ref", "stored", "b", "link", "weight", "confidence", "rule", "levels")
     for _, rows in runs_of(rows_in(batches, names)):
         links = [Edge(row[2], *row[4:]) for row in rows if row[1] == _EDGE]
@@ -88,6 +99,18 @@ def _resolved(rules: WorkerRules, batches: Batches) -> Iterator[tuple[str, str, 
             yield "apart", *kept.golden_ids, None, None
             item = review_item(rules.rules, kept)
             yield "review", *kept.strongest.edge.pair, digest_of_item(item), canonical_json(item)
+        if for_index:
+            yield from _held(held_component(rules.rules, component, records))
+
+
+def _held(component: HeldComponent) -> Iterator[_Said]:
+    component_id = component_id_of(component.members)
+    stored, pages = stored_component(component)
+    for first, page in pages.items():
+        yield "page", first, None, None, page
+    yield "component", component_id, None, None, stored
+    for ref in component.members:
+        yield "member", ref, component_id, None, None
 
 
 def _review(rules: WorkerRules, batches: Batches) -> Batches:

@@ -54,8 +54,9 @@ class Resolved:
 
     ``records``: ``ref, revision, live, erased, state`` and more (``records.RECORDS``). ``links``: the edges that F
     keeps (``edges.EDGES``), LINK and REVIEW. ``crosswalk``: ``ref, golden_id`` of each live record. ``golden``:
-    ``golden_id, digest, content``. ``review``: ``a, b, digest, item``. ``rounds`` is how often the components were gone
-    through.
+    ``golden_id, digest, content``. ``review``: ``a, b, digest, item``. ``sizes``: ``key, members`` of each block.
+    ``held``: ``kind, first, second, content`` of components as an index has them, if that was asked for (see
+    ``golden.RESOLVED``). ``rounds`` is how often the components were gone through.
     """
 
     records: DataFrame
@@ -63,6 +64,8 @@ class Resolved:
     crosswalk: DataFrame
     golden: DataFrame
     review: DataFrame
+    sizes: DataFrame
+    held: DataFrame
     blocks: BlockFigures
     rounds: int
 
@@ -84,6 +87,7 @@ def recompute(
     *,
     exclusions: Sequence[Exclusion] | None = None,
     rounds_max: int = ROUNDS_MAX,
+    for_index: bool = False,
 ) -> Recomputed:
     """Return F of all that is archived of a domain when the call begins, and perhaps of some that comes meanwhile.
 
@@ -93,11 +97,23 @@ def recompute(
     if exclusions is None:
         exclusions = opened().sources(rules.domain).read().exclusions
     folded, objects = _read_all(spark, workspace, WorkerRules.of(rules), opened, exclusions)
-    return Recomputed(resolve_folded(workspace, rules, folded, rounds_max), counted(folded), objects)
+    return Recomputed(
+        resolve_folded(workspace, rules, folded, rounds_max, for_index=for_index), counted(folded), objects
+    )
 
 
-def resolve_folded(workspace: Workspace, rules: Ruleset, folded: DataFrame, rounds_max: int = ROUNDS_MAX) -> Resolved:
-    """Return F of partial states: ``ref, state`` (canonical JSON), any number of them for one record."""
+def resolve_folded(
+    workspace: Workspace,
+    rules: Ruleset,
+    folded: DataFrame,
+    rounds_max: int = ROUNDS_MAX,
+    *,
+    for_index: bool = False,
+) -> Resolved:
+    """Return F of partial states: ``ref, state`` (canonical JSON), any number of them for one record.
+
+    ``for_index``: with ``held``, what an index is to be filled with.
+    """
     packed = WorkerRules.of(rules)
     records = workspace.keep("records", lambda: make_records(packed, folded))
     sizes = workspace.keep("blocks", lambda: block_sizes(records))
@@ -107,7 +123,9 @@ def resolve_folded(workspace: Workspace, rules: Ruleset, folded: DataFrame, roun
     )
     links = edges.where("link")
     roots, rounds = component_roots(workspace, links, rounds_max)
-    resolved = workspace.keep("resolved", lambda: resolve_components(packed, records, links, roots), by="kind")
+    resolved = workspace.keep(
+        "resolved", lambda: resolve_components(packed, records, links, roots, for_index=for_index), by="kind"
+    )
     review = workspace.keep("review", lambda: review_queue(packed, resolved, edges))
     return Resolved(
         records=records,
@@ -115,6 +133,8 @@ def resolve_folded(workspace: Workspace, rules: Ruleset, folded: DataFrame, roun
         crosswalk=resolved.where("kind = 'crosswalk'").selectExpr("first AS ref", "second AS golden_id"),
         golden=resolved.where("kind = 'golden'").selectExpr("first AS golden_id", "digest", "content"),
         review=review,
+        sizes=sizes,
+        held=resolved.where("kind IN ('component', 'page', 'member')").select("kind", "first", "second", "content"),
         blocks=_figures(sizes, rules.max_block_size),
         rounds=rounds,
     )

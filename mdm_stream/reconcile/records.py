@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mdm_stream.core.model import MatchValues
+from mdm_stream.core.overrides import next_expiry_us
 from mdm_stream.core.record import build_record
 from mdm_stream.index.redis.codec import encode_record
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 RECORDS = (
-    "ref string, revision string, live boolean, erased boolean, state binary, stored binary, match binary, "
+    "ref string, revision string, live boolean, erased boolean, expires_us long, state binary, stored binary, "
+    "match binary, "
     "keys array<string>, "
     "verdicts array<struct<other: string, verdict: string>>"
 )
 """``stored`` is a live record as an index stores it, so that nothing is standardised twice; ``match``, ``keys`` and
-``verdicts`` are those of a live one, too."""
+``verdicts`` are those of a live one, too. ``expires_us``: when its first override ends."""
 
 
 def make_records(rules: WorkerRules, folded: DataFrame) -> DataFrame:
@@ -52,8 +54,8 @@ def _build(rules: WorkerRules, batches: Batches) -> Batches:
     verdict = pa.struct([("other", pa.string()), ("verdict", pa.string())])
     schema = pa.schema([
         ("ref", pa.string()), ("revision", pa.string()), ("live", pa.bool_()), ("erased", pa.bool_()),
-        ("state", pa.binary()), ("stored", pa.binary()), ("match", pa.binary()), ("keys", pa.list_(pa.string())),
-        ("verdicts", pa.list_(verdict)),
+        ("expires_us", pa.int64()), ("state", pa.binary()), ("stored", pa.binary()), ("match", pa.binary()),
+        ("keys", pa.list_(pa.string())), ("verdicts", pa.list_(verdict)),
     ])  # fmt: skip
     yield from batches_of(_records(rules, batches), schema)
 
@@ -67,6 +69,7 @@ def _records(rules: WorkerRules, batches: Batches) -> Iterator[tuple[Any, ...]]:
             record.revision,
             record.live,
             state.erased,
+            next_expiry_us(state),
             content,
             encode_record(record) if record.live else None,
             encode_match(record.match) if record.live else None,

@@ -16,7 +16,6 @@ from mdm_stream.core.cluster.golden import (
     Golden,
     ResolvedComponent,
     anchor_named_by,
-    digest_of_item,
     resolve_component,
     review_item,
 )
@@ -28,14 +27,13 @@ from mdm_stream.core.plan.commit import (
     BlockView,
     Commit,
     HeldComponent,
-    HeldGolden,
-    HeldItem,
     HeldReview,
     Revision,
 )
 from mdm_stream.core.plan.component_id import component_id_of
 from mdm_stream.core.plan.evidence import evidence_changes
 from mdm_stream.core.plan.expiries import write_expiries
+from mdm_stream.core.plan.held_component import held_component
 from mdm_stream.core.plan.regrouping import regrouped
 from mdm_stream.core.plan.reviews import ReviewPlan, plan_reviews
 from mdm_stream.core.plan.rewriting import Rewrite
@@ -328,18 +326,7 @@ def _write_components(
     if batch.rewrite:
         before = dict.fromkeys(dead, ABSENT)
     for component_id, component in resolved.items():
-        refused = [
-            HeldItem(kept.strongest.edge.pair, digest_of_item(review_item(batch.rules, kept)))
-            for kept in component.apart
-        ]
-        commit.put_components[component_id] = HeldComponent(
-            stamp=ABSENT,
-            members=component.members,
-            revisions=tuple([records[ref].revision for ref in component.members]),
-            links=component.links,
-            golden=tuple([HeldGolden(g.golden_id, g.digest, g.members) for g in component.golden]),
-            refused=tuple(sorted(refused, key=lambda item: item.pair)),
-        )
+        commit.put_components[component_id] = held_component(batch.rules, component, records)
         for ref in component.members:
             if before.get(ref) != component_id:
                 commit.component_of[ref] = component_id

@@ -1,6 +1,6 @@
 -- One atomic commit: check every expectation, then write everything, or write nothing.
 -- KEYS[1]: the epoch's meta key, KEYS[2]: the domain's root key; every other key shares their hash tag, so all are in one slot.
--- ARGV[1]: MessagePack map, see RedisIndex._payload. Returns {} when applied, else the list of what had changed.
+-- ARGV[1]: MessagePack map, see RedisIndex._parts and OpenEpoch.payload. Returns {} when applied, else the list of what had changed.
 local meta = KEYS[1]
 local prefix = string.sub(meta, 1, -5)
 local p = cmsgpack.unpack(ARGV[1])

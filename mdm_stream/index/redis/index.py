@@ -119,7 +119,7 @@ class RedisIndex(RedisReader):
         A cluster client sends them one by one. A fault may leave some applied: their events are then absorbed.
         """
         self._epoch.require_open()
-        payloads = [msgpack.packb(self._payload(commit), use_bin_type=False) for commit in commits]
+        payloads = [self._epoch.payload(self._parts(commit)) for commit in commits]
         self.counters.bytes_written += sum(map(len, payloads))
 
         def send() -> list[Any]:
@@ -194,16 +194,11 @@ class RedisIndex(RedisReader):
                     note(entry)
         return told - before
 
-    def _payload(self, commit: Commit) -> dict[str, object]:
+    def _parts(self, commit: Commit) -> dict[str, object]:
         """Return a commit as the flat lists that ``commit.lua`` reads."""
         dumps = orjson.dumps
         components, pages = self._stored_components(commit)
         return {
-            "rules": self._rules.digest,
-            "epoch": str(self.epoch),
-            "server": self._epoch.bind().server,
-            "state": self._epoch.state,
-            "max_block_size": self._rules.max_block_size,
             "expect_records": _flat(commit.expect_records),
             "expect_components": _flat(commit.expect_components),
             "expect_blocks": _flat(commit.expect_blocks),

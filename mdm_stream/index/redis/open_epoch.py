@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgpack
 import redis
 
 from mdm_stream.core.ruleset import Ruleset
@@ -86,6 +87,18 @@ class OpenEpoch:
     def fenced_script(self, name: str, *arguments: Any) -> Any:
         """Run a script that asks the fence first: ``EpochChangedError`` if what is open may not be written any more."""
         return self.script(name, self.rules.digest, self.state, self.bind().server, *arguments)
+
+    def payload(self, parts: dict[str, object]) -> bytes:
+        """Return what ``commit.lua`` reads: the parts of a commit, and the fence that it has to pass."""
+        fence = {
+            "rules": self.rules.digest,
+            "epoch": str(self.number),
+            "server": self.bind().server,
+            "state": self.state,
+            "max_block_size": self.rules.max_block_size,
+        }
+        packed: bytes = msgpack.packb(fence | parts, use_bin_type=False)
+        return packed
 
     def call(self, send: Callable[[], Any]) -> Any:
         """Make a call, with faults translated. One that finds another epoch closes this one.

@@ -161,6 +161,15 @@ def decode_page(stored: bytes | memoryview) -> Page:
     )
 
 
+def stored_component(component: HeldComponent) -> tuple[bytes, dict[str, bytes]]:
+    """Return the stored form of a component, without its stamp, and those of its pages by their first members."""
+    pages = pages_of(component)
+    if is_stored_whole(component):
+        return encode_page(pages[0]), {}
+    contents = {page.members[0]: encode_page(page) for page in pages}
+    return encode_directory({first: page_digest(content) for first, content in contents.items()}), contents
+
+
 def page_digest(stored: bytes) -> bytes:
     """Return the digest of a page's stored form (BLAKE2b-128)."""
     return blake2b(stored, digest_size=_DIGEST_BYTES).digest()
