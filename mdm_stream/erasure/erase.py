@@ -28,6 +28,7 @@ from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.decode import Delivery
 from mdm_stream.erasure.evidence import records_in_change
 from mdm_stream.erasure.in_claims import erase_in_claims
+from mdm_stream.erasure.in_index import drop_kept_epoch
 from mdm_stream.erasure.in_letters import erase_in_letters
 from mdm_stream.erasure.in_snapshots import erase_in_snapshots
 from mdm_stream.erasure.places import Places
@@ -157,6 +158,7 @@ class Erase:
         self._on_progress("removing", 0, 0)
         for ref in self._refs:
             self._places.archive.erase(self._rules.domain, ref, rest_without(ref, self._decoder))
+        drop_kept_epoch(self._places, self._rules)
         erase_in_claims(self._places.claims, self._rules.domain, self._refs)
         if self._places.snapshots is not None:
             erase_in_snapshots(self._places.snapshots, self._rules.domain, self._refs)

@@ -9,10 +9,12 @@ import orjson
 from mdm_stream.core.fold import ERASED
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.record import REVISION_LENGTH, Record
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.erasure.evidence import Evidence
 from mdm_stream.erasure.places import Places
 from mdm_stream.index.redis.codec import STAMP_LENGTH, decode_block, decode_pair, decode_record, encode_record
 from mdm_stream.index.redis.held_items import StoredItem, each_item
+from mdm_stream.index.redis.kept import drop_kept
 from mdm_stream.index.redis.pages import DIRECTORY, decode_directory, decode_page
 
 INDEX = "index"
@@ -39,6 +41,11 @@ def look_into_index(places: Places, domain: str, evidence: Evidence) -> None:
             judge(item, evidence)
     for _ in missing:
         evidence.theirs(INDEX, NOT_KNOWN)
+
+
+def drop_kept_epoch(places: Places, rules: Ruleset) -> None:
+    """Delete the epoch that is kept for going back to, which nothing can be erased from: it is as it was."""
+    drop_kept(places.client, rules, places.namespace)
 
 
 def _record(item: StoredItem, evidence: Evidence) -> None:

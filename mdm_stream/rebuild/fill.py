@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import redis
 
@@ -26,6 +27,24 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class FirstFilled:
+    """What another way than the engine's has filled in: what it counted, and the names of the archive's objects whose
+    rows are all in it.
+    """
+
+    counters: LoadCounters
+    objects: Collection[str]
+
+
+class FirstFill(Protocol):
+    """Fills an epoch that was begun with F of everything that is archived by then, but for what is excluded."""
+
+    def __call__(self, epoch: int, exclusions: Sequence[Exclusion], on_progress: Progress) -> FirstFilled:
+        """Fill it; what is archived meanwhile may be left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Filling:
     """How an epoch is filled: ``RebuildOptions`` says what each means."""
 
@@ -35,6 +54,7 @@ class Filling:
     rows_behind_max: int
     passes_max: int
     on_progress: Progress
+    first: FirstFill | None = None
 
 
 class Fill:
@@ -68,10 +88,20 @@ class Fill:
         self._circuit = FaultCircuit(EngineSettings().faults_in_a_row_max)
 
     def everything(self) -> None:
-        """Fill in all that is archived, by several processes, and then what came meanwhile, until little does."""
+        """Fill in all that is archived, by several processes or as was said, and then what came meanwhile."""
         self._how.on_progress("filling", 0, 0)
-        self._fill_by_workers()
+        if self._how.first is None:
+            self._fill_by_workers()
+        else:
+            filled = self._how.first(self._epoch, self.exclusions, self._how.on_progress)
+            self._seen.update(filled.objects)
+            self.counters = filled.counters
         self.catch_up()
+
+    @property
+    def objects(self) -> Collection[str]:
+        """The names of the archive's objects whose rows are all filled in."""
+        return self._seen
 
     def _fill_by_workers(self) -> None:
         size = self._how.workers

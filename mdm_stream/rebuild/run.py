@@ -37,7 +37,7 @@ any more, and ends at the fence. Redis holds both epochs meanwhile, so it needs 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -49,15 +49,17 @@ from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan import changes
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.errors import MdmError, TransientError
+from mdm_stream.errors import MdmError, TerminalError, TransientError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import OutboxEntry
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.index.redis.kept import keep
 from mdm_stream.rebuild.difference import differences, evidence_differences
-from mdm_stream.rebuild.fill import Fill, Filling, Progress
+from mdm_stream.rebuild.fill import Fill, Filling, FirstFill, Progress
+from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.rebuild.load import LoadCounters
 from mdm_stream.rebuild.new_epoch import NewEpoch
 from mdm_stream.rebuild.read_published import Published
@@ -72,6 +74,10 @@ class RebuildOptions:
     ``rows_behind_max`` new rows, at most ``passes_max`` times: what is left then is filled in while writers are held.
     ``publish_grace_s``: how long, counted from the begin of the rebuild, a consumer may still be publishing what it
     read from an index that was lost; that of Lambda's function time-out.
+
+    ``first`` fills in what is archived already, in place of this process's workers. ``approve`` is asked with the new
+    epoch once that has caught up, before anybody is held: if it says no, the epoch is dropped (``DeclinedError``).
+    ``keep_before``: the epoch that is replaced is kept for going back to (``index.redis.kept``).
     """
 
     workers: int = 2
@@ -80,11 +86,20 @@ class RebuildOptions:
     rows_behind_max: int = 100
     passes_max: int = 10
     publish_grace_s: float = 60.0
+    first: FirstFill | None = None
+    approve: Callable[[int], bool] = lambda _epoch: True
+    keep_before: bool = False
 
     def filling(self, on_progress: Progress) -> Filling:
         """Return what of it concerns the filling of an epoch."""
         return Filling(
-            self.workers, self.batch_size, self.states_max, self.rows_behind_max, self.passes_max, on_progress
+            self.workers,
+            self.batch_size,
+            self.states_max,
+            self.rows_behind_max,
+            self.passes_max,
+            on_progress,
+            self.first,
         )
 
 
@@ -115,6 +130,10 @@ class RebuildReport:
     excluded: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
+
+
+class DeclinedError(TerminalError):
+    """The new epoch was not approved, and is gone; the one before goes on."""
 
 
 class Rebuild:
@@ -158,6 +177,8 @@ class Rebuild:
             overtaken = False
             with suppress(MdmError):  # what went wrong is what is to be told
                 self._epochs.abandon(epoch)
+                if isinstance(error, DeclinedError):
+                    self._epochs.drop(epoch)
                 overtaken = self._epochs.live() > epoch
             if overtaken and isinstance(error, TransientError):
                 raise TransientError(
@@ -167,7 +188,7 @@ class Rebuild:
         try:
             publish_outbox(RedisIndex(self._client, self._rules, self._namespace, create=False), self._golden)
         finally:  # what could not be published waits for the consumers; the old epoch has nothing for anybody
-            self._epochs.drop_before(epoch)
+            self._epochs.drop_before(epoch, but=report.replaced if self._options.keep_before else 0)
         self._note_excluded(epoch)
         counters = self._counters
         report.rows, report.events, report.states = counters.rows, counters.events, counters.states
@@ -201,6 +222,8 @@ class Rebuild:
         report.fill_s = time.monotonic() - began_s
         report.waited_s = self._wait(began_s + grace_s - time.monotonic())
         fill.catch_up()
+        self._require_approval(report.epoch)
+        fill.catch_up()
         self._published.read(self._said)
         self._on_progress("holding writers", 0, 0)
         held_since_s = time.monotonic()
@@ -215,9 +238,18 @@ class Rebuild:
         report.told += self._announce_erasures(index) + self._announce(index)
         report.golden = len(index.digests)
         self._keep_witness(index.position())
+        if self._options.keep_before and report.replaced:
+            excluded = digest_of_exclusions(fill.exclusions)
+            keep(self._client, self._namespace, self._rules.domain, report.replaced, fill.objects, excluded)
         self._switch(report.epoch)
         report.held_s = time.monotonic() - held_since_s
         self._on_progress(f"switched to epoch {report.epoch}; writers were held for {report.held_s:.1f} s", 0, 0)
+
+    def _require_approval(self, epoch: int) -> None:
+        if not self._options.approve(epoch):
+            raise DeclinedError(
+                f"epoch {epoch} of domain {self._rules.domain!r} was not approved, and is dropped; nothing has changed"
+            )
 
     def _wait(self, seconds: float) -> float:
         """Wait for consumers that may be publishing what they read from an index that is gone; return how long."""

@@ -257,13 +257,13 @@ class Epochs:
         with translated():
             _unlink(self._client, self._client.scan_iter(pattern, count=_NAMES_PER_CALL))
 
-    def drop_before(self, epoch: int) -> None:
-        """Delete the keys of every epoch before this one. A newer one may have been begun already."""
+    def drop_before(self, epoch: int, but: int = 0) -> None:
+        """Delete the keys of every epoch before this one, ``but`` one. A newer one may have been begun already."""
         base = domain_prefix(self._namespace, self._rules.domain)
         pattern = _escaped(base) + "*"
         with translated():
             names = self._client.scan_iter(pattern, count=_NAMES_PER_CALL)
-            _unlink(self._client, (name for name in names if _is_before(name.decode().removeprefix(base), epoch)))
+            _unlink(self._client, (name for name in names if _is_before(name.decode().removeprefix(base), epoch, but)))
 
     def _find(self, *, write: bool, witnessed: EpochPosition | None) -> tuple[str, int, int, str, tuple[str, str]]:
         """Run the script that finds the live epoch. With ``write`` it may make one, or take one over, if nothing that
@@ -314,10 +314,10 @@ def _unlink(client: redis.Redis | redis.RedisCluster, names: Iterable[bytes]) ->
         client.unlink(*batch)
 
 
-def _is_before(name: str, epoch: int) -> bool:
-    """Tell whether a key, named without the domain's prefix, is of an epoch before this one."""
+def _is_before(name: str, epoch: int, but: int) -> bool:
+    """Tell whether a key, named without the domain's prefix, is of an epoch before this one, and not of ``but``."""
     number = name.partition(":")[0]
-    return number.isdecimal() and int(number) < epoch
+    return number.isdecimal() and int(number) < epoch and int(number) != but
 
 
 def _escaped(text: str) -> str:
