@@ -6,8 +6,8 @@ import random
 from collections.abc import Collection, Iterator
 
 import pytest
+from rebuild_world import Feed
 from small_world import small_rules
-from test_rebuild import Feed
 from torture.world import World as SmallWorld
 from torture.world import history
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 from evidence_world import expected_evidence, known_evidence, publishing
+from rebuild_world import OPTIONS, World, events_of
 from small_world import small_rules
-from test_rebuild import OPTIONS, World, events_of
 
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.model import EraseEvent

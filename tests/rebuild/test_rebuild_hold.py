@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from rebuild_world import OPTIONS, RULES, Feed, World, events_of, rows_of
 from small_world import small_rules
-from test_rebuild import OPTIONS, RULES, Feed, World, events_of, rows_of
 
 from mdm_stream.aws.read_shards import Marks, RecordsGoneError
 from mdm_stream.contracts.golden import ClaimCheck, GoldenChange, parse_envelope, published_golden

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 import redis
-from test_rebuild import OPTIONS, RULES, Feed, World, events_of
+from rebuild_world import OPTIONS, RULES, Feed, World, events_of
 from torture.keyspace import differences, expected_keys, stored_keys
 
 from mdm_stream.core.epoch_position import EpochPosition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_rebuild import OPTIONS, RULES, World, events_of, rows_of
+from rebuild_world import OPTIONS, RULES, World, events_of, rows_of
 
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import fold_events, resolve

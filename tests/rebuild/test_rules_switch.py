@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from index_content import index_content
+from rebuild_world import OPTIONS, RULES, World, events_of, rows_of
 from small_world import small_rules
-from test_rebuild import OPTIONS, RULES, World, events_of, rows_of
 
 from mdm_stream.archive import Exclusion
 from mdm_stream.core.reference import resolve

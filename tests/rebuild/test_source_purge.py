@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_rebuild import OPTIONS, RULES, World, events_of, rows_of
+from rebuild_world import OPTIONS, RULES, World, events_of, rows_of
 
 from mdm_stream.archive import Exclusion
 from mdm_stream.core.model import RecordEvent

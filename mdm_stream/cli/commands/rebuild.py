@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,18 @@ import click
 
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import Advance, json_option, phases, print_json, say
-from mdm_stream.deployment import Deployment
+from mdm_stream.cli.spark_job import SparkHere, spark_here, spark_options
+from mdm_stream.core.canonical import digest_of
+from mdm_stream.deployment import Deployment, as_url
 from mdm_stream.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.rebuild.read_published import Published
     from mdm_stream.rebuild.run import Rebuild, RebuildOptions, RebuildReport
+    from mdm_stream.reconcile.spark_fill import SparkFill
     from mdm_stream.warehouse import Warehouse
 
 LOCK_WAIT_MS = 60_000
@@ -38,6 +44,10 @@ LOCK_WAIT_BEFORE_MS = 5_000
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes.")
 @click.option("--grace", "grace_s", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
               help="How long a consumer may still publish what it read from an index that was lost.")  # fmt: skip
+@click.option("--spark", "on_spark", is_flag=True,
+              help="Recompute what is archived on Spark, for domains that take workers too long. Needs the extra "
+              "'spark' and Java 17.")  # fmt: skip
+@spark_options
 @json_option
 def rebuild(
     *,
@@ -47,6 +57,10 @@ def rebuild(
     domains: tuple[str, ...],
     workers: int,
     grace_s: float,
+    on_spark: bool,
+    cores: int,
+    memory: str,
+    work: Path | None,
     as_json: bool,
 ) -> None:
     """Make a new epoch of the index from the archive, and switch to it. Consumers keep running.
@@ -64,9 +78,10 @@ def rebuild(
     if unknown:
         raise ConfigurationError(f"the rules have no domain {unknown[0]!r}; they have {', '.join(sorted(rulesets))}")
     options = RebuildOptions(workers=workers, publish_grace_s=grace_s)
-    with phases(quiet=as_json) as advance:
+    with phases(quiet=as_json) as advance, ExitStack() as stack:
+        spark = stack.enter_context(spark_here(SparkHere(cores, memory, work))) if on_spark else None
         reports = [
-            rebuilding(deployment, rulesets[domain], options, _of(domain, advance)).run()
+            rebuilding(deployment, rulesets[domain], options, _of(domain, advance), spark).run()
             for domain in domains or sorted(rulesets)
         ]
     if as_json:
@@ -76,10 +91,20 @@ def rebuild(
         _tell(report)
 
 
-def rebuilding(deployment: Deployment, rules: Ruleset, options: RebuildOptions, advance: Advance) -> Rebuild:
-    """Return the rebuild of one domain of a deployment, not begun yet."""
+def rebuilding(
+    deployment: Deployment,
+    rules: Ruleset,
+    options: RebuildOptions,
+    advance: Advance,
+    spark: tuple[SparkSession, Path] | None = None,
+) -> Rebuild:
+    """Return the rebuild of one domain of a deployment, not begun yet; ``spark``: a session that does the first fill,
+    and its folder.
+    """
     from mdm_stream.rebuild.run import Rebuild  # noqa: PLC0415 - --help does without
 
+    if spark is not None:
+        options = replace(options, first=spark_fill(deployment, rules, *spark))
     return Rebuild(
         rules,
         deployment.redis_url,
@@ -89,6 +114,23 @@ def rebuilding(deployment: Deployment, rules: Ruleset, options: RebuildOptions, 
         published=_published(deployment, rules.domain, advance),
         options=options,
         on_progress=advance,
+    )
+
+
+def spark_fill(deployment: Deployment, rules: Ruleset, session: SparkSession, folder: Path) -> SparkFill:
+    """Return the first fill of one domain on Spark."""
+    from mdm_stream.reconcile.folded_states import ArchiveAt  # noqa: PLC0415 - --help does without
+    from mdm_stream.reconcile.spark_fill import SparkFill  # noqa: PLC0415
+
+    # What another job has left is gone on with only if it was of the same rules and archive.
+    place = folder / digest_of(["fill", rules.domain, rules.digest, deployment.archive_url])
+    return SparkFill(
+        session,
+        place.as_uri(),
+        rules,
+        ArchiveAt(as_url(deployment.archive_url)),
+        deployment.redis_url,
+        deployment.namespace,
     )
 
 
