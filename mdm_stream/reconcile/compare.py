@@ -42,7 +42,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mdm_stream.archive import Archive, Exclusion
@@ -57,10 +56,11 @@ from mdm_stream.reconcile.live_tables import LiveIndex, live_index, live_warehou
 from mdm_stream.reconcile.live_warehouse import write_warehouse
 from mdm_stream.reconcile.touched import both_ways, moved_records, touched_records, write_later_states
 from mdm_stream.reconcile.worker_rules import WorkerRules
+from mdm_stream.reconcile.workspace import Workspace
 from mdm_stream.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 SETTLE_S = 60.0
 SAMPLES = 20
@@ -96,7 +96,7 @@ class Reconciliation:
     ``drift``: how many differences of each kind stand. ``samples``: some of each kind. ``touched``: differences about
     what changed meanwhile, which say nothing. ``settled``: those that the second look did not find any more. ``before``
     and ``after`` are the index's positions, ``warehouse`` the warehouse's (``None``: it was not compared), which was
-    ``warehouse_behind`` if it had not come to where the index was. ``folder`` has the differences as a table.
+    ``warehouse_behind`` if it had not come to where the index was. ``tables`` has the differences, as ``drift``.
     """
 
     domain: str
@@ -104,6 +104,7 @@ class Reconciliation:
     after: EpochPosition
     records: int
     round_trips: int
+    tables: Workspace = field(repr=False)
     drift: dict[str, int] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     touched: int = 0
@@ -112,7 +113,6 @@ class Reconciliation:
     warehouse: tuple[int, int] | None = None
     warehouse_behind: bool = False
     seconds: float = 0.0
-    folder: Path = Path()
 
     @property
     def is_clean(self) -> bool:
@@ -124,40 +124,42 @@ class Compare:
     """One comparison of one domain.
 
     ``expected`` is F of what the archive's objects named ``listed`` hold; ``exclusions`` are those that it was computed
-    with. ``folder`` is the job's own: it gets values of records, and is the caller's to remove.
+    with. ``tables`` is the job's own: it gets values of records, and is the caller's to remove.
     """
 
     def __init__(  # noqa: PLR0913 - the two sides, and what each of them needs
         self,
-        spark: SparkSession,
         rules: Ruleset,
         expected: Expected,
         scanner: RedisScanner,
         archive: Archive,
         listed: Sequence[str],
-        folder: Path,
+        tables: Workspace,
         *,
         warehouse: Warehouse | None = None,
         exclusions: Sequence[Exclusion] = (),
         settings: CompareSettings | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._spark, self._rules, self._packed = spark, rules, WorkerRules.of(rules)
+        self._rules, self._packed = rules, WorkerRules.of(rules)
         self._expected, self._scanner, self._archive = expected, scanner, archive
-        self._listed, self._folder, self._warehouse = tuple(listed), folder, warehouse
+        self._listed, self._tables, self._warehouse = tuple(listed), tables, warehouse
         self._exclusions, self._settings, self._sleep = exclusions, settings or CompareSettings(), sleep
 
     def run(self) -> Reconciliation:
         """Compare. ``EpochChangedError`` if the epoch was replaced meanwhile."""
         began_s = time.monotonic()
-        read = write_index(self._scanner, self._folder / "index")
-        found = Reconciliation(self._rules.domain, read.before, read.after, read.records, read.round_trips)
-        index = live_index(self._spark, self._packed, self._folder / "index")
-        first = self._kept("first", self._differences("warehouse", index, found))
+        stored = self._tables.within("index")
+        read = write_index(self._scanner, stored)
+        found = Reconciliation(
+            self._rules.domain, read.before, read.after, read.records, read.round_trips, self._tables
+        )
+        index = live_index(self._packed, stored)
+        first = self._tables.write("first", self._differences("warehouse", index, found))
         if not first.isEmpty():
             self._look_again(first, index, found)
         else:
-            self._kept("drift", first)
+            self._tables.write("drift", first)
         self._summarise(found)
         found.seconds = time.monotonic() - began_s
         return found
@@ -166,23 +168,23 @@ class Compare:
         scanned = index.records.select("ref", "keys").cache()
         moved = self._moved("moved")
         touched = touched_records(self._rules, moved, scanned, self._expected.links, index)
-        suspects = self._kept("suspects", _untouched(first, touched))
+        suspects = self._tables.write("suspects", _untouched(first, touched))
         found.touched = first.count() - suspects.count()
         self._scanner.refresh()
         if self._scanner.epoch != found.before.epoch:
             raise EpochChangedError(f"epoch {found.before.epoch} was replaced while it was compared; compare again")
-        again = self._folder / "again"
-        asked = self._kept("asked", _around(suspects, index, self._expected.links))
+        again = self._tables.within("again")
+        asked = self._tables.write("asked", _around(suspects, index, self._expected.links))
         portions = chain(_portions(suspects), _ref_portions(asked))
         write_again(self._scanner, portions, self._rules.max_block_size, again)
         if not suspects.isEmpty():
             self._sleep(self._settings.settle_s)
-        live = live_index(self._spark, self._packed, again)
-        second = self._kept("second", self._differences("warehouse-again", live, found, suspects))
+        live = live_index(self._packed, again)
+        second = self._tables.write("second", self._differences("warehouse-again", live, found, suspects))
         moved = self._moved("moved-again")
         found.moved = moved.count()
         touched = touched_records(self._rules, moved, scanned, self._expected.links, live, asked)
-        drift = self._kept("drift", _untouched(second, touched))
+        drift = self._tables.write("drift", _untouched(second, touched))
         found.settled = suspects.count() - second.select(*KEY).distinct().count()
         found.touched += second.count() - drift.count()
 
@@ -193,32 +195,23 @@ class Compare:
         differences = index_differences(self._expected, index, of_index)
         if self._warehouse is None:
             return differences
-        folder = self._folder / warehouse
-        found.warehouse = write_warehouse(self._warehouse, self._rules.domain, folder).position
+        tables = self._tables.within(warehouse)
+        found.warehouse = write_warehouse(self._warehouse, self._rules.domain, tables).position
         found.warehouse_behind = found.warehouse < (found.before.epoch, found.before.sequence)
         if only is not None and found.warehouse_behind:
             return differences
         of_warehouse = None if only is None else only.where("side = 'warehouse'")
-        live = live_warehouse(self._spark, folder)
+        live = live_warehouse(tables)
         return differences.unionByName(warehouse_differences(self._packed, self._expected, live, of_warehouse))
 
     def _moved(self, name: str) -> DataFrame:
         """Return the records that what is archived by now has moved: all that was not listed for F is read."""
-        seen = set(self._listed)
-        write_later_states(self._archive, self._rules, seen, self._exclusions, self._folder / name)
-        return self._kept(f"{name}-records", moved_records(
-            self._spark, self._packed, self._expected.records, self._folder / name
-        ))  # fmt: skip
-
-    def _kept(self, name: str, table: DataFrame) -> DataFrame:
-        """Write a table and return it as it was written, so that it is computed once."""
-        path = str(self._folder / name)
-        table.write.mode("overwrite").parquet(path)
-        return self._spark.read.schema(table.schema).parquet(path)
+        later = self._tables.within(name)
+        write_later_states(self._archive, self._rules, set(self._listed), self._exclusions, later)
+        return self._tables.write(f"{name}-records", moved_records(self._packed, self._expected.records, later))
 
     def _summarise(self, found: Reconciliation) -> None:
-        found.folder = self._folder / "drift"
-        drift = self._spark.read.parquet(str(found.folder))
+        drift = self._tables.read("drift")
         found.drift = {row["kind"]: int(row["count"]) for row in drift.groupBy("kind").count().collect()}
         numbered = drift.selectExpr(*COLUMNS, "row_number() OVER (PARTITION BY kind ORDER BY first, second) AS place")
         for row in numbered.where(f"place <= {self._settings.samples}").orderBy("kind", "place").toLocalIterator():

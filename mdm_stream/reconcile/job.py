@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdm_stream.archive import Archive, Exclusion
@@ -26,7 +24,6 @@ from mdm_stream.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import redis
-    from pyspark.sql import SparkSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +50,14 @@ class JobOptions:
 @dataclass(slots=True)
 class Run:
     """What a reconciliation did. ``found`` before a repair, ``after`` it; ``witness`` is how far the archive had come
-    when it was listed, ``stages`` the seconds of each stage of the recomputation.
+    when it was listed, ``exclusions`` what its marks left out, ``stages`` the seconds of each stage.
     """
 
     domain: str
     rules_digest: str
     began_us: int
     witness: EpochPosition | None
+    exclusions: tuple[Exclusion, ...]
     computed: Recomputed
     found: Reconciliation
     repaired: RepairReport | None = None
@@ -74,17 +72,16 @@ class Run:
 
 
 def reconcile(
-    spark: SparkSession,
     rules: Ruleset,
     opened: OpenArchive,
     live: LiveSides,
-    folder: Path,
+    tables: Workspace,
     options: JobOptions,
     on_stage: StageProgress = lambda _stage, _seconds: None,
 ) -> Run:
     """Reconcile one domain while its writers go on; see ``reconcile.compare`` for what that proves.
 
-    ``folder`` is the job's own and gets values of records: the caller removes it. A call in the folder of one that was
+    ``tables`` is the job's own and gets values of records: the caller removes it. A call in the one of a job that was
     killed goes on with its recomputation. ``EpochChangedError`` if the index is rebuilt meanwhile.
     """
     began_us, began_s = time.time_ns() // 1_000, time.monotonic()
@@ -97,22 +94,22 @@ def reconcile(
 
     witness = archive.witness(rules.domain)
     exclusions = archive.sources(rules.domain).read().exclusions
-    workspace = Workspace(spark, (folder / "recomputed").as_uri(), note)
-    computed = recompute(spark, workspace, rules, opened, exclusions=exclusions, rounds_max=options.rounds_max)
+    workspace = tables.within("recomputed", note)
+    computed = recompute(tables.spark, workspace, rules, opened, exclusions=exclusions, rounds_max=options.rounds_max)
     state = computed.state
     expected = Expected(state.records, state.links, state.crosswalk, state.golden, state.review)
 
     def compared(name: str) -> Reconciliation:
         began = time.monotonic()
-        shutil.rmtree(folder / name, ignore_errors=True)  # of a job that was killed: what is live has changed since
+        own = tables.within(name)
+        own.remove()  # of a job that was killed: what is live has changed since
         found = Compare(
-            spark,
             rules,
             expected,
             open_scanner(live.client, rules, live.namespace),
             archive,
             computed.objects,
-            folder / name,
+            own,
             warehouse=live.warehouse,
             exclusions=exclusions,
             settings=options.compare,
@@ -120,9 +117,9 @@ def reconcile(
         note(name, time.monotonic() - began)
         return found
 
-    run = Run(rules.domain, rules.digest, began_us, witness, computed, compared("compared"), stages=stages)
+    run = Run(rules.domain, rules.digest, began_us, witness, exclusions, computed, compared("compared"), stages=stages)
     if options.repair and not run.found.is_clean:
-        run.repaired = _repair(spark, rules, expected, archive, live, run, exclusions)
+        run.repaired = _repair(rules, expected, archive, live, run)
         run.after = compared("compared-again")
     run.seconds = time.monotonic() - began_s
     return run
@@ -161,16 +158,12 @@ def run_report(run: Run) -> dict[str, Any]:
 
 
 def _repair(
-    spark: SparkSession,
     rules: Ruleset,
     expected: Expected,
     archive: Archive,
     live: LiveSides,
     run: Run,
-    exclusions: tuple[Exclusion, ...],
 ) -> RepairReport:
     index = RedisIndex(live.client, rules, live.namespace, create=False)
     listed = run.computed.objects
-    return Repair(spark, rules, expected, index, archive, listed, golden=live.golden, exclusions=exclusions).run(
-        run.found
-    )
+    return Repair(rules, expected, index, archive, listed, golden=live.golden, exclusions=run.exclusions).run(run.found)

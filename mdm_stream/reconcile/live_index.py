@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mdm_stream.core.cluster.edges import Edge
@@ -20,6 +19,7 @@ from mdm_stream.index.reader import Pair
 from mdm_stream.index.redis.codec import decode_record
 from mdm_stream.index.redis.scan import RedisScanner
 from mdm_stream.reconcile.table_files import TableFiles
+from mdm_stream.reconcile.workspace import Workspace
 
 LINK_COLUMNS = {
     "a": "string", "b": "string", "link": "bool_", "weight": "float64", "confidence": "float64", "rule": "string",
@@ -66,11 +66,11 @@ class Around:
     pairs: Collection[Pair] = field(default=())
 
 
-def write_index(scanner: RedisScanner, folder: Path) -> IndexRead:
+def write_index(scanner: RedisScanner, workspace: Workspace) -> IndexRead:
     """Write the tables of the live epoch; ``EpochChangedError`` if another one is live by the end."""
     scanner.refresh()
     before, trips = scanner.reached(), scanner.counters.round_trips
-    with TableFiles(folder, TABLES) as tables:
+    with workspace.table_files(TABLES) as tables:
         records = sum(tables.add("stored_records", page) for page in scanner.stored_records())
         for page in scanner.golden_pages():
             tables.add("stored_golden", page)
@@ -94,13 +94,15 @@ def write_index(scanner: RedisScanner, folder: Path) -> IndexRead:
     return IndexRead(before, scanner.reached(), records, scanner.counters.round_trips - trips)
 
 
-def write_again(scanner: RedisScanner, asked: Iterable[Around], max_block_size: int, folder: Path) -> EpochPosition:
+def write_again(
+    scanner: RedisScanner, asked: Iterable[Around], max_block_size: int, workspace: Workspace
+) -> EpochPosition:
     """Write the tables of what is around some records, each portion as it was at one moment; return the position then.
 
     That is so because components and REVIEW edges are read before and after the rest, and carry the stamp of their last
     change: what they stand for has not changed in between. Of records that keep changing it is said that they wait.
     """
-    with TableFiles(folder, TABLES) as tables:
+    with workspace.table_files(TABLES) as tables:
         for around in asked:
             _write_around(scanner, around, max_block_size, tables)
         for refs in scanner.waiting():

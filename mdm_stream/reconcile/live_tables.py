@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,9 +18,10 @@ from mdm_stream.index.redis.codec import decode_record
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in
 from mdm_stream.reconcile.live_warehouse import digest_of_values
 from mdm_stream.reconcile.worker_rules import WorkerRules
+from mdm_stream.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 ERASED_STATE = canonical_json(state_to_wire(ERASED)).decode()
 """What ``records.state`` holds of every erased record."""
@@ -57,12 +57,9 @@ class LiveWarehouse:
     evidence: DataFrame
 
 
-def live_index(spark: SparkSession, rules: WorkerRules, folder: Path) -> LiveIndex:
-    """Return what ``live_index.write_index`` or ``write_again`` has left in a folder."""
-
-    def table(name: str) -> DataFrame:
-        return spark.read.parquet(str(folder / name))
-
+def live_index(rules: WorkerRules, workspace: Workspace) -> LiveIndex:
+    """Return what ``live_index.write_index`` or ``write_again`` has left in a workspace."""
+    table = workspace.read
     return LiveIndex(
         records=table("stored_records").dropDuplicates(["ref"]).mapInArrow(partial(_records, rules), RECORDS),
         golden=table("stored_golden").dropDuplicates(["golden_id"]).mapInArrow(_golden, GOLDEN),
@@ -76,10 +73,9 @@ def live_index(spark: SparkSession, rules: WorkerRules, folder: Path) -> LiveInd
     )
 
 
-def live_warehouse(spark: SparkSession, folder: Path) -> LiveWarehouse:
-    """Return what ``live_warehouse.write_warehouse`` has left in a folder."""
-    read = spark.read.parquet
-    return LiveWarehouse(*(read(str(folder / name)) for name in ("golden", "crosswalk", "evidence")))
+def live_warehouse(workspace: Workspace) -> LiveWarehouse:
+    """Return what ``live_warehouse.write_warehouse`` has left in a workspace."""
+    return LiveWarehouse(*map(workspace.read, ("golden", "crosswalk", "evidence")))
 
 
 def warehouse_form(golden: DataFrame) -> DataFrame:

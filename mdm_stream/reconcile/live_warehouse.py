@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.model import make_ref
-from mdm_stream.reconcile.table_files import TableFiles
+from mdm_stream.reconcile.workspace import Workspace
 from mdm_stream.warehouse import Warehouse
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
 
@@ -53,13 +52,13 @@ def digest_of_values(values: object, provenance: object, members: int) -> str:
     return digest_of([values, provenance, members])
 
 
-def write_warehouse(warehouse: Warehouse, domain: str, folder: Path) -> WarehouseRead:
+def write_warehouse(warehouse: Warehouse, domain: str, workspace: Workspace) -> WarehouseRead:
     """Write the tables of what the warehouse says of a domain now. It is closed then: the next reading opens it anew,
     and a read copy that has been replaced by then is seen.
     """
     position = warehouse.position(domain)
     live = 0
-    with TableFiles(folder, TABLES) as tables:
+    with workspace.table_files(TABLES) as tables:
         for rows in _golden_pages(warehouse, domain):
             live += sum(row[1] for row in rows)
             tables.add("golden", rows)

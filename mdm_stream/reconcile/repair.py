@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -36,9 +35,10 @@ from mdm_stream.reconcile.expected import Expected
 from mdm_stream.reconcile.live_tables import live_index
 from mdm_stream.reconcile.touched import both_ways, moved_records, write_later_states
 from mdm_stream.reconcile.worker_rules import WorkerRules
+from mdm_stream.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 DIFFERENCES_MAX = 50_000
 """Differences that one repair works on, some kilobytes each in memory: of more, a rebuild is the quicker way."""
@@ -70,7 +70,7 @@ class RepairReport:
 
 
 class Repair:
-    """The repair of one domain after a comparison, whose folder is still there.
+    """The repair of one domain after a comparison, whose tables are still there.
 
     ``listed`` and ``exclusions`` are those that F was computed with; ``golden`` publishes what is told, and without it
     that waits in the outbox for the consumers.
@@ -78,7 +78,6 @@ class Repair:
 
     def __init__(
         self,
-        spark: SparkSession,
         rules: Ruleset,
         expected: Expected,
         index: RedisIndex,
@@ -88,7 +87,7 @@ class Repair:
         golden: FeedPublisher | None = None,
         exclusions: Sequence[Exclusion] = (),
     ) -> None:
-        self._spark, self._rules, self._expected, self._index = spark, rules, expected, index
+        self._rules, self._expected, self._index = rules, expected, index
         self._archive, self._listed, self._golden, self._exclusions = archive, tuple(listed), golden, exclusions
 
     def run(self, found: Reconciliation) -> RepairReport:
@@ -100,13 +99,10 @@ class Repair:
                 f"epoch {self._index.epoch} of domain {self._rules.domain!r} is live, and epoch {found.before.epoch} "
                 "was compared; compare again"
             )
-        folder = found.folder.parent
-        drift = self._spark.read.parquet(str(found.folder)).where(
-            f"kind NOT IN ({', '.join(map(repr, sorted(NEEDS_REBUILD)))})"
-        )
+        drift = found.tables.read("drift").where(f"kind NOT IN ({', '.join(map(repr, sorted(NEEDS_REBUILD)))})")
         report.left = max(0, drift.count() - DIFFERENCES_MAX)
         engine = Engine(self._rules, self._index)
-        for wanted in self._wanted(drift.limit(DIFFERENCES_MAX), folder):
+        for wanted in self._wanted(drift.limit(DIFFERENCES_MAX), found.tables):
             done = BatchReport()
             try:
                 report.told += engine.rewrite(wanted, done)
@@ -122,18 +118,18 @@ class Repair:
             publish_outbox(self._index, self._golden, through=reached)
         return report
 
-    def _wanted(self, drift: DataFrame, folder: Path) -> Iterator[RewriteWanted]:
+    def _wanted(self, drift: DataFrame, tables: Workspace) -> Iterator[RewriteWanted]:
         """Yield what is to be rewritten, each of whole components."""
         links = both_ways(self._expected.links)
-        live = live_index(self._spark, WorkerRules.of(self._rules), folder / "index")
+        live = live_index(WorkerRules.of(self._rules), tables.within("index"))
         members = live.members.select("component_id", "ref")
-        refs = self._closed(drift.selectExpr("explode(refs) AS ref").distinct(), links, members, folder)
+        refs = self._closed(drift.selectExpr("explode(refs) AS ref").distinct(), links, members, tables)
         groups = _Together()
         for row in links.join(refs.withColumnRenamed("ref", "a"), "a", "left_semi").toLocalIterator():
             groups.join(row["a"], row["b"])
         for row in members.join(refs, "ref", "left_semi").toLocalIterator():
             groups.join(row["ref"], row["component_id"])  # a component is called after a member
-        states = self._given(drift, folder)
+        states = self._given(drift, tables)
         golden: dict[str, set[str]] = {}
         reviews: dict[str, set[tuple[str, str]]] = {}
         for row in drift.toLocalIterator():
@@ -148,7 +144,7 @@ class Repair:
             groups.join(golden_id, *several)
         yield from groups.portions(states, golden, reviews)
 
-    def _closed(self, refs: DataFrame, links: DataFrame, members: DataFrame, folder: Path) -> DataFrame:
+    def _closed(self, refs: DataFrame, links: DataFrame, members: DataFrame, tables: Workspace) -> DataFrame:
         """Return records with all that F's links, and the components as they were read, connect them to."""
         known, number = -1, 0
         while number < _EXPANSIONS_MAX and known != (count := refs.count()):
@@ -156,18 +152,17 @@ class Repair:
             components = members.join(refs, "ref", "left_semi").select("component_id").distinct()
             more = members.join(components, "component_id", "left_semi").select("ref")
             beside = links.join(refs.withColumnRenamed("ref", "b"), "b", "left_semi").selectExpr("a AS ref")
-            path = str(folder / f"repair-{number}")
-            refs.unionByName(more).unionByName(beside).distinct().write.mode("overwrite").parquet(path)
-            refs = self._spark.read.parquet(path)
+            refs = tables.write(f"repair-{number}", refs.unionByName(more).unionByName(beside).distinct())
         return refs
 
-    def _given(self, drift: DataFrame, folder: Path) -> Mapping[str, GivenState]:
+    def _given(self, drift: DataFrame, tables: Workspace) -> Mapping[str, GivenState]:
         """Return the right states of the records that differ, with the digests of what they take the place of."""
-        write_later_states(self._archive, self._rules, set(self._listed), self._exclusions, folder / "repair-later")
+        later = tables.within("repair-later")
+        write_later_states(self._archive, self._rules, set(self._listed), self._exclusions, later)
         packed = WorkerRules.of(self._rules)
-        moved = moved_records(self._spark, packed, self._expected.records, folder / "repair-later")
+        moved = moved_records(packed, self._expected.records, later)
         wrong = drift.where("side = 'index' AND item = 'record'").selectExpr("first AS ref").distinct()
-        held = live_index(self._spark, packed, folder / "again").records.selectExpr("ref", "state AS held")
+        held = live_index(packed, tables.within("again")).records.selectExpr("ref", "state AS held")
         rows = (
             wrong.join(self._expected.records.selectExpr("ref", "state AS expected"), "ref", "left")
             .join(moved.selectExpr("ref", "state AS later"), "ref", "left")

@@ -1,4 +1,4 @@
-"""The reports of past runs, beside the archive: one object a run, newest first in a listing."""
+"""The reports of past runs, beside the archive, each as JSON and as a page: newest first in a listing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import orjson
 
 from mdm_stream.archive.object_names import domain_folder
 from mdm_stream.objects.store import MissingObjectError, ObjectStore
+from mdm_stream.reconcile.report import as_html
 
 FOLDER = "reconcile-runs"
 """Where reports lie in the archive's store."""
@@ -18,6 +19,7 @@ RUNS_MAX = 400
 """Reports that are kept of one domain: more than a year of nightly runs."""
 
 _DIGITS = 20
+_REPORT, _PAGE = ".json", ".html"
 
 
 class RunHistory:
@@ -28,22 +30,29 @@ class RunHistory:
         self._store = store
 
     def keep(self, report: Mapping[str, Any]) -> str:
-        """Keep a report; return its object's name. The oldest ones beyond ``RUNS_MAX`` are removed."""
+        """Keep a report; return where its page lies. The oldest ones beyond ``RUNS_MAX`` are removed."""
         before = 10**_DIGITS - 1 - int(report["began_us"])
-        name = f"{_folder(report['domain'])}run-{before:0{_DIGITS}d}-{secrets.token_hex(4)}.json"
-        self._store.put(name, orjson.dumps(report, option=orjson.OPT_INDENT_2))
-        names = sorted(each.name for each in self._store.list(_folder(report["domain"])))
-        self._store.delete(names[RUNS_MAX:])
-        return name
+        name = f"{_folder(report['domain'])}run-{before:0{_DIGITS}d}-{secrets.token_hex(4)}"
+        self._store.put(f"{name}{_PAGE}", as_html(report).encode())
+        self._store.put(f"{name}{_REPORT}", orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        old = self._names(report["domain"])[RUNS_MAX:]
+        self._store.delete([*old, *(each.removesuffix(_REPORT) + _PAGE for each in old)])
+        return self._store.location(f"{name}{_PAGE}")
+
+    def last(self, domain: str) -> dict[str, Any] | None:
+        """Return the newest report, if there is any."""
+        return next(self.runs(domain, 1), None)
 
     def runs(self, domain: str, count: int = RUNS_MAX) -> Iterator[dict[str, Any]]:
         """Yield reports, newest first."""
-        names = sorted(each.name for each in self._store.list(_folder(domain)))
-        for name in names[:count]:
+        for name in self._names(domain)[:count]:
             try:
                 yield orjson.loads(self._store.get(name))
             except MissingObjectError:
                 continue  # another run has removed it meanwhile
+
+    def _names(self, domain: str) -> list[str]:
+        return sorted(each.name for each in self._store.list(_folder(domain)) if each.name.endswith(_REPORT))
 
 
 def _folder(domain: str) -> str:

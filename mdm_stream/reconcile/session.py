@@ -59,6 +59,13 @@ def local_session(cores: int, scratch: Path, memory: str = DRIVER_MEMORY) -> Spa
     return tuned(session)
 
 
+def cluster_session() -> SparkSession:
+    """Return the session of the cluster that this process was submitted to, as Glue submits it, ``tuned``."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - only what runs on Spark needs it
+
+    return tuned(SparkSession.builder.appName("mdm-stream").getOrCreate())
+
+
 def tuned(session: SparkSession) -> SparkSession:
     """Set what the job relies on, on a session of any kind; return it."""
     settings = {

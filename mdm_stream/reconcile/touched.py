@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,18 +22,18 @@ from mdm_stream.decode import Decoder
 from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.live_tables import LiveIndex
-from mdm_stream.reconcile.table_files import TableFiles
 from mdm_stream.reconcile.worker_rules import WorkerRules
+from mdm_stream.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 STATES_MAX = 20_000
 MOVED = "ref string, state binary, keys array<string>"
 
 
 def write_later_states(
-    archive: Archive, rules: Ruleset, seen: set[str], exclusions: Sequence[Exclusion], folder: Path
+    archive: Archive, rules: Ruleset, seen: set[str], exclusions: Sequence[Exclusion], workspace: Workspace
 ) -> int:
     """Write the folded states of rows in objects that are not in ``seen``, which grows by them; return how many rows.
 
@@ -43,17 +42,17 @@ def write_later_states(
     counters = LoadCounters()
     decoder = Decoder({rules.domain: rules}, archived=True)
     rows = archive.read_new(rules.domain, seen)
-    with TableFiles(folder, {"later": {"ref": "string", "state": "binary"}}) as tables:
+    with workspace.table_files({"later": {"ref": "string", "state": "binary"}}) as tables:
         for states in states_of(rows, rules.domain, decoder, counters, STATES_MAX, exclusions):
             tables.add("later", ((each.ref, canonical_json(state_to_wire(each.state))) for each in states))
     return counters.rows
 
 
-def moved_records(spark: SparkSession, rules: WorkerRules, records: DataFrame, folder: Path) -> DataFrame:
+def moved_records(rules: WorkerRules, records: DataFrame, workspace: Workspace) -> DataFrame:
     """Return the records whose state is another one with the later states (``MOVED``): the new one, and their keys
     before and after.
     """
-    later = spark.read.parquet(str(folder / "later"))
+    later = workspace.read("later")
     before = records.select("ref", "state").join(later.select("ref"), "ref", "left_semi")
     several = before.selectExpr("ref", "state", "true AS before").unionByName(
         later.selectExpr("ref", "state", "false AS before")

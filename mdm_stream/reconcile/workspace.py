@@ -1,5 +1,8 @@
 """What the stages of a job leave to each other: a folder of Parquet tables, each whole or not there.
 
+Spark's executors write and read them, on other machines than the driver's where the job runs on Glue, and the driver
+writes those of the live side: so the folder is on a disk only where one machine does all of it, and else on S3.
+
 A stage that has been kept is not computed again by a job that begins anew in the same folder, so that one which was
 killed goes on where it was. Tables hold personal values: the folder belongs to the job alone and is removed at its end.
 """
@@ -7,8 +10,13 @@ killed goes on where it was. Tables hold personal values: the folder belongs to 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from mdm_stream.deployment import as_url
+from mdm_stream.objects.opening import open_object_store
+from mdm_stream.objects.store import ObjectStore
+from mdm_stream.reconcile.table_files import TableFiles
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -17,13 +25,35 @@ StageProgress = Callable[[str, float], None]
 """Called with a stage that is done, and the seconds that it took (0 where it had been kept before)."""
 
 
-class Workspace:
-    """Tables by name below ``url``, a folder or a bucket's prefix that Spark can write to."""
+OpenStore = Callable[[str], ObjectStore]
 
-    def __init__(self, spark: SparkSession, url: str, on_stage: StageProgress = lambda _stage, _seconds: None) -> None:
+
+class Workspace:
+    """Tables by name below ``url``: a path, ``file:///folder``, or ``s3://bucket/prefix`` where Spark reads that.
+
+    ``opened`` opens the store at an address for what the driver writes there.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        url: str,
+        on_stage: StageProgress = lambda _stage, _seconds: None,
+        opened: OpenStore = open_object_store,
+    ) -> None:
         self._spark = spark
         self._url = url.rstrip("/")
         self._on_stage = on_stage
+        self._opened = opened
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session that its tables are read with."""
+        return self._spark
+
+    def within(self, name: str, on_stage: StageProgress | None = None) -> Workspace:
+        """Return a folder of it as a workspace of its own, which tells its stages to ``on_stage`` if that is given."""
+        return Workspace(self._spark, f"{self._url}/{name}", on_stage or self._on_stage, self._opened)
 
     def keep(self, name: str, make: Callable[[], DataFrame], *, by: str | None = None) -> DataFrame:
         """Write what ``make`` returns, unless it is there, and return it as it was written: it is computed once.
@@ -41,15 +71,35 @@ class Workspace:
         self._on_stage(name, time.monotonic() - began_s)
         return self._spark.read.schema(made.schema).parquet(path)
 
+    def write(self, name: str, table: DataFrame) -> DataFrame:
+        """Write a table anew, and return it as it was written: it is computed once."""
+        path = f"{self._url}/{name}"
+        table.write.mode("overwrite").parquet(path)
+        return self._spark.read.schema(table.schema).parquet(path)
+
+    def read(self, name: str) -> DataFrame:
+        """Return a table that has been written."""
+        return self._spark.read.parquet(f"{self._url}/{name}")
+
+    def table_files(self, schemas: Mapping[str, Mapping[str, str]]) -> TableFiles:
+        """Return tables for the driver to write, in place of those that are there; see ``TableFiles``."""
+        return TableFiles(self.store(), schemas)
+
     def drop(self, name: str) -> None:
         """Remove a table that nothing reads any more."""
         path = self._path(f"{self._url}/{name}")
         self._file_system(path).delete(path, True)
 
     def remove(self) -> None:
-        """Remove everything in it."""
+        """Remove everything in it: in a bucket with versions, every version too."""
+        store = self.store()
+        store.delete([each.name for each in store.list("")])
         path = self._path(self._url)
         self._file_system(path).delete(path, True)
+
+    def store(self) -> ObjectStore:
+        """Return the store that its tables lie in."""
+        return self._opened(as_url(self._url))
 
     def _exists(self, name: str) -> bool:
         path = self._path(name)

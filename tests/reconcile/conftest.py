@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from object_stores import bucket, store
 
 from mdm_stream.reconcile.session import local_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+__all__ = ["bucket", "store"]
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ from mdm_stream.reconcile.report import as_html, as_json, as_metrics, exit_code
 
 def comparison(**drift: int) -> Reconciliation:
     """Return what a comparison found."""
-    found = Reconciliation("person", EpochPosition(1, 10, 5), EpochPosition(1, 12, 6), records=3, round_trips=4)
+    before, after = EpochPosition(1, 10, 5), EpochPosition(1, 12, 6)
+    found = Reconciliation("person", before, after, records=3, round_trips=4, tables=None)
     found.drift = dict(drift)
     found.samples = [Sample("index", kind, "record", "crm/<b>", None, ("crm/<b>",)) for kind in drift]
     return found

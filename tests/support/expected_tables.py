@@ -12,6 +12,7 @@ from mdm_stream.core.cluster.strongest import kept_edges
 from mdm_stream.core.fold import RecordState, state_to_wire
 from mdm_stream.core.record import build_record, revision_of
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.objects.folder import FolderObjects
 from mdm_stream.reconcile.live_index import LINK_COLUMNS
 from mdm_stream.reconcile.table_files import TableFiles
 
@@ -29,7 +30,7 @@ def write_expected(rules: Ruleset, states: Mapping[str, RecordState], folder: Pa
     resolved = reference.resolve_states(rules, states)
     records = {ref: build_record(rules, ref, state) for ref, state in sorted(states.items()) if state.live}
     edges = kept_edges(rules, reference._edges(rules, records))
-    with TableFiles(folder, TABLES) as tables:
+    with TableFiles(FolderObjects(folder), TABLES) as tables:
         tables.add(
             "records",
             ((r, revision_of(s), s.live, canonical_json(state_to_wire(s))) for r, s in sorted(states.items())),

@@ -32,6 +32,7 @@ from mdm_stream.index.redis.scan import open_scanner
 from mdm_stream.reconcile.compare import Compare, CompareSettings, Reconciliation
 from mdm_stream.reconcile.expected import Expected
 from mdm_stream.reconcile.repair import Repair, RepairReport
+from mdm_stream.reconcile.workspace import Workspace
 from mdm_stream.warehouse import DuckDbWarehouse, WarehouseConsumer
 
 RULES = publishing(small_rules(max_block_size=6))
@@ -153,13 +154,12 @@ class ReconcileWorld:
     def compare(self, expected: Expected, listed: Sequence[str], sleep=lambda _: None) -> Reconciliation:
         """Compare with F."""
         return Compare(
-            self.spark,
             RULES,
             expected,
             open_scanner(self.client, RULES),
             self.archive,
             listed,
-            Path(tempfile.mkdtemp(dir=self.folder)),
+            Workspace(self.spark, tempfile.mkdtemp(dir=self.folder)),
             warehouse=self.warehouse,
             settings=CompareSettings(settle_s=1.0, samples=3),
             sleep=sleep,
@@ -167,7 +167,7 @@ class ReconcileWorld:
 
     def repair(self, found: Reconciliation, expected: Expected, listed: Sequence[str]) -> RepairReport:
         """Repair what was found, and let the warehouse hear of it."""
-        return Repair(self.spark, RULES, expected, self.index, self.archive, listed, golden=self).run(found)
+        return Repair(RULES, expected, self.index, self.archive, listed, golden=self).run(found)
 
     def key(self, name: str) -> str:
         """Return the name of a key of the live epoch."""

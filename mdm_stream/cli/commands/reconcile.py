@@ -15,21 +15,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.options import deployment_options
-from mdm_stream.cli.output import Advance, json_option, phases, print_json, print_table, say
-from mdm_stream.core.canonical import digest_of
+from mdm_stream.cli.output import Advance, json_option, phases, print_json, print_json_line, print_table, say
 from mdm_stream.core.times import format_time_us
-from mdm_stream.deployment import Deployment, as_url
-from mdm_stream.errors import ConfigurationError
+from mdm_stream.deployment import Deployment
 from mdm_stream.reconcile.session import DRIVER_MEMORY
 
 if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.reconcile.job import JobOptions, Run
     from mdm_stream.reconcile.run_history import RunHistory
-    from mdm_stream.warehouse import Warehouse
 
-LOCK_WAIT_MS = 5_000
-"""How long the local warehouse's file is waited for."""
 RUNS_SHOWN = 20
 SAMPLES_SHOWN = 5
 WORK_FOLDER = "mdm-reconcile"
@@ -80,14 +75,16 @@ def reconcile(
     What changed meanwhile is not compared, and so is never reported as drift. Ends with 1 if something differs (with
     --repair: still), else with 0. Needs the extra 'spark' and Java 17.
     """
+    from mdm_stream.objects.folder import FolderObjects  # noqa: PLC0415
     from mdm_stream.reconcile.compare import CompareSettings  # noqa: PLC0415 - --help does without
-    from mdm_stream.reconcile.job import JobOptions, run_report  # noqa: PLC0415
+    from mdm_stream.reconcile.deployed import rules_of, write_report  # noqa: PLC0415
+    from mdm_stream.reconcile.job import JobOptions  # noqa: PLC0415
     from mdm_stream.reconcile.report import as_metrics  # noqa: PLC0415
     from mdm_stream.reconcile.run_history import RunHistory  # noqa: PLC0415
 
     deployment = Deployment.from_environment(os.environ) if environment else Deployment.from_local(state)
     deployment = deployment.overridden(rules=rules)
-    rulesets = _chosen(deployment.rulesets(), domains)
+    rulesets = rules_of(deployment.rulesets(), domains)
     runs = RunHistory(deployment.store(deployment.archive_url))
     if history:
         _show_history(runs, rulesets, as_json=as_json)
@@ -95,14 +92,14 @@ def reconcile(
     options = JobOptions(repair, CompareSettings(settle_s, samples))
     reports: list[dict[str, Any]] = []
     with phases(quiet=as_json or emf) as advance, _work_folder(work) as folder:
-        for domain in sorted(rulesets):
-            found = _reconciled(deployment, rulesets[domain], folder, advance, options, (cores, memory))
-            report = run_report(found)
+        for each in rulesets.values():
+            found, report = _reconciled(deployment, each, folder, advance, options, (cores, memory))
             runs.keep(report)
             reports.append(report)
-            _write_report(report_folder, report)
+            if report_folder is not None:
+                write_report(FolderObjects(report_folder), report)
             if emf:
-                print_json(as_metrics(found.after or found.found, time.time_ns() // 1_000_000))
+                print_json_line(as_metrics(found.after or found.found, time.time_ns() // 1_000_000))
     if as_json:
         print_json({"reconciled": reports})
     elif not emf:
@@ -112,13 +109,6 @@ def reconcile(
         sys.exit(1)
 
 
-def _chosen(rulesets: Mapping[str, Ruleset], domains: tuple[str, ...]) -> dict[str, Ruleset]:
-    unknown = sorted(set(domains) - rulesets.keys())
-    if unknown:
-        raise ConfigurationError(f"the rules have no domain {unknown[0]!r}; they have {', '.join(sorted(rulesets))}")
-    return {domain: rulesets[domain] for domain in domains or rulesets}
-
-
 def _reconciled(
     deployment: Deployment,
     rules: Ruleset,
@@ -126,49 +116,24 @@ def _reconciled(
     advance: Advance,
     options: JobOptions,
     spark: tuple[int, str],
-) -> Run:
+) -> tuple[Run, dict[str, Any]]:
     """Run one domain's reconciliation."""
-    from mdm_stream.reconcile.folded_states import ArchiveAt  # noqa: PLC0415 - --help does without
-    from mdm_stream.reconcile.job import LiveSides, reconcile  # noqa: PLC0415
+    from mdm_stream.reconcile.deployed import folder_of_job, reconcile_deployed  # noqa: PLC0415 - --help does without
     from mdm_stream.reconcile.session import local_session  # noqa: PLC0415
+    from mdm_stream.reconcile.workspace import Workspace  # noqa: PLC0415
 
-    # What another job has left is gone on with only if it was of the same rules and archive.
-    folder = folder / digest_of([rules.domain, rules.digest, deployment.archive_url])
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     advance(f"{rules.domain}: starting Spark", 0, 0)
     session = local_session(spark[0], folder, spark[1])
-    warehouse = _warehouse(deployment)
     try:
-        live = LiveSides(
-            deployment.redis(),
-            deployment.namespace,
-            warehouse,
-            deployment.golden_publisher() if options.repair else None,
-        )
-        return reconcile(
-            session,
+        return reconcile_deployed(
+            deployment,
             rules,
-            ArchiveAt(as_url(deployment.archive_url)),
-            live,
-            folder,
+            Workspace(session, (folder / folder_of_job(deployment, rules)).as_uri()),
             options,
             lambda stage, seconds: advance(f"{rules.domain}: {stage} done in {seconds:.1f} s", 0, 0),
         )
     finally:
-        if warehouse is not None:
-            warehouse.close()
         session.stop()
-
-
-def _warehouse(deployment: Deployment) -> Warehouse | None:
-    """Return the warehouse: of a local one its read copy, as its consumer has the file itself while events come."""
-    from mdm_stream.warehouse import DuckDbWarehouse  # noqa: PLC0415 - --help does without
-    from mdm_stream.warehouse.duckdb.read_copy import read_copy_path  # noqa: PLC0415
-
-    settings = deployment.warehouse
-    if settings is not None and settings.kind == "duckdb" and (copy := read_copy_path(settings.duckdb_path)).exists():
-        return DuckDbWarehouse(copy, read_only=True)
-    return deployment.open_warehouse(writing=False, lock_wait_ms=LOCK_WAIT_MS)
 
 
 @contextmanager
@@ -183,18 +148,6 @@ def _work_folder(named: Path | None) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_report(folder: Path | None, report: Mapping[str, Any]) -> None:
-    from mdm_stream.reconcile.report import as_html  # noqa: PLC0415 - --help does without
-
-    if folder is None:
-        return
-    import orjson  # noqa: PLC0415
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{report['domain']}.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
-    (folder / f"{report['domain']}.html").write_text(as_html(report), encoding="utf-8")
 
 
 def _show(report: Mapping[str, Any]) -> None:
