@@ -49,6 +49,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "archive": ("mdm_stream.archive",),
     "files": ("producers.files",),
     "postgres": ("producers.postgres",),
+    "glue": ("consumers.reconcile", "mdm_stream.archive", "mdm_stream.rebuild", "mdm_stream.reconcile"),
     "spark": ("mdm_stream.reconcile",),
     "api": ("producers.events_api",),
     "local": ("mdm_stream", "consumers", "producers"),

@@ -19,7 +19,7 @@ LOCKS = {
     "lambda-events-api": ("api",),
     "lambda-warehouse": ("snowflake",),
     "lambda-warehouse-lineage": ("lineage", "snowflake"),
-    "glue": ("archive", "resolve"),
+    "glue": ("glue",),
     "kcl": ("resolve",),
     "postgres-reader": ("postgres",),
     "ci": ("dev",),
