@@ -27,6 +27,7 @@
 #   make test-lowest   make test-fast on the lowest versions that pyproject.toml allows
 #   make constraints   resolve the pinned dependencies anew, and write the lock files
 #   make locks         write the lock files anew (requirements/), from the pins that there are
+#   make package-glue  build what a job on Glue is made of, into build/glue
 #   make sbom          write what each lock file installs as a CycloneDX document, into build/sbom
 #   make clean         remove .venv and everything else that these targets have made
 #
@@ -50,7 +51,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -167,6 +168,9 @@ constraints:
 
 locks:
 	@PYTHON="$(PYTHON)" sh .ci/locks
+
+package-glue: .venv/.installed-dev
+	@$(BIN)/python .ci/glue
 
 sbom:
 	@PYTHON="$(PYTHON)" sh .ci/sbom
