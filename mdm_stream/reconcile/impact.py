@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mdm_stream.core.cluster.golden import digest_of_content
@@ -18,6 +17,7 @@ from mdm_stream.errors import ConfigurationError
 from mdm_stream.reconcile import impact_tables
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in
 from mdm_stream.reconcile.impact_tables import SparkTables, Tables
+from mdm_stream.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -178,7 +178,7 @@ class IndexState:
     review: DataFrame
 
 
-def index_state(spark: SparkSession, folder: Path) -> IndexState:
+def index_state(workspace: Workspace) -> IndexState:
     """Return the tables of ``live_index.write_index`` as a side of ``impact_of``.
 
     They are those of one moment if nothing was written while they were read: hold writers, or the figures have a part
@@ -186,7 +186,7 @@ def index_state(spark: SparkSession, folder: Path) -> IndexState:
     """
 
     def table(name: str, *key: str) -> DataFrame:
-        return spark.read.parquet(str(folder / name)).dropDuplicates(list(key))
+        return workspace.read(name).dropDuplicates(list(key))
 
     return IndexState(
         links=table("links", "a", "b"),

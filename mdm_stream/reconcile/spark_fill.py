@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from mdm_stream.archive import Exclusion
 from mdm_stream.core.ruleset import Ruleset
@@ -18,21 +17,17 @@ from mdm_stream.reconcile.recompute import Recomputed, recompute
 from mdm_stream.reconcile.worker_rules import WorkerRules
 from mdm_stream.reconcile.workspace import Workspace
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 
 @dataclass(slots=True)
 class SparkFill:
     """A ``FirstFill`` on Spark.
 
-    ``url`` is a folder, or a bucket's prefix, of the caller's that gets values of records and that the caller removes.
+    ``workspace`` is the caller's, gets values of records, and is the caller's to remove.
     One that is given what a killed one has left there goes on with its recomputation, if the same is taken out; what is
     archived since is filled in after it. ``computed`` and ``written`` say afterwards what was done.
     """
 
-    spark: SparkSession
-    url: str
+    workspace: Workspace
     rules: Ruleset
     opened: OpenArchive
     redis_url: str
@@ -49,9 +44,9 @@ class SparkFill:
         def note(stage: str, seconds: float) -> None:
             on_progress(f"{stage} done in {seconds:.1f} s", 0, 0)
 
-        workspace = Workspace(self.spark, f"{self.url}/{digest_of_exclusions(exclusions)}", note)
+        workspace = self.workspace.within(digest_of_exclusions(exclusions), note)
         computed = recompute(
-            self.spark,
+            workspace.spark,
             workspace,
             self.rules,
             self.opened,

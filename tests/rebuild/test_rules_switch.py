@@ -15,7 +15,8 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TerminalError
 from mdm_stream.feed.publisher import publish_outbox
-from mdm_stream.index.redis.epochs import Epochs
+from mdm_stream.index.errors import IndexInDoubtError
+from mdm_stream.index.redis.epochs import Epochs, is_fenced, lift_fence
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.kept import drop_kept, kept_epoch
 from mdm_stream.rebuild.kept import CopyOfKept
@@ -136,3 +137,29 @@ def test_one_epoch_is_kept_and_an_ordinary_rebuild_keeps_none(world):
     world.rebuild()
     assert kept_epoch(world.client, RULES, "main") is None
     assert {key.decode().split(":")[3] for key in world.client.scan_iter("mdm:*")} == {"5", "root"}
+
+
+def test_writers_wait_for_the_first_epoch_while_it_is_built(redis_client):
+    """A consumer that starts meanwhile makes no epoch of its own beside it, and goes on once it is live."""
+    epochs = Epochs(redis_client, RULES, "main")
+    epoch = epochs.begin()
+    writer = RedisIndex(redis_client, RULES, witness=lambda: None)
+    with pytest.raises(IndexInDoubtError, match="or to make the first one"):
+        writer.bind()
+    assert is_fenced(redis_client, "main", "person")
+    assert "holds writers back" in epochs.obstacle(lambda: None)
+    assert epochs.go_live(epoch)
+    assert writer.bind().epoch == epoch
+    assert epochs.obstacle(lambda: None) is None
+
+
+def test_a_first_epoch_that_was_abandoned_leaves_nothing_to_the_next(redis_client):
+    """The one that a consumer makes then is another one: what was filled in is not in it."""
+    epochs = Epochs(redis_client, RULES, "main")
+    abandoned = epochs.begin()
+    writer = RedisIndex(redis_client, RULES, witness=lambda: None)
+    Engine(RULES, RedisIndex(redis_client, RULES, building=abandoned)).process(events_of(0))
+    assert lift_fence(redis_client, "main", "person")
+    assert writer.bind().epoch == abandoned + 1
+    assert writer.snapshot().golden == {}
+    assert not epochs.go_live(abandoned)

@@ -33,6 +33,7 @@ from mdm_stream.reconcile.impact import (
 )
 from mdm_stream.reconcile.impact_in_process import StateInProcess, impact_in_process, state_of_events
 from mdm_stream.reconcile.live_index import write_index
+from mdm_stream.reconcile.workspace import Workspace
 
 Clusters = Mapping[str, Sequence[str]]
 
@@ -323,14 +324,15 @@ def test_a_live_index_is_a_side(spark, redis_client, tmp_path: Path):
     world.deliver(events)
     before = state_of_events(RULES, [])
     expected = state_of_events(RULES, events)
-    write_index(open_scanner(world.client, RULES), tmp_path / "live")
-    live = index_state(spark, tmp_path / "live")
+    tables = Workspace(spark, tmp_path.as_uri())
+    write_index(open_scanner(world.client, RULES), tables.within("live"))
+    live = index_state(tables.within("live"))
     nothing = on_spark(spark, before)
     assert impact_of(spark, "person", on_spark(spark, expected), live).is_none
     assert impact_of(spark, "person", nothing, live) == impact_in_process("person", before, expected)
     world.deliver([person("web", "3", 500, given_name="Zed", family_name="Elsewhere", birth_date="1933-03-03")])
-    write_index(open_scanner(world.client, RULES), tmp_path / "later")
-    later = index_state(spark, tmp_path / "later")
+    write_index(open_scanner(world.client, RULES), tables.within("later"))
+    later = index_state(tables.within("later"))
     world.warehouse.close()
     moved = impact_of(spark, "person", live, later)
     assert moved == impact_of(spark, "person", on_spark(spark, expected), later)

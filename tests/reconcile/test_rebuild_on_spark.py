@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 from index_content import index_content
-from rebuild_world import OPTIONS, RULES, World, events_of
+from rebuild_world import OPTIONS, RULES, World, events_of, rows_of
 from small_world import small_rules
 
+from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.bulk import BulkWriter
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.kept import CopyOfKept
 from mdm_stream.rebuild.run import Rebuild, RebuildReport
 from mdm_stream.reconcile.folded_states import ArchiveAt
 from mdm_stream.reconcile.spark_fill import SparkFill
+from mdm_stream.reconcile.switch import Forecast, RulesSwitch
+from mdm_stream.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,9 +42,9 @@ class SparkWorld(World):
 
     def fill(self, rules: Ruleset) -> SparkFill:
         """Return Spark's way to fill an epoch."""
-        place = (self.folder / f"work-{rules.digest}").as_uri()
+        workspace = Workspace(self.spark, (self.folder / f"work-{rules.digest}").as_uri())
         opened = ArchiveAt((self.folder / "archive").as_uri())
-        return SparkFill(self.spark, place, rules, opened, self.url, "main")
+        return SparkFill(workspace, rules, opened, self.url, "main")
 
     def rebuild_on_spark(self, rules: Ruleset, **options) -> RebuildReport:
         """Make a new epoch."""
@@ -116,3 +120,64 @@ def test_an_epoch_that_was_dropped_meanwhile_is_not_written_again(world: SparkWo
     with pytest.raises(Exception, match="not there any more"):
         writer.flush()
     assert world.client.keys("mdm:{main:person}:1:*") == []
+
+
+def test_a_forecast_is_what_comes_of_it_while_writers_go_on(world: SparkWorld) -> None:
+    """Records that change between forecast and switch are left out of both; of the others both say the same."""
+    world.deliver(families(24))
+    fill = world.fill(NEW_RULES)
+    workspace = Workspace(world.spark, (world.folder / "switch").as_uri())
+    switch = RulesSwitch(workspace, (RULES, NEW_RULES), world.client, "main", world.archive, sleep=lambda _: None)
+    forecasts: list[Forecast] = []
+
+    def approve(_epoch: int) -> bool:
+        world.deliver(families(4, version=2))
+        assert fill.computed is not None
+        forecasts.append(switch.forecast(fill.computed, ()))
+        world.deliver(families(6, version=3))
+        return True
+
+    report = world.rebuild_on_spark(NEW_RULES, first=fill, approve=approve, keep_before=True)
+    late = families(8, version=4)
+    Engine(NEW_RULES, RedisIndex(world.client, NEW_RULES)).process(late)
+    world.archive.append("person", rows_of(late), RedisIndex(world.client, NEW_RULES).position())
+    outcome = switch.outcome(report.replaced)
+    assert outcome.is_as_forecast
+    assert outcome.actual.clusters["split"].before == (24 - 8)
+    assert forecasts[0].impact.clusters["split"].before == 24 - 4
+    assert (forecasts[0].left_out, outcome.left_out) == (4 * 4, 8 * 4)
+
+
+def test_what_was_not_forecast_is_seen(world: SparkWorld) -> None:
+    """A golden record that is not what F says, on the side that is live, is not as forecast."""
+    world.deliver(families(6))
+    fill = world.fill(NEW_RULES)
+    workspace = Workspace(world.spark, (world.folder / "switch").as_uri())
+    switch = RulesSwitch(workspace, (RULES, NEW_RULES), world.client, "main", world.archive, sleep=lambda _: None)
+
+    def approve(_epoch: int) -> bool:
+        assert fill.computed is not None
+        switch.forecast(fill.computed, ())
+        return True
+
+    report = world.rebuild_on_spark(NEW_RULES, first=fill, approve=approve, keep_before=True)
+    key = f"mdm:{{main:person}}:{report.epoch}:xw"
+    world.client.hset(key, "crm/0-0", world.client.hget(key, "crm/1-0"))
+    assert not switch.outcome(report.replaced).is_as_forecast
+
+
+def families(count: int, version: int = 1) -> list[RecordEvent]:
+    """Return so many people of four records each: one cluster under the old rules, under the new three and one."""
+    return [
+        RecordEvent(
+            "person",
+            "crm",
+            f"{number}-{place}",
+            "upsert",
+            version,
+            version * 1_000_000 + place,
+            {"given_name": "Ann", "email": (f"p{number}@x.org",)},
+        )
+        for number in range(count)
+        for place in range(4)
+    ]

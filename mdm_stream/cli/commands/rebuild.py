@@ -121,12 +121,12 @@ def spark_fill(deployment: Deployment, rules: Ruleset, session: SparkSession, fo
     """Return the first fill of one domain on Spark."""
     from mdm_stream.reconcile.folded_states import ArchiveAt  # noqa: PLC0415 - --help does without
     from mdm_stream.reconcile.spark_fill import SparkFill  # noqa: PLC0415
+    from mdm_stream.reconcile.workspace import Workspace  # noqa: PLC0415
 
     # What another job has left is gone on with only if it was of the same rules and archive.
     place = folder / digest_of(["fill", rules.domain, rules.digest, deployment.archive_url])
     return SparkFill(
-        session,
-        place.as_uri(),
+        Workspace(session, place.as_uri()),
         rules,
         ArchiveAt(as_url(deployment.archive_url)),
         deployment.redis_url,

@@ -85,10 +85,13 @@ def lift_fence(client: redis.Redis, namespace: str, domain: str) -> bool:
 
 
 def is_fenced(client: redis.Redis, namespace: str, domain: str) -> bool:
-    """Return whether a rebuild has fenced the live epoch, to put another one in its place."""
+    """Return whether a rebuild holds writers: it has fenced the live epoch, to put another one in its place, or builds
+    the first one.
+    """
     with translated():
-        epoch = int(client.hget(domain_prefix(namespace, domain) + "root", "live") or 0)
-        return client.hget(epoch_prefix(namespace, domain, epoch) + "meta", "state") == b"retired"
+        live, last = client.hmget(domain_prefix(namespace, domain) + "root", ["live", "last"])
+        epoch, fenced = (live, b"retired") if live else (last, b"building")
+        return client.hget(epoch_prefix(namespace, domain, int(epoch or 0)) + "meta", "state") == fenced
 
 
 def held_because(client: redis.Redis | redis.RedisCluster, namespace: str, domain: str) -> str | None:
@@ -145,7 +148,7 @@ class Epochs:
         status, epoch, clock, _, held = self._find(write=False, witnessed=None)
         if status == "rules":
             return self._other_rules(*held)
-        if status == "fenced":
+        if status == "fenced" or (status == "absent" and self.building() is not None):
             return self._fenced()
         if status in _DOUBTFUL and self.has_lost(witnessed := witness()):
             return self._doubt(status, epoch, clock, witnessed)
@@ -280,8 +283,8 @@ class Epochs:
     def _fenced(self) -> str:
         domain = self._rules.domain
         return (
-            f"a rebuild of domain {domain!r} holds writers back, to put a new epoch in the place of this one; "
-            "if none is running any more, run it again: mdm-stream rebuild; or go on with the epoch as it was: "
+            f"a rebuild of domain {domain!r} holds writers back, to put a new epoch in the place of this one, or to "
+            "make the first one; if none is running any more, run it again: mdm-stream rebuild; or go on without it: "
             f"mdm-stream release {domain} --abandon-rebuild"
         )
 

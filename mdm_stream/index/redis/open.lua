@@ -4,7 +4,7 @@
 -- the identity of F as people read it, which a first epoch keeps.
 -- Returns {status, epoch, clock, server}. Status: ok, absent, rules (of another rule set or F: the digest and the F that the
 -- epoch has come last in the reply), fenced (another epoch is about to
--- take its place), doubt (another server, not taken over). The server is named together with the time at which it was
+-- take its place, or to be the first one), doubt (another server, not taken over). The server is named together with the time at which it was
 -- first trusted: whoever had opened the epoch before is told by that, should the server that he wrote to have lost something.
 local root = KEYS[1]
 local prefix = string.sub(root, 1, -5)
@@ -18,9 +18,15 @@ if not held or not held[2] then
   if not create or witnessed_epoch > 0 then
     return {'absent', 0, 0, ''}
   end
-  redis.call('HSET', root, 'live', '1', 'last', '1')
-  redis.call('HSET', prefix .. '1:meta', 'rules', rules, 'f', ARGV[7], 'state', 'live', 'server', trusted, 'clock', 0, 'sequence', 0)
-  return {'ok', 1, 0, trusted}
+  -- One that is being built is to be the first: what comes meanwhile belongs into it, and not beside it.
+  local last = redis.call('HGET', root, 'last') or '0'
+  if redis.call('HGET', prefix .. last .. ':meta', 'state') == 'building' then
+    return {'fenced', tonumber(last), 0, ''}
+  end
+  local first = string.format('%.0f', tonumber(last) + 1)
+  redis.call('HSET', root, 'live', first, 'last', first)
+  redis.call('HSET', prefix .. first .. ':meta', 'rules', rules, 'f', ARGV[7], 'state', 'live', 'server', trusted, 'clock', 0, 'sequence', 0)
+  return {'ok', tonumber(first), 0, trusted}
 end
 local clock, sequence = tonumber(held[4] or '0'), tonumber(held[5] or '0')
 if held[1] ~= rules then

@@ -124,6 +124,11 @@ class RedisScanner(RedisReader):
                 yield found
 
 
+def scanner_of(client: redis.Redis, rules: Ruleset, namespace: str, epoch: int) -> RedisScanner:
+    """Return a scanner of one epoch, of whatever state."""
+    return RedisScanner(OpenEpoch(client, rules, namespace, create=False, building=epoch))
+
+
 def open_scanner(client: redis.Redis | redis.RedisCluster, rules: Ruleset, namespace: str = "main") -> RedisScanner:
     """Return a scanner of a domain's live epoch, as ``open_reader`` does."""
     return RedisScanner(OpenEpoch(client, rules, namespace, create=False))

@@ -5,7 +5,7 @@
 --            or -1, and fences nothing, where ARGV[2] can go live no more.
 --   abandon  ARGV[2] will not go live: a fenced epoch is written again, unless a newer one than ARGV[2] is being built, which
 --            has the fence now. Returns 1 if the live epoch may be written, else 0.
---   lift     as abandon, of whatever is being built, where the live epoch is fenced. Returns 1 if it was, else 0.
+--   lift     as abandon, of whatever is being built, where the live epoch is fenced, or there is none. Returns 1 if so, else 0.
 --   live     ARGV[2], which was building, takes the place of the live one. Returns 1, or 0 if a newer one was begun meanwhile,
 --            or the server that it was built through does not answer any more.
 local root, step, epoch = KEYS[1], ARGV[1], ARGV[2]
@@ -44,13 +44,16 @@ if step == 'abandon' then
   return state_of(live) == 'live' and 1 or 0
 end
 if step == 'lift' then
-  if state_of(live) ~= 'retired' then
+  local first = not state_of(live) and state_of(last) == 'building'
+  if state_of(live) ~= 'retired' and not first then
     return 0
   end
   if state_of(last) == 'building' then
     redis.call('HSET', prefix .. last .. ':meta', 'state', 'abandoned')
   end
-  redis.call('HSET', prefix .. live .. ':meta', 'state', 'live')
+  if not first then
+    redis.call('HSET', prefix .. live .. ':meta', 'state', 'live')
+  end
   return 1
 end
 local server = server_now()
