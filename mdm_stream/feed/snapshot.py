@@ -92,8 +92,10 @@ class TakeSnapshot:
         self._clock_us = clock_us
         self._read = self._without_data = self._left_out = self._rewritten = 0
 
-    def run(self, kind: Kind = "history", *, allow_gap: bool = False) -> SnapshotReport:
+    def run(self, kind: Kind = "history", *, allow_gap: bool = False, also: Iterable[bytes] = ()) -> SnapshotReport:
         """Take the next snapshot, and return what became of it.
+
+        ``also`` are messages that the stream never had: a domain's first epoch, which was filled in bulk.
 
         ``TerminalError``, and the snapshot before stands, if messages between it and the oldest that the stream holds
         are gone: with ``allow_gap`` the new one lacks them and says so. ``OvertakenError`` (transient) if another run
@@ -107,6 +109,8 @@ class TakeSnapshot:
         with closing(SnapshotFold(kind)) as fold:
             self._load(fold, [part for part in base.parts if part.group.startswith(ERASURES)])
             erased_before, began_us = _count(fold.erased), self._clock_us()
+            for raw in also:
+                fold.add(raw)
             marks, from_the_oldest = self._read_tail(base, fold)
             positions = fold.positions(base.positions)
             if from_the_oldest and not allow_gap:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import TYPE_CHECKING
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 SAID = "op string, first string, second string, digest string"
+CHANGES = "content binary"
+"""Changes as an outbox has them."""
+
+Form = Callable[[Iterator[OutboxChange]], Batches]
+"""Makes batches of what is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +46,56 @@ class Expected:
 
 def evidence_said(rules: WorkerRules, expected: Expected) -> DataFrame:
     """Return what a warehouse should have as evidence, by what the rules publish (``SAID``)."""
-    said = []
+    return _evidence(rules, expected, _said, SAID)
+
+
+def evidence_changes(rules: WorkerRules, expected: Expected) -> DataFrame:
+    """Return what the feed is told of evidence, by what the rules publish (``CHANGES``)."""
+    return _evidence(rules, expected, contents_of, CHANGES)
+
+
+def contents_of(told: Iterator[OutboxChange]) -> Batches:
+    """Return changes as batches (``CHANGES``)."""
+    import pyarrow as pa  # noqa: PLC0415 - on Spark's workers alone
+
+    yield from batches_of(((change.content,) for change in told), pa.schema([("content", pa.binary())]))
+
+
+def _evidence(rules: WorkerRules, expected: Expected, form: Form, schema: str) -> DataFrame:
+    said = [expected.records.select("ref", "state").limit(0).mapInArrow(partial(_records, rules, form), schema)]
     publish = rules.rules.publish
     if evidence.RECORDS in publish:
-        said.append(expected.records.select("ref", "state").mapInArrow(partial(_records, rules), SAID))
+        said.append(expected.records.select("ref", "state").mapInArrow(partial(_records, rules, form), schema))
     if evidence.MATCHES in publish:
         places = expected.crosswalk.select("ref", "golden_id")
         links = expected.links.where("link").select(*EDGE_COLUMNS)
         links = links.join(places.selectExpr("ref AS a", "golden_id AS golden_a"), "a")
         links = links.join(places.selectExpr("ref AS b", "golden_id AS golden_b"), "b")
         links = links.selectExpr(*EDGE_COLUMNS, "golden_a = golden_b AS followed")
-        said.append(links.mapInArrow(partial(_matches, rules), SAID))
+        said.append(links.mapInArrow(partial(_matches, rules, form), schema))
     if evidence.REVIEWS in publish:
-        said.append(expected.review.select("item").mapInArrow(partial(_reviews, rules), SAID))
+        said.append(expected.review.select("item").mapInArrow(partial(_reviews, rules, form), schema))
     return reduce(lambda left, right: left.unionByName(right), said)
 
 
-def _records(rules: WorkerRules, batches: Batches) -> Batches:
+def _records(rules: WorkerRules, form: Form, batches: Batches) -> Batches:
     def told() -> Iterator[OutboxChange]:
         for ref, content in rows_in(batches, ["ref", "state"]):
             state = state_from_wire(orjson.loads(content))
             if not state.erased:
                 yield evidence.record_changed(rules.rules, build_record(rules.rules, ref, state))
 
-    return _said(told())
+    return form(told())
 
 
-def _matches(rules: WorkerRules, batches: Batches) -> Batches:
+def _matches(rules: WorkerRules, form: Form, batches: Batches) -> Batches:
     rows = rows_in(batches, [*EDGE_COLUMNS, "followed"])
-    return _said(evidence.match_changed(rules.rules, Edge(*edge), followed) for *edge, followed in rows)
+    return form(evidence.match_changed(rules.rules, Edge(*edge), followed) for *edge, followed in rows)
 
 
-def _reviews(rules: WorkerRules, batches: Batches) -> Batches:
+def _reviews(rules: WorkerRules, form: Form, batches: Batches) -> Batches:
     rows = rows_in(batches, ["item"])
-    return _said(evidence.review_changed(rules.rules, orjson.loads(item)) for (item,) in rows)
+    return form(evidence.review_changed(rules.rules, orjson.loads(item)) for (item,) in rows)
 
 
 def _said(told: Iterator[OutboxChange]) -> Batches:

@@ -51,6 +51,11 @@ class Workspace:
         """The session that its tables are read with."""
         return self._spark
 
+    @property
+    def url(self) -> str:
+        """Where its tables are."""
+        return self._url
+
     def within(self, name: str, on_stage: StageProgress | None = None) -> Workspace:
         """Return a folder of it as a workspace of its own, which tells its stages to ``on_stage`` if that is given."""
         return Workspace(self._spark, f"{self._url}/{name}", on_stage or self._on_stage, self._opened)

@@ -177,6 +177,37 @@ class Epochs:
         """
         return int(self._scripts.run("switch", [self.root], "begin", above, self._rules.digest, f_identity().to_json()))
 
+    def begin_job(self, job: str, above: int, now_us: int) -> tuple[int, int]:
+        """Return the epoch that a job of this name is building, and when it was begun: the same ones when it is run
+        again, unless another epoch was begun since, or a server answers that may not have all of it.
+        """
+        with translated():
+            found = self._job(job)
+            if found is not None:
+                return found
+            epoch = self.begin(above)
+            meta = epoch_prefix(self._namespace, self._rules.domain, epoch) + "meta"
+            begun: dict[Any, Any] = {"job": job, "job_us": now_us}
+            self._client.hset(meta, mapping=begun)
+            return epoch, now_us
+
+    def is_of_job(self, job: str) -> bool:
+        """Return whether the epoch that is being built is one that a job of this name has begun, and can go on with."""
+        with translated():
+            return self._job(job) is not None
+
+    def _job(self, job: str) -> tuple[int, int] | None:
+        last = int(self._client.hget(self.root, "last") or 0)
+        meta = epoch_prefix(self._namespace, self._rules.domain, last) + "meta"
+        held: list[Any] = self._client.hmget(meta, ["job", "state", "rules", "server", "job_us"])
+        is_own = held[:3] == [job.encode(), b"building", self._rules.digest.encode()]
+        return (last, int(held[4])) if is_own and self._is_served(held[3]) else None
+
+    def _is_served(self, server: bytes) -> bool:
+        """Tell whether a server that is trusted with an epoch answers now, and has not been another since."""
+        status = self._client.info()
+        return server.startswith(f"{status['run_id']}/{status['master_replid']}/".encode())
+
     def fence(self, epoch: int) -> int | None:
         """Let nobody write to the live epoch any more, in whose place ``epoch`` is put; return it, 0 if there is none.
 

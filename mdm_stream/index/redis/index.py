@@ -194,6 +194,12 @@ class RedisIndex(RedisReader):
                     note(entry)
         return told - before
 
+    def told_elsewhere(self, sequence: int) -> None:
+        """Let the numbers of an epoch that is being built go on after ``sequence``: up to it all was told otherwise."""
+        self.position()  # an epoch that was dropped meanwhile must not be begun again by this
+        with translated():
+            self._client.hset(self._epoch.key("meta"), "sequence", sequence)
+
     def _parts(self, commit: Commit) -> dict[str, object]:
         """Return a commit as the flat lists that ``commit.lua`` reads."""
         dumps = orjson.dumps

@@ -1,0 +1,187 @@
+"""The first epoch of a domain, from everything that its archive holds: for millions of records before the first event.
+
+1. *Begin.* The epoch is one that is being built, so consumers that start meanwhile wait, and the stream keeps what they
+have to do. 2. *Fill.* F of the archive is recomputed on Spark, and Spark's tasks write the epoch. 3. *Tell.* What a
+feed would have been told of all of it goes into the feed's snapshot and the warehouse, under the first numbers of the
+epoch: readers of the feed take a snapshot first, and go on with the stream from its marks. 4. *Switch.* The epoch is
+live; consumers go on at the place of the stream where they were. 5. *Rest.* What was archived since the archive was
+listed is applied as consumers apply it, and told through the stream.
+
+Each step is a function of the archive's objects that were listed, of the epoch and of the time at which the job was
+begun, and may be repeated. A job that is run again in its workspace goes on in its epoch. Without the workspace it is
+another job, which tells nothing twice: as something was told of the domain, it refuses, and a rebuild puts it right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import redis
+
+from mdm_stream.archive import Archive
+from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.decode import Decoder
+from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.faults import FaultCircuit
+from mdm_stream.engine.worker import apply_isolated
+from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.feed.published import PublishedState
+from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
+from mdm_stream.index.redis.epochs import Epochs
+from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.rebuild.fill import Progress
+from mdm_stream.rebuild.load import LoadCounters, states_of
+from mdm_stream.rebuild.read_published import Published
+from mdm_stream.reconcile.spark_fill import SparkFill
+from mdm_stream.reconcile.told_messages import told_messages
+from mdm_stream.reconcile.worker_rules import WorkerRules
+from mdm_stream.settings import EngineSettings
+
+STATES_MAX = 20_000
+BATCH_SIZE = 500
+
+Found = TypeVar("Found")
+
+Tell = Callable[[Iterable[bytes]], None]
+"""Takes messages of the feed, each once or more, in no order. What it has taken it keeps."""
+
+
+@dataclass(slots=True)
+class BootstrapReport:
+    """What a bootstrap did. ``told``: messages of the feed's snapshot. ``calls`` to Redis, of ``bytes_written`` bytes. ``later``: records
+    whose events were archived meanwhile. ``steps``: seconds of each.
+    """
+
+    domain: str
+    epoch: int
+    rules_digest: str
+    records: int = 0
+    golden: int = 0
+    told: int = 0
+    calls: int = 0
+    bytes_written: int = 0
+    later: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+    steps: dict[str, float] = field(default_factory=dict)
+
+
+class Bootstrap:
+    """One bootstrap of one domain. ``tell`` takes what is told to the snapshot and the warehouse, ``golden`` publishes
+    what comes after it.
+    """
+
+    def __init__(
+        self,
+        fill: SparkFill,
+        client: redis.Redis,
+        archive: Archive,
+        *,
+        published: Published,
+        tell: Tell,
+        golden: FeedPublisher,
+        on_progress: Progress = lambda _what, _done, _expected: None,
+        clock_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
+    ) -> None:
+        self._fill = fill
+        self._rules: Ruleset = fill.rules
+        self._namespace = fill.namespace
+        self._client = client
+        self._archive = archive
+        self._published = published
+        self._tell = tell
+        self._golden = golden
+        self._on_progress = on_progress
+        self._clock_us = clock_us
+        self._epochs = Epochs(client, self._rules, fill.namespace)
+
+    def run(self) -> BootstrapReport:
+        """Make the first epoch.
+
+        ``TerminalError`` if the domain has an index, or anything was told of it: that is for a rebuild.
+        ``TransientError`` if another one was begun meanwhile.
+        """
+        domain = self._rules.domain
+        job = digest_of(["bootstrap", domain, self._rules.digest, self._fill.workspace.url])
+        witnessed = self._archive.witness(domain)
+        self._require_nothing_there(job)
+        above = 0 if witnessed is None else witnessed.epoch
+        epoch, began_us = self._epochs.begin_job(job, above, self._clock_us())
+        report = BootstrapReport(domain, epoch, self._rules.digest)
+        exclusions = self._archive.sources(domain).read().exclusions
+        filled = self._timed(report, "fill", lambda: self._fill(epoch, exclusions, self._on_progress))
+        self._timed(report, "tell", lambda: self._tell_all(report, began_us))
+        index = RedisIndex(self._client, self._rules, self._namespace, building=epoch)
+        index.told_elsewhere(report.told)
+        self._archive.append(domain, [], index.position())
+        if not self._epochs.go_live(epoch, began_us):
+            raise TransientError(
+                f"another epoch of domain {domain!r} was begun while epoch {epoch} was filled, or Redis failed over; "
+                "look which job is running, and rebuild once it has ended: mdm-stream rebuild --spark"
+            )
+        self._archive.sources(domain).note_applied(exclusions, epoch)
+        self._timed(report, "rest", lambda: self._rest(report, set(filled.objects), filled.counters))
+        report.rejected, report.faults = dict(filled.counters.rejected), dict(filled.counters.faults)
+        return report
+
+    def _require_nothing_there(self, job: str) -> None:
+        domain, said = self._rules.domain, PublishedState(self._rules.domain)
+        if self._epochs.live():
+            raise TerminalError(
+                f"domain {domain!r} has an index already; make it anew, and tell what differs: mdm-stream rebuild "
+                "--spark"
+            )
+        if self._epochs.is_of_job(job):
+            return  # what was told is its own
+        self._published.read(said)
+        if len(said) or said.erased:
+            raise TerminalError(
+                f"the feed or the warehouse knows domain {domain!r} already, so that differences have to be told: "
+                "mdm-stream rebuild --spark"
+            )
+
+    def _tell_all(self, report: BootstrapReport, began_us: int) -> None:
+        computed, written = self._fill.computed, self._fill.written
+        assert computed is not None, "the epoch was not filled"
+        assert written is not None, "the epoch was not filled"
+        state = computed.state
+        report.records, report.golden = computed.counters.states, state.golden.count()
+        report.calls, report.bytes_written = written.calls, written.bytes_written
+        place = self._fill.workspace.within(f"told-{report.epoch}")
+        messages = told_messages(place, WorkerRules.of(self._rules), state, report.epoch, began_us)
+        report.told = messages.count
+        self._on_progress("telling", 0, messages.count)
+        self._tell(messages)
+
+    def _rest(self, report: BootstrapReport, seen: set[str], counters: LoadCounters) -> None:
+        """Apply what was archived meanwhile, as consumers do."""
+        domain = self._rules.domain
+        index = RedisIndex(self._client, self._rules, self._namespace, create=False)
+        engine, circuit = Engine(self._rules, index), FaultCircuit(EngineSettings().faults_in_a_row_max)
+        decoder = Decoder({domain: self._rules}, archived=True)
+        exclusions = self._archive.sources(domain).read().exclusions
+        later = LoadCounters()
+        rows = self._archive.read_new(domain, seen)
+        for states in states_of(rows, domain, decoder, later, STATES_MAX, exclusions):
+            for start in range(0, len(states), BATCH_SIZE):
+                applied = apply_isolated(engine, states[start : start + BATCH_SIZE], circuit)
+                for _, fault in applied.faulty:
+                    later.refuse(fault.rejection)
+                self._archive.append(domain, [], index.position())
+                publish_outbox(index, self._golden)
+        engine.drain()
+        self._archive.append(domain, [], index.position())
+        publish_outbox(index, self._golden)
+        report.later = later.states
+        counters.rejected.update(later.rejected)
+        counters.faults.update(later.faults)
+
+    def _timed(self, report: BootstrapReport, step: str, do: Callable[[], Found]) -> Found:
+        began_s = time.monotonic()
+        found = do()
+        report.steps[step] = round(time.monotonic() - began_s, 3)
+        return found
