@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ import click
 
 from mdm_stream.cli.output import say
 from mdm_stream.core.file_rules import REJECTED_SHARE_MAX
+from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.times import format_time_us
 from mdm_stream.core.wire_formats import FormatName
@@ -133,6 +135,31 @@ def checked_inputs(
             refused.append(f"{given.name}: {why}")
         _tell(given, report)
     return CheckedInputs(inputs, reports), refused
+
+
+def accepted_events(
+    inputs: tuple[EventInput, ...], rulesets: Mapping[str, Ruleset], rejected: Counter[str], not_done: str
+) -> Iterator[ChangeEvent]:
+    """Yield the events of files that these rules accept; count the others by reason in ``rejected``.
+
+    ``ConfigurationError`` for a file that is not there; ``TerminalError`` as ``refuse``, with what was ``not_done``.
+    """
+    from mdm_stream.replay.schedule import Rejected, read_files, read_rows  # noqa: PLC0415 - --help does without
+
+    if absent := [given.name for given in inputs if given.path is None or not given.path.is_file()]:
+        raise ConfigurationError(f"{absent[0]}: there is no such file")
+    _, refused = checked_inputs(inputs, rulesets, rejected_share_max=REJECTED_SHARE_MAX)
+    refuse(refused, not_done)
+    for given in inputs:
+        if given.is_csv:
+            items = read_rows(given.pieces(), given.name, given.source, rulesets, given.loaded_at_us)
+        else:
+            items = read_files([Path(str(given.path))], given.format, given.source, rulesets)
+        for item in items:
+            if isinstance(item, Rejected):
+                rejected[item.error.reasons[0].code] += 1
+            else:
+                yield item
 
 
 def refuse(refused: Sequence[str], what: str) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from mdm_stream.errors import ConfigurationError
+
 DEFAULT_STATE = Path(".mdm-stream")
 
 Command = Callable[..., Any]
@@ -62,6 +64,18 @@ _DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 state_option: Callable[[Command], Command] = click.option("--state", **_DECLARED["state"][1])
+
+
+def archive_url_of(state: Path, url: str | None) -> str:
+    """Return the archive that was named, or that of the local stack; ``ConfigurationError`` if that has none."""
+    from mdm_stream.deployment import ARCHIVE_FOLDER  # noqa: PLC0415 - most commands that have options do without
+
+    folder = state / ARCHIVE_FOLDER
+    if url is None and not folder.is_dir():
+        raise ConfigurationError(
+            f"there is no archive in {state}; name the stack's directory with --state, or --archive"
+        )
+    return url or str(folder)
 
 
 def deployment_options(

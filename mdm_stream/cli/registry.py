@@ -55,7 +55,7 @@ COMMANDS: dict[str, Listing] = {
     "source": Listing(
         "mdm_stream.cli.commands.source:source", "Hold a whole source; take out what it sent between two moments."
     ),
-    "rules": Listing("mdm_stream.cli.commands.rules:rules", "Check rule sets; print their JSON Schema."),
+    "rules": Listing("mdm_stream.cli.commands.rules:rules", "Check rule sets; compare two; print their JSON Schema."),
     "contracts": Listing(
         "mdm_stream.cli.commands.contracts:contracts", "Print the wire contracts; say what a change of them breaks."
     ),

@@ -52,8 +52,10 @@ Tell = Callable[[Iterable[bytes]], None]
 
 @dataclass(slots=True)
 class BootstrapReport:
-    """What a bootstrap did. ``told``: messages of the feed's snapshot. ``calls`` to Redis, of ``bytes_written`` bytes. ``later``: records
-    whose events were archived meanwhile. ``steps``: seconds of each.
+    """What a bootstrap did.
+
+    ``told``: messages of the feed's snapshot. ``calls`` to Redis, of ``bytes_written`` bytes. ``later``: records whose
+    events were archived meanwhile. ``steps``: seconds of each.
     """
 
     domain: str

@@ -11,11 +11,11 @@ Stages, each a table of the workspace: ``folded`` (partial states of each task),
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mdm_stream.archive import Exclusion
+from mdm_stream.archive import Archive, Exclusion
 from mdm_stream.archive.object_names import ArchiveObject
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
@@ -94,9 +94,12 @@ def recompute(
     ``exclusions`` are those that the archive's marks have now, unless given. A call in a workspace that another one
     with the same rules has left goes on where that one was. ``TransientError`` if compaction outruns the reading.
     """
-    if exclusions is None:
-        exclusions = opened().sources(rules.domain).read().exclusions
-    folded, objects = _read_all(spark, workspace, WorkerRules.of(rules), opened, exclusions)
+    archive = opened()
+    found = archive.sources(rules.domain).read().exclusions if exclusions is None else exclusions
+    packed = WorkerRules.of(rules)
+    folded, objects = read_all(
+        workspace, archive, rules.domain, lambda listed: fold_archive(spark, packed, opened, listed, found)
+    )
     return Recomputed(
         resolve_folded(workspace, rules, folded, rounds_max, for_index=for_index), counted(folded), objects
     )
@@ -140,25 +143,24 @@ def resolve_folded(
     )
 
 
-def _read_all(
-    spark: SparkSession, workspace: Workspace, rules: WorkerRules, opened: OpenArchive, exclusions: Sequence[Exclusion]
+def read_all(
+    workspace: Workspace, archive: Archive, domain: str, fold: Callable[[Sequence[ArchiveObject]], DataFrame]
 ) -> tuple[DataFrame, tuple[str, ...]]:
-    """Fold all objects; those that were replaced before they were read are looked for by listing again."""
-    archive, domain = opened(), rules.rules.domain
+    """Fold all objects of a domain; return the partial states, and the names of what was read.
+
+    Objects that were replaced before they were read, by whichever task of ``fold``, are looked for by listing again.
+    ``TransientError`` if compaction outruns that.
+    """
     read: list[DataFrame] = []
     seen: set[str] = set()
     for number in range(PASSES_MAX):
         objects: list[ArchiveObject] = [each for each in archive.objects(domain) if each.name not in seen]
-        folded = workspace.keep(
-            f"folded-{number}",
-            lambda objects=objects: fold_archive(spark, rules, opened, objects, exclusions),  # type: ignore[misc]
-        )
+        folded = workspace.keep(f"folded-{number}", lambda objects=objects: fold(objects))  # type: ignore[misc]
         read.append(folded)
-        missing = False
+        missing: set[str] = set()
         for row in folded.where("object IS NOT NULL").select("object", "present").toLocalIterator():
-            missing = missing or not row["present"]
-            if row["present"]:
-                seen.add(row["object"])
+            (seen if row["present"] else missing).add(row["object"])
+        seen -= missing
         if not missing:
             whole = read[0]
             for further in read[1:]:

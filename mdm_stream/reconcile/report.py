@@ -29,7 +29,7 @@ _METRICS = (
     ("ReconcileSeconds", "Seconds"),
 )
 
-_STYLE = (
+STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1b1b}"
     "table{border-collapse:collapse;margin:1rem 0;width:100%}th,td{border-bottom:1px solid #ccc;padding:.3rem .6rem;"
     "text-align:left;vertical-align:top}td.n{text-align:right}code{overflow-wrap:anywhere}.bad{color:#a40000}"
@@ -137,7 +137,7 @@ def as_html(report: Mapping[str, Any]) -> str:
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(report["domain"])}: {said}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{escape(report['domain'])}: "
+        f"<style>{STYLE}</style></head><body><h1>{escape(report['domain'])}: "
         f'<span class="{"bad" if drift else "good"}">{said}</span></h1><table>{rows}</table>'
         + (f"<h2>Kinds</h2><table><tr><th>Kind<th>Count<th>Meaning</tr>{kinds}</table>" if kinds else "")
         + (f"<h2>Samples</h2><table><tr><th>Kind<th>Side<th>What<th>Records</tr>{samples}</table>" if samples else "")

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mdm_stream.cli.event_inputs import EventInput, checked_inputs, named_inputs, refuse
-from mdm_stream.cli.options import deployment_options
+from mdm_stream.cli.event_inputs import accepted_events, named_inputs
+from mdm_stream.cli.options import archive_url_of, deployment_options
 from mdm_stream.cli.output import json_option, print_json, print_table, progress, say
-from mdm_stream.core.file_rules import REJECTED_SHARE_MAX
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
-from mdm_stream.deployment import ARCHIVE_FOLDER, Deployment, running_stack
-from mdm_stream.errors import ConfigurationError
+from mdm_stream.deployment import Deployment, running_stack
 from mdm_stream.rules import load_rulesets
 
 if TYPE_CHECKING:
@@ -115,7 +113,8 @@ def profile(
     if on:
         events = _archived(rulesets, state, archive, rejected)
     else:
-        events = _of_files(named_inputs(files, format_, sources, as_of, time.time_ns() // 1_000), rulesets, rejected)
+        inputs = named_inputs(files, format_, sources, as_of, time.time_ns() // 1_000)
+        events = accepted_events(inputs, rulesets, rejected, "nothing was profiled")
     reports = _reports(events, rulesets)
     documents = [_document(report, top, show=show_values) for report in reports]
     if as_json:
@@ -133,7 +132,7 @@ def _by_spark(wanted: TablesWanted, rules: tuple[str, ...], state: Path, archive
     from mdm_stream.cli.profile_tables import profile_by_spark  # noqa: PLC0415 - --help does without
 
     rulesets = load_rulesets(rules or running_stack(state).rules) if read else {}
-    return EXIT_DRIFT if profile_by_spark(wanted, rulesets, _archive_url(state, archive) if read else None) else 0
+    return EXIT_DRIFT if profile_by_spark(wanted, rulesets, archive_url_of(state, archive) if read else None) else 0
 
 
 def _reports(events: Iterator[Foldable], rulesets: Mapping[str, Ruleset]) -> list[SharedReport]:
@@ -151,49 +150,19 @@ def _reports(events: Iterator[Foldable], rulesets: Mapping[str, Ruleset]) -> lis
         return [each.report(lambda done: advance("records", done, 0)) for each in counted.values()]
 
 
-def _archive_url(state: Path, url: str | None) -> str:
-    folder = state / ARCHIVE_FOLDER
-    if url is None and not folder.is_dir():
-        raise ConfigurationError(
-            f"there is no archive in {state}; name the stack's directory with --state, or --archive"
-        )
-    return url or str(folder)
-
-
 def _archived(
     rulesets: Mapping[str, Ruleset], state: Path, url: str | None, rejected: Counter[str]
 ) -> Iterator[Foldable]:
     from mdm_stream.decode import Decoder  # noqa: PLC0415 - --help does without
     from mdm_stream.rebuild.load import LoadCounters, states_of  # noqa: PLC0415
 
-    archive = Deployment(archive_url=_archive_url(state, url)).archive()
+    archive = Deployment(archive_url=archive_url_of(state, url)).archive()
     for domain, rules in rulesets.items():
         counters, decoder = LoadCounters(), Decoder({domain: rules}, archived=True)
         rows, marks = archive.read_new(domain, set()), archive.sources(domain).read()
         for portion in states_of(rows, domain, decoder, counters, STATES_A_PORTION, marks.exclusions):
             yield from portion
         rejected.update(counters.rejected)
-
-
-def _of_files(
-    inputs: tuple[EventInput, ...], rulesets: Mapping[str, Ruleset], rejected: Counter[str]
-) -> Iterator[Foldable]:
-    from mdm_stream.replay.schedule import Rejected, read_files, read_rows  # noqa: PLC0415 - --help does without
-
-    if absent := [given.name for given in inputs if given.path is None or not given.path.is_file()]:
-        raise ConfigurationError(f"{absent[0]}: there is no such file")
-    _, refused = checked_inputs(inputs, rulesets, rejected_share_max=REJECTED_SHARE_MAX)
-    refuse(refused, "nothing was profiled")
-    for given in inputs:
-        if given.is_csv:
-            items = read_rows(given.pieces(), given.name, given.source, rulesets, given.loaded_at_us)
-        else:
-            items = read_files([Path(str(given.path))], given.format, given.source, rulesets)
-        for item in items:
-            if isinstance(item, Rejected):
-                rejected[item.error.reasons[0].code] += 1
-            else:
-                yield item
 
 
 def masked(value: str) -> str:

@@ -1,4 +1,4 @@
-"""``mdm-stream rules``: check a rule set, print the schema that editors validate against."""
+"""``mdm-stream rules``: check a rule set, compare two, print the schema that editors validate against."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mdm_stream.cli.options import deployment_options
+from mdm_stream.cli.commands.rules_diff import diff
+from mdm_stream.cli.options import archive_url_of, deployment_options
 from mdm_stream.cli.output import json_option, print_json, say
-from mdm_stream.deployment import ARCHIVE_FOLDER, Deployment
-from mdm_stream.errors import ConfigurationError, RulesError
+from mdm_stream.deployment import Deployment
+from mdm_stream.errors import RulesError
 
 if TYPE_CHECKING:
     from mdm_stream.core.position_fall import PositionFall
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def rules() -> None:
-    """Check rule sets; print their JSON Schema."""
+    """Check rule sets, compare what two of them make of the same deliveries; print their JSON Schema."""
+
+
+rules.add_command(diff)
 
 
 @rules.command()
@@ -80,13 +84,8 @@ def _falls(ruleset: Ruleset, state: Path, url: str | None) -> tuple[list[Positio
     from mdm_stream.rebuild.archived_falls import falls_of  # noqa: PLC0415 - --help does without
     from mdm_stream.settings import EngineSettings  # noqa: PLC0415
 
-    folder = state / ARCHIVE_FOLDER
-    if url is None and not folder.is_dir():
-        raise ConfigurationError(
-            f"there is no archive in {state}; name the stack's directory with --state, or --archive"
-        )
+    opened = Deployment(archive_url=archive_url_of(state, url)).archive()
     settings: EngineSettings = EngineSettings.from_environment(os.environ)
-    opened = Deployment(archive_url=url or str(folder)).archive()
     return falls_of(opened, ruleset, settings.later_tolerance_s * 1_000_000)
 
 
