@@ -9,6 +9,7 @@ numbers in arrays, inside one batch.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -114,16 +115,13 @@ class _PairBatch:
         self._rids: list[int] = []
         self._refs: list[str] = []
         self._match: list[MatchValues] = []
-        self._left: list[NDArray[np.int64]] = []
-        self._right: list[NDArray[np.int64]] = []
+        self._blocks: dict[int, list[int]] = defaultdict(list)
 
     def add(self, block: list[tuple[Any, ...]]) -> None:
         """Add all pairs of a block's ``(key, rid, ref, match)``."""
-        places = np.array([self._place(rid, ref, match) for _, rid, ref, match in block], np.int64)
-        left, right = np.triu_indices(len(places), 1)
-        self._left.append(places[left])
-        self._right.append(places[right])
-        self.pairs += len(left)
+        count = len(block)
+        self._blocks[count] += [self._place(rid, ref, match) for _, rid, ref, match in block]
+        self.pairs += count * (count - 1) // 2
 
     def _place(self, rid: int, ref: str, match: bytes) -> int:
         place = self._places.get(rid)
@@ -134,6 +132,16 @@ class _PairBatch:
             self._match.append(decode_match(match))
         return place
 
+    def _sides(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places of both records of each pair: most blocks are small, so those of one size go together."""
+        left, right = [], []
+        for count, places in self._blocks.items():
+            rows = np.array(places, np.int64).reshape(-1, count)
+            one, other = np.triu_indices(count, 1)
+            left.append(rows[:, one].ravel())
+            right.append(rows[:, other].ravel())
+        return np.concatenate(left), np.concatenate(right)
+
     def scored(self, rules: WorkerRules) -> Iterator[tuple[Any, ...]]:
         """Yield the edges (``EDGES``) of its pairs, each pair scored once."""
         if not self.pairs:
@@ -141,7 +149,7 @@ class _PairBatch:
         count = len(self._refs)
         order = np.empty(count, np.int64)
         order[sorted(range(count), key=self._refs.__getitem__)] = np.arange(count)
-        one, other = np.concatenate(self._left), np.concatenate(self._right)
+        one, other = self._sides()
         swapped = order[one] > order[other]
         left, right = np.where(swapped, other, one), np.where(swapped, one, other)
         distinct = np.unique(left * count + right)
