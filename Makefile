@@ -21,6 +21,7 @@
 #   make contracts     write the documents of the wire contracts anew, from the models
 #   make contracts-release  take them for the released ones, which make check compares with
 #   make dbt           install dbt for the package in integrations/dbt, which make test then runs, too
+#   make splink        install Splink, which make show-spark then runs beside F on the same records
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
 #   make format        let the formatter and the linter mend what they can
 #   make vectors       write the golden vectors anew, after F_VERSION was raised
@@ -51,7 +52,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -146,6 +147,13 @@ build/dbt/.installed: integrations/dbt/requirements.lock .venv/.installed-dev
 	@touch $@
 
 dbt: build/dbt/.installed
+
+# Splink has an environment of its own, too: nothing of the project imports it.
+build/splink/.installed: benchmarks/splink_requirements.lock .venv/.installed-dev
+	@sh .ci/splink
+	@touch $@
+
+splink: build/splink/.installed
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)

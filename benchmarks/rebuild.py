@@ -120,7 +120,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mdm-rebuild-") as name:
         folder = Path(name)
         began_s = time.monotonic()
-        archived = _fill_archive(folder / "archive", rules, options.records, options.people)
+        archived = fill_archive(folder / "archive", rules, options.records, options.people)
         size_mb = sum(path.stat().st_size for path in (folder / "archive").rglob("*") if path.is_file()) / 1e6
         print(
             f"{archived.events:,} events of {len(archived.refs):,} records, {size_mb:,.1f} MB of segments, written in "
@@ -153,7 +153,7 @@ def deliveries(people: int) -> Iterator[Delivery]:
         yield Delivery(delivery.raw, position, ARRIVAL_TIME_US + number, f"changes/{position}")
 
 
-def _fill_archive(folder: Path, rules: Ruleset, records: int, people: int) -> Archived:
+def fill_archive(folder: Path, rules: Ruleset, records: int, people: int) -> Archived:
     """Archive deliveries until they name so many records."""
     archive = open_archive(folder.as_uri())
     decoder = Decoder({rules.domain: rules})

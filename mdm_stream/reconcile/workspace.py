@@ -70,9 +70,14 @@ class Workspace:
         if self._exists(f"{path}/_SUCCESS"):
             self._on_stage(name, 0.0)
             return self._spark.read.parquet(path)
-        made = make()
-        writer = made.write.mode("overwrite")
-        (writer if by is None else writer.partitionBy(by)).parquet(path)
+        context = self._spark.sparkContext
+        context.setJobDescription(name)  # by which Spark's page and its event log tell the stages apart
+        try:
+            made = make()
+            writer = made.write.mode("overwrite")
+            (writer if by is None else writer.partitionBy(by)).parquet(path)
+        finally:
+            context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]  # None takes it away
         self._on_stage(name, time.monotonic() - began_s)
         return self._spark.read.schema(made.schema).parquet(path)
 
