@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     import redis
 
 
+STAGES = ("folded", "records", "blocks", "scored", "edges", "links", "resolved", "review", "compared")
+"""What a reconciliation tells as it goes on, in this order; some have several tables, such as ``links-3``. A repair is
+followed by ``compared-again``."""
+
+
+def stage_number(stage: str) -> int:
+    """Return how many of ``STAGES`` are begun or done, where this one is."""
+    return STAGES.index(stage.partition("-")[0]) + 1
+
+
 @dataclass(frozen=True, slots=True)
 class LiveSides:
     """What is compared with F: the index, and the warehouse if there is one. ``golden`` publishes what a repair tells;

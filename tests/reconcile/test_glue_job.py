@@ -9,6 +9,7 @@ from moto.server import ThreadedMotoServer
 
 from consumers.reconcile.run import DriftFoundError
 from mdm_stream.reconcile.deployed import RESUME_S
+from mdm_stream.reconcile.job import STAGES, stage_number
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES
 
@@ -16,13 +17,13 @@ from mdm_stream.simulate import DEMO_RULES
 @pytest.fixture
 def deployed(redis_client, redis_url, tmp_path, monkeypatch):
     """A small population, resolved."""
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
-    host, port = server.get_host_and_port()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
+        monkeypatch.setenv(name, value)
     try:
-        world = Deployed(redis_client, redis_url, tmp_path, f"http://{host}:{port}")
+        world = Deployed(redis_client, redis_url, tmp_path)
         world.deliver(15, 1)
         yield world
     finally:
@@ -43,6 +44,9 @@ def test_a_run_says_keeps_and_leaves_what_it_should(deployed, spark, capsys):
     lines = told(capsys)
     assert [line["Drift"] for line in lines if "_aws" in line] == [0]
     assert lines[-1]["clean"] is True
+    numbers = [stage_number(line["stage"]) for line in lines if "stage" in line]
+    assert numbers == sorted(numbers)
+    assert {*numbers} == {*range(1, len(STAGES) + 1)}
     assert not any((deployed.folder / "work").rglob("*.parquet"))
     report = orjson.loads(deployed.kept(".json")[0])
     assert (report["drift"], report["bookmark"]["rules_digest"]) == (0, deployed.rules.digest)

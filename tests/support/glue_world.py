@@ -1,4 +1,7 @@
-"""A domain with an index, an archive and a golden feed, and the arguments of a job on Glue that reconciles it."""
+"""A domain with an index, an archive and a golden feed, and the arguments of a job on Glue that reconciles it.
+
+What it has of AWS is where the environment says (``AWS_ENDPOINT_URL``).
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,16 @@ GLUE_PASSES = ["--JOB_NAME", "mdm", "--JOB_RUN_ID", "jr_1", "--TempDir", "s3://t
 class Deployed:
     """A domain with an index and an archive, a golden feed, and the arguments of a job that reconciles it."""
 
-    def __init__(self, client, url: str, folder, kinesis_url: str) -> None:
+    def __init__(self, client, url: str, folder, store_url: str = "") -> None:
         self.client, self.folder = client, folder
+        store_url = store_url or folder.as_uri()
         (folder / "rules.yaml").write_text(DEMO_RULES)
         self.rules = load_ruleset(folder / "rules.yaml")
         self.index = RedisIndex(client, self.rules)
-        self.archive = open_archive((folder / "archive").as_uri())
-        kinesis = boto3.client("kinesis", endpoint_url=kinesis_url)
+        self.archive = open_archive(f"{store_url}/archive")
+        kinesis = boto3.client("kinesis")
+        if "golden" in kinesis.list_streams()["StreamNames"]:  # of an earlier test: moto's servers share what they have
+            kinesis.delete_stream(StreamName="golden")
         kinesis.create_stream(StreamName="golden", ShardCount=1)
         self.feed = FeedPublisher(kinesis, "golden")
         self.settings = {
@@ -37,11 +43,10 @@ class Deployed:
             "REDIS_URL": url,
             "CHANGES_STREAM": "changes",
             "GOLDEN_STREAM": "golden",
-            "KINESIS_ENDPOINT_URL": kinesis_url,
-            "ARCHIVE_URL": (folder / "archive").as_uri(),
-            "QUARANTINE_URL": (folder / "quarantine").as_uri(),
+            "ARCHIVE_URL": f"{store_url}/archive",
+            "QUARANTINE_URL": f"{store_url}/quarantine",
             "WAREHOUSE_DUCKDB_PATH": str(folder / "none.duckdb"),
-            "WORKSPACE": (folder / "work").as_uri(),
+            "WORKSPACE": f"{store_url}/work",
             "SETTLE_S": "0",
         }
         self.sent = 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.options import deployment_options
-from mdm_stream.cli.output import Advance, json_option, phases, print_json, print_json_line, print_table, say
+from mdm_stream.cli.output import Advance, json_option, phases, print_json, print_json_line, print_table, progress, say
 from mdm_stream.core.times import format_time_us
 from mdm_stream.deployment import Deployment
 from mdm_stream.reconcile.session import DRIVER_MEMORY
@@ -91,9 +91,9 @@ def reconcile(
         return
     options = JobOptions(repair, CompareSettings(settle_s, samples))
     reports: list[dict[str, Any]] = []
-    with phases(quiet=as_json or emf) as advance, _work_folder(work) as folder:
+    with phases(quiet=as_json or emf) as advance, progress() as bar, _work_folder(work) as folder:
         for each in rulesets.values():
-            found, report = _reconciled(deployment, each, folder, advance, options, (cores, memory))
+            found, report = _reconciled(deployment, each, folder, (advance, bar), options, (cores, memory))
             runs.keep(report)
             reports.append(report)
             if report_folder is not None:
@@ -113,16 +113,24 @@ def _reconciled(
     deployment: Deployment,
     rules: Ruleset,
     folder: Path,
-    advance: Advance,
+    shown: tuple[Advance, Advance],
     options: JobOptions,
     spark: tuple[int, str],
 ) -> tuple[Run, dict[str, Any]]:
-    """Run one domain's reconciliation."""
+    """Run one domain's reconciliation; ``shown`` are lines about its stages, and a bar."""
     from mdm_stream.reconcile.deployed import folder_of_job, reconcile_deployed  # noqa: PLC0415 - --help does without
+    from mdm_stream.reconcile.job import STAGES, stage_number  # noqa: PLC0415
     from mdm_stream.reconcile.session import local_session  # noqa: PLC0415
     from mdm_stream.reconcile.workspace import Workspace  # noqa: PLC0415
 
+    advance, bar = shown
+
+    def on_stage(stage: str, seconds: float) -> None:
+        advance(f"{rules.domain}: {stage} done in {seconds:.1f} s", 0, 0)
+        bar(rules.domain, stage_number(stage), len(STAGES))
+
     advance(f"{rules.domain}: starting Spark", 0, 0)
+    bar(rules.domain, 0, len(STAGES))
     session = local_session(spark[0], folder, spark[1])
     try:
         return reconcile_deployed(
@@ -130,7 +138,7 @@ def _reconciled(
             rules,
             Workspace(session, (folder / folder_of_job(deployment, rules)).as_uri()),
             options,
-            lambda stage, seconds: advance(f"{rules.domain}: {stage} done in {seconds:.1f} s", 0, 0),
+            on_stage,
         )
     finally:
         session.stop()
