@@ -73,6 +73,10 @@ class FolderObjects:
             for folder in folders:
                 self._settle(folder)
 
+    def purge(self, prefix: str) -> None:
+        """Remove the files; a folder keeps no versions."""
+        self.delete([stored.name for stored in self.list(prefix)])
+
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield what the folder of the prefix holds, read at the first step."""
         checked_name(f"{prefix}x")

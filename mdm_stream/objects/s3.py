@@ -67,6 +67,17 @@ class S3Objects:
                     for piece in _pieces(self._versions(each["Key"]), _S3_DELETE_MAX):
                         self._delete(piece)
 
+    def purge(self, prefix: str) -> None:
+        """Remove every version, a page of a thousand at a time; a bucket without versions has one of each object."""
+        for page in self._paged("list_object_versions", _checked_prefix(prefix)):
+            found = [
+                {"Key": item["Key"], "VersionId": item["VersionId"]}
+                for kind in ("Versions", "DeleteMarkers")
+                for item in page.get(kind, ())
+            ]
+            for piece in _pieces(found, _S3_DELETE_MAX):
+                self._delete(piece)
+
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield from pages of a thousand, each requested when it is needed."""
         for page in self._pages(prefix):
@@ -114,11 +125,11 @@ class S3Objects:
         ]
 
     def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
-        pages = iter(
-            self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix + _checked_prefix(prefix), **more
-            )
-        )
+        return self._paged("list_objects_v2", _checked_prefix(prefix), **more)
+
+    def _paged(self, what: str, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
+        asked = self._client.get_paginator(what)
+        pages = iter(asked.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix, **more))
         while (page := self._called("list", lambda: next(pages, None))) is not None:
             yield page
 

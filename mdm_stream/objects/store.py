@@ -58,6 +58,13 @@ class ObjectStore(Protocol):
         """Remove objects for good, older versions of them included; those that are not there are no error."""
         ...
 
+    def purge(self, prefix: str) -> None:
+        """Remove all objects whose names begin with ``prefix`` for good, and versions of those that were there once.
+
+        It is for a prefix that other programs write to as well: what they have removed may be left as a version.
+        """
+        ...
+
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects whose names begin with ``prefix``, in name order, without reading further than asked."""
         ...

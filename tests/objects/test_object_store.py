@@ -283,6 +283,27 @@ def test_objects_in_s3_are_encrypted(bucket, key, encryption):
         assert bucket.head_object(Bucket="kept", Key=name)["ServerSideEncryption"] == encryption
 
 
+def test_a_purge_leaves_nothing_of_a_prefix(store):
+    """And what is beside it stays."""
+    for name in ("work/a", "work/b/c", "work-else", "other"):
+        store.put(name, b"x")
+    store.purge("work/")
+    store.purge("nothing/")
+    assert [stored.name for stored in store.list("")] == ["other", "work-else"]
+
+
+def test_a_purge_takes_what_others_have_removed(bucket):
+    """A program that knows nothing of versions has left them, and so has one that wrote over an object."""
+    bucket.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    for key in ("work/a", "work/a", "work/b", "worker"):
+        bucket.put_object(Bucket="kept", Key=key, Body=b"x")
+    bucket.delete_object(Bucket="kept", Key="work/b")
+    S3Objects(bucket, "kept").purge("work/")
+    left = bucket.list_object_versions(Bucket="kept")
+    assert [version["Key"] for version in left["Versions"]] == ["worker"]
+    assert "DeleteMarkers" not in left
+
+
 def test_a_bucket_with_versions_forgets_them(bucket):
     """What is removed is gone with all its versions; other objects keep theirs, those of a longer name too."""
     bucket.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
