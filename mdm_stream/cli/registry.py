@@ -55,7 +55,9 @@ COMMANDS: dict[str, Listing] = {
     "source": Listing(
         "mdm_stream.cli.commands.source:source", "Hold a whole source; take out what it sent between two moments."
     ),
-    "rules": Listing("mdm_stream.cli.commands.rules:rules", "Check rule sets; compare two; print their JSON Schema."),
+    "rules": Listing(
+        "mdm_stream.cli.commands.rules:rules", "Check rule sets; compare two; put one to use, and go back; JSON Schema."
+    ),
     "contracts": Listing(
         "mdm_stream.cli.commands.contracts:contracts", "Print the wire contracts; say what a change of them breaks."
     ),
@@ -69,6 +71,9 @@ COMMANDS: dict[str, Listing] = {
     "dlq": Listing("mdm_stream.cli.commands.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),
     "archive": Listing(
         "mdm_stream.cli.commands.archive:archive", "Look at the archive of accepted records, compact it, verify it."
+    ),
+    "bootstrap": Listing(
+        "mdm_stream.cli.commands.bootstrap:bootstrap", "Make a domain's first index from its archive, and from files."
     ),
     "rebuild": Listing(
         "mdm_stream.cli.commands.rebuild:rebuild", "Make the index anew from the archive, and switch to it."

@@ -111,7 +111,7 @@ def rebuilding(
         deployment.namespace,
         archive=deployment.archive(),
         golden=deployment.golden_publisher(),
-        published=_published(deployment, rules.domain, advance),
+        published=published_of(deployment, rules.domain, advance),
         options=options,
         on_progress=advance,
     )
@@ -134,7 +134,7 @@ def spark_fill(deployment: Deployment, rules: Ruleset, session: SparkSession, fo
     )
 
 
-def _published(deployment: Deployment, domain: str, advance: Advance) -> Published:
+def published_of(deployment: Deployment, domain: str, advance: Advance) -> Published:
     """Return how to read what was published of a domain."""
     from mdm_stream.rebuild.read_published import PublishedReader  # noqa: PLC0415 - --help does without
 

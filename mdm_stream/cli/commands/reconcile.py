@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +13,9 @@ import click
 
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import Advance, json_option, phases, print_json, print_json_line, print_table, progress, say
+from mdm_stream.cli.spark_job import spark_options, work_folder
 from mdm_stream.core.times import format_time_us
 from mdm_stream.deployment import Deployment
-from mdm_stream.reconcile.session import DRIVER_MEMORY
 
 if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 RUNS_SHOWN = 20
 SAMPLES_SHOWN = 5
-WORK_FOLDER = "mdm-reconcile"
 
 
 @click.command()
@@ -43,11 +39,7 @@ WORK_FOLDER = "mdm-reconcile"
               help="Until what was committed is archived: the resolve function's time-out.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(0, 1_000), default=20, show_default=True,
               help="Differences of each kind in the report.")  # fmt: skip
-@click.option("--cores", type=click.IntRange(1, 256), default=2, show_default=True, help="Of this machine.")
-@click.option("--memory", default=DRIVER_MEMORY, show_default=True, metavar="SIZE", help="Of Spark's Java process.")
-@click.option("--work", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Where the job makes a folder for its tables, which hold personal values; it is removed at the end. "
-              "A job that was killed goes on in the same one.")  # fmt: skip
+@spark_options
 @click.option("--report", "report_folder", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Write the report of each domain there, as JSON and as a page.")  # fmt: skip
 @click.option("--history", is_flag=True, help="Only show the runs before.")
@@ -91,7 +83,7 @@ def reconcile(
         return
     options = JobOptions(repair, CompareSettings(settle_s, samples))
     reports: list[dict[str, Any]] = []
-    with phases(quiet=as_json or emf) as advance, progress() as bar, _work_folder(work) as folder:
+    with phases(quiet=as_json or emf) as advance, progress() as bar, work_folder(work) as folder:
         for each in rulesets.values():
             found, report = _reconciled(deployment, each, folder, (advance, bar), options, (cores, memory))
             runs.keep(report)
@@ -142,20 +134,6 @@ def _reconciled(
         )
     finally:
         session.stop()
-
-
-@contextmanager
-def _work_folder(named: Path | None) -> Iterator[Path]:
-    """Yield the job's folder, of this user alone; it is removed, unless it was named and the job failed."""
-    folder = Path(tempfile.mkdtemp(prefix="mdm-reconcile-")) if named is None else named / WORK_FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        yield folder
-    except BaseException:
-        if named is None:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _show(report: Mapping[str, Any]) -> None:

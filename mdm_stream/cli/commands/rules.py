@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mdm_stream.cli.commands.rules_deploy import accept, deploy, rollback
 from mdm_stream.cli.commands.rules_diff import diff
 from mdm_stream.cli.options import archive_url_of, deployment_options
 from mdm_stream.cli.output import json_option, print_json, say
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def rules() -> None:
-    """Check rule sets, compare what two of them make of the same deliveries; print their JSON Schema."""
+    """Check rule sets, compare two on the same deliveries, put one in another's place; print their JSON Schema."""
 
 
-rules.add_command(diff)
+for _command in (diff, deploy, rollback, accept):
+    rules.add_command(_command)
 
 
 @rules.command()
