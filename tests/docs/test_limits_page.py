@@ -43,6 +43,7 @@ SETTINGS = (
 )
 MODELS = {model.__name__: model for model in (BlockingModel, LimitsModel)}
 SWITCHES = {
+    "RebuildOptions.keep_before",
     "EventSource.bisect_on_error",
     "EventSource.report_batch_item_failures",
     "QueueSource.report_batch_item_failures",
