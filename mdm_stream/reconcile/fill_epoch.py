@@ -62,7 +62,7 @@ class EpochAt:
 
 
 @dataclass(slots=True)
-class Written:
+class EpochWritten:
     """What was written: rows of the tables, calls to Redis (each some hundreds of rows), and bytes."""
 
     rows: int = 0
@@ -70,7 +70,7 @@ class Written:
     bytes_written: int = 0
 
 
-def fill_epoch(workspace: Workspace, rules: WorkerRules, state: Resolved, target: EpochAt) -> Written:
+def fill_epoch(workspace: Workspace, rules: WorkerRules, state: Resolved, target: EpochAt) -> EpochWritten:
     """Fill an epoch that is being built with a state that was recomputed ``for_index``.
 
     ``EpochChangedError`` (as a fault of the job) if it may not be written any more. Repeated in its workspace, it goes
@@ -91,7 +91,7 @@ def fill_epoch(workspace: Workspace, rules: WorkerRules, state: Resolved, target
         ("doubts", state.links.where("NOT link").select(*EDGE_COLUMNS, "by_a", "by_b"), _put_doubts),
         ("review", state.review.select("a", "b", "item"), _put_review),
     ]
-    total = Written()
+    total = EpochWritten()
     for name, table, put in tables:
         write = partial(_write, rules, target, put)
         shared = table.coalesce(target.writers)

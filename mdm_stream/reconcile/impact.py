@@ -109,7 +109,7 @@ class ReviewFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ImpactSample:
     """One thing that is another after.
 
     ``item`` is an old golden id (the new one of ``merged`` and ``new``), and ``others`` are the first ids on the other
@@ -136,7 +136,7 @@ class Impact:
     golden: GoldenFigures
     values: Mapping[str, ValueFigures]
     review: ReviewFigures
-    samples: tuple[Sample, ...] = field(repr=False)
+    samples: tuple[ImpactSample, ...] = field(repr=False)
 
     @property
     def is_none(self) -> bool:
@@ -281,12 +281,12 @@ def _values(tables: Tables) -> dict[str, ValueFigures]:
     return {attribute: ValueFigures(**found[attribute]) for attribute in sorted(found)}
 
 
-def _samples(tables: Tables, samples: int) -> tuple[Sample, ...]:
+def _samples(tables: Tables, samples: int) -> tuple[ImpactSample, ...]:
     held: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for kind, item, *rest in tables.rows(impact_tables.cluster_samples(samples, OTHERS_SHOWN)):
         held.setdefault((kind, item), []).append(tuple(rest))
     found = [
-        Sample(
+        ImpactSample(
             kind,
             item,
             tuple(other for other, _, _ in rows if other is not None),
@@ -297,6 +297,6 @@ def _samples(tables: Tables, samples: int) -> tuple[Sample, ...]:
     ]
     for kind in ("opened", "closed"):
         for a, b in tables.rows(impact_tables.question_samples(kind, samples)):
-            found.append(Sample(kind, a, (b,), 1, (a, b)))
+            found.append(ImpactSample(kind, a, (b,), 1, (a, b)))
     places = {kind: place for place, kind in enumerate(SAMPLE_KINDS)}
     return tuple(sorted(found, key=lambda sample: places[sample.kind]))

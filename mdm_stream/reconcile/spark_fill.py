@@ -11,7 +11,7 @@ from mdm_stream.index.redis.bulk import BulkSettings
 from mdm_stream.rebuild.fill import FirstFilled, Progress
 from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.reconcile.components import ROUNDS_MAX
-from mdm_stream.reconcile.fill_epoch import WRITERS, EpochAt, Written, fill_epoch
+from mdm_stream.reconcile.fill_epoch import WRITERS, EpochAt, EpochWritten, fill_epoch
 from mdm_stream.reconcile.folded_states import OpenArchive
 from mdm_stream.reconcile.recompute import Recomputed, recompute
 from mdm_stream.reconcile.worker_rules import WorkerRules
@@ -36,7 +36,7 @@ class SparkFill:
     settings: BulkSettings = field(default_factory=BulkSettings)
     rounds_max: int = ROUNDS_MAX
     computed: Recomputed | None = None
-    written: Written | None = None
+    written: EpochWritten | None = None
 
     def __call__(self, epoch: int, exclusions: Sequence[Exclusion], on_progress: Progress) -> FirstFilled:
         """Fill the epoch. ``TransientError`` if compaction outruns the reading."""

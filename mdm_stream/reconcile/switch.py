@@ -37,7 +37,7 @@ SETTLE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class SwitchForecast:
     """What new rules would make of a domain. ``left_out``: records about which that cannot be said, because they, or
     some that share a cluster with them, have changed since the archive was listed.
     """
@@ -49,7 +49,7 @@ class Forecast:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a switch has made of a domain, and what had been forecast of the same records; ``left_out`` as in
-    ``Forecast``.
+    ``SwitchForecast``.
     """
 
     actual: Impact
@@ -91,14 +91,14 @@ class RulesSwitch:
         self._computed: Recomputed | None = None
         self._exclusions: Sequence[Exclusion] = ()
 
-    def forecast(self, computed: Recomputed, exclusions: Sequence[Exclusion]) -> Forecast:
+    def forecast(self, computed: Recomputed, exclusions: Sequence[Exclusion]) -> SwitchForecast:
         """Compare the live index with what was recomputed under the new rules. Reads the whole index."""
         write_index(open_scanner(self._client, self._old, self._namespace), self._workspace.within("before"))
         before = index_state(self._workspace.within("before"))
         self._computed, self._exclusions = computed, exclusions
         self._sides = (before, computed.state)
         left_out = self._changed("changed-before", [*self._sides], ["before"])
-        return Forecast(self._impact(*self._sides, left_out), left_out.count())
+        return SwitchForecast(self._impact(*self._sides, left_out), left_out.count())
 
     def outcome(self, replaced: int) -> Outcome:
         """Compare the epoch that was replaced, and is kept, with the live one; and both with the forecast.

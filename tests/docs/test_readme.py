@@ -34,7 +34,7 @@ def test_an_event_is_accepted_under_the_rules(text, tmp_path):
 def test_the_table_has_every_command():
     """A command is in the table, by its own name, and the table names no other."""
     assert set(COMMANDS) <= TABLE
-    assert TABLE - set(COMMANDS) <= {"check", "schema"}
+    assert TABLE - set(COMMANDS) <= {"check", "diff", "schema"}
 
 
 def test_the_examples_call_what_exists():

@@ -20,7 +20,7 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.bulk import BulkSettings
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.reconcile.fill_epoch import EpochAt, Written, fill_epoch
+from mdm_stream.reconcile.fill_epoch import EpochAt, EpochWritten, fill_epoch
 from mdm_stream.reconcile.recompute import resolve_folded
 from mdm_stream.reconcile.worker_rules import WorkerRules
 from mdm_stream.reconcile.workspace import Workspace
@@ -51,7 +51,7 @@ class Job:
         self._redis_url = redis_url
         self._workspace = Workspace(spark, str(folder), lambda stage, seconds: self.stages.append((stage, seconds)))
 
-    def fill(self, events: Sequence[ChangeEvent], epoch: int) -> Written:
+    def fill(self, events: Sequence[ChangeEvent], epoch: int) -> EpochWritten:
         """Fill the epoch."""
         folded = self._spark.createDataFrame(folded_rows(events, tasks=3), "ref string, state binary")
         state = resolve_folded(self._workspace, self.rules, folded, for_index=True)

@@ -23,8 +23,8 @@ from mdm_stream.reconcile.impact import (
     CLUSTER_KINDS,
     OTHERS_SHOWN,
     Impact,
+    ImpactSample,
     IndexState,
-    Sample,
     ValueFigures,
     as_json,
     impact_of,
@@ -73,27 +73,30 @@ def counted(found: Impact) -> dict[str, tuple[int, int, int]]:
     }
 
 
-KINDS: dict[str, tuple[Clusters, Clusters, dict[str, tuple[int, int, int]], list[Sample]]] = {
+KINDS: dict[str, tuple[Clusters, Clusters, dict[str, tuple[int, int, int]], list[ImpactSample]]] = {
     "unchanged": ({"g1": refs("ab")}, {"g1": refs("ab")}, {"unchanged": (1, 1, 2)}, []),
     "renamed": (
         {"g1": refs("ab")}, {"g2": refs("ab")}, {"renamed": (1, 1, 2)},
-        [Sample("renamed", "g1", ("g2",), 1, ("crm/a",))],
+        [ImpactSample("renamed", "g1", ("g2",), 1, ("crm/a",))],
     ),
     "resized": (
         {"g1": refs("abx")}, {"g1": refs("aby")}, {"resized": (1, 1, 2)},
-        [Sample("resized", "g1", ("g1",), 1, ("crm/a",))],
+        [ImpactSample("resized", "g1", ("g1",), 1, ("crm/a",))],
     ),
     "merged": (
         {"g1": refs("ab"), "g2": refs("c")}, {"g1": refs("abc")}, {"merged": (2, 1, 3)},
-        [Sample("merged", "g1", ("g1", "g2"), 2, ("crm/a", "crm/c"))],
+        [ImpactSample("merged", "g1", ("g1", "g2"), 2, ("crm/a", "crm/c"))],
     ),
     "split": (
         {"g1": refs("abc")}, {"g1": refs("ab"), "g2": refs("c")}, {"split": (1, 2, 3)},
-        [Sample("split", "g1", ("g1", "g2"), 2, ("crm/a", "crm/c"))],
+        [ImpactSample("split", "g1", ("g1", "g2"), 2, ("crm/a", "crm/c"))],
     ),
     "moved": (
         {"g1": refs("ab"), "g2": refs("cd")}, {"g1": refs("a"), "g2": refs("bcd")}, {"moved": (2, 2, 4)},
-        [Sample("moved", "g1", ("g1", "g2"), 2, ("crm/a", "crm/b")), Sample("moved", "g2", ("g2",), 1, ("crm/c",))],
+        [
+            ImpactSample("moved", "g1", ("g1", "g2"), 2, ("crm/a", "crm/b")),
+            ImpactSample("moved", "g2", ("g2",), 1, ("crm/c",)),
+        ],
     ),
     # The first cluster goes whole into one of which a part comes from elsewhere: the group is no star.
     "moved in a chain": (
@@ -101,17 +104,17 @@ KINDS: dict[str, tuple[Clusters, Clusters, dict[str, tuple[int, int, int]], list
         {"g1": refs("ab"), "g2": refs("cd"), "g4": refs("e")},
         {"moved": (3, 3, 5)},
         [
-            Sample("moved", "g1", ("g1",), 1, ("crm/a",)),
-            Sample("moved", "g2", ("g1", "g2"), 2, ("crm/b", "crm/c")),
-            Sample("moved", "g3", ("g2", "g4"), 2, ("crm/d", "crm/e")),
+            ImpactSample("moved", "g1", ("g1",), 1, ("crm/a",)),
+            ImpactSample("moved", "g2", ("g1", "g2"), 2, ("crm/b", "crm/c")),
+            ImpactSample("moved", "g3", ("g2", "g4"), 2, ("crm/d", "crm/e")),
         ],
     ),
-    "new": ({}, {"g1": refs("ab")}, {"new": (0, 1, 2)}, [Sample("new", "g1", (), 0, ("crm/a",))]),
-    "gone": ({"g1": refs("ab")}, {}, {"gone": (1, 0, 2)}, [Sample("gone", "g1", (), 0, ("crm/a",))]),
+    "new": ({}, {"g1": refs("ab")}, {"new": (0, 1, 2)}, [ImpactSample("new", "g1", (), 0, ("crm/a",))]),
+    "gone": ({"g1": refs("ab")}, {}, {"gone": (1, 0, 2)}, [ImpactSample("gone", "g1", (), 0, ("crm/a",))]),
     # A record that only one side has makes no merge of one cluster, and no split.
     "merged, and a record appears": (
         {"g1": refs("a"), "g2": refs("b")}, {"g1": refs("abz")}, {"merged": (2, 1, 2)},
-        [Sample("merged", "g1", ("g1", "g2"), 2, ("crm/a", "crm/b"))],
+        [ImpactSample("merged", "g1", ("g1", "g2"), 2, ("crm/a", "crm/b"))],
     ),
 }  # fmt: skip
 
@@ -148,8 +151,8 @@ def test_values_are_compared_by_attribute_and_never_shown():
         "name": ValueFigures(changed=2),
     }
     assert [sample for sample in found.samples if sample.kind == "values"] == [
-        Sample("values", "g1", ("city", "email", "name"), 3),
-        Sample("values", "g2", ("name",), 1),
+        ImpactSample("values", "g1", ("city", "email", "name"), 3),
+        ImpactSample("values", "g2", ("name",), 1),
     ]
     assert orjson.loads(orjson.dumps(as_json(found))) == as_json(found)
     assert "ecret" not in repr((found, found.samples, as_json(found)))
@@ -169,8 +172,8 @@ def test_the_load_of_stewards_is_counted():
         "pairs_before": 1, "pairs_after": 2,
     }  # fmt: skip
     assert found.samples == (
-        Sample("opened", *("crm/b", ("crm/c",)), 1, bc),
-        Sample("closed", "crm/a", ("crm/c",), 1, ac),
+        ImpactSample("opened", *("crm/b", ("crm/c",)), 1, bc),
+        ImpactSample("closed", "crm/a", ("crm/c",), 1, ac),
     )
     assert not found.is_none
 
@@ -307,7 +310,7 @@ def on_spark(spark, each: StateInProcess) -> IndexState:
     )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_spark_finds_what_this_process_finds(spark, seed):
     """Figures and samples: one text of queries, and the same answer."""
     chance = random.Random(seed)
@@ -317,23 +320,26 @@ def test_spark_finds_what_this_process_finds(spark, seed):
     assert found.samples
 
 
+def read_now(world: ReconcileWorld, name: str) -> IndexState:
+    """Return what the index of a world holds."""
+    workspace = Workspace(world.spark, (world.folder / name).as_uri())
+    write_index(open_scanner(world.client, RULES), workspace)
+    return index_state(workspace)
+
+
 def test_a_live_index_is_a_side(spark, redis_client, tmp_path: Path):
     """What an index holds compares with what F says, so a switch can be held against its forecast."""
     events = people(5)
+    gone = person("web", "3", 500, given_name="Zed", family_name="Elsewhere", birth_date="1933-03-03")
     world = ReconcileWorld(spark, redis_client, tmp_path)
     world.deliver(events)
+    live = read_now(world, "live")
     before = state_of_events(RULES, [])
     expected = state_of_events(RULES, events)
-    tables = Workspace(spark, tmp_path.as_uri())
-    write_index(open_scanner(world.client, RULES), tables.within("live"))
-    live = index_state(tables.within("live"))
-    nothing = on_spark(spark, before)
-    assert impact_of(spark, "person", on_spark(spark, expected), live).is_none
-    assert impact_of(spark, "person", nothing, live) == impact_in_process("person", before, expected)
-    world.deliver([person("web", "3", 500, given_name="Zed", family_name="Elsewhere", birth_date="1933-03-03")])
-    write_index(open_scanner(world.client, RULES), tables.within("later"))
-    later = index_state(tables.within("later"))
+    assert impact_of(spark, "person", on_spark(spark, before), live) == impact(before, expected)
+    world.deliver([gone])
+    later = read_now(world, "later")
     world.warehouse.close()
     moved = impact_of(spark, "person", live, later)
-    assert moved == impact_of(spark, "person", on_spark(spark, expected), later)
+    assert moved == impact(expected, state_of_events(RULES, [*events, gone]))
     assert not moved.is_none

@@ -22,7 +22,7 @@ from mdm_stream.rebuild.kept import CopyOfKept
 from mdm_stream.rebuild.run import Rebuild, RebuildReport
 from mdm_stream.reconcile.folded_states import ArchiveAt
 from mdm_stream.reconcile.spark_fill import SparkFill
-from mdm_stream.reconcile.switch import Forecast, RulesSwitch
+from mdm_stream.reconcile.switch import RulesSwitch, SwitchForecast
 from mdm_stream.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_a_forecast_is_what_comes_of_it_while_writers_go_on(world: SparkWorld) -
     fill = world.fill(NEW_RULES)
     workspace = Workspace(world.spark, (world.folder / "switch").as_uri())
     switch = RulesSwitch(workspace, (RULES, NEW_RULES), world.client, "main", world.archive, sleep=lambda _: None)
-    forecasts: list[Forecast] = []
+    forecasts: list[SwitchForecast] = []
 
     def approve(_epoch: int) -> bool:
         world.deliver(families(4, version=2))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.rebuild.run import RebuildReport
     from mdm_stream.reconcile.spark_fill import SparkFill
-    from mdm_stream.reconcile.switch import Forecast, Outcome, RulesSwitch
+    from mdm_stream.reconcile.switch import Outcome, RulesSwitch, SwitchForecast
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class _Asked:
     as_json: bool
     report_folder: Path | None
     advance: Advance
-    forecast: Forecast | None = None
+    forecast: SwitchForecast | None = None
 
 
 @click.command()
