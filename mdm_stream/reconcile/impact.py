@@ -7,7 +7,7 @@ value of a record is in them: samples have ids, references and names of attribut
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mdm_stream.core.cluster.golden import digest_of_content
@@ -231,16 +231,19 @@ def impact_of(
 def measured(tables: Tables, domain: str, samples: int = SAMPLES) -> Impact:
     """Return the impact that tables with the inputs of ``impact_tables`` show."""
     impact_tables.compute(tables)
+    (row,) = tables.rows(impact_tables.FIGURES)
+    figures = list(map(int, row))
+    first, second = len(fields(RecordFigures)), len(fields(RecordFigures)) + len(fields(GoldenFigures))
     clusters = {kind: ClusterFigures(0, 0, 0) for kind in CLUSTER_KINDS}
-    for kind, *figures in tables.rows(impact_tables.CLUSTERS):
-        clusters[kind] = ClusterFigures(*map(int, figures))
+    for kind, *counts in tables.rows(impact_tables.CLUSTERS):
+        clusters[kind] = ClusterFigures(*map(int, counts))
     return Impact(
         domain,
-        RecordFigures(*_figures(tables, impact_tables.RECORDS)),
+        RecordFigures(*figures[:first]),
         clusters,
-        GoldenFigures(*_figures(tables, impact_tables.GOLDEN), *_figures(tables, impact_tables.CHANGED_VALUES)),
+        GoldenFigures(*figures[first:second]),
         _values(tables),
-        ReviewFigures(*_figures(tables, impact_tables.REVIEW), *_figures(tables, impact_tables.PAIRS)),
+        ReviewFigures(*figures[second:]),
         _samples(tables, samples),
     )
 
@@ -267,11 +270,6 @@ def _with_digest(batches: Iterable[Any]) -> Batches:
     schema = pa.schema([("golden_id", pa.string()), ("digest", pa.string()), ("content", pa.binary())])
     rows = rows_in(iter(batches), ["golden_id", "content"])
     yield from batches_of(((golden_id, digest_of_content(content), content) for golden_id, content in rows), schema)
-
-
-def _figures(tables: Tables, query: str) -> list[int]:
-    (row,) = tables.rows(query)
-    return [int(figure) for figure in row]
 
 
 def _values(tables: Tables) -> dict[str, ValueFigures]:

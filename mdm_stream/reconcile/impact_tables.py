@@ -50,6 +50,9 @@ class Tables(Protocol):
     def keep(self, name: str, query: str, mapped: Mapped | None = None) -> None:
         """Compute a table once: the rows of a query, or what a function makes of them."""
 
+    def name(self, name: str, query: str, mapped: Mapped) -> None:
+        """Name what a function makes of a query's rows, for one other query."""
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query, which are few."""
 
@@ -66,11 +69,16 @@ class SparkTables:
         """See ``Tables``; it is computed when it is asked for first."""
         from pyspark import StorageLevel  # noqa: PLC0415 - only what runs on Spark needs it
 
-        frame = self._spark.sql(query, **self._frames)
-        if mapped is not None:
-            frame = frame.mapInArrow(mapped.function, mapped.ddl)
-        self._frames[name] = frame.persist(StorageLevel.DISK_ONLY)
+        self._frames[name] = self._frame(query, mapped).persist(StorageLevel.DISK_ONLY)
         self._kept.append(self._frames[name])
+
+    def name(self, name: str, query: str, mapped: Mapped) -> None:
+        """See ``Tables``."""
+        self._frames[name] = self._frame(query, mapped)
+
+    def _frame(self, query: str, mapped: Mapped | None) -> DataFrame:
+        frame = self._spark.sql(query, **self._frames)
+        return frame if mapped is None else frame.mapInArrow(mapped.function, mapped.ddl)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """See ``Tables``."""
@@ -104,6 +112,10 @@ class DuckDbTables:
         schema = pa.schema([(column, getattr(pa, kind)()) for column, kind in mapped.columns.items()])
         self._create(name, pa.Table.from_batches(list(mapped.function(batches)), schema))
 
+    def name(self, name: str, query: str, mapped: Mapped) -> None:
+        """See ``Tables``."""
+        self.keep(name, query, mapped)
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """See ``Tables``."""
         return self._connection.execute(query.format_map(self._names)).fetchall()
@@ -123,7 +135,7 @@ def compute(tables: Tables) -> None:
         tables.keep(name, query)
     tables.keep("value_changes", _CHANGED_CONTENTS, VALUE_CHANGES)
     for side in ("before", "after"):
-        tables.keep(f"questions_{side}", f"SELECT a, b, item FROM {{items_{side}}}", QUESTIONS)  # noqa: S608 - made of names in this module
+        tables.name(f"questions_{side}", f"SELECT a, b, item FROM {{items_{side}}}", QUESTIONS)  # noqa: S608 - made of names in this module
     tables.keep("asked", _ASKED)
 
 
@@ -139,12 +151,6 @@ _CLUSTERS = {
     "new_clusters": """
         SELECT new_id, count(old_id) AS edges, sum(records) AS members, min(ref) AS ref
         FROM {shared} WHERE new_id IS NOT NULL GROUP BY new_id""",
-    "edges": """
-        SELECT s.old_id, s.new_id, s.records, s.ref, o.edges AS old_edges, n.edges AS new_edges,
-            o.members AS old_members, n.members AS new_members,
-            max(o.edges) OVER (PARTITION BY s.new_id) AS most_of_old,
-            max(n.edges) OVER (PARTITION BY s.old_id) AS most_of_new
-        FROM {shared} s JOIN {old_clusters} o ON s.old_id = o.old_id JOIN {new_clusters} n ON s.new_id = n.new_id""",
     "kinds": """
         SELECT old_id, new_id, records, ref,
             CASE WHEN old_edges = 1 AND new_edges = 1 THEN
@@ -153,7 +159,13 @@ _CLUSTERS = {
             WHEN new_edges > 1 AND most_of_old = 1 THEN 'merged'
             WHEN old_edges > 1 AND most_of_new = 1 THEN 'split'
             ELSE 'moved' END AS kind
-        FROM {edges}""",
+        FROM (
+            SELECT s.old_id, s.new_id, s.records, s.ref, o.edges AS old_edges, n.edges AS new_edges,
+                o.members AS old_members, n.members AS new_members,
+                max(o.edges) OVER (PARTITION BY s.new_id) AS most_of_old,
+                max(n.edges) OVER (PARTITION BY s.old_id) AS most_of_new
+            FROM {shared} s JOIN {old_clusters} o ON s.old_id = o.old_id JOIN {new_clusters} n ON s.new_id = n.new_id
+        ) edges""",
 }
 
 _GOLDEN = {
@@ -177,7 +189,7 @@ def _count_if(condition: str, what: str = "1") -> str:
     return f"coalesce(sum(CASE WHEN {condition} THEN {what} END), 0)"
 
 
-RECORDS = f"""
+_RECORDS = f"""
     SELECT {_count_if("old_id IS NOT NULL", "records")}, {_count_if("new_id IS NOT NULL", "records")},
         {_count_if("old_id IS NULL", "records")}, {_count_if("new_id IS NULL", "records")},
         {_count_if("old_id <> new_id", "records")}
@@ -190,25 +202,30 @@ CLUSTERS = """
     UNION ALL SELECT 'new', 0, count(*), coalesce(sum(members), 0) FROM {new_clusters} WHERE edges = 0"""
 """Kind, clusters before, clusters after, and records: those that both sides have, or of a cluster on one side all."""
 
-GOLDEN = f"""
+_GOLDEN_RECORDS = f"""
     SELECT count(old_digest), count(new_digest), {_count_if("old_digest IS NULL")}, {_count_if("new_digest IS NULL")},
         {_count_if("old_digest <> new_digest")}
     FROM {{ids}}"""  # noqa: S608 - made of names in this module
 """Golden records before, after, created, retired, changed in whatever they say."""
 
-CHANGED_VALUES = "SELECT count(DISTINCT golden_id) FROM {value_changes}"
+_CHANGED_VALUES = "SELECT count(DISTINCT golden_id) FROM {value_changes}"
 
 VALUES = "SELECT attribute, change, count(*) FROM {value_changes} GROUP BY attribute, change"
 
-REVIEW = f"""
+_REVIEW = f"""
     SELECT count(old_digest), count(new_digest), {_count_if("old_digest IS NULL")}, {_count_if("new_digest IS NULL")},
         {_count_if("old_digest <> new_digest")}, {_count_if("old_answered")}, {_count_if("new_answered")}
     FROM {{asked}}"""  # noqa: S608 - made of names in this module
 """Items before, after, opened, closed, changed in what they say, answered before, answered after."""
 
-PAIRS = """
+_PAIRS = """
     SELECT (SELECT count(*) FROM {links_before} WHERE NOT link), (SELECT count(*) FROM {links_after} WHERE NOT link)"""
 """Pairs in the middle band, before and after."""
+
+FIGURES = f"""
+    SELECT * FROM ({_RECORDS}) records CROSS JOIN ({_GOLDEN_RECORDS}) golden CROSS JOIN ({_CHANGED_VALUES}) changed
+    CROSS JOIN ({_REVIEW}) review CROSS JOIN ({_PAIRS}) pairs"""  # noqa: S608 - made of names in this module
+"""One row: what ``RecordFigures``, ``GoldenFigures`` and ``ReviewFigures`` have, in their order."""
 
 _SAMPLED = """
     SELECT kind, CASE WHEN kind = 'merged' THEN new_id ELSE old_id END AS item,
