@@ -52,6 +52,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.timeout(900)  # a job on a machine that has other work
 def test_archive_and_file_give_one_document(spark, folder, monkeypatch, capsys):
     """Figures, samples and what is said of the rules: Spark and one process are one comparison."""
 
