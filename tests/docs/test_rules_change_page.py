@@ -9,6 +9,7 @@ import click
 import pytest
 from source_tree import ROOT
 
+from mdm_stream.cli.commands.rules import rules
 from mdm_stream.cli.commands.rules_diff import diff
 from mdm_stream.cli.main import run
 from mdm_stream.reconcile.impact import CLUSTER_KINDS, OTHERS_SHOWN, SAMPLES
@@ -48,3 +49,15 @@ def test_the_page_has_every_kind_and_limit():
         assert re.search(rf"^\| [^|]*`{kind}`", PAGE, re.MULTILINE), kind
     assert f"in JSON and page ({SAMPLES});" in PAGE
     assert f"names at most {OTHERS_SHOWN} ids" in PAGE
+
+
+OTHERS = [shlex.split(call) for call in CALLS if re.match(r"rules (?!diff)", call)]
+
+
+@pytest.mark.parametrize("call", OTHERS, ids=" ".join)
+def test_each_call_of_the_switch_is_understood(call):
+    """What they do is a matter of tests/end_to_end/test_rules_deploy.py."""
+    command = rules.commands[call[1]]
+    with click.Context(command):
+        assert command.make_context(call[1], call[2:]).params
+    assert {each[1] for each in OTHERS} == {"deploy", "rollback", "accept"}
