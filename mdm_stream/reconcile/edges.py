@@ -22,6 +22,7 @@ from mdm_stream.core.match.score_bulk import PAIRS_MAX, score_many
 from mdm_stream.core.model import MatchValues
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.records import decode_match
+from mdm_stream.reconcile.session import gathered
 from mdm_stream.reconcile.worker_rules import WorkerRules
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def score_edges(rules: WorkerRules, records: DataFrame, sizes: DataFrame) -> Dat
     at_work = sizes.where(f"members BETWEEN 2 AND {rules.rules.max_block_size}").select("key")
     members = records.select("rid", _explode("keys", "key")).join(at_work, "key")
     valued = members.join(records.select("rid", "ref", "match"), "rid").select("key", "rid", "ref", "match")
-    blocks = valued.repartition("key").sortWithinPartitions("key")
-    return blocks.mapInArrow(partial(_score_blocks, rules), EDGES).dropDuplicates(["a_rid", "b_rid"])
+    return gathered(valued, "key").mapInArrow(partial(_score_blocks, rules), EDGES).dropDuplicates(["a_rid", "b_rid"])
 
 
 def decided_edges(records: DataFrame, scored: DataFrame) -> DataFrame:

@@ -16,6 +16,7 @@ from mdm_stream.index.redis.codec import decode_record
 from mdm_stream.index.redis.pages import stored_component
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.edges import EDGE_COLUMNS
+from mdm_stream.reconcile.session import gathered
 from mdm_stream.reconcile.worker_rules import WorkerRules
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def resolve_components(
         *[column for column in EDGE_COLUMNS if column != "a"],
     )  # fmt: skip
     parts = members.unionByName(inside, allowMissingColumns=True)
-    ordered = parts.repartition("root").sortWithinPartitions("root", "part", "ref")
-    return ordered.mapInArrow(partial(_resolve, rules, for_index), RESOLVED)
+    return gathered(parts, "root", "part", "ref").mapInArrow(partial(_resolve, rules, for_index), RESOLVED)
 
 
 def review_queue(rules: WorkerRules, resolved: DataFrame, edges: DataFrame) -> DataFrame:

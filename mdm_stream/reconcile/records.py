@@ -14,6 +14,7 @@ from mdm_stream.core.record import build_record
 from mdm_stream.index.redis.codec import encode_record
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.folded_states import joined
+from mdm_stream.reconcile.session import gathered
 from mdm_stream.reconcile.worker_rules import WorkerRules
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def make_records(rules: WorkerRules, folded: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - Spark's own name
 
     states = folded.where("ref IS NOT NULL").select("ref", "state")
-    made = states.repartition("ref").sortWithinPartitions("ref").mapInArrow(partial(_build, rules), RECORDS)
+    made = gathered(states, "ref").mapInArrow(partial(_build, rules), RECORDS)
     return made.withColumn("rid", F.monotonically_increasing_id())
 
 
