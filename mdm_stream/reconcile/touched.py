@@ -22,6 +22,7 @@ from mdm_stream.decode import Decoder
 from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.live_tables import LiveIndex
+from mdm_stream.reconcile.session import gathered
 from mdm_stream.reconcile.worker_rules import WorkerRules
 from mdm_stream.reconcile.workspace import Workspace
 
@@ -57,7 +58,7 @@ def moved_records(rules: WorkerRules, records: DataFrame, workspace: Workspace) 
     several = before.selectExpr("ref", "state", "true AS before").unionByName(
         later.selectExpr("ref", "state", "false AS before")
     )
-    return several.repartition("ref").sortWithinPartitions("ref").mapInArrow(partial(_moved, rules), MOVED)
+    return gathered(several, "ref").mapInArrow(partial(_moved, rules), MOVED)
 
 
 def touched_records(
