@@ -44,7 +44,7 @@ from mdm_stream.settings import EngineSettings
 STATES_MAX = 20_000
 BATCH_SIZE = 500
 
-Found = TypeVar("Found")
+Done = TypeVar("Done")
 
 Tell = Callable[[Iterable[bytes]], None]
 """Takes messages of the feed, each once or more, in no order. What it has taken it keeps."""
@@ -182,7 +182,7 @@ class Bootstrap:
         counters.rejected.update(later.rejected)
         counters.faults.update(later.faults)
 
-    def _timed(self, report: BootstrapReport, step: str, do: Callable[[], Found]) -> Found:
+    def _timed(self, report: BootstrapReport, step: str, do: Callable[[], Done]) -> Done:
         began_s = time.monotonic()
         found = do()
         report.steps[step] = round(time.monotonic() - began_s, 3)

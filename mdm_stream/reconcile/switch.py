@@ -47,7 +47,7 @@ class SwitchForecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SwitchOutcome:
     """What a switch has made of a domain, and what had been forecast of the same records; ``left_out`` as in
     ``SwitchForecast``.
     """
@@ -100,7 +100,7 @@ class RulesSwitch:
         left_out = self._changed("changed-before", [*self._sides], ["before"])
         return SwitchForecast(self._impact(*self._sides, left_out), left_out.count())
 
-    def outcome(self, replaced: int) -> Outcome:
+    def outcome(self, replaced: int) -> SwitchOutcome:
         """Compare the epoch that was replaced, and is kept, with the live one; and both with the forecast.
 
         Call ``forecast`` first. Waits ``settle_s``, for what was committed meanwhile to be archived.
@@ -111,7 +111,7 @@ class RulesSwitch:
         self._sleep(self._settle_s)
         actual = (index_state(self._workspace.within("replaced")), index_state(self._workspace.within("live")))
         left_out = self._changed("changed-after", [*self._sides, *actual], ["before", "replaced", "live"])
-        return Outcome(self._impact(*actual, left_out), self._impact(*self._sides, left_out), left_out.count())
+        return SwitchOutcome(self._impact(*actual, left_out), self._impact(*self._sides, left_out), left_out.count())
 
     def _impact(self, before: ResolvedState, after: ResolvedState, left_out: DataFrame) -> Impact:
         sides = (_without(before, left_out), _without(after, left_out))

@@ -31,8 +31,11 @@ from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
 
-NEW_RULES = DEMO_RULES + "\nmatch: {thresholds: {link: 0.98}}\n"
-"""Fewer pairs are linked, and more are asked about."""
+NEW_RULES = f"""{DEMO_RULES}
+match: {{prior: 0.000001, thresholds: {{link: 0.97, review: 0.1}}}}
+survivorship: {{rules: {{phone: [longest]}}}}
+"""
+"""Fewer pairs are linked, more are asked about, and other values survive."""
 
 LATE_US = 1_767_225_600_000_000
 WATCHED = 40

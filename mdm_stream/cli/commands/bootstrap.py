@@ -132,6 +132,7 @@ def _tell_all(deployment: Deployment, messages: Iterable[bytes], advance: Advanc
     from mdm_stream.aws.read_shards import StreamReader  # noqa: PLC0415 - --help does without
     from mdm_stream.feed.snapshot import TakeSnapshot  # noqa: PLC0415
     from mdm_stream.rebuild.warehouse_fill import WarehouseFill  # noqa: PLC0415
+    from mdm_stream.warehouse import open_warehouse  # noqa: PLC0415
     from mdm_stream.warehouse.feed_redaction import redact_message  # noqa: PLC0415
 
     snapshots, stream, follow = deployment.snapshots(), deployment.golden_stream, follow_of(deployment)
@@ -142,9 +143,11 @@ def _tell_all(deployment: Deployment, messages: Iterable[bytes], advance: Advanc
         reader = StreamReader(deployment.kinesis(), stream)
         taking = TakeSnapshot(snapshots, reader, stream, follow=follow, redact=redact_message, on_progress=advance)
         taking.run(kind, also=messages)
-    warehouse = deployment.open_warehouse(writing=True, lock_wait_ms=LOCK_WAIT_MS)
-    if warehouse is not None:
-        with closing(warehouse):
+    settings = deployment.warehouse
+    if settings is not None:
+        # No message has made a DuckDB file before this.
+        lock_wait_ms = max(settings.lock_wait_ms, LOCK_WAIT_MS)
+        with closing(open_warehouse(settings.model_copy(update={"lock_wait_ms": lock_wait_ms}))) as warehouse:
             fill = WarehouseFill(warehouse, follow=follow, on_progress=advance)
             fill.apply(messages)
             advance("filling the warehouse", fill.filled.messages, 0)

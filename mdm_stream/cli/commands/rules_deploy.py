@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.rebuild.run import RebuildReport
     from mdm_stream.reconcile.spark_fill import SparkFill
-    from mdm_stream.reconcile.switch import Outcome, RulesSwitch, SwitchForecast
+    from mdm_stream.reconcile.switch import RulesSwitch, SwitchForecast, SwitchOutcome
 
 
 @dataclass(slots=True)
@@ -207,7 +207,7 @@ def _approved(deployment: Deployment, new: Ruleset, switch: RulesSwitch, fill: S
     return asked.yes or click.confirm("Put these rules to use?", default=False, err=True)
 
 
-def _tell(report: RebuildReport, outcome: Outcome, asked: _Asked) -> None:
+def _tell(report: RebuildReport, outcome: SwitchOutcome, asked: _Asked) -> None:
     from mdm_stream.reconcile.impact import as_json  # noqa: PLC0415 - --help does without
 
     if asked.as_json:
