@@ -8,8 +8,9 @@ live; consumers go on at the place of the stream where they were. 5. *Rest.* Wha
 listed is applied as consumers apply it, and told through the stream.
 
 Each step is a function of the archive's objects that were listed, of the epoch and of the time at which the job was
-begun, and may be repeated. A job that is run again in its workspace goes on in its epoch. Without the workspace it is
-another job, which tells nothing twice: as something was told of the domain, it refuses, and a rebuild puts it right.
+begun, and may be repeated. A job that is run again in its workspace goes on in its epoch, if the same sources are taken
+out. Otherwise it is another job, which tells nothing twice: as something was told of the domain, it refuses, and a
+rebuild puts it right.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.fill import Progress
+from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.rebuild.read_published import Published
 from mdm_stream.reconcile.spark_fill import SparkFill
@@ -108,13 +110,14 @@ class Bootstrap:
         ``TransientError`` if another one was begun meanwhile.
         """
         domain = self._rules.domain
-        job = digest_of(["bootstrap", domain, self._rules.digest, self._fill.workspace.url])
+        exclusions = self._archive.sources(domain).read().exclusions
+        own = [domain, self._rules.digest, self._fill.workspace.url, digest_of_exclusions(exclusions)]
+        job = digest_of(["bootstrap", *own])
         witnessed = self._archive.witness(domain)
         self._require_nothing_there(job)
         above = 0 if witnessed is None else witnessed.epoch
         epoch, began_us = self._epochs.begin_job(job, above, self._clock_us())
         report = BootstrapReport(domain, epoch, self._rules.digest)
-        exclusions = self._archive.sources(domain).read().exclusions
         filled = self._timed(report, "fill", lambda: self._fill(epoch, exclusions, self._on_progress))
         self._timed(report, "tell", lambda: self._tell_all(report, began_us))
         index = RedisIndex(self._client, self._rules, self._namespace, building=epoch)

@@ -19,6 +19,7 @@ from mdm_stream.archive import Archive, Exclusion
 from mdm_stream.archive.object_names import ArchiveObject
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
+from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.rebuild.load import LoadCounters
 from mdm_stream.reconcile.components import ROUNDS_MAX, component_roots
 from mdm_stream.reconcile.edges import block_sizes, decided_edges, kept_edges, score_edges
@@ -92,10 +93,12 @@ def recompute(
     """Return F of all that is archived of a domain when the call begins, and perhaps of some that comes meanwhile.
 
     ``exclusions`` are those that the archive's marks have now, unless given. A call in a workspace that another one
-    with the same rules has left goes on where that one was. ``TransientError`` if compaction outruns the reading.
+    with the same rules has left goes on where that one was, if the same is excluded. ``TransientError`` if compaction
+    outruns the reading.
     """
     archive = opened()
     found = archive.sources(rules.domain).read().exclusions if exclusions is None else exclusions
+    workspace = workspace.within(digest_of_exclusions(found))
     packed = WorkerRules.of(rules)
     folded, objects = read_all(
         workspace, archive, rules.domain, lambda listed: fold_archive(spark, packed, opened, listed, found)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mdm_stream.archive.object_names import ArchiveObject
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.reconcile.components import ROUNDS_MAX
 from mdm_stream.reconcile.folded_states import OpenArchive, counted, fold_archive
 from mdm_stream.reconcile.impact import require_comparable
@@ -43,10 +44,14 @@ def recompute_both(
         named = [frame.selectExpr("*", f"'{side}' AS side") for side, frame in sides.items()]
         return named[0].unionByName(named[1])
 
-    folded, objects = read_all(workspace_of("read"), archive, old.domain, fold)
+    taken_out = digest_of_exclusions(exclusions)  # tables that another job has left are of this
+
+    folded, objects = read_all(workspace_of("read").within(taken_out), archive, old.domain, fold)
 
     def of(side: str, rules: Ruleset) -> Recomputed:
         own = folded.where(f"side = '{side}'")
-        return Recomputed(resolve_folded(workspace_of(side), rules, own, rounds_max), counted(own), objects)
+        return Recomputed(
+            resolve_folded(workspace_of(side).within(taken_out), rules, own, rounds_max), counted(own), objects
+        )
 
     return of(OLD, old), of(NEW, new)

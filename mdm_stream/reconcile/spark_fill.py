@@ -9,7 +9,6 @@ from mdm_stream.archive import Exclusion
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.redis.bulk import BulkSettings
 from mdm_stream.rebuild.fill import FirstFilled, Progress
-from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.reconcile.components import ROUNDS_MAX
 from mdm_stream.reconcile.fill_epoch import WRITERS, EpochAt, EpochWritten, fill_epoch
 from mdm_stream.reconcile.folded_states import OpenArchive
@@ -23,7 +22,7 @@ class SparkFill:
     """A ``FirstFill`` on Spark.
 
     ``workspace`` is the caller's, gets values of records, and is the caller's to remove.
-    One that is given what a killed one has left there goes on with its recomputation, if the same is taken out; what is
+    One that is given what a killed one has left there goes on with its recomputation, if the same is excluded; what is
     archived since is filled in after it. ``computed`` and ``written`` say afterwards what was done.
     """
 
@@ -44,7 +43,7 @@ class SparkFill:
         def note(stage: str, seconds: float) -> None:
             on_progress(f"{stage} done in {seconds:.1f} s", 0, 0)
 
-        workspace = self.workspace.within(digest_of_exclusions(exclusions), note)
+        workspace = self.workspace.within("recomputed", note)
         computed = recompute(
             workspace.spark,
             workspace,

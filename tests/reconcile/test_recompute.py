@@ -11,7 +11,7 @@ import pytest
 from small_world import small_rules
 from spark_worlds import differences, folded_rows, resolution_of, worlds
 
-from mdm_stream.archive import open_archive
+from mdm_stream.archive import Exclusion, open_archive
 from mdm_stream.archive.rows import rows_of
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.cluster.clustering import connected
@@ -90,7 +90,9 @@ def test_rounds_are_bounded(spark: SparkSession, tmp_path: Path) -> None:
 
 
 def test_an_archive_is_read_whole_and_a_killed_job_goes_on(spark: SparkSession, tmp_path: Path) -> None:
-    """Parts and segments, repetitions, a domain beside it; a second run in the same folder computes nothing again."""
+    """Parts and segments, repetitions, a domain beside it; a second run in the same folder computes nothing again,
+    unless something else was taken out meanwhile.
+    """
     events = [person_event(number) for number in range(120)]
     archive = open_archive(f"file://{tmp_path / 'archive'}")
     rows = [
@@ -114,3 +116,8 @@ def test_an_archive_is_read_whole_and_a_killed_job_goes_on(spark: SparkSession, 
     again = recompute(spark, workspace, RULES, opened)
     assert again.objects == found.objects
     assert all(seconds == 0 for stage, seconds in stages if not stage.startswith("links"))
+    out = Exclusion("x", "crm", 0, 60, 1)  # by the time of arrival
+    without = recompute(spark, workspace, RULES, opened, exclusions=[out])
+    counting = [each for n, each in enumerate(events) if n >= 60 or each.source != "crm"]
+    assert differences(resolve(RULES, counting), resolution_of(without.state)) == []
+    assert without.counters.excluded > 0
