@@ -179,6 +179,12 @@ class LoadAttempt:
         passing = ("manifest.json", "/chunks/", "/deletions.json", "/fed/", "/told/")
         return sum(not any(part in name for part in passing) for name in self.names)
 
+    def is_of_job(self) -> bool:
+        """Tell whether a job has taken the load over from the functions: with this attempt, or with one before."""
+        names = (f"again/{number:03d}.json" for number in range(2, self.number + 1))
+        found = (self.store.read(f"{LOADS}{self.load_id}/{name}", AgainRecord) for name in names if name in self.names)
+        return any(record is not None and record.because == "job" for record in found)
+
     def again(self) -> LoadAttempt:
         """Return the newest attempt as it is now."""
         return self.store.attempt(self.load_id)

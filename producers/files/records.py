@@ -55,9 +55,11 @@ class DeliveryRecord(Stored):
 
 
 class AgainRecord(Stored):
-    """Why an attempt at a load was begun: another delivery of what had failed, changed rules, or a person."""
+    """Why an attempt at a load was begun: another delivery of what had failed, changed rules, a person, or the job that
+    does a file which is too large for the functions.
+    """
 
-    because: Literal["delivery", "rules", "person"]
+    because: Literal["delivery", "rules", "person", "job"]
     delivery: str | None = None
     by: str | None = None
     at: str

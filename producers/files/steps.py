@@ -84,6 +84,9 @@ class LoadSteps:
 
     def _turn(self, view: LoadView, dropped: DroppedObject | None) -> bool:
         """Do what is next, and tell whether to look again."""
+        is_large = view.record.object.sha256 is None
+        if is_large and not self.around.reads_all and view.attempt.is_of_job():
+            return False  # the job does it
         if view.state == "received":
             self._plan(view, dropped)
             return True
@@ -174,7 +177,7 @@ class LoadSteps:
         if record.domain is None or record.source is None:
             raise TerminalError(f"load {record.load_id} was refused, and has no rules to be read by")
         rules = file_rules(around.rulesets, record.domain, record.source)
-        if record.object.sha256 is None:
+        if record.object.sha256 is None and not around.reads_all:
             self._hand_over(view, rules)
             return
         put = self.store.objects.put
@@ -192,7 +195,7 @@ class LoadSteps:
             said = "was removed or overwritten before it was read; deliver it again"
             self.fail(attempt, (file_reason("broken_file", "object", said),))
             return
-        if found.sha256 != record.object.sha256:
+        if record.object.sha256 not in (None, found.sha256):
             raise TransientError(f"the object of load {record.load_id} changed while it was read")
         is_small = around.queue is None or record.object.size_bytes <= around.limits.direct_bytes_max
         digest = around.rules_digest(record.domain, rules)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from mdm_stream.contracts.change import EVENT_BYTES_MAX
 from mdm_stream.contracts.signature import SIGNED_BYTES_MAX
@@ -22,9 +24,20 @@ from producers.files.manifest import LoadView
 from producers.files.notify import ChunkQueue, Notifier
 from producers.files.reading import LoadReader
 from producers.files.settings import FileLimits
-from producers.publisher import Publisher
 
 QUARANTINED_AT_A_TIME = 500
+
+
+class EventStream(AbstractContextManager["EventStream"], Protocol):
+    """Takes events; what was put before a ``flush`` returns is kept."""
+
+    def put(self, event: Mapping[str, Any] | bytes, partition_key: str | None = None) -> None:
+        """Take an event: bytes as they are, a mapping as JSON."""
+        ...
+
+    def flush(self) -> None:
+        """Return once everything is kept; raises what could not be."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +45,7 @@ class LoadSurroundings:
     """Stores, streams and rules. Without ``queue`` all is done at once; without ``open_index`` full loads are held.
 
     ``open_stream`` returns a publisher of the change stream, which is closed after a step, and which signs events
-    if ``signs``. ``now_us`` is a clock.
+    if ``signs``. ``now_us`` is a clock. ``reads_all``: files are read whatever their size (``producers.files.bulk``).
     """
 
     store: LoadStore
@@ -41,18 +54,19 @@ class LoadSurroundings:
     limits: FileLimits
     quarantine: QuarantineStore
     notifier: Notifier
-    open_stream: Callable[[], Publisher]
+    open_stream: Callable[[], EventStream]
     now_us: Callable[[], int]
     queue: ChunkQueue | None = None
     open_index: Callable[[Ruleset], IndexReader] | None = None
     loads_url: str = ""
     signs: bool = False
+    reads_all: bool = False
 
     def rules_digest(self, domain: str, rules: FileRules) -> str:
         """Return what tells whether a file would be read and judged alike: the rule set's digest, and ``files:``."""
         return f"{self.rulesets[domain].digest}/{digest_of(asdict(rules))[:16]}"
 
-    def put_event(self, stream: Publisher, event: bytes, key: str) -> None:
+    def put_event(self, stream: EventStream, event: bytes, key: str) -> None:
         """Put an event on the change stream, signed if events are."""
         stream.put(signable(event) if self.signs else event, key)
 
