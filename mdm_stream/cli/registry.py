@@ -63,7 +63,8 @@ COMMANDS: dict[str, Listing] = {
     ),
     "publish": Listing("mdm_stream.cli.commands.publish:publish", "Put the events of a file on the change stream."),
     "files": Listing(
-        "mdm_stream.cli.commands.loads:files", "Loads of dropped files: list, show, release, fail, resume, redrive."
+        "mdm_stream.cli.commands.loads:files",
+        "Loads of dropped files: list, show, release, fail, resume, redrive, job.",
     ),
     "capture": Listing(
         "mdm_stream.cli.commands.capture:capture", "Follow a PostgreSQL database's log; put its changes on the stream."

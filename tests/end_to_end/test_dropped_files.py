@@ -47,6 +47,8 @@ CHUNKED = {"MDM_FILES_DIRECT_BYTES_MAX": "0", "MDM_FILES_CHUNK_ROWS": "7"}
 class World:
     """A running stack that watches a folder, and its commands."""
 
+    environment = CHUNKED
+
     def __init__(self, state: Path) -> None:
         state.mkdir(exist_ok=True)
         self.state, self.lines = state, []
@@ -58,7 +60,7 @@ class World:
     def __enter__(self) -> Self:
         self.stack = LocalStack(self.state).start()
         start_consumers(self.stack, self.rules)
-        options = FunctionOptions(environment=CHUNKED)
+        options = FunctionOptions(environment=self.environment)
         self.window = FileWindow(self.stack, self.rules, self.rulesets, None, self.lines.append, options)
         running = RunningStack(
             kinesis_endpoint_url=self.stack.kinesis.endpoint_url,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from mdm_stream.cli.commands.files_job import job
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import json_option, print_json, print_table, say
 from mdm_stream.contracts.file_manifest import AttributeProfile, FileManifest, FileState
@@ -46,6 +47,9 @@ def files() -> None:
     store that is named (--files). No value of any row is shown. Exit code 1: some rows could not be sent. 2: no such
     load, or one that is not in a state for that.
     """
+
+
+files.add_command(job)
 
 
 @files.command("list")
@@ -80,7 +84,7 @@ def show(*, load_id: str, as_json: bool, **where: Any) -> None:
     """Show the manifest of a load: its rows, why some were rejected, warnings, and the profile of its values."""
     from producers.files.operations import show as manifest_of  # noqa: PLC0415
 
-    found = _found(lambda: manifest_of(_store(**where), load_id), load_id)
+    found = found_load(lambda: manifest_of(_store(**where), load_id), load_id)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -96,7 +100,7 @@ def release(*, load_id: str, by: str | None, as_json: bool, **where: Any) -> Non
     """Let a held load run, whatever it is held for. Its rows are sent as they were checked."""
     from producers.files.operations import release as let_run  # noqa: PLC0415
 
-    steps = _steps(**where)
+    steps = steps_of(**where)
     _decided(steps, load_id, lambda: let_run(steps, load_id, by or _user()), as_json=as_json)
 
 
@@ -109,7 +113,7 @@ def fail(*, load_id: str, by: str | None, as_json: bool, **where: Any) -> None:
     """End a held load: nothing of it is sent, and its rows are removed from the store."""
     from producers.files.operations import fail as end  # noqa: PLC0415
 
-    steps = _steps(**where)
+    steps = steps_of(**where)
     _decided(steps, load_id, lambda: end(steps, load_id, by or _user()), as_json=as_json)
 
 
@@ -122,7 +126,7 @@ def resume(*, load_ids: tuple[str, ...], as_json: bool, **where: Any) -> None:
 
     What was done is not done again. A held load stays held.
     """
-    steps = _steps(**where)
+    steps = steps_of(**where)
     found = {}
     for load_id in load_ids or list(steps.store.open_loads()):
         if _LOAD_ID.fullmatch(load_id) and steps.store.find(load_id) is not None:
@@ -162,7 +166,7 @@ def redrive(
     again: have the file mended. With --whole the load is begun again from its object, which must still be there.
     """
     named = _Streams(changes_stream, steward_stream, endpoint, quarantine)
-    steps = _steps(**where, streams=named)
+    steps = steps_of(**where, streams=named)
     if whole:
         from producers.files.operations import begin_again  # noqa: PLC0415
 
@@ -173,7 +177,7 @@ def redrive(
     from producers.files.judge_again import NO_ROW  # noqa: PLC0415
     from producers.files.operations import redrive_rows  # noqa: PLC0415
 
-    _found(lambda: steps.store.record(load_id), load_id)
+    found_load(lambda: steps.store.record(load_id), load_id)
     deployment = named.in_deployment(_deployment(**where))
     letters = DeadLetters(deployment.store(deployment.quarantine_url), "quarantine")
     streams = Streams(deployment.changes_stream, None, deployment.steward_stream or None)
@@ -259,7 +263,7 @@ def _store(*, state: Path, environment: bool, files_url: str | None, **where: st
     return LoadStore(named.store(files_url or str(state / FILES_FOLDER)))
 
 
-def _steps(*, streams: _Streams | None = None, **where: Any) -> LoadSteps:
+def steps_of(*, streams: _Streams | None = None, **where: Any) -> LoadSteps:
     """Return the steps of loads of a deployment, which send what follows from a decision."""
     from producers.files.addresses import FilesSettings  # noqa: PLC0415
     from producers.files.build import surroundings_of  # noqa: PLC0415
@@ -290,7 +294,7 @@ def _steps(*, streams: _Streams | None = None, **where: Any) -> LoadSteps:
 def _decided(steps: LoadSteps, load_id: str, decide: Callable[[], LoadView], *, as_json: bool) -> None:
     from producers.files.manifest import render  # noqa: PLC0415
 
-    _found(lambda: steps.store.record(load_id), load_id)
+    found_load(lambda: steps.store.record(load_id), load_id)
     manifest = render(decide())
     if as_json:
         print_json(_summary(manifest))
@@ -301,7 +305,7 @@ def _decided(steps: LoadSteps, load_id: str, decide: Callable[[], LoadView], *, 
 _T = TypeVar("_T")
 
 
-def _found(ask: Callable[[], _T], load_id: str) -> _T:
+def found_load(ask: Callable[[], _T], load_id: str) -> _T:
     """Return what is asked of a load; ``ConfigurationError`` if there is no such load."""
     if _LOAD_ID.fullmatch(load_id):
         try:

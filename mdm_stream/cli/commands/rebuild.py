@@ -88,7 +88,7 @@ def rebuild(
         print_json({"rebuilt": [asdict(report) for report in reports]})
         return
     for report in reports:
-        _tell(report)
+        tell_rebuilt(report)
 
 
 def rebuilding(
@@ -154,7 +154,8 @@ def _of(domain: str, advance: Advance) -> Advance:
     return lambda what, done, expected: advance(f"{domain}: {what}", done, expected)
 
 
-def _tell(report: RebuildReport) -> None:
+def tell_rebuilt(report: RebuildReport) -> None:
+    """Say what a rebuild did."""
     before = f"in place of epoch {report.replaced}" if report.replaced else "where there was none"
     say(f"{report.domain}: epoch {report.epoch} is live, {before}")
     say(f"  rules and F {report.rules_digest}")
