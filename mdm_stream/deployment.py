@@ -142,7 +142,7 @@ class Deployment:
             files_url=str(state / FILES_FOLDER),
             files_queue_url=stack.files_queue_url,
             files_topic_arn=stack.files_topic_arn,
-            warehouse=WarehouseSettings(duckdb_path=stack.warehouse),
+            warehouse=WarehouseSettings(duckdb_path=stack.warehouse) if stack.warehouse else None,
             state=state,
             keys=stack.keys,
         )

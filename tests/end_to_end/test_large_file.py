@@ -25,10 +25,13 @@ pytestmark = [
 ]
 
 
+LARGE = {"MDM_FILES_SPARK_BYTES_MIN": "2000", "MDM_FILES_DIRECT_BYTES_MAX": "1000"}
+
+
 class LargeWorld(World):
     """A stack whose functions leave files of some kilobytes to a job."""
 
-    environment = {"MDM_FILES_SPARK_BYTES_MIN": "2000", "MDM_FILES_DIRECT_BYTES_MAX": "1000"}
+    environment = LARGE
 
 
 def test_a_large_file_gets_into_a_running_domain(tmp_path: Path) -> None:
