@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 from erase_world import REF, RULES, World, places_of, upsert
+from rebuild_world import Feed
 
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.contracts.golden import parse_envelope
@@ -22,7 +23,9 @@ from mdm_stream.erasure.in_letters import BESIDE, UNCLEAR
 from mdm_stream.erasure.receipt import LeftInPlace
 from mdm_stream.errors import Reason, TerminalError, TransientError
 from mdm_stream.index.redis.epochs import hold
+from mdm_stream.index.redis.kept import kept_epoch
 from mdm_stream.objects.folder import FolderObjects
+from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 from mdm_stream.warehouse import DuckDbWarehouse
 from mdm_stream.warehouse.old_versions import OldVersions
 
@@ -297,3 +300,21 @@ def test_old_versions_of_rows_are_told_until_they_are_gone(world: World, monkeyp
     assert SNOWFLAKE_NOTE in receipt.notes
     kept.clear()
     assert "warehouse" not in places_of(world.search(MARKER))
+
+
+def test_nothing_is_left_in_an_epoch_that_is_kept_for_going_back(world: World, redis_url: str) -> None:
+    """It cannot be erased from, so it goes with the erasure; what is live stays."""
+    fill(world)
+    feed = Feed()
+    feed.messages = world.golden_messages()
+    Rebuild(
+        RULES, redis_url, "main", archive=world.archive, golden=feed, published=feed,
+        options=RebuildOptions(workers=1, publish_grace_s=0.0, keep_before=True),
+    ).run()  # fmt: skip
+    kept = kept_epoch(world.client, RULES, "main")
+    assert kept is not None
+    assert "index" in places_of(world.search(MARKER))
+    _, left = world.erase()
+    assert kept_epoch(world.client, RULES, "main") is None
+    assert set(places_of(left)) == STREAMS
+    assert world.index.snapshot().crosswalk.keys() == {"erp/1", "erp/2", "web/1"}
