@@ -33,7 +33,7 @@ from pathlib import Path
 import redis
 from histories import POPULATION_SEED, RULES_DEFAULT
 
-from mdm_stream.archive import open_archive
+from mdm_stream.archive import IN_BULK, open_archive
 from mdm_stream.archive.rows import delivery_of, rows_of
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent
@@ -153,8 +153,8 @@ def deliveries(people: int) -> Iterator[Delivery]:
         yield Delivery(delivery.raw, position, ARRIVAL_TIME_US + number, f"changes/{position}")
 
 
-def fill_archive(folder: Path, rules: Ruleset, records: int, people: int) -> Archived:
-    """Archive deliveries until they name so many records."""
+def fill_archive(folder: Path, rules: Ruleset, records: int, people: int, *, in_bulk: bool = False) -> Archived:
+    """Archive deliveries until they name so many records; ``in_bulk``: no index has had them."""
     archive = open_archive(folder.as_uri())
     decoder = Decoder({rules.domain: rules})
     archived = Archived()
@@ -167,7 +167,8 @@ def fill_archive(folder: Path, rules: Ruleset, records: int, people: int) -> Arc
                 rows += rows_of(rules.domain, events, delivery)
                 archived.refs.update(ref for event in events for ref in event.refs)
                 archived.events += len(events)
-        archive.append(rules.domain, rows, EpochPosition(1, archived.events, archived.events))
+        witness = IN_BULK if in_bulk else EpochPosition(1, archived.events, archived.events)
+        archive.append(rules.domain, rows, witness)
     return archived
 
 

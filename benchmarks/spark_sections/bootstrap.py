@@ -77,7 +77,7 @@ def figures(show: Show, scratch: Path) -> None:
     """Load, compare, and stream."""
     size = int(os.environ.get(VARIABLE, RECORDS))
     rules = load_ruleset(RULES_DEFAULT)
-    archived = fill_archive(scratch / "archive", rules, size, min(size, PEOPLE_MAX))
+    archived = fill_archive(scratch / "archive", rules, size, min(size, PEOPLE_MAX), in_bulk=True)
     show.fact("archived", f"{len(archived.refs):,} records, {archived.events:,} events")
     loaded_per_s = _bootstrapped(show, scratch, rules, archived.events)
     streamed_per_s = _streamed(scratch / "stream")
@@ -113,7 +113,7 @@ def _bootstrapped(show: Show, scratch: Path, rules: Ruleset, events: int) -> flo
             archive_events(scratch / "archive", rules, late)
             WarehouseFill(warehouse, follow=_no_claims).apply(messages)
 
-        report = Bootstrap(fill, client, archive, published=feed, tell=tell, golden=feed).run()
+        report = Bootstrap(fill, archive, published=feed, tell=tell, golden=feed).run()
         seconds = time.monotonic() - began_s
         _say(show, report, seconds, client)
         there = RedisIndex(client, rules).golden_of([event.ref for event in late])

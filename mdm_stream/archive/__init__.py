@@ -3,13 +3,14 @@
 from mdm_stream.archive.archive import Archive, Verification, open_archive
 from mdm_stream.archive.compact import Compaction
 from mdm_stream.archive.erase import ErasedRows
-from mdm_stream.archive.object_names import ArchiveObject
+from mdm_stream.archive.object_names import IN_BULK, ArchiveObject, is_written_in_bulk
 from mdm_stream.archive.once import AppendOnce
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError, RecordKind
 from mdm_stream.archive.source_marks import Exclusion, HeldSource, SourceMarks, SourceMarkStore
 from mdm_stream.objects.store import MissingObjectError
 
 __all__ = [
+    "IN_BULK",
     "AppendOnce",
     "Archive",
     "ArchiveObject",
@@ -24,5 +25,6 @@ __all__ = [
     "SourceMarkStore",
     "SourceMarks",
     "Verification",
+    "is_written_in_bulk",
     "open_archive",
 ]

@@ -58,6 +58,10 @@ class ArchiveObject:
     content_bytes: int
 
 
+IN_BULK = EpochPosition(0, 0, 0)
+"""The witness of what is archived for an epoch to come: no index was any way when it had that."""
+
+
 def domain_folder(domain: str) -> str:
     """Return the prefix of a domain's objects; ``ValueError`` if that is no domain's name."""
     if not re.fullmatch(DOMAIN_PATTERN, domain):
@@ -120,6 +124,11 @@ def witness_in(name: str) -> EpochPosition | None:
     """Return the witness that a segment's, part's or witness's name holds, ``None`` if it holds none."""
     found = _WITNESS.search(name.rpartition("/")[2])
     return None if found is None else _decode(found[0])
+
+
+def is_written_in_bulk(name: str) -> bool:
+    """Tell whether an object was archived without an index's having it, as ``IN_BULK`` says."""
+    return witness_in(name) == IN_BULK
 
 
 def greatest_in(names: Iterable[str]) -> EpochPosition | None:

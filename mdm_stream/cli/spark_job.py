@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mdm_stream.errors import ConfigurationError
 from mdm_stream.reconcile.session import DRIVER_MEMORY
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-WORK_FOLDER = "mdm-reconcile"
 
 Command = Callable[..., Any]
 
@@ -52,25 +52,42 @@ def spark_options(command: Command) -> Command:
 
 
 @contextmanager
-def work_folder(named: Path | None) -> Iterator[Path]:
-    """Yield the job's folder, of this user alone; it is removed, unless it was named and the job failed."""
-    folder = Path(tempfile.mkdtemp(prefix="mdm-reconcile-")) if named is None else named / WORK_FOLDER
+def work_folder(named: Path | None, command: str) -> Iterator[Path]:
+    """Yield the folder of a command's job, of this user alone; it is removed, unless it was named and the job failed.
+
+    ``ConfigurationError`` while another job of the command has it: two would write the same tables.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"mdm-{command}-")) if named is None else named / f"mdm-{command}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        if named is not None:
+            _lock(stack, named / f"mdm-{command}.lock")
+        try:
+            yield folder
+        except BaseException:
+            if named is None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(stack: ExitStack, path: Path) -> None:
+    """Lock a file until the stack is closed, or the process ends."""
+    held = stack.enter_context(path.open("w"))
     try:
-        yield folder
-    except BaseException:
-        if named is None:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError(
+            f"another job works in {path.with_suffix('')}; name another folder with --work, or let that one end"
+        ) from None
 
 
 @contextmanager
-def spark_here(how: SparkHere) -> Iterator[tuple[SparkSession, Path]]:
-    """Yield a session and the job's folder; both end with it."""
+def spark_here(how: SparkHere, command: str) -> Iterator[tuple[SparkSession, Path]]:
+    """Yield a session and the folder of a command's job; both end with it."""
     from mdm_stream.reconcile.session import local_session  # noqa: PLC0415 - --help does without
 
-    with work_folder(how.work) as folder:
+    with work_folder(how.work, command) as folder:
         session = local_session(how.cores, folder, how.memory)
         try:
             yield session, folder

@@ -107,7 +107,7 @@ class DeploymentStatus:
             "of_these_rules": held == rules.digest,
             "held": epochs.held_because(),
             "told_ahead_s": round(epochs.told_ahead_us() / _SECOND_US, 1),
-            "obstacle": epochs.obstacle(partial(self._archive.witness, rules.domain)) if held else None,
+            "obstacle": epochs.obstacle(partial(self._archive.witness, rules.domain)) if held or building else None,
             "rebuilding": building and building.epoch,
             "sources_held": sorted(each.source for each in sources.held),
             "suspected_histories": [

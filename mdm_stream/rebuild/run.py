@@ -44,7 +44,7 @@ from itertools import chain
 
 import redis
 
-from mdm_stream.archive import Archive
+from mdm_stream.archive import Archive, is_written_in_bulk
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan import changes
@@ -56,7 +56,7 @@ from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import OutboxEntry
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.index.redis.kept import keep
+from mdm_stream.index.redis.kept import keep, note_taken_out
 from mdm_stream.rebuild.difference import differences, evidence_differences
 from mdm_stream.rebuild.fill import Fill, Filling, FirstFill, Progress
 from mdm_stream.rebuild.kept import digest_of_exclusions
@@ -165,6 +165,7 @@ class Rebuild:
         self._epochs = Epochs(self._client, rules, namespace)
         self._fill: Fill | None = None
         self._said = PublishedState(rules.domain)
+        self._has_lost = self._was_asked = False
 
     def run(self) -> RebuildReport:
         """Make the new epoch and switch to it. The old one goes on if this fails before the switch."""
@@ -177,7 +178,7 @@ class Rebuild:
             overtaken = False
             with suppress(MdmError):  # what went wrong is what is to be told
                 self._epochs.abandon(epoch)
-                if isinstance(error, DeclinedError):
+                if isinstance(error, DeclinedError) or self._was_asked:
                     self._epochs.drop(epoch)
                 overtaken = self._epochs.live() > epoch
             if overtaken and isinstance(error, TransientError):
@@ -199,9 +200,8 @@ class Rebuild:
     def _build(self, report: RebuildReport) -> None:
         """Fill the new epoch, and switch to it."""
         began_s = time.monotonic()
-        grace_s = (
-            self._options.publish_grace_s if self._epochs.has_lost(self._archive.witness(self._rules.domain)) else 0.0
-        )
+        self._has_lost = self._epochs.has_lost(self._archive.witness(self._rules.domain))
+        grace_s = self._options.publish_grace_s if self._has_lost else 0.0
         fill = Fill(
             self._rules,
             self._redis_url,
@@ -212,7 +212,11 @@ class Rebuild:
             self._filling,
         )
         self._fill, index = fill, fill.index
+        note_taken_out(
+            self._client, self._namespace, self._rules.domain, report.epoch, digest_of_exclusions(fill.exclusions)
+        )
         fill.everything()
+        self._require_approval(report.epoch)
         index.look()
         self._on_progress("reading feed and warehouse", 0, 0)
         self._published.read(self._said)
@@ -221,8 +225,6 @@ class Rebuild:
         report.told = self._announce(index, but=index.look())
         report.fill_s = time.monotonic() - began_s
         report.waited_s = self._wait(began_s + grace_s - time.monotonic())
-        fill.catch_up()
-        self._require_approval(report.epoch)
         fill.catch_up()
         self._published.read(self._said)
         self._on_progress("holding writers", 0, 0)
@@ -238,15 +240,21 @@ class Rebuild:
         report.told += self._announce_erasures(index) + self._announce(index)
         report.golden = len(index.digests)
         self._keep_witness(index.position())
-        if self._options.keep_before and report.replaced:
-            excluded = digest_of_exclusions(fill.exclusions)
-            keep(self._client, self._namespace, self._rules.domain, report.replaced, fill.objects, excluded)
+        if self._options.keep_before and report.replaced and not self._has_lost:
+            # Its consumers and its own fill have put these into it; what was archived in bulk since may not be in it.
+            objects = [name for name in fill.objects if not is_written_in_bulk(name)]
+            keep(self._client, self._namespace, self._rules.domain, report.replaced, objects, digest_of_exclusions(()))
         self._switch(report.epoch)
         report.held_s = time.monotonic() - held_since_s
         self._on_progress(f"switched to epoch {report.epoch}; writers were held for {report.held_s:.1f} s", 0, 0)
 
     def _require_approval(self, epoch: int) -> None:
-        if not self._options.approve(epoch):
+        try:
+            approved = self._options.approve(epoch)
+        except BaseException:
+            self._was_asked = True
+            raise
+        if not approved:
             raise DeclinedError(
                 f"epoch {epoch} of domain {self._rules.domain!r} was not approved, and is dropped; nothing has changed"
             )

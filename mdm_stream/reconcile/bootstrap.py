@@ -76,32 +76,33 @@ class BootstrapReport:
 
 class Bootstrap:
     """One bootstrap of one domain. ``tell`` takes what is told to the snapshot and the warehouse, ``golden`` publishes
-    what comes after it.
+    what comes after it. ``has_told``: whether a snapshot of the feed has anything of the domain.
     """
 
     def __init__(
         self,
         fill: SparkFill,
-        client: redis.Redis,
         archive: Archive,
         *,
         published: Published,
         tell: Tell,
         golden: FeedPublisher,
+        has_told: Callable[[], bool] = lambda: False,
         on_progress: Progress = lambda _what, _done, _expected: None,
         clock_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         self._fill = fill
         self._rules: Ruleset = fill.rules
         self._namespace = fill.namespace
-        self._client = client
+        self._client = redis.Redis.from_url(fill.redis_url)
         self._archive = archive
         self._published = published
         self._tell = tell
         self._golden = golden
+        self._has_told = has_told
         self._on_progress = on_progress
         self._clock_us = clock_us
-        self._epochs = Epochs(client, self._rules, fill.namespace)
+        self._epochs = Epochs(self._client, self._rules, fill.namespace)
 
     def run(self) -> BootstrapReport:
         """Make the first epoch.
@@ -117,17 +118,18 @@ class Bootstrap:
         self._require_nothing_there(job)
         above = 0 if witnessed is None else witnessed.epoch
         epoch, began_us = self._epochs.begin_job(job, above, self._clock_us())
+        if self._archive.sources(domain).read().exclusions != exclusions:
+            raise TransientError(f"sources of domain {domain!r} were taken out, or put back, meanwhile; run it again")
         report = BootstrapReport(domain, epoch, self._rules.digest)
         filled = self._timed(report, "fill", lambda: self._fill(epoch, exclusions, self._on_progress))
+        if not self._epochs.is_of_job(job):
+            raise TransientError(self._overtaken(epoch))
         self._timed(report, "tell", lambda: self._tell_all(report, began_us))
         index = RedisIndex(self._client, self._rules, self._namespace, building=epoch)
         index.told_elsewhere(report.told)
         self._archive.append(domain, [], index.position())
         if not self._epochs.go_live(epoch, began_us):
-            raise TransientError(
-                f"another epoch of domain {domain!r} was begun while epoch {epoch} was filled, or Redis failed over; "
-                "look which job is running, and rebuild once it has ended: mdm-stream rebuild --spark"
-            )
+            raise TransientError(self._overtaken(epoch))
         self._archive.sources(domain).note_applied(exclusions, epoch)
         self._timed(report, "rest", lambda: self._rest(report, set(filled.objects), filled.counters))
         report.rejected, report.faults = dict(filled.counters.rejected), dict(filled.counters.faults)
@@ -142,12 +144,20 @@ class Bootstrap:
             )
         if self._epochs.is_of_job(job):
             return  # what was told is its own
-        self._published.read(said)
-        if len(said) or said.erased:
+        self._published.finish(said)
+        witnessed = self._archive.witness(domain)
+        if len(said) or said.erased or self._has_told() or (witnessed is not None and witnessed.epoch):
             raise TerminalError(
-                f"the feed or the warehouse knows domain {domain!r} already, so that differences have to be told: "
+                f"the feed, its snapshot, the warehouse or the archive knows an index of domain {domain!r} already, so "
+                "that differences have to be told: "
                 "mdm-stream rebuild --spark"
             )
+
+    def _overtaken(self, epoch: int) -> str:
+        return (
+            f"another epoch of domain {self._rules.domain!r} was begun while epoch {epoch} was filled, or Redis failed "
+            "over; look which job is running, and rebuild once it has ended: mdm-stream rebuild --spark"
+        )
 
     def _tell_all(self, report: BootstrapReport, began_us: int) -> None:
         computed, written = self._fill.computed, self._fill.written

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.fold import state_from_wire
 from mdm_stream.core.plan.commit import HeldReview
@@ -45,13 +46,21 @@ Put = Callable[[WorkerRules, BulkWriter, Batches], Iterator[int]]
 
 @dataclass(frozen=True, slots=True)
 class EpochAt:
-    """An epoch that is being built, as Spark's workers reach it."""
+    """An epoch that is being built, as Spark's workers reach it. ``server`` is the one that is trusted with it: an
+    epoch of this number that another Redis has, or has after it was lost, is another one.
+    """
 
-    redis_url: str
+    redis_url: str = field(repr=False)
     namespace: str
     epoch: int
+    server: str = ""
     writers: int = WRITERS
     settings: BulkSettings = field(default_factory=BulkSettings)
+
+    @property
+    def name(self) -> str:
+        """A name that no other epoch has, of whatever Redis."""
+        return f"{self.epoch}-{digest_of([self.redis_url, self.namespace, self.server])}"
 
     def open(self, rules: WorkerRules) -> BulkWriter:
         """Open it, in a process of its own."""
@@ -96,7 +105,7 @@ def fill_epoch(workspace: Workspace, rules: WorkerRules, state: Resolved, target
         write = partial(_write, rules, target, put)
         shared = table.coalesce(target.writers)
         done = workspace.keep(
-            f"written-{target.epoch}-{name}",
+            f"written-{target.name}-{name}",
             lambda shared=shared, write=write: shared.mapInArrow(write, WRITTEN),  # type: ignore[misc]
         )
         row = done.selectExpr("sum(written) AS written", "sum(calls) AS calls", "sum(bytes) AS bytes").first()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import redis
+
 from mdm_stream.archive import Exclusion
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.redis.bulk import BulkSettings
+from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.rebuild.fill import FirstFilled, Progress
 from mdm_stream.reconcile.components import ROUNDS_MAX
 from mdm_stream.reconcile.fill_epoch import WRITERS, EpochAt, EpochWritten, fill_epoch
@@ -29,7 +32,7 @@ class SparkFill:
     workspace: Workspace
     rules: Ruleset
     opened: OpenArchive
-    redis_url: str
+    redis_url: str = field(repr=False)
     namespace: str
     writers: int = WRITERS
     settings: BulkSettings = field(default_factory=BulkSettings)
@@ -53,7 +56,8 @@ class SparkFill:
             rounds_max=self.rounds_max,
             for_index=True,
         )
-        target = EpochAt(self.redis_url, self.namespace, epoch, self.writers, self.settings)
+        server = Epochs(redis.Redis.from_url(self.redis_url), self.rules, self.namespace).server_of(epoch)
+        target = EpochAt(self.redis_url, self.namespace, epoch, server, self.writers, self.settings)
         self.computed = computed
         self.written = fill_epoch(workspace, WorkerRules.of(self.rules), computed.state, target)
         counters = computed.counters

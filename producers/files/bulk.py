@@ -15,9 +15,8 @@ from typing import Any, Self
 
 import orjson
 
-from mdm_stream.archive import Archive
+from mdm_stream.archive import IN_BULK, Archive
 from mdm_stream.archive.rows import rest_without, rows_of
-from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.times import format_time_us
 from mdm_stream.decode import Decoder, Delivery
@@ -66,7 +65,7 @@ class ArchiveStream:
         for raw in self._held:
             delivery = Delivery(raw, "", self._now_us(), self._origin)
             rows += rows_of(self._rules.domain, self._decoder.decode(delivery), delivery)
-        self._archive.append(self._rules.domain, rows, EpochPosition(0, 0, 0))
+        self._archive.append(self._rules.domain, rows, IN_BULK)
         for ref in self._erased_among({ref for row in rows for ref in row.refs}):
             self._archive.erase(self._rules.domain, ref, rest_without(ref, self._decoder))
         self._held = []
@@ -94,6 +93,12 @@ def load_in_bulk(steps: LoadSteps, load_id: str, archive: Archive, erased_among:
     if record.domain is None or not (begun or asked):
         raise ConfigurationError(
             f"load {load_id} is {view.state}, and waits for no job; `mdm-stream files show` says more"
+        )
+    held = {each.source: each.reason for each in archive.sources(record.domain).read().held}
+    if record.source in held:
+        raise ConfigurationError(
+            f"source {record.source} of domain {record.domain} is held ({held[record.source]}); let it go on first: "
+            "mdm-stream source release"
         )
     around = steps.around
     rules, origin = around.rulesets[record.domain], f"files/{load_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,16 +10,18 @@ from index_content import index_content
 from rebuild_world import OPTIONS, RULES, World, events_of, rows_of
 from small_world import small_rules
 
-from mdm_stream.archive import Exclusion
+from mdm_stream.archive import IN_BULK, Exclusion
+from mdm_stream.cli.main import run
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import Engine
-from mdm_stream.errors import TerminalError
+from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.publisher import publish_outbox
-from mdm_stream.index.errors import IndexInDoubtError
+from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
+from mdm_stream.index.redis.bulk import BulkWriter
 from mdm_stream.index.redis.epochs import Epochs, is_fenced, lift_fence
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.index.redis.kept import drop_kept, kept_epoch
+from mdm_stream.index.redis.kept import copy_epoch, drop_kept, kept_epoch
 from mdm_stream.rebuild.kept import CopyOfKept
 from mdm_stream.rebuild.run import DeclinedError, Rebuild, RebuildReport
 
@@ -163,3 +166,75 @@ def test_a_first_epoch_that_was_abandoned_leaves_nothing_to_the_next(redis_clien
     assert writer.bind().epoch == abandoned + 1
     assert writer.snapshot().golden == {}
     assert not epochs.go_live(abandoned)
+
+
+def test_a_copy_of_an_epoch_that_is_dropped_meanwhile_does_not_go_live(world, monkeypatch):
+    """Half of it would look like all: the way back fails, and the live epoch goes on."""
+    world.deliver(events_of(0))
+    switched(world, NEW_RULES)
+    copy = CopyOfKept(world.client, RULES, "main")
+
+    def drop(*_arguments) -> None:
+        drop_kept(world.client, RULES, "main")
+
+    with pytest.raises(EpochChangedError, match="not there any more"):
+        copy_epoch(world.client, RULES, "main", copy.kept, Epochs(world.client, RULES, "main").begin(), drop)
+    assert RedisIndex(world.client, NEW_RULES).epoch == 2
+
+
+def test_what_was_archived_in_bulk_is_in_the_state_that_is_gone_back_to(world):
+    """No consumer has put it into the epoch that is kept: it is filled in on the way back."""
+    events = events_of(1)
+    world.deliver(events[:40])
+    world.archive.append("person", rows_of(events[40:]), IN_BULK)
+    switched(world, NEW_RULES)
+    gone_back(world)
+    assert RedisIndex(world.client, RULES).snapshot() == resolve(RULES, events)
+
+
+def test_an_epoch_that_has_lost_something_is_not_kept(world):
+    """It is not F of what is noted to be in it."""
+    world.deliver(events_of(0))
+    reached = world.index.position()
+    world.archive.append("person", [], replace(reached, clock=reached.clock + 5))
+    switched(world, NEW_RULES)
+    assert kept_epoch(world.client, RULES, "main") is None
+
+
+def test_what_was_taken_out_of_an_epoch_is_noted_with_it(world):
+    """A source that was taken out by the switch is in the epoch before: it cannot be gone back to."""
+    world.deliver(events_of(0))
+    switched(world, RULES)
+    now_us = time.time_ns() // 1_000
+    world.archive.sources("person").exclude("crm", 0, now_us, now_us)
+    switched(world, NEW_RULES)
+    with pytest.raises(TerminalError, match="taken out, or put back"):
+        gone_back(world)
+
+
+def test_a_first_epoch_that_was_given_up_can_be_abandoned_by_hand(redis_client, redis_url):
+    """What the consumers' error names does it, though there is no index."""
+    epochs = Epochs(redis_client, RULES, "main")
+    epochs.begin()
+    assert run(["release", "person", "--abandon-rebuild", "--redis", redis_url]) == 0
+    assert epochs.building() is None
+    assert RedisIndex(redis_client, RULES, witness=lambda: None).epoch == 2
+
+
+def test_a_writer_makes_a_call_again_that_redis_did_not_take(redis_client, monkeypatch):
+    """A task that failed would end a job of hours."""
+    epoch = Epochs(redis_client, RULES, "main").begin()
+    naps = []
+    writer = BulkWriter(redis_client, RULES, "main", epoch, sleep=naps.append)
+    call, failing = writer._epoch.call, [TransientError("away"), TransientError("away")]
+
+    def flaky(send):
+        if failing:
+            raise failing.pop()
+        return call(send)
+
+    monkeypatch.setattr(writer._epoch, "call", flaky)
+    writer.put_place("crm/1", "g")
+    writer.flush()
+    assert naps[:2] == [0.2, 1.0]
+    assert redis_client.hget(f"mdm:{{main:person}}:{epoch}:xw", "crm/1") == b"g"

@@ -59,7 +59,6 @@ class EmptyWorld:
         fill = SparkFill(workspace, RULES, opened, self.url, "main")
         return Bootstrap(
             fill,
-            self.client,
             self.archive,
             published=self.feed,
             tell=tell or self.tell,
@@ -121,7 +120,7 @@ def test_one_that_was_killed_goes_on_in_its_epoch_and_tells_the_same(world: Empt
 
     with pytest.raises(ConnectionError):
         world.bootstrap(tell=killed)
-    with pytest.raises(TerminalError, match="knows domain 'person' already"):
+    with pytest.raises(TerminalError, match="knows an index of domain 'person' already"):
         world.bootstrap("elsewhere")
     report = world.bootstrap()
     assert report.epoch == 1

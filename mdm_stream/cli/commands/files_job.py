@@ -63,7 +63,7 @@ def job(
         manifest = render(load_in_bulk(steps, load_id, deployment.archive(), erased_among))
         report = None
         if manifest.state == "done":
-            with spark_here(SparkHere(cores, memory, work)) as spark:
+            with spark_here(SparkHere(cores, memory, work), "files-job") as spark:
                 options = RebuildOptions(publish_grace_s=grace_s)
                 report = rebuilding(deployment, rulesets[str(domain)], options, advance, spark).run()
     if as_json:

@@ -71,7 +71,9 @@ def release(
     was_fenced = abandon_rebuild and lift_fence(client, namespace, domain)
     if not as_json:
         if was_fenced:
-            say(f"the rebuild of domain {domain} is abandoned, and its index written as it was before")
+            say(
+                f"the rebuild of domain {domain} is abandoned, and its index written as it was before, if there was one"
+            )
         elif is_fenced(client, namespace, domain):
             say(
                 f"a rebuild holds the writers of domain {domain}; if none is running any more, run "
@@ -86,10 +88,10 @@ def release(
 
 def _client(state: Path, redis_url: str | None, namespace: str, domain: str) -> redis.Redis:
     """Return a client of a Redis that has an index of the domain: a misspelt one must not be held in silence."""
-    from mdm_stream.index.redis.epochs import has_index  # noqa: PLC0415
+    from mdm_stream.index.redis.epochs import has_index, is_fenced  # noqa: PLC0415
 
     client = redis_client(redis_url or running_stack(state).redis_url)
-    if not has_index(client, namespace, domain):
+    if not has_index(client, namespace, domain) and not is_fenced(client, namespace, domain):
         raise ConfigurationError(
             f"there is no index of domain {domain!r} in namespace {namespace!r} here; "
             "check the name, --namespace, and the address"

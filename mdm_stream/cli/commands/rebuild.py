@@ -79,7 +79,7 @@ def rebuild(
         raise ConfigurationError(f"the rules have no domain {unknown[0]!r}; they have {', '.join(sorted(rulesets))}")
     options = RebuildOptions(workers=workers, publish_grace_s=grace_s)
     with phases(quiet=as_json) as advance, ExitStack() as stack:
-        spark = stack.enter_context(spark_here(SparkHere(cores, memory, work))) if on_spark else None
+        spark = stack.enter_context(spark_here(SparkHere(cores, memory, work), "rebuild")) if on_spark else None
         reports = [
             rebuilding(deployment, rulesets[domain], options, _of(domain, advance), spark).run()
             for domain in domains or sorted(rulesets)

@@ -83,7 +83,7 @@ def reconcile(
         return
     options = JobOptions(repair, CompareSettings(settle_s, samples))
     reports: list[dict[str, Any]] = []
-    with phases(quiet=as_json or emf) as advance, progress() as bar, work_folder(work) as folder:
+    with phases(quiet=as_json or emf) as advance, progress() as bar, work_folder(work, "reconcile") as folder:
         for each in rulesets.values():
             found, report = _reconciled(deployment, each, folder, (advance, bar), options, (cores, memory))
             runs.keep(report)

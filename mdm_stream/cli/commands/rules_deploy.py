@@ -89,7 +89,7 @@ def deploy(
         raise click.UsageError("--json asks nobody: look at `mdm-stream rules diff` first, and add --yes")
     deployment, old = _in_use(state, environment, rules, new := load_ruleset(file))
     require_comparable(old, new)
-    with phases(quiet=as_json) as advance, spark_here(SparkHere(cores, memory, work)) as spark:
+    with phases(quiet=as_json) as advance, spark_here(SparkHere(cores, memory, work), "rules-deploy") as spark:
         fill = spark_fill(deployment, new, *spark)
         switch = _switch(deployment, (old, new), spark, samples, settle_s)
         asked = _Asked(yes, as_json, report_folder, advance)
@@ -100,6 +100,8 @@ def deploy(
             keep_before=True,
         )
         report = rebuilding(deployment, new, options, advance).run()
+        if not as_json:
+            _tell_switched(report)
         advance("comparing with the forecast", 0, 0)
         outcome = switch.outcome(report.replaced)
     _tell(report, outcome, asked)
@@ -220,7 +222,6 @@ def _tell(report: RebuildReport, outcome: SwitchOutcome, asked: _Asked) -> None:
         }
         print_json(found)
         return
-    _tell_switched(report)
     changed = f"{outcome.left_out:,} records are left out, which have changed meanwhile"
     if outcome.is_as_forecast:
         say(f"  what came of it is as forecast ({changed})")

@@ -138,7 +138,7 @@ def _on_archive(
     # What another job has left is gone on with only if it was of the same rules and archive.
     job = digest_of([old.domain, old.digest, new.digest, archive_url])
     advance("starting Spark", 0, 0)
-    with spark_here(how) as (session, folder):
+    with spark_here(how, "rules-diff") as (session, folder):
 
         def workspace_of(name: str) -> Workspace:
             def note(stage: str, seconds: float) -> None:

@@ -16,6 +16,8 @@ import redis
 
 from mdm_stream.core.plan.commit import HeldReview
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.errors import TransientError
+from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.redis.codec import encode_block, encode_pair, encode_review
 from mdm_stream.index.redis.open_epoch import OpenEpoch
 
@@ -24,6 +26,9 @@ CALL_BYTES = 256 * 1024
 
 BUSY_SHARE = 0.5
 """The share of its time in which a writer may keep Redis busy: it lets pass as long as its last call took."""
+
+RETRY_PAUSES_S = (0.2, 1.0, 5.0, 15.0, 0.0)
+"""Pauses before a call that failed is made again; at the last one the task fails, and with it the job."""
 
 _PARTS = (
     *("expect_records", "expect_components", "expect_blocks", "expect_edges", "expect_suspended"),
@@ -119,8 +124,17 @@ class BulkWriter:
         parts: dict[str, object] = {**dict.fromkeys(_PARTS, ()), **self._held}
         sha, root = self._epoch.scripts.sha("commit"), self._epoch.epochs.root
         payload = self._epoch.payload(parts)
-        began_s = time.monotonic()
-        self._epoch.call(lambda: self._client.evalsha(sha, 2, self._epoch.key("meta"), root, payload))
+        for pause_s in RETRY_PAUSES_S:
+            began_s = time.monotonic()
+            try:
+                self._epoch.call(lambda: self._client.evalsha(sha, 2, self._epoch.key("meta"), root, payload))
+                break
+            except EpochChangedError:
+                raise
+            except TransientError:
+                if not pause_s:
+                    raise
+                self._sleep(pause_s)  # a call may be made twice: it writes the same
         took_s = time.monotonic() - began_s
         self._held, self._held_bytes = {}, 0
         self.calls += 1

@@ -43,6 +43,7 @@ WitnessSource = Callable[[], EpochPosition | None]
 ADOPTING = "adopting:"
 """Begins the digest of an index that is being taken up for rules with more histories: no writer has such a digest."""
 _NAMES_PER_CALL = 1000
+_NO_EPOCH = 2**63
 _DOUBTFUL = ("absent", "doubt")
 
 
@@ -293,11 +294,22 @@ class Epochs:
 
     def drop_before(self, epoch: int, but: int = 0) -> None:
         """Delete the keys of every epoch before this one, ``but`` one. A newer one may have been begun already."""
-        base = domain_prefix(self._namespace, self._rules.domain)
-        pattern = _escaped(base) + "*"
+        self._drop(lambda number: number < epoch and number != but)
+
+    def drop_past(self) -> None:
+        """Delete the keys of every epoch that is neither live nor being built."""
         with translated():
-            names = self._client.scan_iter(pattern, count=_NAMES_PER_CALL)
-            _unlink(self._client, (name for name in names if _is_before(name.decode().removeprefix(base), epoch, but)))
+            last = int(self._client.hget(self.root, "last") or 0)
+        staying = {self.live(), last if self.building() is not None else 0}
+        self._drop(lambda number: number <= last and number not in staying)
+
+    def _drop(self, is_gone: Callable[[int], bool]) -> None:
+        """Delete the keys of some epochs; first what says of one that it is kept, so that a part of it is not."""
+        base = domain_prefix(self._namespace, self._rules.domain)
+        with translated():
+            for pattern in ("*:kept", "*"):
+                names = self._client.scan_iter(_escaped(base) + pattern, count=_NAMES_PER_CALL)
+                _unlink(self._client, (name for name in names if is_gone(_number_in(name.decode().removeprefix(base)))))
 
     def _find(self, *, write: bool, witnessed: EpochPosition | None) -> tuple[str, int, int, str, tuple[str, str]]:
         """Run the script that finds the live epoch. With ``write`` it may make one, or take one over, if nothing that
@@ -348,10 +360,10 @@ def _unlink(client: redis.Redis | redis.RedisCluster, names: Iterable[bytes]) ->
         client.unlink(*batch)
 
 
-def _is_before(name: str, epoch: int, but: int) -> bool:
-    """Tell whether a key, named without the domain's prefix, is of an epoch before this one, and not of ``but``."""
+def _number_in(name: str) -> int:
+    """Return the epoch of a key that is named without the domain's prefix; one beyond all of a key that has none."""
     number = name.partition(":")[0]
-    return number.isdecimal() and int(number) < epoch and int(number) != but
+    return int(number) if number.isdecimal() else _NO_EPOCH
 
 
 def _escaped(text: str) -> str:

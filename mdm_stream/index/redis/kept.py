@@ -45,13 +45,24 @@ class KeptEpoch:
     exclusions_digest: str
 
 
-def keep(
-    client: redis.Redis, namespace: str, domain: str, epoch: int, objects: Collection[str], exclusions_digest: str
-) -> None:
-    """Note of a fenced epoch what is in it. Before another one takes its place: it is not kept without that."""
+def note_taken_out(client: redis.Redis, namespace: str, domain: str, epoch: int, exclusions_digest: str) -> None:
+    """Note of an epoch that was begun what is taken out of it: whether it can be gone back to depends on that."""
     with translated():
-        content: Any = {"objects": orjson.dumps(sorted(objects)), "exclusions": exclusions_digest}
-        client.hset(epoch_prefix(namespace, domain, epoch) + _KEY, mapping=content)
+        client.hset(epoch_prefix(namespace, domain, epoch) + "meta", "taken_out", exclusions_digest)
+
+
+def keep(
+    client: redis.Redis, namespace: str, domain: str, epoch: int, objects: Collection[str], nothing_out: str
+) -> None:
+    """Note of a fenced epoch what is in it. Before another one takes its place: it is not kept without that.
+
+    ``nothing_out`` is the digest of no exclusion: of an epoch that consumers have made, none is noted.
+    """
+    prefix = epoch_prefix(namespace, domain, epoch)
+    with translated():
+        taken_out: Any = client.hget(prefix + "meta", "taken_out") or nothing_out
+        content: Any = {"objects": orjson.dumps(sorted(objects)), "exclusions": taken_out}
+        client.hset(prefix + _KEY, mapping=content)
 
 
 def kept_epoch(client: redis.Redis, rules: Ruleset, namespace: str) -> KeptEpoch | None:
@@ -69,12 +80,12 @@ def kept_epoch(client: redis.Redis, rules: Ruleset, namespace: str) -> KeptEpoch
 
 
 def drop_kept(client: redis.Redis, rules: Ruleset, namespace: str) -> int:
-    """Delete the epoch that is kept; return which (0: none is)."""
+    """Delete the epoch that is kept, and what else is left of epochs that are neither live nor being built; return
+    which one was kept (0: none was).
+    """
     found = kept_epoch(client, rules, namespace)
-    if found is None:
-        return 0
-    Epochs(client, rules, namespace).drop(found.epoch)
-    return found.epoch
+    Epochs(client, rules, namespace).drop_past()
+    return 0 if found is None else found.epoch
 
 
 def copy_epoch(
