@@ -26,14 +26,14 @@ def _payload_of(change: Callable[[dict[str, Any]], object]) -> Break:
     """Send every commit with something about it changed."""
 
     def apply(patch: pytest.MonkeyPatch) -> None:
-        whole = RedisIndex._payload
+        whole = RedisIndex._parts
 
         def payload(index: RedisIndex, commit: Commit) -> dict[str, Any]:
             sent: dict[str, Any] = whole(index, commit)
             change(sent)
             return sent
 
-        patch.setattr(RedisIndex, "_payload", payload)
+        patch.setattr(RedisIndex, "_parts", payload)
 
     return apply
 
