@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mdm_stream.cli.commands.feed import follow_of
-from mdm_stream.cli.commands.rebuild import LOCK_WAIT_MS, published_of, spark_fill
+from mdm_stream.cli.commands.rebuild import LOCK_WAIT_MS, published_of, spark_fill, tell_left_out
 from mdm_stream.cli.event_inputs import accepted_events, named_inputs
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import Advance, json_option, phases, print_json, say
@@ -195,7 +195,4 @@ def _tell(report: BootstrapReport) -> None:
     say(f"  {report.calls:,} calls to Redis, of {report.bytes_written / 2**20:,.1f} MiB")
     if report.later:
         say(f"  {report.later:,} records had events that were archived meanwhile, and were told to the stream")
-    for code, count in sorted(report.rejected.items()):
-        say(f"  {count:,} archived records are not accepted by these rules: {code}")
-    for fault, count in sorted(report.faults.items()):
-        say(f"  {count:,} of them {fault}")
+    tell_left_out(report.rejected, report.faults)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -165,7 +166,12 @@ def tell_rebuilt(report: RebuildReport) -> None:
     say(f"  {report.told:,} changes for the golden feed")
     if report.excluded:
         say(f"  {report.excluded:,} events are taken out: mdm-stream source list")
-    for code, count in sorted(report.rejected.items()):
+    tell_left_out(report.rejected, report.faults)
+
+
+def tell_left_out(rejected: Mapping[str, int], faults: Mapping[str, int]) -> None:
+    """Say how many archived records have no part in the state, by reason, and by fault those that met one."""
+    for code, count in sorted(rejected.items()):
         say(f"  {count:,} archived records are not accepted by these rules: {code}")
-    for fault, count in sorted(report.faults.items()):
+    for fault, count in sorted(faults.items()):
         say(f"  {count:,} of them {fault}")

@@ -22,7 +22,7 @@ from mdm_stream.index.redis.codec import encode_block, encode_pair, encode_revie
 from mdm_stream.index.redis.open_epoch import OpenEpoch
 
 CALL_BYTES = 256 * 1024
-"""Bytes of one call, which Redis takes some milliseconds for: nobody else is served meanwhile."""
+"""Bytes of one call, which Redis takes some milliseconds for: it serves no other client meanwhile."""
 
 BUSY_SHARE = 0.5
 """The share of its time in which a writer may keep Redis busy: it lets pass as long as its last call took."""
