@@ -57,8 +57,8 @@ def test_archive_and_file_give_one_document(spark, folder, monkeypatch, capsys):
     """Figures, samples and what is said of the rules: Spark and one process are one comparison."""
 
     @contextmanager
-    def ours(_how):
-        yield spark, folder / "work"
+    def ours(_how, command):
+        yield spark, folder / f"mdm-{command}"
 
     monkeypatch.setattr(rules_diff, "spark_here", ours)
     documents = []
