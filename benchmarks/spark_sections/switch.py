@@ -48,4 +48,7 @@ def figures(show: Show, scratch: Path) -> None:
     show.fact(
         "writers were held", f"{switched['held_s']:.1f} s, and {found.rolled_back['held_s']:.1f} s on the way back"
     )
-    show.fact("changes told", f"{switched['told']:,}, and {found.rolled_back['told']:,} on the way back")
+    told = [switched["told"], found.rolled_back["told"]]
+    show.figure("messages of the feed that are marked as the one wave of a switch, there and back",
+                ", ".join(f"{marked:,}" for marked, _ in found.waves), floor=", ".join(f"{count:,}" for count in told),
+                holds=found.waves == [(count, count) for count in told])  # fmt: skip

@@ -8,10 +8,12 @@ manifest of a file's load: information for the warehouse, and no part of the sta
 ``evidence``). A reader ignores members that it does not know, and passes over messages of other types.
 
 Within one domain, all but reports and manifests carry ``(epoch, sequence)``: sequences are gap-free within an epoch. A
-new epoch
-(a rebuild of the index) says only what differs from all that was published before it: records that changed, and
-retirements of those that are no more. What it does not repeat still stands. A reader may see a message twice or out of
-order, and applies only what is newer for its key; an erasure holds for whatever its record said, before or after it.
+new epoch (new rules, or a rebuild of the index) says only what differs from all that was published before it: records
+that changed, and retirements of those that are no more. What it does not repeat still stands. Those messages are one
+wave: each carries ``wave``, the sequence of the last of them. So a reader can tell them from changes that events
+brought, and knows when it has all: the messages of the epoch from its first sequence to that one. A reader may see a
+message twice or out of order, and applies only what is newer for its key; an erasure holds for whatever its record
+said, before or after it.
 
 Data that is larger than a record of the stream may be is kept in an object store. The message then carries
 CloudEvents' ``dataref`` in its place (a claim check), under the same id.
@@ -153,7 +155,9 @@ def _kind_of_data(data: object) -> str:
 class FeedEnvelope(_FeedModel):
     """The CloudEvents envelope. ``id`` is ``domain/epoch/sequence`` for sequenced messages: unique, and the same again
     on a redelivery. ``subject`` is the golden id (of evidence, the one that its first record has when it is the anchor;
-    or the id of the quarantine or the load): the Kinesis partition key.
+    or the id of the quarantine or the load): the Kinesis partition key. ``wave``, an extension, is set on what a new
+    epoch says when it takes the place of another, because of new rules or a rebuild: the sequence of the last such
+    message. Others have none.
     """
 
     specversion: Literal["1.0"] = "1.0"
@@ -175,6 +179,7 @@ class FeedEnvelope(_FeedModel):
     subject: str
     time: str
     datacontenttype: Literal["application/json"] = "application/json"
+    wave: Number | None = None
     data: Annotated[
         Annotated[GoldenChange, Tag("change")]
         | Annotated[RecordErased, Tag("erasure")]
@@ -203,6 +208,7 @@ class ClaimCheck(_FeedModel):
     subject: str
     time: str
     datacontenttype: Literal["application/json"] = "application/json"
+    wave: Number | None = None
     dataref: Annotated[str, Field(min_length=1)]
     datasize: Number
     datasha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -291,6 +297,11 @@ def content_digest(change: GoldenChange) -> str:
     return digest_of(content)
 
 
+def encode_message(message: FeedEnvelope | ClaimCheck) -> bytes:
+    """Return a message as its bytes; one that is of no wave has no member of that name."""
+    return message.model_dump_json(exclude=None if message.wave else {"wave"}).encode()
+
+
 def parse_message(raw: bytes, *, strict: bool = False) -> FeedEnvelope | ClaimCheck:
     """Return the feed message in ``raw``, with its data or with the claim check for it.
 
@@ -331,7 +342,7 @@ def redeem(claim: ClaimCheck, follow: Follow | None) -> FeedEnvelope:
         data = orjson.loads(content)
     except orjson.JSONDecodeError:
         raise RejectedEventError((Reason("feed.json", "data", "what dataref leads to is not JSON"),)) from None
-    kept = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype"}
+    kept = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "wave"}
     envelope = _validated(FeedEnvelope, {**claim.model_dump(include=kept), "data": data})
     _check_agreement(envelope)
     change = envelope.data

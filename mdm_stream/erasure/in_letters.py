@@ -12,7 +12,7 @@ from dataclasses import asdict
 import orjson
 
 from mdm_stream.contracts.evidence import RecordChanged
-from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, GoldenChange, parse_message
+from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, GoldenChange, encode_message, parse_message
 from mdm_stream.core.model import split_ref
 from mdm_stream.dead_letters import DeadEvent, DeadLetters, read_contents
 from mdm_stream.dead_letters.erase import LettersErased, erase_events
@@ -128,7 +128,7 @@ def _redacted(message: FeedEnvelope | ClaimCheck, domain: str, keys: Collection[
         redacted = redact_change(change, keys)
     elif isinstance(change, RecordChanged) and change.domain == domain:
         redacted = redact_record(change, keys)
-    return None if redacted is None else [message.model_copy(update={"data": redacted}).model_dump_json().encode()]
+    return None if redacted is None else [encode_message(message.model_copy(update={"data": redacted}))]
 
 
 def _golden_message(raw: bytes) -> FeedEnvelope | ClaimCheck | None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from mdm_stream.contracts.golden import RETIRED, UPSERTED, ClaimCheck
+from mdm_stream.contracts.golden import RETIRED, UPSERTED, ClaimCheck, encode_message
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.objects.opening import open_object_store
 from mdm_stream.objects.store import MissingObjectError, ObjectStore
@@ -101,7 +101,7 @@ class ClaimStore:
             self._objects.put(name, data)  # not what was checked in: it was damaged
         if self._newest_redacted(name) is not None:
             self._objects.delete([name])  # erased since this change was read from the outbox
-        return claim.model_dump_json().encode()
+        return encode_message(claim)
 
     def fetch(self, claim: ClaimCheck) -> bytes:
         """Return the data of a claim check, its digest verified; of an erased one what is left of it.

@@ -8,7 +8,14 @@ from typing import Any
 import orjson
 
 from mdm_stream.contracts.file_manifest import FileManifest
-from mdm_stream.contracts.golden import FILE_LOADED, QUARANTINED, TYPE_OF_OP, FeedEnvelope, QuarantinedEvent
+from mdm_stream.contracts.golden import (
+    FILE_LOADED,
+    QUARANTINED,
+    TYPE_OF_OP,
+    FeedEnvelope,
+    QuarantinedEvent,
+    encode_message,
+)
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.times import format_time_us
@@ -29,7 +36,7 @@ def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
     subject = _subject_of(content)
     committed_at = format_time_us(entry.committed_at_us)
     data = {**content, "epoch": entry.epoch, "sequence": entry.sequence, "committed_at": committed_at}
-    message = {
+    message: dict[str, Any] = {
         "specversion": "1.0",
         "id": f"{content['domain']}/{entry.epoch}/{entry.sequence}",
         "source": f"{SOURCE}/{content['domain']}",
@@ -39,6 +46,8 @@ def change_message(entry: OutboxEntry) -> tuple[str, bytes]:
         "datacontenttype": "application/json",
         "data": data,
     }
+    if entry.wave_last:
+        message["wave"] = entry.wave_last
     return subject, orjson.dumps(message)
 
 
@@ -60,7 +69,7 @@ def quarantine_message(event: QuarantinedEvent) -> tuple[str, bytes]:
         time=event.quarantined_at,
         data=event,
     )
-    return event.quarantine_id, message.model_dump_json().encode()
+    return event.quarantine_id, encode_message(message)
 
 
 def file_message(manifest: FileManifest) -> tuple[str, bytes]:
@@ -80,4 +89,4 @@ def _file_message(manifest: FileManifest) -> bytes:
         time=manifest.ended_at or manifest.received_at,
         data=manifest,
     )
-    return envelope.model_dump_json().encode()
+    return encode_message(envelope)

@@ -62,13 +62,16 @@ class OutboxEntry:
     """A golden change that waits to be published. Its content is JSON without epoch, sequence and time.
 
     ``committed_at_us`` is the index's own clock, held back by nothing and never stepping back: in the order of (epoch,
-    sequence) no entry's is before that of the one before it. Information, never part of the state.
+    sequence) no entry's is before that of the one before it. ``wave_last`` is the sequence of the last entry that the
+    epoch had when it went live, for each of those; 0 for one that was committed since. Both are information, never part
+    of the state.
     """
 
     epoch: int
     sequence: int
     content: bytes
     committed_at_us: int
+    wave_last: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from mdm_stream.warehouse.redaction import RecordIdentity
 from mdm_stream.warehouse.rows import timestamp_text
 
 _ENVELOPE = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
+_ENVELOPE_IN_A_WAVE = _ENVELOPE | {"wave"}
 _DATA = (
     "domain",
     "epoch",
@@ -56,7 +57,7 @@ def quick_change(raw: bytes) -> QuickChange | None:
     """Return the golden change in ``raw``; None for a message that the models have to judge. Never raises."""
     try:
         message = orjson.loads(raw)
-        if type(message) is not dict or message.keys() != _ENVELOPE or not _is_envelope(message):
+        if type(message) is not dict or not _is_envelope(message):
             return None
         data = message["data"]
         if type(data) is not dict or data.keys() != _DATA_SET or not _is_change(data):
@@ -69,6 +70,8 @@ def quick_change(raw: bytes) -> QuickChange | None:
 
 
 def _is_envelope(message: dict[str, Any]) -> bool:
+    if message.keys() != _ENVELOPE and (message.keys() != _ENVELOPE_IN_A_WAVE or not _is_number(message["wave"])):
+        return False
     return (
         message["specversion"] == "1.0"
         and message["datacontenttype"] == "application/json"
@@ -81,6 +84,10 @@ def _is_envelope(message: dict[str, Any]) -> bool:
     )
 
 
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= _BIGINT_MAX
+
+
 def _is_change(data: dict[str, Any]) -> bool:
     epoch, sequence, version, merged_into, anchor = (
         data["epoch"],
@@ -90,9 +97,9 @@ def _is_change(data: dict[str, Any]) -> bool:
         data["anchor"],
     )
     return (
-        type(epoch) is type(sequence) is type(version) is int
-        and 1 <= epoch <= _BIGINT_MAX
-        and 1 <= sequence <= _BIGINT_MAX
+        _is_number(epoch)
+        and _is_number(sequence)
+        and type(version) is int
         and -_BIGINT_MAX <= version <= _BIGINT_MAX
         and type(data["domain"])
         is type(data["golden_id"])

@@ -24,4 +24,7 @@ def test_rules_are_deployed_and_taken_back_under_load(tmp_path: Path) -> None:
     assert (found.there, found.back, found.lost) == ([], [], 0)
     assert found.watched.mixtures == []
     assert found.watched.states == ["old", "new", "old"]
+    told = [found.deployed["switched"]["told"], found.rolled_back["told"]]
+    assert found.waves == [(count, count) for count in told]
+    assert min(told) > 0
     assert found.rolled_back["replaced"] == found.deployed["switched"]["epoch"]

@@ -100,6 +100,15 @@ def test_a_message_comes_back_as_it_was(store, objects):
     assert parse_envelope(claim.model_dump_json().encode(), store.fetch) == parse_envelope(raw)
 
 
+def test_a_claim_check_is_of_the_wave_of_its_message(store):
+    """What a switch of rules tells is marked, however large it is; what is of no wave has no such member."""
+    for members in ({"wave": 9}, {}):
+        raw = orjson.dumps(orjson.loads(message()) | members)
+        claim = store.check_in(raw)
+        assert orjson.loads(claim).get("wave", 0) == members.get("wave", 0)
+        assert parse_envelope(claim, store.fetch) == parse_envelope(raw)
+
+
 def test_only_golden_changes_are_checked_in(store, objects):
     """An erasure or a report is never kept: it is small, and readers need it whole."""
     content = {"op": "erase", "domain": "person", "golden_id": "g", "source": "crm", "record_id": "1"}

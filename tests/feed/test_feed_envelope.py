@@ -9,8 +9,10 @@ from mdm_stream.contracts.golden import (
     ERASED,
     RETIRED,
     UPSERTED,
+    FeedEnvelope,
     GoldenChange,
     RecordErased,
+    encode_message,
     parse_envelope,
     parse_message,
 )
@@ -42,6 +44,18 @@ def test_an_outbox_entry_becomes_its_message(content: dict[str, object], type_: 
     assert (message.data.epoch, message.data.sequence) == (2, 7)
     assert message.time == message.data.committed_at == "1970-01-01T00:00:01.500000Z"
     assert change_message(entry) == (key, raw)
+
+
+def test_what_a_switch_tells_is_marked_as_one_wave() -> None:
+    """Each message of it names the last one's sequence, outside of the data; any other has no such member."""
+    content = orjson.dumps({**CHANGE, "op": "upsert"})
+    marked = change_message(OutboxEntry(2, 7, content, 0, wave_last=9))[1]
+    message = parse_message(marked, strict=True)
+    assert isinstance(message, FeedEnvelope)
+    assert message.wave == orjson.loads(encode_message(message))["wave"] == 9
+    plain = change_message(OutboxEntry(2, 7, content, 0))[1]
+    assert orjson.loads(plain) == {name: value for name, value in orjson.loads(marked).items() if name != "wave"}
+    assert b"wave" not in plain + encode_message(parse_message(plain))
 
 
 def test_a_strict_reader_overlooks_nothing() -> None:

@@ -135,6 +135,8 @@ def test_times_do_not_step_back_over_epochs(
     run(new, after)
     entries = new.read(1_000)
     assert in_order(entries)
+    assert [entry.wave_last for entry in entries] == [3] * 3 + [0] * (len(entries) - 3), "what the switch told"
+    assert not any(entry.wave_last for entry in told)
     assert len(entries) == 3 + sum(changes for _, changes in after)
     assert not told or told[-1].committed_at_us <= entries[0].committed_at_us
 

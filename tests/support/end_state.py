@@ -94,6 +94,11 @@ def expected_state(client: Any, rules: Ruleset) -> Resolution:
 
 def feed_changes(client: Any) -> list[dict[str, Any]]:
     """Return the golden changes of the feed in order, each once; a repeated one must be the same, byte for byte."""
+    return [message["data"] for message in feed_messages(client)]
+
+
+def feed_messages(client: Any) -> list[dict[str, Any]]:
+    """Return the messages of what ``feed_changes`` returns."""
     messages: dict[tuple[int, int], bytes] = {}
     for record in stream_records(client, GOLDEN_STREAM):
         envelope = orjson.loads(record["Data"])
@@ -101,7 +106,7 @@ def feed_changes(client: Any) -> list[dict[str, Any]]:
             continue
         place = (envelope["data"]["epoch"], envelope["data"]["sequence"])
         assert messages.setdefault(place, record["Data"]) == record["Data"], f"change {place} was restated"
-    return [orjson.loads(messages[place])["data"] for place in sorted(messages)]
+    return [orjson.loads(messages[place]) for place in sorted(messages)]
 
 
 def state_of_feed(changes: list[dict[str, Any]]) -> GoldenState:

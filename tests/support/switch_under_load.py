@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from end_state import GoldenState, change_events, feed_changes, settle, state_of_feed, state_of_warehouse, wait_for
+from end_state import (
+    GoldenState,
+    change_events,
+    feed_changes,
+    feed_messages,
+    settle,
+    state_of_feed,
+    state_of_warehouse,
+    wait_for,
+)
 from stack_addresses import addresses_of
 
 from mdm_stream.archive import open_archive
@@ -58,13 +67,16 @@ class Watched:
 class SwitchedBack:
     """What became of a switch under load and of the way back.
 
-    ``rate_per_s``: events that were published meanwhile. ``lost``: events of the stream that the archive does not have.
-    ``there`` and ``back``: whether index, feed and warehouse are F of all events under the rules of then.
+    ``waves``: messages of the feed that are marked as those of the one switch, and of the other, with their count as
+    the mark says it. ``rate_per_s``: events that were published meanwhile. ``lost``: events of the stream that the
+    archive does not have. ``there`` and ``back``: whether index, feed and warehouse are F of all events under the rules
+    of then.
     """
 
     deployed: dict[str, Any]
     rolled_back: dict[str, Any]
     watched: Watched
+    waves: list[tuple[int, int]] = field(default_factory=list)
     rate_per_s: float = 0.0
     lost: int = 0
     there: list[str] = field(default_factory=list)
@@ -96,6 +108,7 @@ def run(folder: Path, *, people: int, rate_per_s: float, seed: int = 7) -> Switc
             _restart(stack, files["old"])
         found.back = _unlike(stack, rules["old"])
         found.lost = _lost(stack, rules["old"])
+        found.waves = [_wave(stack, found.deployed["switched"]["epoch"]), _wave(stack, found.rolled_back["epoch"])]
     return found
 
 
@@ -112,6 +125,16 @@ def _unlike(stack: LocalStack, rules: Ruleset) -> list[str]:
         "warehouse": state_of_warehouse(warehouse) == state,
     }
     return [name for name, same in ends.items() if not same]
+
+
+def _wave(stack: LocalStack, epoch: int) -> tuple[int, int]:
+    """Return how many of the first messages of an epoch are marked as what its switch told, and what the marks say."""
+    told = [each for each in feed_messages(stack.kinesis.client("kinesis")) if each["data"]["epoch"] == epoch]
+    marked = [each["wave"] for each in told if "wave" in each]
+    first = [each["data"]["sequence"] for each in told[: len(marked)] if "wave" in each]
+    assert first == [*range(1, len(marked) + 1)], "the wave is not what the epoch began with"
+    assert len(set(marked)) == 1, set(marked)
+    return len(marked), marked[0]
 
 
 def _lost(stack: LocalStack, rules: Ruleset) -> int:

@@ -102,6 +102,7 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
         sequence=draw(st.sampled_from([1, 7, 2**53])),
         committed_at_us=draw(st.sampled_from([0, 1_772_366_400_123_456])),
         content=orjson.dumps(content),
+        wave_last=draw(st.sampled_from([0, 0, 9, 2**53])),
     )
     message: dict[str, Any] = orjson.loads(change_message(entry)[1])
     if draw(st.booleans()):

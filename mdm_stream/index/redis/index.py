@@ -7,7 +7,8 @@ slot and a script may touch any of its keys. ``root`` says which epoch is live (
 =========  ======  ====================================================================
 key        type    holds
 =========  ======  ====================================================================
-``meta``   hash    ``rules`` (digest), ``f`` (F's identity), ``state``, ``server``, ``clock``, ``sequence``, ``live_us``
+``meta``   hash    ``rules`` (digest), ``f`` (F's identity), ``state``, ``server``, ``clock``, ``sequence``,
+                   ``live_us``, ``wave`` (the ``sequence`` when it went live)
 ``rec``    hash    reference -> revision and record (tombstones too)
 ``block``  hash    blocking key -> stamp and members with revisions; a suspended key: ``suspended``
 ``b:KEY``  hash    reference -> revision of the members of a suspended key
@@ -160,7 +161,8 @@ class RedisIndex(RedisReader):
         for entry_id, fields in reply:
             epoch, sequence = entry_id.decode().split("-")
             content = dict(zip(fields[::2], fields[1::2], strict=True))
-            found.append(OutboxEntry(int(epoch), int(sequence), content[b"c"], int(content[b"t"])))
+            wave_last = int(content.get(b"w", 0))
+            found.append(OutboxEntry(int(epoch), int(sequence), content[b"c"], int(content[b"t"]), wave_last))
         return found
 
     def acknowledge(self, entries: Sequence[OutboxEntry]) -> None:

@@ -62,6 +62,7 @@ if last ~= epoch or state_of(epoch) ~= 'building' or string.sub(through, 1, #ser
   return 0
 end
 -- What it has to tell counts from now on: the epoch before may have told more since the first of it was put into the outbox.
-redis.call('HSET', prefix .. epoch .. ':meta', 'state', 'live', 'live_us', told_now(root, ARGV[3]))
+local meta = prefix .. epoch .. ':meta'
+redis.call('HSET', meta, 'state', 'live', 'live_us', told_now(root, ARGV[3]), 'wave', redis.call('HGET', meta, 'sequence'))
 redis.call('HSET', root, 'live', epoch)
 return 1
