@@ -26,6 +26,10 @@ class RefusedCallError(TerminalError):
     """A server refuses one call for what is in it; others it takes."""
 
 
+class DeclinedError(TerminalError):
+    """What was to be done was asked about, and the answer was no: it is undone, and nobody goes on with it."""
+
+
 class RulesError(TerminalError):
     """A rule set that cannot be used. The message says which file and line, what was expected and what to do."""
 

@@ -15,6 +15,7 @@ from mdm_stream.reconcile.deployed import folder_of_job, is_up_to_date, reconcil
 from mdm_stream.reconcile.job import JobOptions
 from mdm_stream.reconcile.report import as_metrics
 from mdm_stream.reconcile.run_history import RunHistory
+from mdm_stream.reconcile.task_faults import faults_of_tasks
 from mdm_stream.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def reconcile_domains(wanted: Arguments, spark: SparkSession) -> None:
     wrong = []
     for domain, rules in rules_of(deployment.rulesets(), domains).items():
         try:
-            said = _reconciled(wanted, rules, spark, runs)
+            with faults_of_tasks():
+                said = _reconciled(wanted, rules, spark, runs)
         except MdmError as error:
             said = f"{domain}: not compared: {error}"
         if said is not None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import attrgetter
 
-from mdm_stream.archive.object_names import ArchiveObject, new_name
+from mdm_stream.archive.object_names import ArchiveObject, is_written_in_bulk, new_name
 from mdm_stream.archive.part import compacted, encode_part
 from mdm_stream.archive.read import list_objects, read_objects
 from mdm_stream.archive.replace import replace, settle
@@ -78,13 +77,14 @@ def plan_groups(objects: Iterable[ArchiveObject], part_content_bytes: int) -> li
 
     A group is of one day, has at most ``part_content_bytes`` of content unless a single object has more, and holds
     segments and small parts: those of less than half that. A small part alone is left as it is, so that planning
-    again over what was made of the groups gives fewer small parts, and in the end none.
+    again over what was made of the groups gives fewer small parts, and in the end none. What was archived in bulk is
+    in groups of its own: an index may lack it that has the rest, and only the name says so.
     """
     if part_content_bytes < 1:
         raise ValueError("a part has room for at least one byte")
     wanted = [each for each in objects if each.kind == "segment" or each.content_bytes * 2 < part_content_bytes]
     groups = []
-    for _, of_day in groupby(sorted(wanted, key=attrgetter("day", "name")), key=attrgetter("day")):
+    for _, of_day in groupby(sorted(wanted, key=lambda each: (*_company(each), each.name)), key=_company):
         group: list[ArchiveObject] = []
         content_bytes = 0
         for each in of_day:
@@ -95,3 +95,7 @@ def plan_groups(objects: Iterable[ArchiveObject], part_content_bytes: int) -> li
             content_bytes += each.content_bytes
         groups.append(tuple(group))
     return [group for group in groups if len(group) > 1 or group[0].kind == "segment"]
+
+
+def _company(found: ArchiveObject) -> tuple[str, bool]:
+    return found.day, is_written_in_bulk(found.name)

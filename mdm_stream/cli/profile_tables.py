@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from mdm_stream.cli.output import print_json, print_table, progress, say
+from mdm_stream.cli.spark_job import started_spark
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.times import parse_time_us
 from mdm_stream.deployment import as_url
@@ -30,7 +31,7 @@ from mdm_stream.reconcile.profiling import (
     write_profile,
 )
 from mdm_stream.reconcile.recompute import recompute
-from mdm_stream.reconcile.session import DRIVER_MEMORY, local_session
+from mdm_stream.reconcile.session import DRIVER_MEMORY
 from mdm_stream.reconcile.value_tables import TERM_RECORDS_MIN
 from mdm_stream.reconcile.workspace import Workspace
 
@@ -99,8 +100,7 @@ def _make(wanted: TablesWanted, rulesets: Mapping[str, Ruleset], url: str, rejec
             done += 1
             advance("stages", done, 0)
 
-        session = local_session(wanted.cores, Path(scratch), wanted.memory or DRIVER_MEMORY)
-        try:
+        with started_spark(wanted.cores, Path(scratch), wanted.memory or DRIVER_MEMORY) as session:
             for domain, rules in sorted(rulesets.items()):
                 profiled_at_us = time.time_ns() // 1_000
                 workspace = Workspace(session, str(Path(scratch) / domain), on_stage)
@@ -112,8 +112,6 @@ def _make(wanted: TablesWanted, rulesets: Mapping[str, Ruleset], url: str, rejec
                 )
                 write_profile(profile, wanted.folder / domain, about)
                 workspace.remove()
-        finally:
-            session.stop()
 
 
 def _document(folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mdm_stream.errors import ConfigurationError
+from mdm_stream.errors import ConfigurationError, DeclinedError
 from mdm_stream.reconcile.session import DRIVER_MEMORY
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def spark_options(command: Command) -> Command:
 
 @contextmanager
 def work_folder(named: Path | None, command: str) -> Iterator[Path]:
-    """Yield the folder of a command's job, of this user alone; it is removed, unless it was named and the job failed.
+    """Yield the folder of a command's job, of this user alone; it is removed, unless it was named and the job failed:
+    then the next one goes on with it.
 
     ``ConfigurationError`` while another job of the command has it: two would write the same tables.
     """
@@ -64,8 +65,8 @@ def work_folder(named: Path | None, command: str) -> Iterator[Path]:
             _lock(stack, named / f"mdm-{command}.lock")
         try:
             yield folder
-        except BaseException:
-            if named is None:
+        except BaseException as error:
+            if named is None or isinstance(error, DeclinedError):
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(folder, ignore_errors=True)
@@ -85,11 +86,19 @@ def _lock(stack: ExitStack, path: Path) -> None:
 @contextmanager
 def spark_here(how: SparkHere, command: str) -> Iterator[tuple[SparkSession, Path]]:
     """Yield a session and the folder of a command's job; both end with it."""
-    from mdm_stream.reconcile.session import local_session  # noqa: PLC0415 - --help does without
+    with work_folder(how.work, command) as folder, started_spark(how.cores, folder, how.memory) as session:
+        yield session, folder
 
-    with work_folder(how.work, command) as folder:
-        session = local_session(how.cores, folder, how.memory)
-        try:
-            yield session, folder
-        finally:
-            session.stop()
+
+@contextmanager
+def started_spark(cores: int, folder: Path, memory: str) -> Iterator[SparkSession]:
+    """Yield a session that ends with the command; what its tasks raise is raised as if they were this process."""
+    from mdm_stream.reconcile.session import local_session  # noqa: PLC0415 - --help does without
+    from mdm_stream.reconcile.task_faults import faults_of_tasks  # noqa: PLC0415
+
+    session = local_session(cores, folder, memory)
+    try:
+        with faults_of_tasks():
+            yield session
+    finally:
+        session.stop()

@@ -49,7 +49,7 @@ from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan import changes
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.errors import MdmError, TerminalError, TransientError
+from mdm_stream.errors import DeclinedError, MdmError, TransientError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
@@ -130,10 +130,6 @@ class RebuildReport:
     excluded: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
-
-
-class DeclinedError(TerminalError):
-    """The new epoch was not approved, and is gone; the one before goes on."""
 
 
 class Rebuild:

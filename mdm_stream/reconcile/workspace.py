@@ -13,17 +13,25 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from mdm_stream.deployment import as_url
 from mdm_stream.objects.opening import open_object_store
-from mdm_stream.objects.store import ObjectStore
+from mdm_stream.objects.store import MissingObjectError, ObjectStore
 from mdm_stream.reconcile.table_files import TableFiles
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage that is done, and the seconds that it took (0 where it had been kept before)."""
 
+
+_KEPT = "_kept.json"
+"""The columns of a table that is there as a whole: those of an empty one are in no file of its own. Spark passes over
+names that begin so.
+"""
 
 OpenStore = Callable[[str], ObjectStore]
 
@@ -67,9 +75,11 @@ class Workspace:
         """
         began_s = time.monotonic()
         path = f"{self._url}/{name}"
-        if self._exists(f"{path}/_SUCCESS"):
+        store = self.store()
+        schema = _schema_of(store, name)
+        if schema is not None:
             self._on_stage(name, 0.0)
-            return self._spark.read.parquet(path)
+            return self._spark.read.schema(schema).parquet(path)
         context = self._spark.sparkContext
         context.setJobDescription(name)  # by which Spark's page and its event log tell the stages apart
         try:
@@ -78,6 +88,7 @@ class Workspace:
             (writer if by is None else writer.partitionBy(by)).parquet(path)
         finally:
             context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]  # None takes it away
+        store.put(f"{name}/{_KEPT}", made.schema.json().encode())
         self._on_stage(name, time.monotonic() - began_s)
         return self._spark.read.schema(made.schema).parquet(path)
 
@@ -110,10 +121,6 @@ class Workspace:
         """Return the store that its tables lie in."""
         return self._opened(as_url(self._url))
 
-    def _exists(self, name: str) -> bool:
-        path = self._path(name)
-        return bool(self._file_system(path).exists(path))
-
     def _path(self, name: str) -> Any:
         context: Any = self._spark.sparkContext
         return context._jvm.org.apache.hadoop.fs.Path(name)  # noqa: SLF001 - Spark's Python has no other way
@@ -121,3 +128,13 @@ class Workspace:
     def _file_system(self, path: Any) -> Any:
         context: Any = self._spark.sparkContext
         return path.getFileSystem(context._jsc.hadoopConfiguration())  # noqa: SLF001 - see above
+
+
+def _schema_of(store: ObjectStore, name: str) -> StructType | None:
+    """Return the columns of a table that was kept, ``None`` where there is none as a whole."""
+    from pyspark.sql.types import StructType  # noqa: PLC0415 - only what runs on Spark needs it
+
+    try:
+        return StructType.fromJson(orjson.loads(store.get(f"{name}/{_KEPT}")))
+    except MissingObjectError:
+        return None

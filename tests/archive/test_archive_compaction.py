@@ -13,7 +13,7 @@ from archived import DAY_US, InterruptedStore, KilledError, kill, record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdm_stream.archive import Archive, ArchiveObject, Compaction
+from mdm_stream.archive import IN_BULK, Archive, ArchiveObject, Compaction, is_written_in_bulk
 from mdm_stream.archive import replace as replace_module
 from mdm_stream.archive.compact import INPUTS_MAX, plan_groups
 from mdm_stream.archive.object_names import new_name, witness_folder
@@ -142,6 +142,18 @@ def test_groups_are_bounded_and_make_progress(found, limit):
         ]
         groups = plan_groups(found, limit)
     assert groups == []
+
+
+def test_what_was_archived_in_bulk_stays_apart(store):
+    """An index that is kept may lack it, which is told by the object's name: so is that of what is made of it."""
+    archive = Archive(store, now_us=lambda: 0)
+    for number, witness in enumerate([IN_BULK, EpochPosition(1, 1, 1), IN_BULK, EpochPosition(1, 2, 2)]):
+        archive.append("person", [record(number)], witness)
+    archive.compact("person")
+    found = {each.name: len(list(archive.read([each]))) for each in archive.objects("person")}
+    assert sorted((is_written_in_bulk(name), rows) for name, rows in found.items()) == [(False, 2), (True, 2)]
+    archive.compact("person")
+    assert {each.name for each in archive.objects("person")} == set(found)
 
 
 def test_a_group_has_a_bounded_number_of_objects():

@@ -15,7 +15,7 @@ from mdm_stream.cli.main import run
 from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.engine.batch import Engine
-from mdm_stream.errors import TerminalError, TransientError
+from mdm_stream.errors import DeclinedError, TerminalError, TransientError
 from mdm_stream.feed.publisher import publish_outbox
 from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
 from mdm_stream.index.redis.bulk import BulkWriter
@@ -23,7 +23,7 @@ from mdm_stream.index.redis.epochs import Epochs, is_fenced, lift_fence
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.kept import copy_epoch, drop_kept, kept_epoch
 from mdm_stream.rebuild.kept import CopyOfKept
-from mdm_stream.rebuild.run import DeclinedError, Rebuild, RebuildReport
+from mdm_stream.rebuild.run import Rebuild, RebuildReport
 
 NEW_RULES = small_rules(max_block_size=6, max_cluster_size=3)
 

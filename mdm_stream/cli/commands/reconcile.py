@@ -13,7 +13,7 @@ import click
 
 from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import Advance, json_option, phases, print_json, print_json_line, print_table, progress, say
-from mdm_stream.cli.spark_job import spark_options, work_folder
+from mdm_stream.cli.spark_job import spark_options, started_spark, work_folder
 from mdm_stream.core.times import format_time_us
 from mdm_stream.deployment import Deployment
 
@@ -112,7 +112,6 @@ def _reconciled(
     """Run one domain's reconciliation; ``shown`` are lines about its stages, and a bar."""
     from mdm_stream.reconcile.deployed import folder_of_job, reconcile_deployed  # noqa: PLC0415 - --help does without
     from mdm_stream.reconcile.job import STAGES, stage_number  # noqa: PLC0415
-    from mdm_stream.reconcile.session import local_session  # noqa: PLC0415
     from mdm_stream.reconcile.workspace import Workspace  # noqa: PLC0415
 
     advance, bar = shown
@@ -123,17 +122,9 @@ def _reconciled(
 
     advance(f"{rules.domain}: starting Spark", 0, 0)
     bar(rules.domain, 0, len(STAGES))
-    session = local_session(spark[0], folder, spark[1])
-    try:
-        return reconcile_deployed(
-            deployment,
-            rules,
-            Workspace(session, (folder / folder_of_job(deployment, rules)).as_uri()),
-            options,
-            on_stage,
-        )
-    finally:
-        session.stop()
+    with started_spark(spark[0], folder, spark[1]) as session:
+        workspace = Workspace(session, (folder / folder_of_job(deployment, rules)).as_uri())
+        return reconcile_deployed(deployment, rules, workspace, options, on_stage)
 
 
 def _show(report: Mapping[str, Any]) -> None:
