@@ -49,7 +49,6 @@ _OF_FILES = ("files_url", "files_queue_url", "files_topic_arn", "files_bus")
 _OF_COMMANDS = ("snapshots_url",)
 """Settings that no function has, and commands ask for."""
 
-REDIS_TIMEOUT_S = 30.0
 OBJECT_ATTEMPTS_MAX = 3
 """Attempts of one request to S3, before it is a fault of the batch that needed it."""
 _CONNECT_TIMEOUT_S = 5.0
@@ -259,12 +258,9 @@ def as_url(address: str) -> str:
 
 def redis_client(redis_url: str) -> redis.Redis:
     """Return a client that answers in bytes; ``ConfigurationError`` for what is no address of a Redis."""
-    import redis  # noqa: PLC0415 - --help does without
+    from mdm_stream.index.redis.client import open_client  # noqa: PLC0415 - --help does without
 
-    try:
-        return redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S)
-    except ValueError as error:
-        raise ConfigurationError("--redis is no address such as redis://127.0.0.1:6379/0") from error
+    return open_client(redis_url)
 
 
 @dataclass(frozen=True, slots=True)

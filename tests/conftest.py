@@ -31,7 +31,10 @@ SERVER_FILES = {
     "test_object_store",
     "test_postgres_reader",
     "test_postgres_visibility",
+    "test_cluster_client",
+    "test_index_server",
     "test_redis_cluster",
+    "test_redis_rights",
     "test_warehouse_snowflake",
 }
 """Files that do so, among neighbours that do not."""

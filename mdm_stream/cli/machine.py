@@ -29,6 +29,7 @@ CLOCK_MIN_S = 1_767_225_600
 assert DISK_BYTES_MIN < DISK_BYTES_WANTED
 
 _JAVA_TIMEOUT_S = 10
+_INDEX_TIMEOUT_S = 5.0
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[([^\]]*)\])?\s*([^;]*)(?:;(.*))?$")
 _CLAUSE = re.compile(r"(>=|<=|==|<|>)\s*([0-9.]+)")
 _EXTRA = "local"
@@ -60,6 +61,7 @@ def examine(state: Path | None = None) -> list[Check]:
         _memory(),
         _clock(),
         _authority(),
+        *_index_server(),
         _java(),
         _optional("snowflake connector", "snowflake.connector", "snowflake-connector-python", "snowflake"),
     ]
@@ -186,6 +188,26 @@ def _redis() -> Check:
     except Exception as error:  # noqa: BLE001 - whatever stands in its way is what the caller wants to know
         return Check("redis server", "failed", f"{type(error).__name__}: {error}", advice)
     return Check("redis server", "ok", found)
+
+
+def _index_server() -> Iterator[Check]:
+    """Ask the server that the environment names, if it names one, whether it can hold an index."""
+    url = os.environ.get("MDM_REDIS_URL")
+    if not url:
+        return
+    advice = "see docs/operate/cache.md"
+    try:
+        from mdm_stream.index.redis.client import cluster_of, open_client  # noqa: PLC0415 - may be what is missing here
+        from mdm_stream.index.redis.scripts import translated  # noqa: PLC0415
+
+        with translated():
+            kind = "one server" if cluster_of(open_client(url, _INDEX_TIMEOUT_S)) is None else "cluster mode"
+    except Exception as error:  # noqa: BLE001 - whatever stands in its way is what the caller wants to know
+        yield Check("index server", "failed", str(error), advice)
+    else:
+        yield Check(
+            "index server", "ok", f"{kind}; it can hold an index, and its user has the rights that scripts need"
+        )
 
 
 def _ports() -> Check:

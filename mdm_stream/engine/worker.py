@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing.queues import Queue
 from typing import Any
 
-import redis
-
 from mdm_stream.core.f_version import require_this_f
 from mdm_stream.core.faults import EngineFault
 from mdm_stream.core.fold import Foldable
@@ -22,10 +20,10 @@ from mdm_stream.engine.faults import FaultCircuit
 from mdm_stream.engine.isolate import isolated
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.errors import MdmError, TransientError
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.settings import EngineSettings
 
-REDIS_TIMEOUT_S = 30.0
 READY = None
 """What a worker puts on its queue when it has started: processes and imports are no part of a measurement."""
 
@@ -52,7 +50,7 @@ def open_engines(
     url: str, rulesets: Mapping[str, Ruleset], namespace: str, building: int | None = None
 ) -> dict[str, tuple[Engine, RedisIndex]]:
     """Return an engine and its index for each domain: on the live epoch, or on one that is being built."""
-    client = redis.Redis.from_url(url, socket_timeout=REDIS_TIMEOUT_S)
+    client = open_client(url)
     indexes = {domain: RedisIndex(client, rules, namespace, building=building) for domain, rules in rulesets.items()}
     return {domain: (Engine(rulesets[domain], index), index) for domain, index in indexes.items()}
 

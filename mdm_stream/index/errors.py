@@ -21,3 +21,7 @@ class IndexInDoubtError(TransientError):
 
 class NoIndexError(TerminalError):
     """There is no index of the domain: nothing was resolved yet, or it is lost."""
+
+
+class UnfitServerError(TransientError):
+    """The server cannot hold an index as it is set up: nothing is written to it until an operator has mended that."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import redis
 
 from mdm_stream.archive import Archive, Exclusion
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TerminalError
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.rebuild.fill import Fill, Filling
 from mdm_stream.rebuild.new_epoch import NewEpoch
@@ -48,7 +48,7 @@ def forecast(
     rules: Ruleset, redis_url: str, namespace: str, archive: Archive, how: Filling, without: Exclusion
 ) -> Forecast:
     """Return what taking out ``without`` would do. Killed, it leaves an epoch that the next rebuild deletes."""
-    client = redis.Redis.from_url(redis_url)
+    client = open_client(redis_url)
     epochs = Epochs(client, rules, namespace)
     live = epochs.live()
     if not live:

@@ -42,8 +42,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 
-import redis
-
 from mdm_stream.archive import Archive, is_written_in_bulk
 from mdm_stream.contracts.golden import parse_envelope
 from mdm_stream.core.epoch_position import EpochPosition
@@ -54,6 +52,7 @@ from mdm_stream.feed.envelope import change_message
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.port import OutboxEntry
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.kept import keep, note_taken_out
@@ -157,7 +156,7 @@ class Rebuild:
         self._options = options or RebuildOptions()
         self._filling = self._options.filling(on_progress)
         self._on_progress = on_progress
-        self._client = redis.Redis.from_url(redis_url)
+        self._client = open_client(redis_url)
         self._epochs = Epochs(self._client, rules, namespace)
         self._fill: Fill | None = None
         self._said = PublishedState(rules.domain)

@@ -20,8 +20,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import redis
-
 from mdm_stream.archive import Archive
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.ruleset import Ruleset
@@ -32,6 +30,7 @@ from mdm_stream.engine.worker import apply_isolated
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.feed.published import PublishedState
 from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.rebuild.fill import Progress
@@ -94,7 +93,7 @@ class Bootstrap:
         self._fill = fill
         self._rules: Ruleset = fill.rules
         self._namespace = fill.namespace
-        self._client = redis.Redis.from_url(fill.redis_url)
+        self._client = open_client(fill.redis_url)
         self._archive = archive
         self._published = published
         self._tell = tell

@@ -21,6 +21,7 @@ from mdm_stream.core.fold import state_from_wire
 from mdm_stream.core.plan.commit import HeldReview
 from mdm_stream.core.record import build_record
 from mdm_stream.index.redis.bulk import BulkSettings, BulkWriter
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.codec import encode_record
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
 from mdm_stream.reconcile.edges import EDGE_COLUMNS
@@ -64,9 +65,7 @@ class EpochAt:
 
     def open(self, rules: WorkerRules) -> BulkWriter:
         """Open it, in a process of its own."""
-        import redis  # noqa: PLC0415 - on Spark's workers alone
-
-        client = redis.Redis.from_url(self.redis_url)
+        client = open_client(self.redis_url)
         return BulkWriter(client, rules.rules, self.namespace, self.epoch, self.settings)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import redis
-
 from mdm_stream.archive import Exclusion
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.redis.bulk import BulkSettings
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.rebuild.fill import FirstFilled, Progress
 from mdm_stream.reconcile.components import ROUNDS_MAX
@@ -56,7 +55,7 @@ class SparkFill:
             rounds_max=self.rounds_max,
             for_index=True,
         )
-        server = Epochs(redis.Redis.from_url(self.redis_url), self.rules, self.namespace).server_of(epoch)
+        server = Epochs(open_client(self.redis_url), self.rules, self.namespace).server_of(epoch)
         target = EpochAt(self.redis_url, self.namespace, epoch, server, self.writers, self.settings)
         self.computed = computed
         self.written = fill_epoch(workspace, WorkerRules.of(self.rules), computed.state, target)

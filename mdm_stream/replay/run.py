@@ -28,6 +28,7 @@ from mdm_stream.engine.worker_pool import WorkerPool
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.files import make_folder
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.epochs import drop_namespace
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats
@@ -68,7 +69,7 @@ def replay(
     The run works in a namespace of its own on the Redis at ``redis_url``, and removes it afterwards.
     """
     make_folder(out)
-    client = redis.Redis.from_url(redis_url)
+    client = open_client(redis_url)
     try:
         memory_before = client.info("memory")["used_memory"]
     except redis.RedisError as error:
@@ -160,7 +161,7 @@ def _quarantine(run: _Run, rejected: Rejected) -> None:
 def _feed_file(out: Path, url: str, rulesets: Mapping[str, Ruleset], namespace: str) -> Iterator[None]:
     """Copy every domain's outbox to the feed file in sequence order, from a thread, until the block ends."""
     append, close = feed_writer(out)
-    client = redis.Redis.from_url(url)
+    client = open_client(url)
     outboxes = [RedisIndex(client, rules, namespace) for rules in rulesets.values()]
     stop = Event()
     failures: list[Exception] = []

@@ -6,16 +6,13 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from mdm_stream.dead_letters.quarantine import QuarantineStore
 from mdm_stream.decode import Decoder
 from mdm_stream.deployment import Deployment
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.process import settle_garbage_collector
 from mdm_stream.feed.publisher import FeedPublisher
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.epochs import hold
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.progress import note_progress
@@ -34,12 +31,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
     settings: ResolveSettings = ResolveSettings.from_environment(environment)
     limits: EngineSettings = EngineSettings.from_environment(environment)
     rulesets = load_rulesets(settings.rules.split(","))
-    client = redis.Redis.from_url(
-        settings.redis_url,
-        socket_timeout=settings.redis_timeout_s,
-        socket_connect_timeout=settings.redis_timeout_s,
-        retry=Retry(NoBackoff(), 0),  # the engine tries again, and knows what may have been applied
-    )
+    client = open_client(settings.redis_url, settings.redis_timeout_s)
     deployment = Deployment.from_settings(settings)
     kinesis = deployment.kinesis(attempts=1)  # the publisher tries again, and only what was refused
     archive = deployment.archive()

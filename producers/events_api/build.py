@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.aws.signing_keys import read_signing_keys
@@ -17,6 +15,7 @@ from mdm_stream.dead_letters.quarantine import QuarantineStore
 from mdm_stream.decode import Decoder
 from mdm_stream.deployment import Deployment
 from mdm_stream.index.reader import IndexReader
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.progress import read_progress
 from mdm_stream.index.redis.reader import open_reader
 from producers.events_api.callers import Callers
@@ -39,12 +38,7 @@ def build_api(environment: Mapping[str, str]) -> EventsApi:
     deployment = deployment_of(settings)
     rulesets = deployment.rulesets()
     authority = deployment.authority()
-    client = redis.Redis.from_url(
-        settings.redis_url,
-        socket_timeout=settings.redis_timeout_s,
-        socket_connect_timeout=settings.redis_timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client = open_client(settings.redis_url, settings.redis_timeout_s)
     kinesis = deployment.kinesis(attempts=1)  # the writer tries again, and only what was refused
     verifier = None
     if settings.api_jwks:

@@ -11,7 +11,6 @@ from mdm_stream.aws.signing_keys import read_signing_keys
 from mdm_stream.contracts.signature import SigningKey
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import open_quarantine
-from mdm_stream.errors import ConfigurationError
 from mdm_stream.feed.publisher import FeedPublisher
 from mdm_stream.index.reader import IndexReader
 from mdm_stream.objects.opening import open_object_store
@@ -94,14 +93,11 @@ def _signing_key(settings: FilesSettings, client: Callable[[Service], Any]) -> S
 
 
 def _index_opener(settings: FilesSettings) -> Callable[[Ruleset], IndexReader]:
-    import redis  # noqa: PLC0415 - full loads and the records of rejected rows alone need it
-
+    # Full loads and the records of rejected rows alone need it.
+    from mdm_stream.index.redis.client import open_client  # noqa: PLC0415
     from mdm_stream.index.redis.reader import open_reader  # noqa: PLC0415
 
-    try:
-        client = redis.Redis.from_url(settings.redis_url, socket_timeout=settings.redis_timeout_s)
-    except ValueError as error:
-        raise ConfigurationError("MDM_REDIS_URL is no address such as rediss://host:6379/0; correct it") from error
+    client = open_client(settings.redis_url, settings.redis_timeout_s)
     readers: dict[str, IndexReader] = {}
 
     def open_index(rules: Ruleset) -> IndexReader:

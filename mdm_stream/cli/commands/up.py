@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
-import redis
 
 from mdm_stream.archive import open_archive
 from mdm_stream.cli.commands.rules import said_of
@@ -22,6 +21,7 @@ from mdm_stream.cli.status_of import DeploymentStatus, LiveLine
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.index.redis.client import open_client
 from mdm_stream.local.events_api import start_events_api
 from mdm_stream.local.file_functions import sources_of_files
 from mdm_stream.local.pipeline import Authorisation, start_consumers
@@ -113,7 +113,7 @@ def up(
 
 def _adopt_histories(stack: LocalStack, rulesets: Iterable[Ruleset], state: Path) -> None:
     """Take up indexes for rules that only add histories to come: no consumer runs yet."""
-    client = redis.Redis.from_url(stack.redis.url, socket_timeout=_REDIS_TIMEOUT_S)
+    client = open_client(stack.redis.url, _REDIS_TIMEOUT_S)
     archive = open_archive((state / ARCHIVE_FOLDER).absolute().as_uri())
     for rules in rulesets:
         done = adopt(client, rules, _NAMESPACE, archive)
@@ -140,6 +140,6 @@ def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
 
 def _obstacles(running: RunningStack, rulesets: Iterable[Ruleset], state: Path) -> Obstacles:
     """Return what watches the domains, and writes to stderr."""
-    client = redis.Redis.from_url(running.redis_url, socket_timeout=_REDIS_TIMEOUT_S)
+    client = open_client(running.redis_url, _REDIS_TIMEOUT_S)
     archive = open_archive((state / ARCHIVE_FOLDER).absolute().as_uri())
     return Obstacles(client, rulesets, _NAMESPACE, archive, lambda line: say(line, err=True))

@@ -206,8 +206,8 @@ class Epochs:
 
     def _is_served(self, server: bytes) -> bool:
         """Tell whether a server that is trusted with an epoch answers now, and has not been another since."""
-        status = self._client.info()
-        return server.startswith(f"{status['run_id']}/{status['master_replid']}/".encode())
+        now: bytes = self._scripts.run("server", [self.root])
+        return server.startswith(now)
 
     def fence(self, epoch: int) -> int | None:
         """Let nobody write to the live epoch any more, in whose place ``epoch`` is put; return it, 0 if there is none.

@@ -46,6 +46,7 @@ from mdm_stream.index.port import (
     CommitOutcome,
     OutboxEntry,
 )
+from mdm_stream.index.redis.client import send_together
 from mdm_stream.index.redis.codec import (
     encode_block,
     encode_pair,
@@ -117,24 +118,17 @@ class RedisIndex(RedisReader):
     def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
         """Send every commit in one pipeline: one round trip; each is its own atomic script.
 
-        A cluster client sends them one by one. A fault may leave some applied: their events are then absorbed.
+        In cluster mode too: a domain is one slot, so all go to one node. A fault may leave some applied: their events
+        are then absorbed.
         """
         self._epoch.require_open()
         payloads = [self._epoch.payload(self._parts(commit)) for commit in commits]
         self.counters.bytes_written += sum(map(len, payloads))
 
         def send() -> list[Any]:
-            sha, keys = self._epoch.scripts.sha("commit"), (self._epoch.key("meta"), self.epochs.root)
-            if isinstance(self._client, redis.RedisCluster):  # whose pipelines take no scripts
-                return [self._client.evalsha(sha, 2, *keys, payload) for payload in payloads]
-            pipe = self._client.pipeline(transaction=False)
-            for payload in payloads:
-                pipe.evalsha(sha, 2, *keys, payload)
-            results: list[Any] = pipe.execute(raise_on_error=False)
-            for result in results:
-                if isinstance(result, Exception):
-                    raise result
-            return results
+            sha, meta = self._epoch.scripts.sha("commit"), self._epoch.key("meta")
+            commands = [("EVALSHA", sha, 2, meta, self.epochs.root, payload) for payload in payloads]
+            return send_together(self._client, meta, commands)
 
         reply = self._epoch.call(send)
         return [CommitOutcome(tuple(sorted({item.decode() for item in result}))) for result in reply]

@@ -12,6 +12,7 @@ import msgpack
 import redis
 
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.errors import TransientError
 from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
 from mdm_stream.index.port import Binding, IndexCounters
 from mdm_stream.index.redis.epochs import Epochs, WitnessSource, epoch_prefix
@@ -23,7 +24,8 @@ class OpenEpoch:
 
     The live one; one that is not live yet with ``building``. ``create`` and ``witness`` are as ``RedisIndex`` has them.
     An index in doubt is refused with every call and not here, so that a process that starts early need not be started
-    again once it has been rebuilt.
+    again once it has been rebuilt. With a witness nothing that may pass is raised here: a consumer that starts while
+    its server is away fails its batches, in part, until it is back, and not its start.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class OpenEpoch:
         self._witness = witness
         self._binding = Binding(building or 0, "")
         self._is_open = False
-        with suppress(IndexInDoubtError):
+        with suppress(IndexInDoubtError if witness is None else TransientError):
             self.open()
 
     def open(self) -> None:

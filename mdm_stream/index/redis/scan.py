@@ -14,6 +14,7 @@ import redis
 from mdm_stream.core.plan.commit import HeldComponent, HeldReview
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.reader import Pair
+from mdm_stream.index.redis.client import send_together
 from mdm_stream.index.redis.codec import decode_pair, decode_review, encode_pair
 from mdm_stream.index.redis.open_epoch import OpenEpoch
 from mdm_stream.index.redis.reader import LARGE_SCAN_COUNT, SCAN_COUNT, RedisReader
@@ -68,11 +69,8 @@ class RedisScanner(RedisReader):
         """Return the REVIEW edges that some records have. One round trip."""
 
         def send() -> list[list[bytes]]:
-            pipe = self._client.pipeline(transaction=False)
-            for ref in refs:
-                pipe.hvals(self._epoch.key("e:" + ref))
-            found: list[list[bytes]] = pipe.execute()
-            return found
+            commands = [("HVALS", self._epoch.key("e:" + ref)) for ref in refs]
+            return send_together(self._client, self._epoch.key("es"), commands)
 
         return [decode_review(item) for items in self._epoch.call(send) for item in items] if refs else []
 

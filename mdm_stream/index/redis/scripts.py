@@ -9,6 +9,7 @@ from typing import Any
 
 import redis
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
     ClusterError,
     NoScriptError,
@@ -25,6 +26,7 @@ from mdm_stream.index.errors import DomainHeldError, EpochChangedError
 
 _TRANSIENT = (
     redis.ConnectionError,
+    AskError,  # and MovedError: the slot moves to another node
     BusyLoadingError,
     ClusterError,
     NoScriptError,  # lost once more while they were loaded again

@@ -1,0 +1,191 @@
+"""Real servers on loopback that fail over: a cluster of primaries and replicas, and two servers behind one endpoint."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import redis
+
+from mdm_stream.local.servers.redis import find_program
+
+WAIT_S = 30.0
+SLOTS = 16_384
+PRIMARIES = 3
+NODE_TIMEOUT_MS = 1_000
+
+
+def until(is_so: Callable[[], bool], what: str, wait_s: float = WAIT_S) -> None:
+    """Wait until something is so; faults of servers that are being started count as not."""
+    deadline_s = time.monotonic() + wait_s
+    while time.monotonic() < deadline_s:
+        try:
+            if is_so():
+                return
+        except redis.RedisError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError(f"after {wait_s} s still not: {what}")
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Return ports that are free now, all different."""
+    with ExitStack() as stack:
+        found = []
+        for _ in range(count):
+            probe = stack.enter_context(socket.socket())
+            probe.bind((host, 0))
+            found.append(probe.getsockname()[1])
+        return found
+
+
+@dataclass(slots=True)
+class Node:
+    """One server process."""
+
+    port: int
+    directory: Path
+    host: str = "127.0.0.1"
+    options: dict[str, Any] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it."""
+        self.directory.mkdir(exist_ok=True)
+        options = {"port": self.port, "bind": self.host, "dir": self.directory, "save": "", **self.options}
+        command = [find_program(), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End it."""
+        if self.process is not None:
+            (self.process.kill if kill else self.process.terminate)()
+            self.process.wait(WAIT_S)
+            self.process = None
+
+    def client(self) -> redis.Redis:
+        """Return a plain client of it."""
+        return redis.Redis(host=self.host, port=self.port, socket_timeout=5)
+
+    def ask(self, *words: Any) -> Any:
+        """Send it one command."""
+        with self.client() as client:
+            return client.execute_command(*words)
+
+
+class ValkeyCluster:
+    """Three primaries with a replica each: ``with ValkeyCluster(folder) as cluster: open_client(cluster.url)``."""
+
+    def __init__(self, directory: Path, **options: Any) -> None:
+        ports = free_ports(4 * PRIMARIES)
+        given = {"cluster-enabled": "yes", "cluster-node-timeout": NODE_TIMEOUT_MS, "repl-diskless-sync-delay": 0}
+        self.nodes = [
+            Node(port, directory / str(port), options={**given, **options, "cluster-port": bus})
+            for port, bus in zip(ports[: 2 * PRIMARIES], ports[2 * PRIMARIES :], strict=True)
+        ]
+        self._bus = dict(zip(ports[: 2 * PRIMARIES], ports[2 * PRIMARIES :], strict=True))
+
+    @property
+    def url(self) -> str:
+        """The address of one node that answers."""
+        return f"redis://127.0.0.1:{self._alive()[0].port}"
+
+    def _alive(self) -> list[Node]:
+        return [node for node in self.nodes if node.process is not None]
+
+    def __enter__(self) -> Self:
+        for node in self.nodes:
+            node.start()
+        until(lambda: all(node.ask("PING") for node in self.nodes), "the nodes answer")
+        first, primaries, replicas = self.nodes[0], self.nodes[:PRIMARIES], self.nodes[PRIMARIES:]
+        for place, node in enumerate(primaries):
+            node.ask("CLUSTER ADDSLOTSRANGE", SLOTS * place // PRIMARIES, SLOTS * (place + 1) // PRIMARIES - 1)
+            node.ask("CLUSTER SET-CONFIG-EPOCH", place + 1)
+        for node in self.nodes[1:]:
+            first.ask("CLUSTER MEET", node.host, node.port, self._bus[node.port])
+        until(
+            lambda: all(len(self._known(node)) == len(self.nodes) for node in self.nodes), "all nodes know each other"
+        )
+        for primary, replica in zip(primaries, replicas, strict=True):
+            replica.ask("CLUSTER REPLICATE", primary.ask("CLUSTER MYID"))
+        until(lambda: all(self._is_linked(node) for node in replicas), "the replicas follow")
+        until(lambda: all(node.ask("CLUSTER INFO")["cluster_state"] == "ok" for node in self.nodes), "it is complete")
+        until(lambda: all(len(self._replicas(node)) == PRIMARIES for node in self.nodes), "all know the replicas")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for node in self.nodes:
+            node.stop(kill=True)
+
+    @staticmethod
+    def _known(node: Node) -> dict[str, Any]:
+        known: dict[str, Any] = node.ask("CLUSTER NODES")
+        return {name: each for name, each in known.items() if "handshake" not in each["flags"]}
+
+    def _replicas(self, node: Node) -> list[str]:
+        return [name for name, each in self._known(node).items() if "slave" in each["flags"]]
+
+    @staticmethod
+    def _is_linked(node: Node) -> bool:
+        status = node.ask("INFO", "replication")
+        return status["role"] == "slave" and status["master_link_status"] == "up"
+
+    def primary_of(self, key: str) -> Node:
+        """Return the node that has a key's slot now."""
+        alive = self._alive()[0]
+        with redis.RedisCluster(host=alive.host, port=alive.port) as client:
+            port = client.get_node_from_key(key).port
+        return next(node for node in self.nodes if node.port == port)
+
+    def replica_of(self, primary: Node) -> Node:
+        """Return the replica of a primary."""
+        for node in self._alive():
+            status = node.ask("INFO", "replication")
+            if status["role"] == "slave" and status["master_port"] == primary.port:
+                return node
+        raise AssertionError("the primary has no replica")
+
+    def fail_over(self, key: str) -> None:
+        """Let the replica of the node that has a key take its place, as a planned failover does."""
+        before = self.primary_of(key)
+        replica = self.replica_of(before)
+        replica.ask("CLUSTER FAILOVER")
+        until(lambda: replica.ask("INFO", "replication")["role"] == "master", "the replica has taken over")
+        until(lambda: before.ask("INFO", "replication")["role"] == "slave", "the primary follows it")
+
+    def kill_primary(self, key: str) -> None:
+        """Kill the node that has a key; return once its replica has taken over."""
+        before = self.primary_of(key)
+        replica = self.replica_of(before)
+        before.stop(kill=True)
+        until(lambda: replica.ask("INFO", "replication")["role"] == "master", "the replica has taken over")
+        until(lambda: self._alive()[0].ask("CLUSTER INFO")["cluster_state"] == "ok", "the cluster is complete again")
+
+
+@contextmanager
+def replicated_pair(directory: Path, **options: Any) -> Iterator[tuple[Node, Node]]:
+    """Yield a primary and its replica, on one port of two loopback addresses."""
+    (port,) = free_ports(1)
+    given = {"repl-diskless-sync-delay": 0, **options}
+    hosts = ("127.0.0.1", "127.0.0.2")
+    pair = [Node(port, directory / host, host, {**given, "replica-announce-ip": host}) for host in hosts]
+    primary, replica = pair
+    try:
+        for node in pair:
+            node.start()
+        until(lambda: all(node.ask("PING") for node in pair), "both answer")
+        replica.ask("REPLICAOF", primary.host, primary.port)
+        until(lambda: replica.ask("INFO", "replication")["master_link_status"] == "up", "the replica follows")
+        yield primary, replica
+    finally:
+        for node in pair:
+            node.stop(kill=True)
