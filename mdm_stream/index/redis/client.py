@@ -39,6 +39,11 @@ from mdm_stream.index.redis.server_check import (
 CLIENT_TIMEOUT_S = 30.0
 """The time-out of commands and jobs. Consumers have a shorter one of their own, for their function has one too."""
 
+ARGUMENTS_MAX = 3_000
+"""Arguments of one command. What asks for more is sent as several, in one round trip: some caches refuse 4,000 of them,
+and Redis serves no other client while it works through one command.
+"""
+
 MOVES_MAX = 5
 """How often what was sent together is sent on to the node that a slot has moved to."""
 
@@ -224,6 +229,12 @@ def send_together(client: Any, key: str, commands: Sequence[Sequence[Any]]) -> l
                 cluster.learn_nodes()
             raise answer
     return answers
+
+
+def in_portions(command: str, key: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return a command on a key as one or several with at most ``ARGUMENTS_MAX`` arguments, name and key included."""
+    size = ARGUMENTS_MAX - 2
+    return [(command, key, *arguments[at : at + size]) for at in range(0, len(arguments), size)]
 
 
 def _sent(commands: Sequence[Sequence[Any]], client: Any, cluster: redis.RedisCluster | None, key: str) -> list[Any]:

@@ -46,7 +46,7 @@ from mdm_stream.index.port import (
     CommitOutcome,
     OutboxEntry,
 )
-from mdm_stream.index.redis.client import send_together
+from mdm_stream.index.redis.client import in_portions, send_together
 from mdm_stream.index.redis.codec import (
     encode_block,
     encode_pair,
@@ -163,7 +163,8 @@ class RedisIndex(RedisReader):
         """Remove published entries. Idempotent. One round trip."""
         if entries:
             ids = [f"{entry.epoch}-{entry.sequence}" for entry in entries]
-            self._epoch.call(lambda: self._client.xdel(self._epoch.key("out"), *ids))
+            out = self._epoch.key("out")
+            self._epoch.call(lambda: send_together(self._client, out, in_portions("XDEL", out, ids)))
 
     def announce(self, changes: Iterable[OutboxChange], note: Callable[[OutboxEntry], None] = lambda _: None) -> int:
         """Put changes into the outbox of an epoch that is being built, under its next sequence numbers; return how

@@ -4,7 +4,7 @@ which says that it is not what it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
 from mdm_stream.index.port import Binding, IndexCounters
+from mdm_stream.index.redis.client import in_portions, send_together
 from mdm_stream.index.redis.epochs import Epochs, WitnessSource, epoch_prefix
 from mdm_stream.index.redis.scripts import Scripts
 
@@ -85,6 +86,12 @@ class OpenEpoch:
     def script(self, name: str, *arguments: Any) -> Any:
         """Run a script on the epoch. One round trip."""
         return self.call(lambda: self.client.evalsha(self.scripts.sha(name), 1, self.key("meta"), *arguments))
+
+    def values_of(self, name: str, fields: Sequence[str | bytes]) -> list[Any]:
+        """Return the values that fields of one of the epoch's hashes have, in order. One round trip, however many."""
+        key = self.key(name)
+        commands = in_portions("HMGET", key, fields)
+        return [value for found in self.call(lambda: send_together(self.client, key, commands)) for value in found]
 
     def fenced_script(self, name: str, *arguments: Any) -> Any:
         """Run a script that asks the fence first: ``EpochChangedError`` if what is open may not be written any more."""

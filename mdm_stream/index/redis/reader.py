@@ -84,7 +84,7 @@ class RedisReader:
         """Return the records of ``refs`` that are known (tombstones included). One round trip."""
         if not refs:
             return {}
-        stored = self._epoch.call(lambda: self._client.hmget(self._epoch.key("rec"), list(refs)))
+        stored = self._epoch.values_of("rec", refs)
         self.counters.record_reads += len(refs)
         self.counters.bytes_read += sum(len(item) for item in stored if item)
         return {ref: decode_record(ref, item) for ref, item in zip(refs, stored, strict=True) if item is not None}
@@ -156,7 +156,7 @@ class RedisReader:
             else:
                 pages[first] = page
         if missing:
-            found = self._epoch.call(lambda: self._client.hmget(self._epoch.key("page"), missing))
+            found = self._epoch.values_of("page", missing)
             for first, content in zip(missing, found, strict=True):
                 if content is None or page_digest(content) != digests[first]:
                     return None
@@ -169,14 +169,14 @@ class RedisReader:
         """Return the golden ids of the live ones of ``refs``. One round trip."""
         if not refs:
             return {}
-        found = self._epoch.call(lambda: self._client.hmget(self._epoch.key("xw"), list(refs)))
+        found = self._epoch.values_of("xw", refs)
         return {ref: item.decode() for ref, item in zip(refs, found, strict=True) if item is not None}
 
     def golden_contents(self, golden_ids: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of those of some golden records that are live. One round trip."""
         if not golden_ids:
             return {}
-        found = self._epoch.call(lambda: self._client.hmget(self._epoch.key("gold"), list(golden_ids)))
+        found = self._epoch.values_of("gold", golden_ids)
         return {golden_id: item for golden_id, item in zip(golden_ids, found, strict=True) if item is not None}
 
     def golden_record(self, golden_id: str) -> dict[str, Any] | None:
@@ -200,9 +200,7 @@ class RedisReader:
         asked = list(pairs)
         if not asked:
             return {}
-        found = self._epoch.call(
-            lambda: self._client.hmget(self._epoch.key("review"), [encode_pair(*pair) for pair in asked])
-        )
+        found = self._epoch.values_of("review", [encode_pair(*pair) for pair in asked])
         return {pair: orjson.loads(item) for pair, item in zip(asked, found, strict=True) if item is not None}
 
     def scan_refs(self) -> Iterator[str]:

@@ -86,7 +86,7 @@ class RedisScanner(RedisReader):
         """Return the stored forms of those of some records that are known. One round trip."""
         if not refs:
             return []
-        found = self._epoch.call(lambda: self._client.hmget(self._epoch.key("rec"), list(refs)))
+        found = self._epoch.values_of("rec", refs)
         return [(ref, stored) for ref, stored in zip(refs, found, strict=True) if stored is not None]
 
     def stored_items_of(self, pairs: Sequence[Pair]) -> dict[Pair, bytes]:
@@ -94,14 +94,14 @@ class RedisScanner(RedisReader):
         if not pairs:
             return {}
         names = [encode_pair(*pair) for pair in pairs]
-        found = self._epoch.call(lambda: self._client.hmget(self._epoch.key("review"), names))
+        found = self._epoch.values_of("review", names)
         return {pair: item for pair, item in zip(pairs, found, strict=True) if item is not None}
 
     def places_of(self, refs: Sequence[str]) -> dict[str, str]:
         """Return the ids of the components that some records say they are in. One round trip."""
         if not refs:
             return {}
-        found = self._epoch.call(lambda: self._client.hmget(self._epoch.key("of"), list(refs)))
+        found = self._epoch.values_of("of", refs)
         return {ref: item.decode() for ref, item in zip(refs, found, strict=True) if item is not None}
 
     def _read_again(self, component_id: str, item: bytes) -> dict[str, HeldComponent]:

@@ -17,7 +17,7 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.index.errors import UnfitServerError
-from mdm_stream.index.redis.client import cluster_of, open_client
+from mdm_stream.index.redis.client import ARGUMENTS_MAX, cluster_of, in_portions, open_client
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.scripts import translated
 
@@ -177,3 +177,19 @@ def test_doctor_looks_at_the_server_that_the_environment_names(node, monkeypatch
     node.stop()
     (check,) = machine._index_server()
     assert check.status == "failed"
+
+
+def test_no_command_has_more_arguments_than_its_bound(node):
+    """What asks for more is several commands and one round trip, with the same answer. Some caches refuse 4,000."""
+    client = open_client(started(node), TIMEOUT_S)
+    index = RedisIndex(client, RULES)
+    assert Engine(RULES, index).process([upsert(number) for number in range(20)]).failed == []
+    refs = [f"crm/{number}" for number in range(2 * ARGUMENTS_MAX)]
+    trips = index.counters.round_trips
+    assert set(index.read_records(refs)) == set(refs[:20])
+    assert set(index.golden_of(refs)) == set(refs[:20])
+    assert index.counters.round_trips - trips == 2
+    made = in_portions("HMGET", "key", refs)
+    assert [len(command) for command in made[:-1]] == [ARGUMENTS_MAX] * (len(made) - 1)
+    assert [field for command in made for field in command[2:]] == refs
+    assert in_portions("HMGET", "key", []) == []
