@@ -136,8 +136,9 @@ class ResolveSettings(Settings):
     ``quarantine_url`` and ``archive_url``: ``s3://bucket/prefix`` or ``file:///folder``. ``namespace`` separates
     environments that share a Redis. ``kinesis_endpoint_url`` is empty except on a laptop. ``redis_timeout_s``: socket
     time-out of one Redis call. A batch that meets a hanging Redis fails after some six, which must be less than the
-    function's own time-out (60 s locally). ``aws_timeout_s``: time-out of one connection to Kinesis or S3, and of one
-    wait for its answer; three of them must be less than the function's time-out too.
+    function's own time-out (60 s locally). ``redis_replicas_min``: replicas that must have a batch before it counts as
+    done; with 0 one must, while any follows the primary. ``aws_timeout_s``: time-out of one connection to Kinesis or
+    S3, and of one wait for its answer; three of them must be less than the function's time-out too.
 
     ``merges_per_minute_max``: golden records that end in another one, in one consumer process and a minute, before
     that is a merge storm, which is an alarm (ten times what a day of 100,000 records brings at its busiest).
@@ -165,6 +166,7 @@ class ResolveSettings(Settings):
     namespace: str = "main"
     kinesis_endpoint_url: str = ""
     redis_timeout_s: float = 5.0
+    redis_replicas_min: Annotated[int, Field(ge=0)] = 0
     aws_timeout_s: float = 10.0
     merges_per_minute_max: int = 5_000
     merge_hold: bool = False

@@ -35,6 +35,7 @@ SERVER_FILES = {
     "test_index_server",
     "test_redis_cluster",
     "test_redis_rights",
+    "test_replicated_witness",
     "test_warehouse_snowflake",
 }
 """Files that do so, among neighbours that do not."""

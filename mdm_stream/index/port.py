@@ -86,12 +86,16 @@ class Binding:
 
 @dataclass(slots=True)
 class IndexCounters:
-    """What an index has done since it was opened: information for metrics, never part of the state."""
+    """What an index has done since it was opened: information for metrics, never part of the state.
+
+    ``unreplicated`` counts positions that no replica had, because none followed.
+    """
 
     round_trips: int = 0
     bytes_written: int = 0
     bytes_read: int = 0
     record_reads: int = field(default=0)
+    unreplicated: int = 0
 
 
 class IndexReads(Protocol):

@@ -37,7 +37,13 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
     archive = deployment.archive()
     domains = {}
     for domain, rules in rulesets.items():
-        index = RedisIndex(client, rules, settings.namespace, witness=partial(archive.witness, domain))
+        index = RedisIndex(
+            client,
+            rules,
+            settings.namespace,
+            witness=partial(archive.witness, domain),
+            replicas_min=settings.redis_replicas_min,
+        )
         domains[domain] = DomainResolver(
             engine=Engine(rules, index, limits),
             index=index,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
@@ -69,6 +70,11 @@ class Node:
             (self.process.kill if kill else self.process.terminate)()
             self.process.wait(WAIT_S)
             self.process = None
+
+    def freeze(self, *, thaw: bool = False) -> None:
+        """Let it do nothing at all, or go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT if thaw else signal.SIGSTOP)
 
     def client(self) -> redis.Redis:
         """Return a plain client of it."""
@@ -141,8 +147,10 @@ class ValkeyCluster:
 
     def primary_of(self, key: str) -> Node:
         """Return the node that has a key's slot now."""
-        alive = self._alive()[0]
-        with redis.RedisCluster(host=alive.host, port=alive.port) as client:
+        return self._owner(self._alive()[0], key)
+
+    def _owner(self, asked: Node, key: str) -> Node:
+        with redis.RedisCluster(host=asked.host, port=asked.port) as client:
             port = client.get_node_from_key(key).port
         return next(node for node in self.nodes if node.port == port)
 
@@ -162,13 +170,17 @@ class ValkeyCluster:
         until(lambda: replica.ask("INFO", "replication")["role"] == "master", "the replica has taken over")
         until(lambda: before.ask("INFO", "replication")["role"] == "slave", "the primary follows it")
 
-    def kill_primary(self, key: str) -> None:
-        """Kill the node that has a key; return once its replica has taken over."""
+    def kill_primary(self, key: str, unheard: Callable[[], None] | None = None) -> None:
+        """Kill the node that has a key; return once its replica has taken over, which does not hear of ``unheard``."""
         before = self.primary_of(key)
         replica = self.replica_of(before)
+        if unheard is not None:
+            replica.freeze()
+            unheard()
         before.stop(kill=True)
+        replica.freeze(thaw=True)
         until(lambda: replica.ask("INFO", "replication")["role"] == "master", "the replica has taken over")
-        until(lambda: self._alive()[0].ask("CLUSTER INFO")["cluster_state"] == "ok", "the cluster is complete again")
+        until(lambda: all(self._owner(node, key) is replica for node in self._alive()), "all know that it has")
 
 
 @contextmanager

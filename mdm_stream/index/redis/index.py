@@ -40,6 +40,7 @@ from mdm_stream.core.fold import ERASED
 from mdm_stream.core.plan.commit import Commit, OutboxChange
 from mdm_stream.core.record import revision_of
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.errors import TransientError
 from mdm_stream.index.port import (
     OUTBOX_BYTES_MAX,
     Binding,
@@ -62,6 +63,9 @@ from mdm_stream.index.redis.scripts import translated
 _PER_CALL = 1000
 """Changes that one call announces."""
 
+ACKNOWLEDGED_MS_MAX = 1_000
+"""How long replicas may take to acknowledge what is about to count as done: on one network they take a millisecond."""
+
 _ERASED = revision_of(ERASED)
 """Every erased record has the same state, and so the same revision."""
 
@@ -79,7 +83,7 @@ class RedisIndex(RedisReader):
     set or F, or back from a restart or failover without everything that was witnessed, is refused with
     ``IndexInDoubtError`` by every call until it has been rebuilt. Without it the server is trusted. Every commit is
     fenced, so this is noticed in the middle of work too; the index then opens itself again with the next call.
-    ``building`` opens an epoch that is not live yet, to fill it.
+    ``building`` opens an epoch that is not live yet, to fill it. ``replicas_min``: see ``position``.
     """
 
     def __init__(
@@ -91,9 +95,12 @@ class RedisIndex(RedisReader):
         create: bool = True,
         witness: WitnessSource | None = None,
         building: int | None = None,
+        replicas_min: int = 0,
     ) -> None:
         super().__init__(OpenEpoch(client, rules, namespace, create=create, witness=witness, building=building))
         self._rules = rules
+        self._replicas_min = replicas_min
+        self._following = 0
 
     def require_unchanged(self, binding: Binding) -> None:
         """Raise ``EpochChangedError`` unless the index is open, and on ``binding``. No round trip."""
@@ -108,12 +115,46 @@ class RedisIndex(RedisReader):
         return {ref.decode() for ref in self._epoch.fenced_script("erased_among", _ERASED, msgpack.packb(list(refs)))}
 
     def position(self) -> EpochPosition:
-        """Return how far the epoch has come. One round trip.
+        """Return how far the epoch has come, with all of it on a replica. One round trip; two if a replica is new.
 
         ``EpochChangedError`` if it may not be written any more: what was committed to it may have to be done again.
+        ``TransientError`` where no replica that follows has acknowledged in time, or fewer than ``replicas_min``: were
+        the primary lost now, what was committed might be too, and a witness of it would leave the index in doubt.
+
+        With no replica that follows, and ``replicas_min`` 0, nothing is waited for: a crash of the only server that is
+        left would be a second fault, which costs a rebuild, and to stop until there is one costs more. It is counted
+        (``counters.unreplicated``).
         """
-        clock, sequence = self._epoch.fenced_script("position")
-        return EpochPosition(self.epoch, clock, sequence)
+        wanted = max(self._replicas_min, min(1, self._following))
+        while True:
+            (clock, sequence, self._following), acknowledged = self._acknowledged(wanted)
+            needed = max(self._replicas_min, min(1, self._following))
+            if acknowledged >= needed:
+                self.counters.unreplicated += not acknowledged
+                return EpochPosition(self.epoch, clock, sequence)
+            if wanted >= needed:
+                raise TransientError(
+                    f"{acknowledged} replicas of the index's server have acknowledged the last commits within "
+                    f"{ACKNOWLEDGED_MS_MAX} ms, of {needed} that must; {self._following} follow it"
+                )
+            wanted = needed
+
+    def _acknowledged(self, wanted: int) -> tuple[list[int], int]:
+        """Return how far the epoch has come, and how many replicas have all of it; wait for ``wanted`` of them."""
+        epoch, meta = self._epoch, self._epoch.key("meta")
+        fence = (epoch.rules.digest, epoch.state, epoch.bind().server)
+
+        def send() -> Any:
+            script = ("EVALSHA", epoch.scripts.sha("position"), 1, meta, *fence)
+            # On one connection: that is what WAIT is about. Where the slot has moved, the script refuses the server.
+            return send_together(self._client, meta, [script, ("WAIT", wanted, ACKNOWLEDGED_MS_MAX)])
+
+        reached, acknowledged = epoch.call(send)
+        return reached, acknowledged
+
+    def _require_fence(self) -> None:
+        """``EpochChangedError`` if the epoch may not be written any more. One round trip, and no wait for replicas."""
+        self._acknowledged(0)
 
     def commit(self, commits: Sequence[Commit]) -> list[CommitOutcome]:
         """Send every commit in one pipeline: one round trip; each is its own atomic script.
@@ -173,11 +214,11 @@ class RedisIndex(RedisReader):
         For the one process that builds it: it is what the feed is told when the epoch goes live, and stamped with the
         time of that. ``note`` is called with each entry, not stamped yet, once it is there.
         """
-        before = told = self.position().sequence
+        before = told = self._acknowledged(0)[0][1]
         with translated():
             remaining = iter(changes)
             while batch := _portion(remaining):
-                self.position()  # an epoch that was dropped meanwhile must not be begun again by this
+                self._require_fence()  # an epoch that was dropped meanwhile must not be begun again by this
                 pipe = self._client.pipeline(transaction=True)
                 entries = [OutboxEntry(self.epoch, told + n, each.content, 0) for n, each in enumerate(batch, 1)]
                 for entry in entries:
@@ -193,7 +234,7 @@ class RedisIndex(RedisReader):
 
     def told_elsewhere(self, sequence: int) -> None:
         """Let the numbers of an epoch that is being built go on after ``sequence``: up to it all was told otherwise."""
-        self.position()  # an epoch that was dropped meanwhile must not be begun again by this
+        self._require_fence()  # an epoch that was dropped meanwhile must not be begun again by this
         with translated():
             self._client.hset(self._epoch.key("meta"), "sequence", sequence)
 

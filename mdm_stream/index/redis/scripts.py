@@ -60,9 +60,16 @@ class Scripts:
     def sha(self, name: str) -> str:
         """Return a script's SHA-1, loading it into the server on first use."""
         if name not in self._shas:
-            sha: str | bytes = self.client.script_load(self.text(_PRELUDE) + self.text(name))
+            sha: str | bytes = self.client.script_load(self._whole(name))
             self._shas[name] = sha.decode() if isinstance(sha, bytes) else sha
         return self._shas[name]
+
+    def _whole(self, name: str) -> str:
+        """Return a script with what all have in common, behind the line of its flags, if it has one."""
+        flags, text = "", self.text(name)
+        if text.startswith("#!"):
+            flags, _, text = text.partition("\n")
+        return f"{flags}\n{self.text(_PRELUDE)}{text}" if flags else self.text(_PRELUDE) + text
 
     def text(self, name: str) -> str:
         """Return a script's own text: of a short one that is sent whole, which saves the round trip of loading it."""
