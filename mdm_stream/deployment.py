@@ -59,7 +59,8 @@ class Deployment:
     """The addresses of one deployment; what is empty was not named. Nothing is connected before it is opened.
 
     Stores are ``file:///folder``, ``s3://bucket/prefix`` or a path; ``claims_url`` and ``snapshots_url`` are beside the
-    archive if empty. ``files_url`` is the store of loads of files; queue, topic and bus are those of their gatekeeper.
+    archive if empty. ``kms_key_id`` encrypts what is written to S3; empty: each bucket's default does. ``files_url`` is
+    the store of loads of files; queue, topic and bus are those of their gatekeeper.
     ``warehouse`` is ``None`` if none was named. ``timeout_s`` bounds each call of AWS. ``state`` is the folder of the
     local stack, if it is one, and ``keys`` are those of its Kinesis API.
     """
@@ -79,6 +80,7 @@ class Deployment:
     claims_url: str = ""
     snapshots_url: str = ""
     quarantine_url: str = ""
+    kms_key_id: str = ""
     on_failure_url: str = ""
     files_url: str = ""
     files_queue_url: str = ""
@@ -106,6 +108,7 @@ class Deployment:
             archive_url=settings.archive_url,
             claims_url=settings.claims_url,
             quarantine_url=settings.quarantine_url,
+            kms_key_id=settings.kms_key_id,
             feed_record_bytes_max=settings.feed_record_bytes_max,
             timeout_s=settings.aws_timeout_s,
             warehouse=warehouse,
@@ -145,6 +148,11 @@ class Deployment:
             state=state,
             keys=stack.keys,
         )
+
+    @classmethod
+    def from_addresses(cls, environment: Mapping[str, str]) -> Self:
+        """Return a deployment whose addresses are named one by one; the environment says its KMS key alone."""
+        return cls(kms_key_id=environment.get(ResolveSettings.variable("kms_key_id"), ""))
 
     def overridden(self, **named: Any) -> Self:
         """Return the deployment with everything that was named: neither ``None`` nor empty."""
@@ -187,7 +195,7 @@ class Deployment:
         """Return the store at an address."""
         from mdm_stream.objects.opening import open_object_store  # noqa: PLC0415
 
-        return open_object_store(as_url(url), s3_client=self._s3(url))
+        return open_object_store(as_url(url), s3_client=self._s3(url), kms_key_id=self.kms_key_id)
 
     def archive(self) -> Archive:
         """Return the archive."""

@@ -133,7 +133,9 @@ class ResolveSettings(Settings):
     JSON document or the path of one (``mdm_stream.decode.authority_policy``); empty: records on every stream, the
     rest on the steward stream alone. ``signing_keys``: where the keys are that it names, ``secretsmanager:PREFIX`` or
     a folder.
-    ``quarantine_url`` and ``archive_url``: ``s3://bucket/prefix`` or ``file:///folder``. ``namespace`` separates
+    ``quarantine_url`` and ``archive_url``: ``s3://bucket/prefix`` or ``file:///folder``. ``kms_key_id``: the KMS key
+    (id, alias or ARN) that encrypts every object that is written to S3, whatever the bucket's default; empty: that
+    default, which is S3's own key where the bucket has none. ``namespace`` separates
     environments that share a Redis. ``kinesis_endpoint_url`` is empty except on a laptop. ``redis_timeout_s``: socket
     time-out of one Redis call. A batch that meets a hanging Redis fails after some six, which must be less than the
     function's own time-out (60 s locally). ``redis_replicas_min``: replicas that must have a batch before it counts as
@@ -160,6 +162,7 @@ class ResolveSettings(Settings):
     golden_stream: str
     quarantine_url: str
     archive_url: str
+    kms_key_id: str = ""
     steward_stream: Annotated[str, Field(min_length=1)] = "mdm-steward"
     authority: str = ""
     signing_keys: str = ""

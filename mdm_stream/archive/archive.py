@@ -159,7 +159,7 @@ class Archive:
         return self._store.location(domain_folder(domain).rstrip("/"))
 
 
-def open_archive(url: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> Archive:
+def open_archive(url: str, *, s3_client: Any = None, kms_key_id: str = "") -> Archive:
     """Return the archive at ``file:///folder`` or ``s3://bucket/prefix``; ``ConfigurationError`` for any other."""
     return Archive(open_object_store(url, s3_client=s3_client, kms_key_id=kms_key_id))
 

@@ -123,7 +123,7 @@ def _deployment(given: Addresses) -> Deployment:
     if given.environment:
         base = Deployment.from_environment(os.environ)
     else:
-        base = Deployment.from_local(given.state) if given.is_local() else Deployment()
+        base = Deployment.from_local(given.state) if given.is_local() else Deployment.from_addresses(os.environ)
     named = base.overridden(
         redis_url=given.redis_url,
         namespace=given.namespace,

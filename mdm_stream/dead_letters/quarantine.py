@@ -97,7 +97,7 @@ class QuarantineStore:
             self._objects.delete([object_name(entry) for entry in entries])
 
 
-def open_quarantine(url: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> QuarantineStore:
+def open_quarantine(url: str, *, s3_client: Any = None, kms_key_id: str = "") -> QuarantineStore:
     """Return the store at ``file:///folder`` or ``s3://bucket/prefix``; ``ConfigurationError`` for any other address.
 
     Without ``s3_client`` one is made from the environment's region and credentials.

@@ -12,10 +12,11 @@ from mdm_stream.objects.s3 import S3Objects
 from mdm_stream.objects.store import ObjectStore
 
 
-def open_object_store(url: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> ObjectStore:
+def open_object_store(url: str, *, s3_client: Any = None, kms_key_id: str = "") -> ObjectStore:
     """Return the store at ``file:///folder`` or ``s3://bucket/prefix``; ``ConfigurationError`` for any other address.
 
-    Without ``s3_client`` one is made from the environment's region and credentials.
+    Without ``s3_client`` one is made from the environment's region and credentials; without ``kms_key_id`` a bucket's
+    own default encrypts what is written.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):

@@ -15,7 +15,8 @@ class FilesSettings(Settings):
     vendor may write. ``files_queue_url`` is the SQS queue of chunks; without one the gatekeeper does all steps of every
     file itself. ``files_topic_arn`` (SNS) and ``files_bus`` (EventBridge) hear how loads end; empty: not.
     ``golden_stream`` carries manifests to the warehouse; empty: not. ``redis_url`` is asked which records a full load
-    has not; empty: full loads are held. ``files_kms_key_id`` encrypts what is written to ``files_url``.
+    has not; empty: full loads are held. ``kms_key_id`` encrypts what
+    is written to S3, as for the resolve consumer.
     ``files_signing_key_id`` names the key that signs events, where the authority policy wants that; ``signing_keys`` is
     where it is, as for the resolve consumer.
 
@@ -35,7 +36,7 @@ class FilesSettings(Settings):
     files_queue_url: str = ""
     files_topic_arn: str = ""
     files_bus: str = ""
-    files_kms_key_id: str = ""
+    kms_key_id: str = ""
     files_signing_key_id: str = ""
     signing_keys: str = ""
     kinesis_endpoint_url: str = ""

@@ -55,7 +55,7 @@ def surroundings_of(
     s3 = client("s3", attempts=_S3_ATTEMPTS_MAX)
     # The publishers try again by themselves, and only what was refused.
     kinesis = client("kinesis", settings.kinesis_endpoint_url or None, attempts=1)
-    kms_key_id = settings.files_kms_key_id or None
+    kms_key_id = settings.kms_key_id
     signing_key = _signing_key(settings, client)
     queue = settings.files_queue_url
     return LoadSurroundings(
@@ -63,7 +63,7 @@ def surroundings_of(
         bucket=DropBucket(s3),
         rulesets=load_rulesets(settings.rules.split(",")),
         limits=limits,
-        quarantine=open_quarantine(settings.quarantine_url, s3_client=s3),
+        quarantine=open_quarantine(settings.quarantine_url, s3_client=s3, kms_key_id=kms_key_id),
         notifier=Notifier(
             golden=FeedPublisher(kinesis, settings.golden_stream) if settings.golden_stream else None,
             sns=client("sns") if settings.files_topic_arn else None,

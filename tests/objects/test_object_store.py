@@ -273,14 +273,19 @@ def test_a_full_disk_passes(tmp_path):
         subprocess.run(["umount", str(mounted)], check=True)
 
 
-@pytest.mark.parametrize(("key", "encryption"), [(None, "AES256"), ("alias/archive", "aws:kms")])
-def test_objects_in_s3_are_encrypted(bucket, key, encryption):
-    """Every object asks for encryption at rest, with the key that was named, however it is written."""
+@pytest.mark.parametrize(("key", "used"), [("", "alias/of-the-bucket"), ("alias/archive", "alias/archive")])
+def test_objects_in_s3_are_encrypted(bucket, key, used):
+    """Every object is, however it is written: by the key that was named, and without one by the bucket's own."""
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/of-the-bucket"}
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    bucket.put_bucket_encryption(Bucket="kept", ServerSideEncryptionConfiguration=rules)
     store = S3Objects(bucket, "kept", kms_key_id=key)
     store.put("a", b"1")
     assert store.create("b", b"2")
     for name in ("a", "b"):
-        assert bucket.head_object(Bucket="kept", Key=name)["ServerSideEncryption"] == encryption
+        head = bucket.head_object(Bucket="kept", Key=name)
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", used)
+        assert head["BucketKeyEnabled"] == bool(key)  # else what the bucket's default says
 
 
 def test_a_purge_leaves_nothing_of_a_prefix(store):

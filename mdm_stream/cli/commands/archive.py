@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -122,7 +123,7 @@ def _open(state: Path, url: str | None, domain: str | None) -> tuple[Archive, li
         url = str(state / ARCHIVE_FOLDER)
     elif "://" not in url and not Path(url).is_dir():
         raise ConfigurationError(f"there is no folder {url}; --archive takes a folder or s3://bucket/prefix")
-    opened = Deployment(archive_url=url).archive()
+    opened = Deployment.from_addresses(os.environ).overridden(archive_url=url).archive()
     domains = opened.domains()
     if domain is not None and domain not in domains:
         known = ", ".join(domains) or "none"

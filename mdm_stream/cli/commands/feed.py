@@ -86,7 +86,7 @@ def feed_deployment(
     if environment:
         base = Deployment.from_environment(os.environ)
     elif golden_stream and (archive or snapshots):
-        base = Deployment()
+        base = Deployment.from_addresses(os.environ)
     else:
         base = Deployment.from_local(state)
     named = base.overridden(

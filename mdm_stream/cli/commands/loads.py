@@ -240,6 +240,7 @@ def _of_functions() -> Deployment:
         steward_stream=steward_stream or ResolveSettings.model_fields["steward_stream"].default,
         golden_stream=settings.golden_stream,
         quarantine_url=settings.quarantine_url,
+        kms_key_id=settings.kms_key_id,
         files_url=settings.files_url,
         files_queue_url=settings.files_queue_url,
         files_topic_arn=settings.files_topic_arn,
@@ -282,7 +283,7 @@ def steps_of(*, streams: _Streams | None = None, **where: Any) -> LoadSteps:
         files_queue_url=deployment.files_queue_url,
         files_topic_arn=deployment.files_topic_arn,
         files_bus=deployment.files_bus,
-        files_kms_key_id=os.environ.get("MDM_FILES_KMS_KEY_ID", "") if where["environment"] else "",
+        kms_key_id=deployment.kms_key_id,
         kinesis_endpoint_url=deployment.kinesis_endpoint_url,
         files_endpoint_url=deployment.s3_endpoint_url or (deployment.keys and deployment.kinesis_endpoint_url) or "",
     )
