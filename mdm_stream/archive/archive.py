@@ -74,12 +74,13 @@ class Archive:
     def witness(self, domain: str) -> EpochPosition | None:
         """Return the greatest witness ever written, from names alone; ``None`` if there is none.
 
-        Costs a request, and one more for each day that has segments: the first name of a listing has the greatest.
-        The witnesses of removed segments are kept before these go, and are asked for last: none slips through.
+        Costs three requests: the first name of a listing has the greatest. An earlier release filed segments by day:
+        that is a request more for each such day that was not compacted since. The witnesses of removed segments are
+        kept before these go, and are asked for last: none slips through.
         """
         names = []
-        for day in self._store.folders(folder_of(domain, "segment")):
-            names += [stored.name for stored in _first(self._store, day)]
+        for folder in self._store.folders(folder_of(domain, "segment")):
+            names += [stored.name for stored in _first(self._store, folder)]
         names += [stored.name for stored in _first(self._store, witness_folder(domain))]
         return greatest_in(names)
 

@@ -2,17 +2,20 @@
 
 ::
 
-    domain=<d>/segments/day=<YYYY-MM-DD>/segment-<witness>-<content>-<token>.ndjson.gz  what one batch brought
-    domain=<d>/parts/day=<YYYY-MM-DD>/part-<witness>-<content>-<token>.parquet          what compaction made of them
-    domain=<d>/witness/witness-<witness>                                                witnesses of removed segments
-    domain=<d>/replacements/<token>.json                                                replacements under way
+    domain=<d>/segments/newest/segment-<witness>-<day>-<content>-<token>.ndjson.gz  what one batch brought
+    domain=<d>/parts/day=<day>/part-<witness>-<content>-<token>.parquet             what compaction made of them
+    domain=<d>/witness/witness-<witness>                                            witnesses of removed segments
+    domain=<d>/replacements/<token>.json                                            replacements under way
 
 The day is that of *writing* (UTC): a batch is one object whatever its records' ages, and an old day, once compacted, is
 not touched again by late arrivals. Nothing rests on it being right: a writer whose clock is wrong files under a wrong
 day, and is found there.
 
 A witness is written newest first: each number is taken from the greatest of its width, so that the first name of a
-listing, which costs one request in a folder of any size, has the greatest witness. ``content`` is the uncompressed
+listing, which costs one request in a folder of any size, has the greatest witness. All segments lie in one folder, so
+one request tells the greatest of them, however many days there are; a folder a day, as earlier releases wrote them
+(``segments/day=<day>/segment-<witness>-<content>-<token>.ndjson.gz``), is one request more until compaction has worked
+it off. ``content`` is the uncompressed
 size of the rows, or more: compaction plans by it.
 """
 
@@ -33,8 +36,9 @@ from mdm_stream.objects.store import StoredObject
 _EPOCH_DIGITS, _NUMBER_DIGITS, _CONTENT_DIGITS = 10, 16, 13
 _WITNESS = re.compile(rf"(\d{{{_EPOCH_DIGITS}}})-(\d{{{_NUMBER_DIGITS}}})-(\d{{{_NUMBER_DIGITS}}})", re.ASCII)
 _OBJECT = re.compile(
-    rf"domain=[a-z0-9_]+/(?:segments|parts)/day=(\d{{4}}-\d\d-\d\d)/(segment|part)-({_WITNESS.pattern})-"
-    rf"(\d{{{_CONTENT_DIGITS}}})-[0-9a-f]{{16}}\.(?:ndjson\.gz|parquet)",
+    r"domain=[a-z0-9_]+/(?:(?P<folder>segments|parts)/day=(?P<folder_day>\d{4}-\d\d-\d\d)|segments/newest)/"
+    rf"(?P<kind>segment|part)-(?P<witness>{_WITNESS.pattern})-(?:(?P<day>\d{{4}}-\d\d-\d\d)-)?"
+    rf"(?P<content>\d{{{_CONTENT_DIGITS}}})-[0-9a-f]{{16}}(?P<suffix>\.ndjson\.gz|\.parquet)",
     re.ASCII,
 )
 _FOLDER = {"segment": "segments", "part": "parts"}
@@ -92,8 +96,10 @@ def replacement_folder(domain: str) -> str:
 
 def new_name(domain: str, kind: ObjectKind, day: str, witness: EpochPosition, content_bytes: int) -> str:
     """Return a name that no other object has ever had."""
-    numbers = f"{encode_witness(witness)}-{content_bytes:0{_CONTENT_DIGITS}d}"
-    return f"{folder_of(domain, kind)}day={day}/{kind}-{numbers}-{secrets.token_hex(8)}{_SUFFIX[kind]}"
+    unique = f"{content_bytes:0{_CONTENT_DIGITS}d}-{secrets.token_hex(8)}{_SUFFIX[kind]}"
+    if kind == "segment":
+        return f"{folder_of(domain, kind)}newest/segment-{encode_witness(witness)}-{day}-{unique}"
+    return f"{folder_of(domain, kind)}day={day}/part-{encode_witness(witness)}-{unique}"
 
 
 def name_of_replacement(domain: str) -> str:
@@ -114,10 +120,16 @@ def is_mark(stored: StoredObject) -> bool:
 def parse_object(stored: StoredObject) -> ArchiveObject:
     """Return what the name says; ``TerminalError`` if nobody of this project gave it, because it may hide records."""
     parts = _OBJECT.fullmatch(stored.name)
-    if parts is None or f"{_FOLDER[parts[2]]}/" not in stored.name or not stored.name.endswith(_SUFFIX[parts[2]]):
+    if (
+        parts is None
+        or _FOLDER[parts["kind"]] != (parts["folder"] or "segments")
+        or _SUFFIX[parts["kind"]] != parts["suffix"]
+        or (parts["day"] is None) == (parts["folder_day"] is None)
+    ):
         raise TerminalError(f"{stored.name} is no name of an archive's object; move it away or restore its name")
-    kind: ObjectKind = "segment" if parts[2] == "segment" else "part"
-    return ArchiveObject(stored.name, stored.size_bytes, kind, parts[1], _decode(parts[3]), int(parts[7]))
+    kind: ObjectKind = "segment" if parts["kind"] == "segment" else "part"
+    day, content_bytes = parts["day"] or parts["folder_day"], int(parts["content"])
+    return ArchiveObject(stored.name, stored.size_bytes, kind, day, _decode(parts["witness"]), content_bytes)
 
 
 def witness_in(name: str) -> EpochPosition | None:
