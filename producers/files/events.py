@@ -4,8 +4,8 @@
     EventBridge          {"detail-type": "Object Created", "detail": {"bucket": {...}, "object": {...}}}
     SQS                  {"Records": [{"eventSource": "aws:sqs", "body": one of the two, or SNS with one inside}]}
 
-S3's ``s3:TestEvent``, deletions and the placeholders of folders are no drops. Keys are percent-encoded in notifications
-and not in EventBridge's events.
+S3's ``s3:TestEvent``, deletions and the placeholders of folders are no drops; an event of another service is an error.
+Keys are percent-encoded in notifications and not in EventBridge's events.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def _notified(record: Mapping[str, Any]) -> Drop | None:
 
 def _bridged(event: Mapping[str, Any]) -> Drop | None:
     if event["detail-type"] != "Object Created":
+        if event["source"] != "aws.s3":
+            raise UnreadableEventError("the event is none of S3; correct the rule of EventBridge that sends it")
         return None
     detail = event["detail"]
     return Drop(detail["bucket"]["name"], detail["object"]["key"], _version(detail["object"].get("version-id")))

@@ -16,13 +16,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.contracts.file_manifest import FileManifest
+from mdm_stream.contracts.invocation import is_tick
 from mdm_stream.core.times import parse_time_us
 from mdm_stream.errors import MdmError
 from producers.files.events import is_queue_event
 from producers.files.gatekeeper import Gatekeeper
 from producers.files.manifest import view_of
 
-TICK_SOURCES = frozenset({"aws.events", "aws.scheduler", "mdm.schedule"})
 OPEN_LOADS_MEASURED_MAX = 1_000
 """Loads that one tick looks at."""
 
@@ -48,11 +48,6 @@ def serve(event: dict[str, Any], gatekeeper: Gatekeeper, logger: Logger, metrics
     metrics.add_metric("FileMessagesFailed", MetricUnit.Count, len(failures))
     report(gatekeeper, logger, metrics)
     return {"batchItemFailures": failures}
-
-
-def is_tick(event: dict[str, Any]) -> bool:
-    """Tell whether an event is a schedule's: it brings nothing, and asks what waits."""
-    return event.get("source") in TICK_SOURCES and event.get("detail-type") != "Object Created"
 
 
 def report(gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics) -> None:

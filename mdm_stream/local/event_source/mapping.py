@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 import orjson
 
 from mdm_stream.aws.loopback import ACCOUNT_ID, REGION
+from mdm_stream.contracts.invocation import TICK_SOURCE, TICK_TYPE
 from mdm_stream.errors import ConfigurationError
 
 PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
@@ -156,8 +157,8 @@ def schedule_event(stream_arn: str, now_s: float) -> dict[str, Any]:
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": "Scheduled Event",
-        "source": "mdm.schedule",
+        "detail-type": TICK_TYPE,
+        "source": TICK_SOURCE,
         "account": ACCOUNT_ID,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s)),
         "region": REGION,
