@@ -13,9 +13,10 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from consumers.lambda_kinesis import serve
-from consumers.resolve.measure import report_metrics, warn
+from consumers.resolve.measure import report_metrics, report_tick, warn
 from mdm_stream.core.f_version import f_digest
 from mdm_stream.decode.kinesis_event import KinesisRecord
+from mdm_stream.errors import MdmError
 from mdm_stream.resolve.build import build_resolver
 
 logger, tracer = Logger(service="resolve", f=f_digest()), Tracer(service="resolve")
@@ -42,6 +43,11 @@ def _resolve(records: Sequence[KinesisRecord], correlation_id: str) -> int | Non
 
 
 def _tick() -> None:
-    report = resolver.tick()
+    try:
+        report = resolver.tick()
+    except MdmError as error:
+        report_tick(metrics, logger, error)
+        raise
+    report_tick(metrics, logger, None)
     warn(logger, report)
     logger.info("tick", extra={"published": report.published, "refused": report.refused})

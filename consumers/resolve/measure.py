@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.decode import Delivery
+from mdm_stream.errors import MdmError
+from mdm_stream.index.errors import DomainHeldError, IndexInDoubtError
 from mdm_stream.resolve.report import StreamReport
+
+STOPPED_BY = {IndexInDoubtError.__name__: "IndexInDoubt", DomainHeldError.__name__: "DomainHeld"}
+"""Metrics of what stops a domain until a person has acted, by the error that says so."""
+LINES = {IndexInDoubtError.__name__: "index_in_doubt", DomainHeldError.__name__: "domain_held"}
 
 DIGESTS_TOLD_MAX = 16
 """Suspended keys of one expression that the log line of a batch names; all are counted."""
@@ -22,6 +28,8 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
     totals = report.totals
     for name, count in (
         ("Events", report.records),
+        ("BatchesFailed", int(report.first_failed is not None)),
+        *_stopped_by(report.fault),
         ("Quarantined", report.quarantined),
         ("EngineFaults", len(report.faults) + len(totals.stuck)),
         ("Held", report.held),
@@ -51,6 +59,21 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
     _report_by(metrics, "KeysSuspended", "blocking_key", totals.suspended_by_expression)
 
 
+def report_tick(metrics: Metrics, logger: Logger, fault: MdmError | None) -> None:
+    """Count and log what keeps a tick from its work: it shows when no batch comes, too."""
+    name = type(fault).__name__ if fault is not None else ""
+    for metric, count in _stopped_by(name):
+        metrics.add_metric(metric, MetricUnit.Count, count)
+    if fault is not None:
+        logger.warning(LINES.get(name, "tick_failed"), extra={"fault": name, "cause": str(fault)})
+
+
+def _stopped_by(fault: str) -> Iterator[tuple[str, int]]:
+    """Yield the states of a domain that stop its consumer until a person has acted, each with 1 if this is it."""
+    for error, metric in STOPPED_BY.items():
+        yield metric, int(fault == error)
+
+
 def _report_by(metrics: Metrics, name: str, dimension: str, counts: Mapping[str, int]) -> None:
     """Write a metric once more for each thing that it is of: names of the rules, which are few, and no value."""
     for what, count in counts.items():
@@ -67,10 +90,14 @@ def _by_attribute(set_aside: Mapping[str, int]) -> dict[str, int]:
 
 
 def warn(logger: Logger, report: StreamReport) -> None:
-    """Write a line for each golden record that has grown large, and for each expression with keys newly suspended.
+    """Write a line for a batch that failed, for each golden record that has grown large, and for each expression with
+    keys newly suspended.
 
     No value is in them: ids, counts, and digests by which ``mdm-stream profile --shared`` names the keys.
     """
+    if report.first_failed is not None:
+        told = {"fault": report.fault, "cause": report.cause, "first_failed": report.first_failed}
+        logger.warning(LINES.get(report.fault, "batch_failed"), extra=told)
     for golden in report.large:
         logger.warning("golden_large", extra=asdict(golden))
     digests: dict[tuple[str, str], list[str]] = {}

@@ -98,7 +98,7 @@ class Engine:
             if part.failed:
                 # What failed here will be delivered again, and with it all that comes after it.
                 report.failed = [start + i for i in part.failed] + list(range(start + size, len(events)))
-                report.cause = part.cause
+                report.cause, report.fault = part.cause, part.fault
                 break
         report.events = len(events)
         if not report.failed:
@@ -159,7 +159,7 @@ class Engine:
         try:
             queued = self._retried(lambda: self._index.pending(limit))
         except TransientError as error:
-            report.cause = str(error)
+            report.met(error)
             return 0
         done = self._work_off(queued, report)
         report.reevaluated += done
@@ -202,11 +202,11 @@ class Engine:
                 if bound is not None and isinstance(error, EpochChangedError):
                     raise
                 faults += 1
-                report.cause = str(error)
+                report.met(error)
                 if faults >= self._settings.transient_attempts_max:
                     break
                 continue
-            first, faults, report.cause = False, 0, ""
+            first, faults, report.cause, report.fault = False, 0, "", ""
             waiting = [i for i in waiting if not open_refs.isdisjoint(events[i].refs)]
             queued = [ref for ref in queued if ref in open_refs]
         if waiting or queued:

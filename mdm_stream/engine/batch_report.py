@@ -36,7 +36,8 @@ class BatchReport:
     that lost to earlier ones, by more than ``later_tolerance_s``, by ``PositionFall.key``.
     ``set_aside`` counts, by ``attribute: why``, the values of records built that are kept as delivered and count for
     nothing, and by ``override of attribute: why`` those of stewards' overrides. ``suspended`` are the blocking keys
-    that grew past ``max_block_size`` with the batch.
+    that grew past ``max_block_size`` with the batch. ``cause`` says why something failed, and ``fault`` is the type of
+    the error behind it, if there is one.
     """
 
     events: int = 0
@@ -54,6 +55,11 @@ class BatchReport:
     suspended: list[SuspendedKey] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     cause: str = ""
+    fault: str = ""
+
+    def met(self, error: Exception) -> None:
+        """Note what keeps the batch from being done for now."""
+        self.cause, self.fault = str(error), type(error).__name__
 
     def add(self, other: BatchReport) -> None:
         """Add another report's counts (not its failures) to this one."""

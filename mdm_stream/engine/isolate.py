@@ -49,7 +49,8 @@ def _apply(items: Sequence[T], offset: int, apply: Callable[[Sequence[T]], Batch
     else:
         outcome.report.add(report)
         outcome.report.failed += [offset + place for place in report.failed]
-        outcome.report.cause = report.cause or outcome.report.cause
+        if report.cause:
+            outcome.report.cause, outcome.report.fault = report.cause, report.fault
         return
     middle = len(items) // 2
     _apply(items[:middle], offset, apply, outcome)

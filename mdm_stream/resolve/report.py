@@ -14,7 +14,8 @@ from mdm_stream.feed.publisher import FeedPublisher, LargeGolden
 class StreamReport:
     """What became of a batch.
 
-    ``first_failed`` is the position of the first record that must be delivered again (``None``: all are done).
+    ``first_failed`` is the position of the first record that must be delivered again (``None``: all are done);
+    ``cause`` says why, and ``fault`` is the type of the error behind it, if there is one.
     ``archived`` counts the rows that were not in the archive already, as far as this process knows. ``dropped`` counts
     rejected events that claim to be of an erased record: nothing is kept of these. ``held`` counts those of the
     ``quarantined`` that are kept aside because their source is held, ``ignored`` rows of tables that the rules ignore,
@@ -36,6 +37,7 @@ class StreamReport:
     ignored: int = 0
     first_failed: int | None = None
     cause: str = ""
+    fault: str = ""
     dropped: int = 0
     storms: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -48,7 +50,7 @@ class StreamReport:
         """Return the counts for a log line; no value of a record is in it."""
         counts: dict[str, object] = {}
         names = ["records", "quarantined", "dropped", "archived", "published", "expired", "held", "excluded", "ignored"]
-        names += ["first_failed", "cause", "storms", "refused", "faults"]
+        names += ["first_failed", "cause", "fault", "storms", "refused", "faults"]
         if self.falls:
             counts["positions_fall"] = self.falls
         counts |= {name: getattr(self, name) for name in names}

@@ -138,13 +138,15 @@ class Resolver:
             try:
                 self._resolve(read, report)
             except EpochChangedError:  # what was committed may have gone to what is not there any more
-                report.first_failed, report.cause, report.totals, report.falls = None, "", BatchReport(), []
+                report.first_failed, report.totals, report.falls = None, BatchReport(), []
+                report.cause = report.fault = ""
                 report.quarantined, report.dropped = rejected
                 self._resolve(read, report)
         except MemoryError:
             report.first_failed, report.cause = 0, "the process has no memory for this batch"
+            report.fault = MemoryError.__name__
         except TransientError as error:
-            report.first_failed, report.cause = 0, str(error)
+            report.first_failed, report.cause, report.fault = 0, str(error), type(error).__name__
         self._done(records[: report.first_failed])
         return report
 
@@ -267,7 +269,7 @@ class Resolver:
         if batch.failed:
             first = min(items[place].position for place in batch.failed)
             report.first_failed = first if report.first_failed is None else min(first, report.first_failed)
-            report.cause = batch.cause
+            report.cause, report.fault = batch.cause, batch.fault
         if parts.merges.note(batch.merges):
             report.storms.append(domain)
             parts.hold("golden records merge faster than merges_per_minute_max")

@@ -7,14 +7,17 @@ import json
 import logging
 import re
 
+import pytest
 from aws_lambda_powertools import Logger, Metrics
 from source_tree import ROOT
 
-from consumers.resolve.measure import DIGESTS_TOLD_MAX, report_metrics, warn
+from consumers.resolve.measure import DIGESTS_TOLD_MAX, report_metrics, report_tick, warn
 from mdm_stream.core.blocking.keys import key_digest
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.decode import Delivery
 from mdm_stream.engine.batch import Engine
+from mdm_stream.errors import TransientError
+from mdm_stream.index.errors import DomainHeldError, IndexInDoubtError
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.rules import load_ruleset
@@ -82,3 +85,33 @@ def test_a_suspended_key_is_logged_by_its_digest():
     assert (line["blocking_key"], line["keys"]) == ("phone", DIGESTS_TOLD_MAX + 1)
     assert line["digests"] == [key_digest(f"{tag}:{PHONE}")] * DIGESTS_TOLD_MAX
     assert PHONE not in output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("error", "metric", "line"),
+    [
+        (IndexInDoubtError("of person"), "IndexInDoubt", "index_in_doubt"),
+        (DomainHeldError("of person"), "DomainHeld", "domain_held"),
+        (TransientError("of Redis"), None, "batch_failed"),
+    ],
+)
+def test_what_stops_a_batch_is_counted_and_logged(capsys, error, metric, line):
+    """A batch that failed, and which of the two states that need a person stopped it; in a tick as well."""
+    output = io.StringIO()
+    logger = Logger(service=f"metrics-page-{line}", logger_handler=logging.StreamHandler(output))
+    report = StreamReport(records=1, first_failed=0)
+    report.cause, report.fault = str(error), type(error).__name__
+    *_, whole = written(capsys, report)
+    assert whole["BatchesFailed"] == [1.0]
+    assert {name for name in ("IndexInDoubt", "DomainHeld") if whole[name] == [1.0]} == {metric} - {None}
+    warn(logger, report)
+    metrics = Metrics(namespace="mdm-stream", service="resolve")
+    metrics.clear_metrics()
+    report_tick(metrics, logger, error)
+    metrics.flush_metrics()
+    ticked = json.loads(capsys.readouterr().out)
+    assert {name for name in ("IndexInDoubt", "DomainHeld") if ticked[name] == [1.0]} == {metric} - {None}
+    of_batch, of_tick = map(json.loads, output.getvalue().splitlines())
+    assert (of_batch["message"], of_batch["level"], of_batch["cause"]) == (line, "WARNING", str(error))
+    assert of_tick["message"] == line.replace("batch", "tick")
+    assert all(f"`{each['message']}`" in PAGE for each in (of_batch, of_tick))
