@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from aws_lambda_powertools import Logger, Metrics, single_metric
@@ -57,6 +58,17 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
 
     _report_by(metrics, "ValuesSetAside", "attribute", _by_attribute(totals.set_aside))
     _report_by(metrics, "KeysSuspended", "blocking_key", totals.suspended_by_expression)
+
+
+@contextmanager
+def tick_measured(metrics: Metrics, logger: Logger) -> Iterator[None]:
+    """Report what is done inside as a tick; what it raises goes on."""
+    try:
+        yield
+    except MdmError as error:
+        report_tick(metrics, logger, error)
+        raise
+    report_tick(metrics, logger, None)
 
 
 def report_tick(metrics: Metrics, logger: Logger, fault: MdmError | None) -> None:
