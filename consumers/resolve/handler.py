@@ -13,10 +13,10 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from consumers.lambda_kinesis import serve
-from consumers.resolve.measure import report_metrics, report_tick, warn
+from consumers.resolve.measure import report_metrics, tick_measured, warn
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.core.f_version import f_digest
 from mdm_stream.decode.kinesis_event import KinesisRecord
-from mdm_stream.errors import MdmError
 from mdm_stream.resolve.build import build_resolver
 
 logger, tracer = Logger(service="resolve", f=f_digest()), Tracer(service="resolve")
@@ -27,27 +27,28 @@ resolver = build_resolver(os.environ)
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Resolve one batch, or do on a tick what waits without one."""
-    return serve(event, lambda records: _resolve(records, event["Records"][0]["eventID"]), _tick)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Resolve one batch, or do on a tick what waits without one, in the time that the function has left."""
+    deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000)
+    return serve(
+        event,
+        lambda records: _resolve(records, event["Records"][0]["eventID"], deadline),
+        lambda: _tick(deadline),
+    )
 
 
-def _resolve(records: Sequence[KinesisRecord], correlation_id: str) -> int | None:
+def _resolve(records: Sequence[KinesisRecord], correlation_id: str, deadline: Deadline) -> int | None:
     deliveries = [record.delivery for record in records]
     with tracer.provider.in_subsegment("## resolve"):
-        report = resolver.handle(deliveries)
+        report = resolver.handle(deliveries, deadline)
     report_metrics(metrics, deliveries, report)
     warn(logger, report)
     logger.info("batch", extra={"correlation_id": correlation_id, **report.summary()})
     return report.first_failed
 
 
-def _tick() -> None:
-    try:
-        report = resolver.tick()
-    except MdmError as error:
-        report_tick(metrics, logger, error)
-        raise
-    report_tick(metrics, logger, None)
+def _tick(deadline: Deadline) -> None:
+    with tick_measured(metrics, logger):
+        report = resolver.tick(deadline)
     warn(logger, report)
-    logger.info("tick", extra={"published": report.published, "refused": report.refused})
+    logger.info("tick", extra={"published": report.published, "refused": report.refused, "cause": report.cause})

@@ -25,6 +25,7 @@ from mdm_stream.archive.read import decode_object, each_object, list_objects, re
 from mdm_stream.archive.record import ArchivedRecord, DamagedObjectError
 from mdm_stream.archive.segment import encode_segment
 from mdm_stream.archive.source_marks import SourceMarkStore
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.objects.opening import open_object_store
 from mdm_stream.objects.store import ObjectStore
@@ -57,6 +58,14 @@ class Archive:
         """Take the store, and a clock for the day that an object is filed under."""
         self._store = store
         self._now_us = now_us
+
+    def until(self, deadline: Deadline) -> None:
+        """Begin no request to the store from now on that might not end by then."""
+        self._store.until(deadline)
+
+    def call_s(self) -> float:
+        """Return how long one request to the store may last."""
+        return self._store.call_s()
 
     def append(self, domain: str, records: Sequence[ArchivedRecord], witness: EpochPosition) -> None:
         """Keep records, and how far the index had come when they were in it; durable on return.

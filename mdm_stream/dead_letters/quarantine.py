@@ -24,6 +24,7 @@ from typing import Any
 
 import orjson
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.contracts.golden import QuarantinedEvent
 from mdm_stream.contracts.reason import QuarantineReason
 from mdm_stream.core.canonical import digest_of_bytes
@@ -69,6 +70,10 @@ class QuarantineStore:
     def __init__(self, objects: ObjectStore) -> None:
         """Take where the objects are kept."""
         self._objects = objects
+
+    def until(self, deadline: Deadline) -> None:
+        """Begin no request to the store from now on that might not end by then."""
+        self._objects.until(deadline)
 
     def put(self, entries: Sequence[QuarantineEntry]) -> list[str]:
         """Keep all entries and return where, in their order: when this returns they are safe.

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from mdm_stream.aws.deadline import NEVER, Deadline, OutOfTimeError
 from mdm_stream.aws.retry import full_jitter
 from mdm_stream.core.cluster.edges import Edge, scored_edge, verdict_on
 from mdm_stream.core.faults import EngineFault, is_of_the_process
@@ -78,6 +79,11 @@ class Engine:
         self._forgot_at_s = clock_s()
         self._sleep = sleep
         self._jitter = jitter
+        self._deadline = NEVER
+
+    def until(self, deadline: Deadline) -> None:
+        """Begin no attempt from now on that might not end by then: what is left of a batch fails, of a queue stays."""
+        self._deadline = deadline
 
     def process(self, events: Sequence[Foldable], bound: Binding | None = None) -> BatchReport:
         """Apply a batch of events, and then a bounded number of queued re-evaluations.
@@ -115,6 +121,8 @@ class Engine:
         self._forget()
         while self._reevaluate(self._settings.reevaluations_max, report):
             pass
+        if report.fault == OutOfTimeError.__name__:
+            raise OutOfTimeError(report.cause)
         if report.cause:
             raise TransientError(f"the re-evaluation queue could not be worked off: {report.cause}")
         return report
@@ -194,6 +202,7 @@ class Engine:
             if attempt:
                 self._back_off(attempt)
             try:
+                self._require_time()
                 open_refs = self._attempt([events[i] for i in waiting], queued, report, bound, first=first)
             except StaleReadError:
                 report.conflicts += 1
@@ -203,7 +212,7 @@ class Engine:
                     raise
                 faults += 1
                 report.met(error)
-                if faults >= self._settings.transient_attempts_max:
+                if isinstance(error, OutOfTimeError) or faults >= self._settings.transient_attempts_max:
                     break
                 continue
             first, faults, report.cause, report.fault = False, 0, "", ""
@@ -389,15 +398,24 @@ class Engine:
     def _retried(self, call: Callable[[], T]) -> T:
         for attempt in range(1, self._settings.transient_attempts_max):
             try:
+                self._require_time()
                 return call()
+            except OutOfTimeError:
+                raise
             except TransientError:
                 self._back_off(attempt)
+        self._require_time()
         return call()
+
+    def _require_time(self) -> None:
+        if self._deadline is not NEVER:
+            self._deadline.require(self._index.call_s(), "the index")
 
     def _back_off(self, attempt: int) -> None:
         """Sleep with full jitter: a random time up to an exponentially growing, bounded ceiling."""
         settings = self._settings
-        self._sleep(full_jitter(attempt - 1, settings.backoff_ms_base, settings.backoff_ms_max, self._jitter) / 1000)
+        wait_s = full_jitter(attempt - 1, settings.backoff_ms_base, settings.backoff_ms_max, self._jitter) / 1000
+        self._sleep(min(wait_s, self._deadline.left_s()))
 
 
 def _views(blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]]) -> dict[str, BlockView]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.contracts.golden import RETIRED, UPSERTED, ClaimCheck, encode_message
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.objects.opening import open_object_store
@@ -79,6 +80,14 @@ class ClaimStore:
         """Take the store, and the address (``s3://bucket/prefix`` or ``file:///folder``) that datarefs begin with."""
         self._objects = objects
         self._url = url.rstrip("/")
+
+    def until(self, deadline: Deadline) -> None:
+        """Begin no request to the store from now on that might not end by then."""
+        self._objects.until(deadline)
+
+    def call_s(self) -> float:
+        """Return how long one request to the store may last."""
+        return self._objects.call_s()
 
     def check_in(self, message: bytes) -> bytes | None:
         """Keep the data of a golden change; return the message that carries a claim check for it, always the same.

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mdm_stream.aws.deadline import NEVER, Deadline, OutOfTimeError, call_s_of
 from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.aws.put_records import (
     RECORD_BYTES_MAX,
@@ -123,6 +124,17 @@ class FeedPublisher:
         self._claims = claims
         self._record_bytes_max = record_bytes_max
         self._sleep = sleep
+        self._deadline = NEVER
+
+    def until(self, deadline: Deadline) -> None:
+        """Begin no call from now on that might not end by then, claim checks included, and wait for none."""
+        self._deadline = deadline
+        if self._claims is not None:
+            self._claims.until(deadline)
+
+    def call_s(self) -> float:
+        """Return how long one call may last."""
+        return call_s_of(self._client)
 
     def publish(self, messages: Sequence[KeyedMessage]) -> list[Refused]:
         """Put all messages; when this returns, Kinesis has accepted every one but those returned.
@@ -134,9 +146,12 @@ class FeedPublisher:
         return _Publishing(self._claims, self._record_bytes_max, self._put, self._wait, self._stream).run(messages)
 
     def _wait(self, attempt: int) -> None:
-        self._sleep(full_jitter(attempt, BACKOFF_MS_BASE, BACKOFF_MS_MAX) / 1000)
+        wait_s = full_jitter(attempt, BACKOFF_MS_BASE, BACKOFF_MS_MAX) / 1000
+        self._sleep(min(wait_s, self._deadline.left_s()))
 
     def _put(self, messages: Sequence[KeyedMessage]) -> list[str | None]:
+        if self._deadline is not NEVER:
+            self._deadline.require(self.call_s(), "Kinesis")
         return put_records(self._client, self._stream, messages)
 
 
@@ -199,6 +214,8 @@ class _Publishing:
             try:
                 waiting, code = self._try(waiting)
                 cause = code or cause
+            except OutOfTimeError as error:
+                self._stop(error)
             except BotoCoreError as error:
                 cause, unanswered = error_code(error), unanswered + 1
             if not waiting or unanswered == UNANSWERED_MAX or self._stopped:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan.commit import ABSENT, Commit, HeldComponent, HeldReview
 from mdm_stream.core.record import Record
@@ -100,6 +101,13 @@ class MemoryIndex:
     def bind(self) -> Binding:
         """Return the one epoch."""
         return Binding(self.epoch, "memory")
+
+    def until(self, deadline: Deadline) -> None:
+        """Do nothing: memory answers."""
+
+    def call_s(self) -> float:
+        """Return no time to speak of."""
+        return 0.0
 
     def require_unchanged(self, binding: Binding) -> None:
         """Raise ``EpochChangedError`` unless ``binding`` is of the one epoch."""

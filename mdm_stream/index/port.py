@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan.commit import Commit, HeldComponent, HeldReview
 from mdm_stream.core.record import Record
@@ -139,6 +140,14 @@ class IndexReads(Protocol):
 
 class Index(IndexReads, Protocol):
     """What the engine needs of an index. Vendor faults come out as ``TransientError`` or ``TerminalError``."""
+
+    def until(self, deadline: Deadline) -> None:
+        """Begin no call from now on that might not end by then: ``OutOfTimeError`` instead."""
+        ...
+
+    def call_s(self) -> float:
+        """Return how long one call may last."""
+        ...
 
     def require_unchanged(self, binding: Binding) -> None:
         """Raise ``EpochChangedError`` unless the index is open, and on ``binding``. It is not opened by this.

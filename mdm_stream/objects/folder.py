@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.errors import TerminalError, TransientError
 from mdm_stream.objects.store import MissingObjectError, StoredObject, checked_name
 
@@ -97,6 +98,13 @@ class FolderObjects:
                 names = []
             full = [f"{prefix}{name}/" for name in names if not name.startswith(".")]
             yield from [folder for folder in full if any(self._files(self._root / folder, folder))]
+
+    def until(self, deadline: Deadline) -> None:
+        """Do nothing: a disk answers."""
+
+    def call_s(self) -> float:
+        """Return no time to speak of."""
+        return 0.0
 
     def sweep(self) -> None:
         """Remove the files in ``.partial`` that nobody holds a lock on."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mdm_stream.aws.deadline import NEVER, Deadline, call_s_of
 from mdm_stream.aws.errors import error_code, translated
 from mdm_stream.objects.store import MissingObjectError, StoredObject, checked_name
 
@@ -26,6 +27,7 @@ class S3Objects:
         self._client = client
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._deadline = NEVER
         self._encryption: dict[str, Any] = {}
         if kms_key_id:
             # With a bucket key S3 asks KMS for one key a while, and not for one an object: there is one a batch.
@@ -57,6 +59,7 @@ class S3Objects:
 
     def get(self, name: str) -> bytes:
         """Get the object in one request."""
+        self._require_time()
         try:
             content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._key(name))["Body"].read()
         except ClientError as error:
@@ -99,6 +102,14 @@ class S3Objects:
             for item in page.get("CommonPrefixes", ()):
                 yield item["Prefix"].removeprefix(self._prefix)
 
+    def until(self, deadline: Deadline) -> None:
+        """Begin no request from now on that might not end by then."""
+        self._deadline = deadline
+
+    def call_s(self) -> float:
+        """Return the time-outs of the client, over all its attempts."""
+        return call_s_of(self._client)
+
     def sweep(self) -> None:
         """Do nothing: a request that was cut off leaves nothing in S3."""
 
@@ -109,7 +120,12 @@ class S3Objects:
     def _key(self, name: str) -> str:
         return self._prefix + checked_name(name)
 
+    def _require_time(self) -> None:
+        if self._deadline is not NEVER:
+            self._deadline.require(self.call_s(), "S3")
+
     def _put(self, name: str, content: bytes, **condition: str) -> None:
+        self._require_time()
         self._client.put_object(Bucket=self._bucket, Key=self._key(name), Body=content, **self._encryption, **condition)
 
     def _delete(self, objects: Sequence[dict[str, str]]) -> dict[str, Any]:
@@ -143,6 +159,7 @@ class S3Objects:
             yield page
 
     def _called(self, action: str, call: Callable[[], Any]) -> Any:
+        self._require_time()
         try:
             return call()
         except (BotoCoreError, ClientError) as error:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.errors import TerminalError
 
 FETCH_AHEAD = 4
@@ -74,6 +75,14 @@ class ObjectStore(Protocol):
 
         Each is the whole prefix of its objects, with the slash at its end.
         """
+        ...
+
+    def until(self, deadline: Deadline) -> None:
+        """Begin no request from now on that might not end by then: ``OutOfTimeError`` instead."""
+        ...
+
+    def call_s(self) -> float:
+        """Return how long one request may last."""
         ...
 
     def sweep(self) -> None:

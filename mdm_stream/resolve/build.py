@@ -43,6 +43,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
             settings.namespace,
             witness=partial(archive.witness, domain),
             replicas_min=settings.redis_replicas_min,
+            call_s=settings.redis_timeout_s,
         )
         domains[domain] = DomainResolver(
             engine=Engine(rules, index, limits),

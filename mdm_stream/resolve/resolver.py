@@ -12,13 +12,15 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from mdm_stream.archive import AppendOnce, Archive, ArchivedRecord
 from mdm_stream.archive.position_falls import FallWatch
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
+from mdm_stream.aws.deadline import NEVER, Deadline, OutOfTimeError
 from mdm_stream.core.faults import is_fault
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.position_fall import told
@@ -38,6 +40,9 @@ from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.rejections import Rejections
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.resolve.source_watch import SourceWatch
+
+ANSWER_S = 0.5
+"""Seconds of an invocation that are kept for its log lines, its metrics and the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +123,28 @@ class Resolver:
         self._falls = FallWatch(archive.falls, now_us)
         self._forgot_at_s = 0.0
         self._golden = golden
+        self._servers = (archive, quarantine, golden, steward)
         indexes = {domain: parts.index for domain, parts in domains.items()}
         self._rejections = Rejections(quarantine, golden, indexes, now_us)
         self._expiries = Expiries(steward, now_us, expiries_per_tick_max)
         self._circuit = FaultCircuit(min(parts.engine.settings.faults_in_a_row_max for parts in domains.values()))
 
-    def handle(self, records: Sequence[Delivery]) -> StreamReport:
+    def handle(self, records: Sequence[Delivery], deadline: Deadline = NEVER) -> StreamReport:
         """Apply a batch. Idempotent. Nothing from ``first_failed`` on is claimed done, though some of it may be.
+
+        It returns before ``deadline``: what cannot be done by then is among what failed.
 
         An event that meets an unexpected fault alone is quarantined like a rejected one, with reason ``engine_fault``,
         and everything else is applied. A fault that says nothing about an event is raised.
         """
         report = StreamReport(records=len(records))
+        with self._within(deadline):
+            self._handle(records, report)
+        if self._has_time(deadline):
+            self._done(records[: report.first_failed])
+        return report
+
+    def _handle(self, records: Sequence[Delivery], report: StreamReport) -> None:
         try:
             read = self._decode(records)
             report.ignored = read.ignored
@@ -147,8 +162,31 @@ class Resolver:
             report.fault = MemoryError.__name__
         except TransientError as error:
             report.first_failed, report.cause, report.fault = 0, str(error), type(error).__name__
-        self._done(records[: report.first_failed])
-        return report
+
+    @contextmanager
+    def _within(self, deadline: Deadline) -> Iterator[None]:
+        """Hand a deadline to all that calls a server. Engines stop while there is time to archive and to publish."""
+        if deadline is NEVER:
+            yield
+            return
+        end = deadline.earlier(ANSWER_S)
+        self._hand(end, end.earlier(self._archive.call_s() + self._golden.call_s()))
+        try:
+            yield
+        finally:
+            self._hand(NEVER, NEVER)
+
+    def _hand(self, end: Deadline, end_of_engines: Deadline) -> None:
+        for server in self._servers:
+            server.until(end)
+        for parts in self._domains.values():
+            parts.index.until(end)
+            parts.engine.until(end_of_engines.earlier(parts.index.call_s()))
+
+    def _has_time(self, deadline: Deadline) -> bool:
+        """Tell whether one more call to the index would end in time."""
+        calls_s = (parts.index.call_s() for parts in self._domains.values())
+        return deadline is NEVER or deadline.earlier(ANSWER_S).left_s() > max(calls_s, default=0.0)
 
     def _resolve(self, read: _Read, report: StreamReport) -> None:
         """Keep aside what is held, apply what counts, archive what of it is done, and publish."""
@@ -189,12 +227,21 @@ class Resolver:
         self._rejections.keep(held, report)
         return taken
 
-    def tick(self) -> StreamReport:
+    def tick(self, deadline: Deadline = NEVER) -> StreamReport:
         """Do what waits without a batch: publish, drain the re-evaluation queues, end overrides whose time has come.
 
-        A domain that cannot be written now keeps no other from its turn; what it met is raised at the end.
+        It returns before ``deadline``; what it has no time for is left to the next one, and told in ``cause``. A domain
+        that cannot be written now keeps no other from its turn; what it met is raised at the end.
         """
         report = StreamReport()
+        with self._within(deadline):
+            faults = self._tick(report)
+        if faults:
+            raise faults[0]
+        return report
+
+    def _tick(self, report: StreamReport) -> list[Exception]:
+        """Do what waits, as far as there is time; return what was met."""
         faults: list[Exception] = []
         for domain, parts in self._domains.items():
             try:
@@ -203,13 +250,13 @@ class Resolver:
                 report.totals.add(parts.engine.drain())
                 self._finish(domain, [], report, parts.index.bind())
                 self._expiries.send_due(domain, parts.index, report)
+            except OutOfTimeError as error:
+                report.cause, report.fault = str(error), type(error).__name__
             except Exception as fault:  # noqa: BLE001 - raised below
                 faults.append(fault)
         self._forget()
         self._falls.settle()
-        if faults:
-            raise faults[0]
-        return report
+        return faults
 
     def _forget(self) -> None:
         """Forget the rows that were archived when an engine has forgotten the values of records since."""

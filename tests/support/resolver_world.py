@@ -7,6 +7,7 @@ from open_authority import ANYBODY
 from small_world import small_rules
 
 from mdm_stream.archive import Archive, open_archive
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import Engine
@@ -24,10 +25,18 @@ class Stream:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, object]] = []
+        self.longest_s = 0.0
 
     def publish(self, messages: list[tuple[str, bytes]]) -> None:
         """Take messages."""
         self.messages += [orjson.loads(message) for _, message in messages]
+
+    def until(self, deadline: Deadline) -> None:
+        """A list answers."""
+
+    def call_s(self) -> float:
+        """How long a call may last."""
+        return self.longest_s
 
 
 class World:
@@ -67,11 +76,15 @@ class World:
 
     def handle(self, *events):
         """Deliver events, each under its own position."""
+        return self.resolver.handle(self.deliveries(events))
+
+    def deliveries(self, events):
+        """Return events as they are delivered, each under its own position."""
         records = []
         for event in events:
             self.sent += 1
             records.append(Delivery.from_row(orjson.dumps(event), self.sent, f"changes/{self.sent}"))
-        return self.resolver.handle(records)
+        return records
 
     def rows(self):
         """Return kind and raw bytes of everything archived, by kind and position."""

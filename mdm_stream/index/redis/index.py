@@ -35,6 +35,7 @@ import msgpack
 import orjson
 import redis
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import ERASED
 from mdm_stream.core.plan.commit import Commit, OutboxChange
@@ -83,7 +84,8 @@ class RedisIndex(RedisReader):
     set or F, or back from a restart or failover without everything that was witnessed, is refused with
     ``IndexInDoubtError`` by every call until it has been rebuilt. Without it the server is trusted. Every commit is
     fenced, so this is noticed in the middle of work too; the index then opens itself again with the next call.
-    ``building`` opens an epoch that is not live yet, to fill it. ``replicas_min``: see ``position``.
+    ``building`` opens an epoch that is not live yet, to fill it. ``replicas_min``: see ``position``. ``call_s``: how long one
+    call of ``client`` may last.
     """
 
     def __init__(
@@ -96,11 +98,21 @@ class RedisIndex(RedisReader):
         witness: WitnessSource | None = None,
         building: int | None = None,
         replicas_min: int = 0,
+        call_s: float = 0.0,
     ) -> None:
         super().__init__(OpenEpoch(client, rules, namespace, create=create, witness=witness, building=building))
         self._rules = rules
         self._replicas_min = replicas_min
         self._following = 0
+        self._call_s = call_s
+
+    def until(self, deadline: Deadline) -> None:
+        """Begin no call from now on that might not end by then."""
+        self._epoch.until(deadline, self._call_s)
+
+    def call_s(self) -> float:
+        """Return how long one call may last."""
+        return self._call_s
 
     def require_unchanged(self, binding: Binding) -> None:
         """Raise ``EpochChangedError`` unless the index is open, and on ``binding``. No round trip."""

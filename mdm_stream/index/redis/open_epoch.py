@@ -11,6 +11,7 @@ from typing import Any
 import msgpack
 import redis
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
@@ -50,11 +51,17 @@ class OpenEpoch:
         self._witness = witness
         self._binding = Binding(building or 0, "")
         self._is_open = False
+        self._require_time: Callable[[], None] = lambda: None
         with suppress(IndexInDoubtError if witness is None else TransientError):
             self.open()
 
+    def until(self, deadline: Deadline, call_s: float) -> None:
+        """Begin no call from now on that might last ``call_s`` and not end by then: ``OutOfTimeError`` instead."""
+        self._require_time = lambda: deadline.require(call_s, "Redis")
+
     def open(self) -> None:
         """Find the epoch, as it is now. One round trip."""
+        self._require_time()
         self.counters.round_trips += 1
         if self.state == "live":
             self._binding = self.epochs.open(create=self._create, witness=self._witness)
@@ -114,6 +121,7 @@ class OpenEpoch:
 
         Nothing is assumed then: the caller starts afresh, on what is live by then.
         """
+        self._require_time()
         self.bind()
         self.counters.round_trips += 1
         try:
