@@ -112,6 +112,7 @@ def start() -> Iterator[Callable[..., TimedWorld]]:
         pytest.MonkeyPatch.context() as patch,
     ):
         kinesis.client().create_stream(StreamName=GOLDEN_STREAM, ShardCount=1)
+        kinesis.client("s3").create_bucket(Bucket="kept")
 
         def begin(**more: str) -> TimedWorld:
             settings = {
@@ -124,11 +125,11 @@ def start() -> Iterator[Callable[..., TimedWorld]]:
                 "MDM_ARCHIVE_URL": f"file://{short}/archive",
                 "MDM_CHANGES_STREAM": "mdm-changes",
                 "MDM_QUARANTINE_URL": f"file://{short}/quarantine",
-            }
-            for name, value in (loopback_environment(kinesis.endpoint_url, kinesis.keys, {}) | settings | more).items():
+            } | more
+            for name, value in (loopback_environment(kinesis.endpoint_url, kinesis.keys, {}) | settings).items():
                 patch.setenv(name, value)
             sys.modules.pop(MODULE, None)
-            archive = open_archive(f"file://{short}/archive")
+            archive = open_archive(settings["MDM_ARCHIVE_URL"], s3_client=kinesis.client("s3"))
             return TimedWorld(importlib.import_module(MODULE), redis_server, kinesis, archive)
 
         yield begin
@@ -223,6 +224,24 @@ def test_a_silent_stream_is_answered_in_time(start):
         os.kill(world.kinesis.pid, signal.SIGCONT)
     assert first_failed == 0
     assert took_s < 3.0
+    assert world.call(batch, 60.0)[0] is None
+    world.require_all()
+
+
+@pytest.mark.slow
+def test_a_silent_archive_on_s3_is_answered_in_time(start):
+    """Attempts of the SDK and the waits between them count; what was committed waits to be archived."""
+    world = start(MDM_ARCHIVE_URL="s3://kept/archive", MDM_CLAIMS_URL="s3://kept/claims")
+    left_s = ENGINE_S + 3 * AWS_TIMEOUT_S + 3.0 + 1.5
+    world.call(world.batch(), 60.0)
+    batch = world.batch()
+    os.kill(world.kinesis.pid, signal.SIGSTOP)
+    try:
+        first_failed, took_s = world.call(batch, left_s)
+    finally:
+        os.kill(world.kinesis.pid, signal.SIGCONT)
+    assert first_failed == 0
+    assert took_s < left_s
     assert world.call(batch, 60.0)[0] is None
     world.require_all()
 
