@@ -84,8 +84,8 @@ class RedisIndex(RedisReader):
     set or F, or back from a restart or failover without everything that was witnessed, is refused with
     ``IndexInDoubtError`` by every call until it has been rebuilt. Without it the server is trusted. Every commit is
     fenced, so this is noticed in the middle of work too; the index then opens itself again with the next call.
-    ``building`` opens an epoch that is not live yet, to fill it. ``replicas_min``: see ``position``. ``call_s``: how long one
-    call of ``client`` may last.
+    ``building`` opens an epoch that is not live yet, to fill it. ``replicas_min``: see ``position``.
+    ``call_s``: how long one call of ``client`` may last.
     """
 
     def __init__(
