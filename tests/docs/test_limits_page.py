@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from source_tree import ROOT
 
+from consumers.resolve.kcl_settings import KclSettings
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.local.event_source.queue import QueueSource
 from mdm_stream.rebuild.run import RebuildOptions
@@ -29,6 +30,7 @@ ROWS = {name: (default.strip(), where.strip()) for name, default, where in ROW.f
 SETTINGS = (
     EngineSettings,
     ResolveSettings,
+    KclSettings,
     WarehouseSettings,
     SnowflakeSettings,
     LineageSettings,
@@ -98,6 +100,7 @@ def test_the_page_names_the_variables_by_which_limits_are_set() -> None:
     prefixes = dict.fromkeys(("EngineSettings", "ResolveSettings", "EventsApiSettings"), "MDM_")
     prefixes |= {"WarehouseSettings": "MDM_WAREHOUSE_", "SnowflakeSettings": "MDM_WAREHOUSE_SNOWFLAKE_"}
     prefixes |= {"FileLimits": "MDM_FILES_", "FilesSettings": "MDM_", "LineageSettings": "MDM_LINEAGE_"}
+    prefixes["KclSettings"] = "MDM_KCL_"
     for name, (_, where) in ROWS.items():
         owner, _, attribute = name.rpartition(".")
         if owner in prefixes:
