@@ -269,7 +269,7 @@ def _clock() -> Check:
 def _java() -> Check:
     program = shutil.which("java")
     if program is None:
-        return Check("java", "absent", "not on PATH", "needed by a KCL consumer of your own alone")
+        return Check("java", "absent", "not on PATH", "needed by `mdm-stream kcl` and by Spark")
     try:
         done = subprocess.run(  # noqa: S603 - the program that PATH names, with a fixed argument
             [program, "-version"], capture_output=True, text=True, timeout=_JAVA_TIMEOUT_S, check=True

@@ -69,6 +69,9 @@ COMMANDS: dict[str, Listing] = {
     "capture": Listing(
         "mdm_stream.cli.commands.capture:capture", "Follow a PostgreSQL database's log; put its changes on the stream."
     ),
+    "kcl": Listing(
+        "mdm_stream.cli.commands.kcl:kcl", "The resolve consumer on a server, under the Kinesis Client Library."
+    ),
     "dlq": Listing("mdm_stream.cli.commands.dlq:dlq", "Events that did not get through: list, show, redrive, drop."),
     "archive": Listing(
         "mdm_stream.cli.commands.archive:archive", "Look at the archive of accepted records, compact it, verify it."
