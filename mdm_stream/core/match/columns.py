@@ -68,7 +68,8 @@ class Column:
         self.codes[rows] = np.maximum(codes - (len(MISSING_VALUES) - 1), 0)
         self.single = tuple not in set(map(type, distinct))
         self.texts: list[str] = [""]
-        self.starts = self.counts = self.flat = np.zeros(0, np.int64)
+        none: Codes = np.zeros(0, np.int64)
+        self.starts = self.counts = self.flat = none
         self.wholes: list[frozenset[str]] = []
         if self.single:
             self.texts += cast("list[str]", distinct)
