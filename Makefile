@@ -15,6 +15,7 @@
 #   make show-files    files and applications as sources: a line a figure with its floor
 #   make show-warehouse  the warehouse that analysts read: a line a figure with its floor
 #   make show-spark      F on Spark: a line a figure with its floor
+#   make show-aws        the parts of AWS: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits, wire contracts: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make dictionary    write the page of the warehouse's columns anew, from the schema
@@ -28,6 +29,7 @@
 #   make test-lowest   make test-fast on the lowest versions that pyproject.toml allows
 #   make constraints   resolve the pinned dependencies anew, and write the lock files
 #   make locks         write the lock files anew (requirements/), from the pins that there are
+#   make package       build each Lambda function as a zip for x86_64 and arm64, into build/packages
 #   make package-glue  build what a job on Glue is made of, into build/glue
 #   make sbom          write what each lock file installs as a CycloneDX document, into build/sbom
 #   make clean         remove .venv and everything else that these targets have made
@@ -52,7 +54,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -121,6 +123,9 @@ show-warehouse: .venv/.installed-dev
 show-spark: .venv/.installed-dev
 	$(BIN)/python benchmarks/spark.py $(ARGS)
 
+show-aws: .venv/.installed-dev
+	$(BIN)/python benchmarks/aws.py $(ARGS)
+
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -177,8 +182,11 @@ constraints:
 locks:
 	@PYTHON="$(PYTHON)" sh .ci/locks
 
+package: .venv/.installed-dev
+	@$(BIN)/python .ci/package $(ARGS)
+
 package-glue: .venv/.installed-dev
-	@$(BIN)/python .ci/glue
+	@$(BIN)/python .ci/package glue
 
 sbom:
 	@PYTHON="$(PYTHON)" sh .ci/sbom
