@@ -92,7 +92,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "events-api": Function(
         lock="lambda-events-api",
         handlers=("producers.events_api.handler.handler",),
-        zipped_bytes_max=30 * MB,
+        zipped_bytes_max=31 * MB,
         glibc=AMAZON_LINUX_2,
         never=("pyarrow", "snowflake"),
     ),

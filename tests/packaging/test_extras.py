@@ -49,6 +49,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "archive": ("mdm_stream.archive",),
     "files": ("producers.files",),
     "postgres": ("producers.postgres",),
+    "capture": ("mdm_stream.cli.main", "mdm_stream.cli.commands.capture"),
     "glue": ("consumers.reconcile", "mdm_stream.archive", "mdm_stream.rebuild", "mdm_stream.reconcile"),
     "spark": ("mdm_stream.reconcile",),
     "api": ("producers.events_api",),

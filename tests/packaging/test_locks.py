@@ -21,7 +21,7 @@ LOCKS = {
     "lambda-warehouse-lineage": ("lineage", "snowflake"),
     "glue": ("glue",),
     "kcl": ("resolve",),
-    "postgres-reader": ("postgres",),
+    "postgres-reader": ("capture",),
     "ci": ("dev",),
 }
 """What each file is for: the base of the project, and these extras."""
