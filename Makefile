@@ -31,6 +31,7 @@
 #   make locks         write the lock files anew (requirements/), from the pins that there are
 #   make package       build each Lambda function as a zip for x86_64 and arm64, into build/packages
 #   make package-glue  build what a job on Glue is made of, into build/glue
+#   make audit         ask for known vulnerabilities of what the lock files install
 #   make sbom          write what each lock file installs as a CycloneDX document, into build/sbom
 #   make clean         remove .venv and everything else that these targets have made
 #
@@ -54,7 +55,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -187,6 +188,9 @@ package: .venv/.installed-dev
 
 package-glue: .venv/.installed-dev
 	@$(BIN)/python .ci/package glue
+
+audit: .venv/.installed-dev
+	@$(BIN)/python .ci/audit $(ARGS)
 
 sbom:
 	@PYTHON="$(PYTHON)" sh .ci/sbom
