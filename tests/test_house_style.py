@@ -44,7 +44,7 @@ TYPE_NAME = re.compile(r"_?[A-Z]\w*[a-z]\w*")
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # Written with one-letter classes, so that this file holds none of what it forbids.
-MACHINE_PATHS = re.compile(r"(?<![\w.{}$-])/(roo[t]|hom[e]/\w|User[s]/\w|work/(?:mai[n]|share[d])|opt/wheel[s])")
+MACHINE_PATHS = re.compile(r"(?<![\w.{}$<-])/(roo[t]|hom[e]/\w|User[s]/\w|work/(?:mai[n]|share[d])|opt/wheel[s])")
 REGISTRIES = re.compile(
     r"pyp[i]\.org|pythonhoste[d]\.org|registry\.npmj[s]|repo1?\.mave[n]|proxy\.golan[g]|--(?:extra-)?index-ur[l]|--find-link[s]"
 )

@@ -116,7 +116,7 @@ def _jars() -> list[Path]:
     return found
 
 
-class Supervisor:
+class DaemonSupervisor:
     """Runs a daemon until it is stopped, and again whenever it has ended by itself."""
 
     def __init__(self, command: Sequence[str], settings: KclSettings) -> None:
@@ -197,7 +197,7 @@ def run_daemon(environment: Mapping[str, str]) -> int:
         for left_behind in folder.glob("*.json"):
             left_behind.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="mdm-kcl-") as files:
-        supervisor = Supervisor(daemon_command(Path(files), properties_of(environment)), settings)
+        supervisor = DaemonSupervisor(daemon_command(Path(files), properties_of(environment)), settings)
         before = {each: signal.signal(each, lambda *_: supervisor.stop()) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             return supervisor.run()

@@ -17,7 +17,7 @@ from source_tree import ROOT
 from consumers.resolve.kcl_daemon import (
     EXIT_FAULT,
     LOG_CONFIGURATION,
-    Supervisor,
+    DaemonSupervisor,
     daemon_command,
     properties_of,
     properties_text,
@@ -101,14 +101,14 @@ def test_a_daemon_that_ends_is_started_again_and_not_for_ever(tmp_path: Path) ->
     """So often in a row as the setting says; then its own code is the supervisor's."""
     starts = tmp_path / "starts"
     script = f"open({str(starts)!r}, 'a').write('x'); raise SystemExit(3)"
-    assert Supervisor(python(script), QUICK).run() == 3
+    assert DaemonSupervisor(python(script), QUICK).run() == 3
     assert starts.read_text() == "x" * (1 + QUICK.restarts_max)
 
 
 def test_a_daemon_that_was_killed_is_a_fault() -> None:
     """A signal is no exit code of ours."""
     script = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    assert Supervisor(python(script), QUICK.model_copy(update={"restarts_max": 0})).run() == EXIT_FAULT
+    assert DaemonSupervisor(python(script), QUICK.model_copy(update={"restarts_max": 0})).run() == EXIT_FAULT
 
 
 def wait_for_file(file: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_daemon_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytes
     script = (
         f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(ready)!r}, 'w'); time.sleep(60)"
     )
-    supervisor = Supervisor(python(script), QUICK)
+    supervisor = DaemonSupervisor(python(script), QUICK)
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
     thread.start()
