@@ -35,7 +35,7 @@ from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, write_stack
 from mdm_stream.errors import MdmError
 from mdm_stream.index.redis.reader import open_reader
 from mdm_stream.local.pipeline import RESOLVE, STEWARD, start_consumers
-from mdm_stream.local.stack import CHANGES_STREAM, LocalStack
+from mdm_stream.local.stack import CHANGES_STREAM, LocalStack, StackOptions
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
@@ -50,6 +50,7 @@ LATE_US = 1_767_225_600_000_000
 WATCHED = 40
 COMMAND_TIMEOUT_S = 1_500
 PUT_AT_ONCE = 10
+KEPT_RECORDS = 10_000_000
 LATE_PEOPLE = 5_000
 """Who change while rules are switched, one after another."""
 
@@ -90,7 +91,8 @@ def run(folder: Path, *, people: int, rate_per_s: float, seed: int = 7) -> Switc
     files["old"].write_text(DEMO_RULES)
     files["new"].write_text(NEW_RULES)
     rules = {name: load_ruleset(path) for name, path in files.items()}
-    with LocalStack(state) as stack:
+    # The feed is read as a whole at the end: a stack forgets what all consumers have done.
+    with LocalStack(state, StackOptions(keep_records=KEPT_RECORDS)) as stack:
         start_consumers(stack, [str(files["old"])])
         write_stack(state, addresses_of(stack, files["old"]))
         _publish(stack, generate(people, seed).events())
