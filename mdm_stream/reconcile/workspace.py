@@ -9,9 +9,11 @@ killed goes on where it was. Tables hold personal values: the folder belongs to 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import orjson
 
@@ -33,6 +35,8 @@ _KEPT = "_kept.json"
 names that begin so.
 """
 
+_PATTERNS = re.compile(r"[][{}*?\\]")
+
 OpenStore = Callable[[str], ObjectStore]
 
 
@@ -50,7 +54,7 @@ class Workspace:
         opened: OpenStore = open_object_store,
     ) -> None:
         self._spark = spark
-        self._url = url.rstrip("/")
+        self._url = _as_spark_names_it(url.rstrip("/"))
         self._on_stage = on_stage
         self._opened = opened
 
@@ -79,7 +83,7 @@ class Workspace:
         schema = _schema_of(store, name)
         if schema is not None:
             self._on_stage(name, 0.0)
-            return self._spark.read.schema(schema).parquet(path)
+            return self._spark.read.schema(schema).parquet(_literally(path))
         context = self._spark.sparkContext
         context.setJobDescription(name)  # by which Spark's page and its event log tell the stages apart
         try:
@@ -90,17 +94,17 @@ class Workspace:
             context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]  # None takes it away
         store.put(f"{name}/{_KEPT}", made.schema.json().encode())
         self._on_stage(name, time.monotonic() - began_s)
-        return self._spark.read.schema(made.schema).parquet(path)
+        return self._spark.read.schema(made.schema).parquet(_literally(path))
 
     def write(self, name: str, table: DataFrame) -> DataFrame:
         """Write a table anew, and return it as it was written: it is computed once."""
         path = f"{self._url}/{name}"
         table.write.mode("overwrite").parquet(path)
-        return self._spark.read.schema(table.schema).parquet(path)
+        return self._spark.read.schema(table.schema).parquet(_literally(path))
 
     def read(self, name: str) -> DataFrame:
         """Return a table that has been written."""
-        return self._spark.read.parquet(f"{self._url}/{name}")
+        return self._spark.read.parquet(_literally(f"{self._url}/{name}"))
 
     def table_files(self, schemas: Mapping[str, Mapping[str, str]]) -> TableFiles:
         """Return tables for the driver to write, in place of those that are there; see ``TableFiles``."""
@@ -128,6 +132,17 @@ class Workspace:
     def _file_system(self, path: Any) -> Any:
         context: Any = self._spark.sparkContext
         return path.getFileSystem(context._jsc.hadoopConfiguration())  # noqa: SLF001 - see above
+
+
+def _as_spark_names_it(url: str) -> str:
+    """Return the address of a folder as a path: Spark takes %20 in an address for three characters of a name."""
+    parts = urlsplit(url)
+    return unquote(parts.path) if parts.scheme == "file" else url
+
+
+def _literally(path: str) -> str:
+    """Return a path as Spark reads it: it takes brackets, braces, * and ? for patterns, though not where it writes."""
+    return _PATTERNS.sub(r"\\\g<0>", path)
 
 
 def _schema_of(store: ObjectStore, name: str) -> StructType | None:

@@ -40,6 +40,24 @@ def test_a_table_that_was_cut_short_is_made_again(spark: SparkSession, tmp_path:
     assert [row.ref for row in kept.collect()] == ["whole"]
 
 
+@pytest.mark.parametrize("name", ["tables 1 (of 2)", "tables%20[1]{a,b}*?", "ta\\\\bles"])
+def test_a_folder_may_have_any_name(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    """Spark and the store have to mean the same folder: what one drops, the other must not take for kept."""
+    folder = tmp_path / name
+    workspace = Workspace(spark, folder.as_uri())
+    rows = spark.createDataFrame([("crm/1",)], "ref string")
+    workspace.keep("kept", lambda: rows)
+    workspace.write("written", rows)
+    workspace.drop("written")
+    kept = workspace.keep("kept", lambda: pytest.fail("it is there"))
+    assert [row.ref for row in kept.collect()] == ["crm/1"]
+    assert ((folder / "kept").is_dir(), (folder / "written").exists()) == (True, False)
+    workspace.drop("kept")
+    assert [row.ref for row in workspace.keep("kept", lambda: rows).collect()] == ["crm/1"]
+    workspace.remove()
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
 def _failing(error: type[Exception]) -> Any:
     def run(batches: Iterator[Any]) -> Iterator[Any]:
         yield from batches
