@@ -9,9 +9,8 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mdm_stream.contracts.invocation import is_tick, unknown_invocation
 from producers.events_api.build import build_api
-from producers.events_api.routes import add_routes, lambda_request
+from producers.events_api.routes import add_routes, lambda_request, serve
 
 logger, tracer = Logger(service="events-api"), Tracer(service="events-api")
 api = build_api(os.environ)
@@ -24,10 +23,11 @@ for resolver in (rest, http):
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request. A tick, which keeps a function warm, asks nothing of this one."""
-    if is_tick(event):
-        return {}
-    if "requestContext" not in event:
-        raise unknown_invocation("requests of API Gateway")
-    answer = (http if event.get("version") == "2.0" else rest).resolve(event, context)
+    return serve(event, lambda request: answered(request, context))
+
+
+def answered(request: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request by the resolver of its payload's version."""
+    answer = (http if request.get("version") == "2.0" else rest).resolve(request, context)
     logger.info("request", extra={"status": answer["statusCode"]})
     return answer

@@ -18,6 +18,7 @@ from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
+from mdm_stream.contracts.invocation import is_tick, unknown_invocation
 from producers.events_api.problems import ProblemError
 from producers.events_api.service import EVENTS_PATH, EventsApi, HttpAnswer, Request
 
@@ -62,6 +63,15 @@ def add_routes(
     app.post(BATCH_PATH, **documented("post_batch"))(posts_many)
     app.get(EVENT_PATH, **documented("get_event"))(gets)
     app.not_found(refuse)
+
+
+def serve(event: dict[str, Any], answer: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Answer one invocation: a request, or a schedule's tick; ``UnknownInvocationError`` for anything else."""
+    if is_tick(event):
+        return {}
+    if "requestContext" not in event:
+        raise unknown_invocation("requests of API Gateway")
+    return answer(event)
 
 
 def unrouted(method: str, path: str) -> ProblemError:
