@@ -138,7 +138,12 @@ class LambdaForm:
             "approximateArrivalTimestamp": FIRST_ARRIVAL_US / 1e6 + self._sent,
         }
         arn = f"arn:aws:kinesis:eu-central-1:123456789012:stream/{stream}"
-        return {"kinesis": kinesis, "eventID": f"shardId-0:{self._sent}", "eventSourceARN": arn}
+        return {
+            "eventSource": "aws:kinesis",
+            "kinesis": kinesis,
+            "eventID": f"shardId-0:{self._sent}",
+            "eventSourceARN": arn,
+        }
 
 
 class StackForm:

@@ -48,7 +48,7 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def built() -> str:
     """Build; return the digest of the zip."""
-    done = run(sys.executable, str(ROOT / ".ci" / "glue"))
+    done = run(sys.executable, str(ROOT / ".ci" / "package"), "glue")
     assert done.returncode == 0, done.stderr
     return hashlib.sha256(WHEELS.read_bytes()).hexdigest()
 

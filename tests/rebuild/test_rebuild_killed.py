@@ -63,6 +63,7 @@ def rebuild_of(world: World, fate: Fate, monkeypatch) -> Rebuild:
             return super().read_response(*arguments, **options)
 
     attempt._client.connection_pool.connection_class = Doomed
+    attempt._client.connection_pool.reset()  # the connection that it was opened with met nothing
     attempt._client.set_retry(redis.retry.Retry(redis.backoff.NoBackoff(), 0))
     monkeypatch.setattr(Fill, "_fill_by_workers", lambda _: None)
     return attempt
@@ -72,6 +73,7 @@ def calls_of_a_rebuild(world: World, monkeypatch) -> int:
     """Return how many calls a rebuild makes that meets nothing."""
     fate = Fate(10**6, "killed before")
     rebuild_of(world, fate, monkeypatch).run()
+    assert fate.sent > CALLS_TRIED, "its calls go through another client than the one that they are counted in"
     return fate.sent
 
 
