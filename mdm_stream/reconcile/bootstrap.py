@@ -9,16 +9,18 @@ listed is applied as consumers apply it, and told through the stream.
 
 Each step is a function of the archive's objects that were listed, of the epoch and of the time at which the job was
 begun, and may be repeated. A job that is run again in its workspace goes on in its epoch, if the same sources are taken
-out. Otherwise it is another job, which tells nothing twice: as something was told of the domain, it refuses, and a
-rebuild puts it right.
+out, and does the rest of one that it has put live. Otherwise it is another job, which tells nothing twice: as something
+was told of the domain, it refuses, and a rebuild puts it right.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+import orjson
 
 from mdm_stream.archive import Archive
 from mdm_stream.core.canonical import digest_of
@@ -33,6 +35,7 @@ from mdm_stream.feed.publisher import FeedPublisher, publish_outbox
 from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.objects.store import MissingObjectError
 from mdm_stream.rebuild.fill import Progress
 from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.rebuild.load import LoadCounters, states_of
@@ -44,6 +47,8 @@ from mdm_stream.settings import EngineSettings
 
 STATES_MAX = 20_000
 BATCH_SIZE = 500
+_FILLED = "filled.json"
+"""In the workspace: the epoch that the job puts live, and the objects of the archive that are in it."""
 
 Done = TypeVar("Done")
 
@@ -113,6 +118,8 @@ class Bootstrap:
         exclusions = self._archive.sources(domain).read().exclusions
         own = [domain, self._rules.digest, self._fill.workspace.url, digest_of_exclusions(exclusions)]
         job = digest_of(["bootstrap", *own])
+        if (left := self._left_by(job)) is not None:
+            return self._finished(*left)
         witnessed = self._archive.witness(domain)
         self._require_nothing_there(job)
         above = 0 if witnessed is None else witnessed.epoch
@@ -127,11 +134,31 @@ class Bootstrap:
         index = RedisIndex(self._client, self._rules, self._namespace, building=epoch)
         index.told_elsewhere(report.told)
         self._archive.append(domain, [], index.position())
+        filled_with = {"job": job, "epoch": epoch, "objects": filled.objects}
+        self._fill.workspace.store().put(_FILLED, orjson.dumps(filled_with))
         if not self._epochs.go_live(epoch, began_us):
             raise TransientError(self._overtaken(epoch))
         self._archive.sources(domain).note_applied(exclusions, epoch)
         self._timed(report, "rest", lambda: self._rest(report, set(filled.objects), filled.counters))
         report.rejected, report.faults = dict(filled.counters.rejected), dict(filled.counters.faults)
+        return report
+
+    def _left_by(self, job: str) -> tuple[int, Collection[str]] | None:
+        """Return the epoch that the job has put live, and what it was filled with, unless the rest has been done."""
+        try:
+            left = orjson.loads(self._fill.workspace.store().get(_FILLED))
+        except MissingObjectError:
+            return None
+        is_own = left["job"] == job and left["epoch"] == self._epochs.live()
+        return (int(left["epoch"]), left["objects"]) if is_own else None
+
+    def _finished(self, epoch: int, objects: Collection[str]) -> BootstrapReport:
+        """Do the rest of a job that was ended after the switch. The report has what was done now."""
+        report, counters = BootstrapReport(self._rules.domain, epoch, self._rules.digest), LoadCounters()
+        exclusions = self._archive.sources(self._rules.domain).read().exclusions
+        self._archive.sources(self._rules.domain).note_applied(exclusions, epoch)
+        self._timed(report, "rest", lambda: self._rest(report, set(objects), counters))
+        report.rejected, report.faults = dict(counters.rejected), dict(counters.faults)
         return report
 
     def _require_nothing_there(self, job: str) -> None:
@@ -190,6 +217,7 @@ class Bootstrap:
         engine.drain()
         self._archive.append(domain, [], index.position())
         publish_outbox(index, self._golden)
+        self._fill.workspace.store().delete([_FILLED])
         report.later = later.states
         counters.rejected.update(later.rejected)
         counters.faults.update(later.faults)

@@ -130,6 +130,32 @@ def test_one_that_was_killed_goes_on_in_its_epoch_and_tells_the_same(world: Empt
         world.bootstrap()
 
 
+def test_one_that_was_killed_after_the_switch_does_the_rest(world: EmptyWorld) -> None:
+    """Consumers have gone on meanwhile; what they had archived before the switch is in the index all the same."""
+    events = events_of(2)
+    world.archived(events[:30])
+
+    def tell(messages: Iterable[bytes]) -> None:
+        world.tell(messages)
+        world.archived(events[30:45])  # by consumers of before
+
+    publish, world.feed.publish = world.feed.publish, lambda _: (_ for _ in ()).throw(ConnectionError("injected"))
+    with pytest.raises(ConnectionError):
+        world.bootstrap(tell=tell)
+    world.feed.publish = publish
+    index = RedisIndex(world.client, RULES)
+    assert index.snapshot() != resolve(RULES, events)
+    Engine(RULES, index).process(events[45:])
+    with pytest.raises(TerminalError, match="has an index already"):
+        world.bootstrap("elsewhere")
+    report = world.bootstrap(tell=lambda _: pytest.fail("it was told"))
+    expected = resolve(RULES, events)
+    assert (report.epoch, report.told, index.snapshot()) == (1, 0, expected)
+    assert world.feed.state() == (expected.golden, expected.crosswalk)
+    with pytest.raises(TerminalError, match="has an index already"):
+        world.bootstrap()
+
+
 def test_one_that_was_overtaken_puts_nothing_live(world: EmptyWorld) -> None:
     """Another epoch was begun while it was told."""
     world.archived(events_of(0, 20))
