@@ -53,6 +53,10 @@ ARGS =
 # Not empty where .venv is absent or its interpreter is gone: then what is stamped as installed is not.
 INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 
+# Byte code is left to the first import (.ci/environment): where none may be written, each of the hundreds of processes
+# that tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
 .PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from botocore.exceptions import ClientError
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.signature import SigningKey
 from mdm_stream.core.reference import resolve
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.dead_letters.quarantine import QuarantineStore
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.engine.batch import Engine
@@ -208,9 +211,7 @@ class FilesWorld:
 
     def write_rules(self, files: str, key: str = "id") -> None:
         """Replace the rules that processes made from now on read."""
-        path = self.folder / "vendor.yaml"
-        path.write_text(RULES.format(files=files, key=key))
-        self.rules = load_rulesets([str(path)])
+        self.rules = _rulesets(RULES.format(files=files, key=key))
 
     @property
     def store(self) -> LoadStore:
@@ -342,6 +343,15 @@ class FilesWorld:
         """Return the stored manifest of each load."""
         names = [name for name in self.objects.contents if name.endswith("/manifest.json")]
         return [FileManifest.model_validate_json(self.objects.contents[name]) for name in sorted(names)]
+
+
+@cache
+def _rulesets(text: str) -> dict[str, Ruleset]:
+    """Compile rules once: hundreds of worlds have the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vendor.yaml"
+        path.write_text(text)
+        return dict(load_rulesets([str(path)]))
 
 
 class _Feed:
