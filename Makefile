@@ -76,11 +76,12 @@ help:
 demo: .venv/.installed-local
 	@$(BIN)/mdm-stream demo $(ARGS)
 
-# A file's tests stay on one worker, so a server that they share is started once. The hash seed is another one in each
+# A file's tests stay on one worker, so a server that they share is started once; files begin in the order of
+# tests/conftest.py, long ones first, and not by how many tests they have. The hash seed is another one in each
 # run, so that nothing comes to rely on the order of a set, but the workers share it: they must agree on the tests' names.
 test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not downloads and not spark" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not downloads and not spark" $(ARGS)
 
 # F on Spark, and what is compared with it. Needs Java 17, and is skipped without.
 test-spark: .venv/.installed-dev

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,9 @@ SLOW_FILES = {
 }
 """Whose tests take seconds, though they start no server."""
 
+LONG_FOLDERS = ("end_to_end", "torture", "warehouse", "rebuild")
+"""Whose files run first where files stay on one worker: none of them is then what all others wait for at last."""
+
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # how long an example takes says more of the machine than of the code
 
@@ -68,8 +71,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark what starts servers, what is slow and what runs on Spark, for the targets that leave these out."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts servers, what is slow and what runs on Spark, for the targets that leave these out; sort."""
     tests = Path(__file__).resolve().parent
     for item in items:
         path = item.path.relative_to(tests)
@@ -80,6 +83,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
             item.add_marker("slow")
         if "spark" in fixtures:
             item.add_marker("spark")
+    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in LONG_FOLDERS)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -80,6 +80,7 @@ def test_going_back_restores_what_was_there(world, seed):
     assert world.feed.state() == feed_before
 
 
+@pytest.mark.one_redis
 def test_what_came_since_is_in_the_state_that_is_gone_back_to(world):
     """Events under the new rules are events under the old ones, too."""
     events = events_of(1)
@@ -95,6 +96,7 @@ def test_what_came_since_is_in_the_state_that_is_gone_back_to(world):
     assert world.feed.state() == (expected.golden, expected.crosswalk)
 
 
+@pytest.mark.one_redis
 def test_an_epoch_that_is_not_approved_changes_nothing(world):
     """It was filled when that was asked; nobody was held, nothing was told, and no key of it is left."""
     events = events_of(0)
@@ -127,6 +129,7 @@ def test_what_cannot_be_gone_back_to_is_said(world):
         copy(9, [Exclusion("x", "crm", 0, 1, 2)], lambda *_: None)
 
 
+@pytest.mark.one_redis
 def test_one_epoch_is_kept_and_an_ordinary_rebuild_keeps_none(world):
     """Redis holds two epochs at most between rebuilds."""
     world.deliver(events_of(0))
@@ -201,6 +204,7 @@ def test_an_epoch_that_has_lost_something_is_not_kept(world):
     assert kept_epoch(world.client, RULES, "main") is None
 
 
+@pytest.mark.one_redis
 def test_what_was_taken_out_of_an_epoch_is_noted_with_it(world):
     """A source that was taken out by the switch is in the epoch before: it cannot be gone back to."""
     world.deliver(events_of(0))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from edge_events import ARRIVALS_S, CSV_HEADER, CSV_ROWS, RAW_EVENTS, edge_rules
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,7 @@ def delivered(number: int, raw: bytes, arrival_s: float, enveloped: bool) -> Del
     return replace(delivery, raw=wrap(delivery)) if enveloped else delivery
 
 
+@pytest.mark.one_redis
 @given(deliveries=DELIVERIES)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_event_stops_the_stream(deliveries, redis_client, tmp_path_factory):
