@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import redis
+from lagging_line import LaggingLine
 
 from mdm_stream.local.servers.redis import find_program
 
@@ -58,6 +59,11 @@ class Node:
     options: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def announced(self) -> int:
+        """The port by which other nodes, and clients that ask one, know it."""
+        return int(self.options.get("cluster-announce-port", self.port))
+
     def start(self) -> None:
         """Start it."""
         self.directory.mkdir(exist_ok=True)
@@ -88,9 +94,12 @@ class Node:
 
 
 class ValkeyCluster:
-    """Three primaries with a replica each: ``with ValkeyCluster(folder) as cluster: open_client(cluster.url)``."""
+    """Three primaries with a replica each: ``with ValkeyCluster(folder) as cluster: open_client(cluster.url)``.
 
-    def __init__(self, directory: Path, **options: Any) -> None:
+    With ``lag_s`` each replica hears everything that much later, and what was under way is lost with its primary.
+    """
+
+    def __init__(self, directory: Path, *, lag_s: float = 0.0, **options: Any) -> None:
         ports = free_ports(4 * PRIMARIES)
         given = {"cluster-enabled": "yes", "cluster-node-timeout": NODE_TIMEOUT_MS, "repl-diskless-sync-delay": 0}
         self.nodes = [
@@ -98,6 +107,10 @@ class ValkeyCluster:
             for port, bus in zip(ports[: 2 * PRIMARIES], ports[2 * PRIMARIES :], strict=True)
         ]
         self._bus = dict(zip(ports[: 2 * PRIMARIES], ports[2 * PRIMARIES :], strict=True))
+        self._lines: dict[int, LaggingLine] = {}
+        for node in self.nodes if lag_s else ():
+            self._lines[node.port] = LaggingLine(node.port, lag_s)
+            node.options["cluster-announce-port"] = self._lines[node.port].port
 
     @property
     def url(self) -> str:
@@ -132,6 +145,8 @@ class ValkeyCluster:
     ) -> None:
         for node in self.nodes:
             node.stop(kill=True)
+        for line in self._lines.values():
+            line.close()
 
     @staticmethod
     def _known(node: Node) -> dict[str, Any]:
@@ -153,31 +168,49 @@ class ValkeyCluster:
     def _owner(self, asked: Node, key: str) -> Node:
         with redis.RedisCluster(host=asked.host, port=asked.port) as client:
             port = client.get_node_from_key(key).port
-        return next(node for node in self.nodes if node.port == port)
+        return next(node for node in self.nodes if node.announced == port)
 
     def replica_of(self, primary: Node) -> Node:
         """Return the replica of a primary."""
         for node in self._alive():
             status = node.ask("INFO", "replication")
-            if status["role"] == "slave" and status["master_port"] == primary.port:
+            if status["role"] == "slave" and status["master_port"] == primary.announced:
                 return node
         raise AssertionError("the primary has no replica")
 
     def fail_over(self, key: str) -> None:
         """Let the replica of the node that has a key take its place, as a planned failover does."""
-        before = self.primary_of(key)
-        replica = self.replica_of(before)
+        before, replica = self.pair_of(key)
         replica.ask("CLUSTER FAILOVER")
         until(lambda: replica.ask("INFO", "replication")["role"] == "master", "the replica has taken over")
         until(lambda: before.ask("INFO", "replication")["role"] == "slave", "the primary follows it")
 
-    def kill_primary(self, key: str) -> None:
-        """Kill the node that has a key; return once its replica has taken over."""
-        before = self.primary_of(key)
-        replica = self.replica_of(before)
-        before.stop(kill=True)
+    def pair_of(self, key: str) -> tuple[Node, Node]:
+        """Return the node that has a key's slot now, and its replica."""
+        primary = self.primary_of(key)
+        return primary, self.replica_of(primary)
+
+    def kill(self, node: Node) -> None:
+        """Kill a node; what was under way from it is lost if it has a line that lags."""
+        node.stop(kill=True)
+        if node.port in self._lines:
+            self._lines[node.port].cut()
+
+    def until_taken_over(self, replica: Node, key: str) -> None:
+        """Wait until a replica has taken the place of the primary that had a key, and all know that."""
         until(lambda: replica.ask("INFO", "replication")["role"] == "master", "the replica has taken over")
         until(lambda: all(self._owner(node, key) is replica for node in self._alive()), "all know that it has")
+
+    def kill_primary(self, key: str) -> None:
+        """Kill the node that has a key; return once its replica has taken over."""
+        primary, replica = self.pair_of(key)
+        self.kill(primary)
+        self.until_taken_over(replica, key)
+
+    def bring_back(self, node: Node) -> None:
+        """Start a node that was killed; return once it follows the one that took its place."""
+        node.start()
+        until(lambda: self._is_linked(node), "it follows the new primary")
 
 
 class Relay:
