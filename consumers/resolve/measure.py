@@ -48,6 +48,7 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
         ("FeedRefused", len(report.refused)),
         ("ValuesSetAside", sum(totals.set_aside.values())),
         ("KeysSuspended", len(totals.suspended)),
+        ("Unreplicated", len(report.unreplicated)),
     ):
         metrics.add_metric(name, MetricUnit.Count, count)
     now_ms = time.time() * 1_000
@@ -102,14 +103,16 @@ def _by_attribute(set_aside: Mapping[str, int]) -> dict[str, int]:
 
 
 def warn(logger: Logger, report: StreamReport) -> None:
-    """Write a line for a batch that failed, for each golden record that has grown large, and for each expression with
-    keys newly suspended.
+    """Write a line for a batch that failed, for each domain that no replica follows any more, for each golden record
+    that has grown large, and for each expression with keys newly suspended.
 
     No value is in them: ids, counts, and digests by which ``mdm-stream profile --shared`` names the keys.
     """
     if report.first_failed is not None:
         told = {"fault": report.fault, "cause": report.cause, "first_failed": report.first_failed}
         logger.warning(LINES.get(report.fault, "batch_failed"), extra=told)
+    for domain in report.replicas_gone:
+        logger.warning("replicas_gone", extra={"domain": domain})
     for golden in report.large:
         logger.warning("golden_large", extra=asdict(golden))
     digests: dict[tuple[str, str], list[str]] = {}

@@ -197,16 +197,21 @@ def _index_server() -> Iterator[Check]:
         return
     advice = "see docs/operate/cache.md"
     try:
-        from mdm_stream.index.redis.client import cluster_of, open_client  # noqa: PLC0415 - may be what is missing here
+        from mdm_stream.index.redis.client import cluster_of, open_client, primaries_without_replica  # noqa: PLC0415 - may be what is missing here
         from mdm_stream.index.redis.scripts import translated  # noqa: PLC0415
 
         with translated():
-            kind = "one server" if cluster_of(open_client(url, _INDEX_TIMEOUT_S)) is None else "cluster mode"
+            client = open_client(url, _INDEX_TIMEOUT_S)
+            kind = "one server" if cluster_of(client) is None else "cluster mode"
+            alone = primaries_without_replica(client)
     except Exception as error:  # noqa: BLE001 - whatever stands in its way is what the caller wants to know
         yield Check("index server", "failed", str(error), advice)
     else:
         yield Check(
-            "index server", "ok", f"{kind}; it can hold an index, and its user has the rights that scripts need"
+            "index server",
+            "ok",
+            f"{kind}; it can hold an index, and its user has the rights that scripts need; "
+            + (f"{alone} of its primaries without a replica: a crash costs a rebuild" if alone else "replicas follow"),
         )
 
 

@@ -20,6 +20,7 @@ from mdm_stream.core.times import format_time_us
 from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.deployment import Deployment
 from mdm_stream.errors import MdmError
+from mdm_stream.index.redis.client import replicas_of
 from mdm_stream.index.redis.epochs import Epochs, epoch_prefix
 from mdm_stream.index.redis.progress import ConsumerProgress, ShardProgress, read_progress
 from mdm_stream.index.redis.scripts import translated
@@ -106,6 +107,7 @@ class DeploymentStatus:
             "f_digest": f_part(held),
             "of_these_rules": held == rules.digest,
             "held": epochs.held_because(),
+            "replicas": self._replicas(epochs.root),
             "told_ahead_s": round(epochs.told_ahead_us() / _SECOND_US, 1),
             "obstacle": epochs.obstacle(partial(self._archive.witness, rules.domain)) if held or building else None,
             "rebuilding": building and building.epoch,
@@ -114,6 +116,10 @@ class DeploymentStatus:
                 {**asdict(fall), "line": fall.line, "message": told(fall, rules.domain)} for fall in falls
             ],
         }
+
+    def _replicas(self, key: str) -> int:
+        with translated():
+            return replicas_of(self._client, key)
 
     def _progress(self) -> ConsumerProgress:
         return read_progress(self._client, self._deployment.namespace)

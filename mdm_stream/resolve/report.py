@@ -25,6 +25,8 @@ class StreamReport:
     them, and ``large`` golden records that have grown large; neither holds anything back. ``faults`` are the unexpected
     faults, by type and place, for which events of the batch were quarantined; a release must mend them. ``falls`` tells
     of sources whose positions fall while their time goes on, with the line of the rules that would declare why.
+    ``unreplicated`` names the domains of which what was committed is on no replica, because none follows their server,
+    and ``replicas_gone`` those of them where a replica had it the last time, or this is the process's first time.
     """
 
     records: int = 0
@@ -44,6 +46,8 @@ class StreamReport:
     large: list[LargeGolden] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     falls: list[str] = field(default_factory=list)
+    unreplicated: set[str] = field(default_factory=set)
+    replicas_gone: list[str] = field(default_factory=list)
     totals: BatchReport = field(default_factory=BatchReport)
 
     def summary(self) -> dict[str, object]:
@@ -56,6 +60,7 @@ class StreamReport:
         counts |= {name: getattr(self, name) for name in names}
         for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
             counts[name] = getattr(self.totals, name)
+        counts["unreplicated"] = sorted(self.unreplicated)
         counts["stuck"] = self.totals.stuck
         counts["absorbed_later"] = self.totals.absorbed_later
         counts["set_aside"] = self.totals.set_aside

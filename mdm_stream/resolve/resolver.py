@@ -21,6 +21,7 @@ from mdm_stream.archive.position_falls import FallWatch
 from mdm_stream.archive.record import VALUE_KINDS
 from mdm_stream.archive.rows import rest_without, rows_of
 from mdm_stream.aws.deadline import NEVER, Deadline, OutOfTimeError
+from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.faults import is_fault
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.position_fall import told
@@ -122,6 +123,7 @@ class Resolver:
         self._sources = SourceWatch(archive)
         self._falls = FallWatch(archive.falls, now_us)
         self._forgot_at_s = 0.0
+        self._alone: set[str] = set()
         self._golden = golden
         self._servers = (archive, quarantine, golden, steward)
         indexes = {domain: parts.index for domain, parts in domains.items()}
@@ -334,6 +336,20 @@ class Resolver:
         report.faults = told
         self._rejections.keep([self._rejections.entry(*each) for each in faults.items()], report)
 
+    def _position(self, domain: str, report: StreamReport) -> EpochPosition:
+        """Return how far a domain has come; note whether any replica has that, and whether it was so before."""
+        parts = self._domains[domain]
+        before = parts.index.counters.unreplicated
+        reached = parts.outbox.position()
+        if parts.index.counters.unreplicated == before:
+            self._alone.discard(domain)
+        else:
+            report.unreplicated.add(domain)
+            if domain not in self._alone:
+                report.replicas_gone.append(domain)
+            self._alone.add(domain)
+        return reached
+
     def _finish(self, domain: str, rows: Sequence[ArchivedRecord], report: StreamReport, binding: Binding) -> None:
         """Archive what was committed, make sure that it was not in vain, and publish.
 
@@ -344,7 +360,7 @@ class Resolver:
         index, outbox = self._domains[domain].index, self._domains[domain].outbox
         if not rows and not outbox.read(1):
             return
-        reached = outbox.position()
+        reached = self._position(domain, report)
         index.require_unchanged(binding)
         report.archived += self._append_once.append(domain, rows, reached)
         index.require_unchanged(binding)

@@ -87,6 +87,19 @@ def test_a_suspended_key_is_logged_by_its_digest():
     assert PHONE not in output.getvalue()
 
 
+def test_a_domain_without_a_replica_is_counted_and_named(capsys):
+    """Counted with every batch; the line is there when it begins."""
+    output = io.StringIO()
+    logger = Logger(service="metrics-page-replicas", logger_handler=logging.StreamHandler(output))
+    report = StreamReport(records=1, unreplicated={"person"}, replicas_gone=["person"])
+    *_, whole = written(capsys, report)
+    assert whole["Unreplicated"] == [1.0]
+    warn(logger, report)
+    [line] = map(json.loads, output.getvalue().splitlines())
+    assert (line["message"], line["level"], line["domain"]) == ("replicas_gone", "WARNING", "person")
+    assert "`replicas_gone`" in PAGE
+
+
 @pytest.mark.parametrize(
     ("error", "metric", "line"),
     [

@@ -64,7 +64,8 @@ def _tell(found: dict[str, Any]) -> None:
         say(
             f"  {domain['records']:,} records, {domain['golden']:,} golden records, {domain['review']:,} to review; "
             f"{domain['waiting_for_reevaluation']:,} wait for re-evaluation, "
-            f"{domain['waiting_for_publication']:,} for publication"
+            f"{domain['waiting_for_publication']:,} for publication; "
+            f"replicas that follow its server: {domain['replicas']}"
         )
     rates = found["rates"]
     say(f"{rates['events_per_s']:,} events/s, {rates['golden_changes_per_s']:,} golden changes/s")

@@ -237,11 +237,32 @@ def in_portions(command: str, key: str, arguments: Sequence[Any]) -> list[tuple[
     return [(command, key, *arguments[at : at + size]) for at in range(0, len(arguments), size)]
 
 
+def replicas_of(client: Any, key: str) -> int:
+    """Return how many replicas follow the server that has a key, and are up with it. One round trip."""
+    status: Any = _node_of(key, client, cluster_of(client)).info("replication")
+    named = (each for name, each in status.items() if name.startswith("slave") and isinstance(each, dict))
+    return sum(each.get("state") == "online" for each in named)
+
+
+def primaries_without_replica(client: Any) -> int:
+    """Return how many primaries no replica follows: of a cluster those with slots, as it says itself. One round trip
+    where it is one server.
+    """
+    cluster = cluster_of(client)
+    if cluster is None:
+        return int(not replicas_of(client, ""))
+    shards = {nodes[0].name: len(nodes) for nodes in cluster.nodes_manager.slots_cache.values()}
+    return sum(count < 2 for count in shards.values())
+
+
+def _node_of(key: str, client: Any, cluster: redis.RedisCluster | None) -> Any:
+    if cluster is None:
+        return client
+    return cluster.get_redis_connection(cluster.get_node_from_key(key))  # type: ignore[no-untyped-call]
+
+
 def _sent(commands: Sequence[Sequence[Any]], client: Any, cluster: redis.RedisCluster | None, key: str) -> list[Any]:
-    node = client
-    if cluster is not None:
-        node = cluster.get_redis_connection(cluster.get_node_from_key(key))  # type: ignore[no-untyped-call]
-    pipe = node.pipeline(transaction=False)
+    pipe = _node_of(key, client, cluster).pipeline(transaction=False)
     for command in commands:
         pipe.execute_command(*command)
     try:

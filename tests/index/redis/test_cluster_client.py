@@ -14,7 +14,13 @@ from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.bulk import BulkWriter
-from mdm_stream.index.redis.client import ClusterClient, cluster_of, open_client
+from mdm_stream.index.redis.client import (
+    ClusterClient,
+    cluster_of,
+    open_client,
+    primaries_without_replica,
+    replicas_of,
+)
 from mdm_stream.index.redis.epochs import Epochs, domain_prefix, drop_namespace
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.kept import copy_epoch, keep, kept_epoch
@@ -54,6 +60,8 @@ def test_domains_in_any_slot_are_resolved(cluster, namespace):
     """F, whichever node has the domain; and nothing is left on any node when the namespace is dropped."""
     client = open_client(cluster.url, TIMEOUT_S)
     assert cluster_of(client) is not None
+    assert replicas_of(client, domain_prefix(namespace, "person") + "root") == 1
+    assert primaries_without_replica(client) == 0
     index = RedisIndex(client, RULES, namespace)
     engine = Engine(RULES, index)
     events = history(1)

@@ -170,6 +170,7 @@ def test_doctor_looks_at_the_server_that_the_environment_names(node, monkeypatch
     monkeypatch.setenv("MDM_REDIS_URL", started(node))
     (check,) = machine._index_server()
     assert (check.status, check.found.partition(";")[0]) == ("ok", "one server")
+    assert check.found.endswith("1 of its primaries without a replica: a crash costs a rebuild")
     node.ask("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
     (check,) = machine._index_server()
     assert check.status == "failed"
