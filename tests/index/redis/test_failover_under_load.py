@@ -10,11 +10,13 @@ from valkey_cluster import ValkeyCluster
 
 LAG_S = 0.1
 BETWEEN = 2
+STEADY = {"cluster-node-timeout": 15_000}
+"""A busy machine must not look like a node that is gone."""
 
 
 def test_planned_failovers_under_load_fail_no_batch(tmp_path):
     """The consumers retry inside their calls; the index and what was published are F."""
-    with ValkeyCluster(tmp_path) as cluster:
+    with ValkeyCluster(tmp_path, **STEADY) as cluster:
         with ClusterLoad(cluster.url, tmp_path / "load", "planned") as load:
             for _ in range(2):
                 load.more(BETWEEN)
