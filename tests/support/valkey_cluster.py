@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Any, Self
 
 import redis
 from lagging_line import LaggingLine
+from tls_line import TlsLine
 
 from mdm_stream.local.servers.redis import find_program
 
@@ -96,10 +98,13 @@ class Node:
 class ValkeyCluster:
     """Three primaries with a replica each: ``with ValkeyCluster(folder) as cluster: open_client(cluster.url)``.
 
-    With ``lag_s`` each replica hears everything that much later, and what was under way is lost with its primary.
+    With ``lag_s`` each replica hears everything that much later, and what was under way is lost with its primary. With
+    ``tls`` the nodes announce ports that take TLS.
     """
 
-    def __init__(self, directory: Path, *, lag_s: float = 0.0, **options: Any) -> None:
+    def __init__(
+        self, directory: Path, *, lag_s: float = 0.0, tls: ssl.SSLContext | None = None, **options: Any
+    ) -> None:
         ports = free_ports(4 * PRIMARIES)
         given = {"cluster-enabled": "yes", "cluster-node-timeout": NODE_TIMEOUT_MS, "repl-diskless-sync-delay": 0}
         self.nodes = [
@@ -107,15 +112,19 @@ class ValkeyCluster:
             for port, bus in zip(ports[: 2 * PRIMARIES], ports[2 * PRIMARIES :], strict=True)
         ]
         self._bus = dict(zip(ports[: 2 * PRIMARIES], ports[2 * PRIMARIES :], strict=True))
-        self._lines: dict[int, LaggingLine] = {}
-        for node in self.nodes if lag_s else ():
-            self._lines[node.port] = LaggingLine(node.port, lag_s)
+        self._lines: dict[int, LaggingLine | TlsLine] = {}
+        for node in self.nodes if lag_s or tls else ():
+            self._lines[node.port] = TlsLine(node.port, tls) if tls else LaggingLine(node.port, lag_s)
             node.options["cluster-announce-port"] = self._lines[node.port].port
 
     @property
     def url(self) -> str:
         """The address of one node that answers."""
         return f"redis://127.0.0.1:{self._alive()[0].port}"
+
+    def tls_handshakes(self) -> int:
+        """Return how many of the nodes' ports have taken a connection of TLS."""
+        return sum(line.handshakes > 0 for line in self._lines.values() if isinstance(line, TlsLine))
 
     def _alive(self) -> list[Node]:
         return [node for node in self.nodes if node.process is not None]
