@@ -12,15 +12,12 @@ from __future__ import annotations
 import argparse
 import base64
 import gzip
-import html
 import json
-import quopri
 import sys
 import tempfile
 import time
-import unicodedata
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +28,10 @@ from trees import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from bytes_of_redis import keys_with_content
 from bytes_of_state import unpacked
 from end_state import settle
+from written_forms import forms_of
 
 from mdm_stream.cli.commands.dlq import redrive
 from mdm_stream.cli.commands.erase import erase
@@ -63,37 +62,6 @@ def canary(path: str) -> str:
     """Return the word of a path: letters that nothing else has, two of which have to be escaped somewhere."""
     letters = "".join(chr(ord("a") + PATHS.index(path) // 5**place % 5) for place in range(3))
     return f"Zwö{letters}quästling"
-
-
-def forms_of(text: str) -> set[bytes]:
-    """Return every form in which a text may be written, as bytes to look for."""
-    found: set[bytes] = set()
-    for case in (text, text.lower(), text.upper()):
-        escaped = json.dumps(case)[1:-1]
-        found |= {
-            case.encode(),
-            unicodedata.normalize("NFD", case).encode(),
-            escaped.encode(),
-            escaped.replace("\\u00f6", "\\u00F6").replace("\\u00e4", "\\u00E4").encode(),
-            json.dumps(escaped)[1:-1].encode(),
-            case.encode().decode("latin-1").encode("unicode_escape"),
-            case.encode("unicode_escape"),
-            urllib.parse.quote(case).encode(),
-            urllib.parse.quote(case).lower().encode(),
-            quopri.encodestring(case.encode()),
-            case.encode("ascii", "xmlcharrefreplace"),
-            html.escape(case).encode(),
-            case.encode("latin-1"),
-            case.encode("utf-16-le"),
-            case.encode("utf-16-be"),
-            case.encode().hex().encode(),
-        }
-        for raw in (case.encode(), escaped.encode()):
-            for before in range(3):
-                # What stands before a text decides how its first characters are encoded, what follows how its last are.
-                encoded = base64.b64encode(b"x" * before + raw)
-                found.add(encoded[4 * bool(before) : -4])
-    return found
 
 
 FORMS = {path: forms_of(canary(path)) for path in PATHS}
@@ -266,25 +234,8 @@ def _file_pieces(state: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _redis_pieces(stack: LocalStack) -> Iterator[tuple[str, bytes]]:
-    client = stack.redis.client()
-    for key in client.scan_iter(count=1_000):
-        reads: Mapping[bytes, Any] = {
-            b"string": client.get,
-            b"hash": client.hgetall,
-            b"set": client.smembers,
-            b"zset": lambda name: client.zrange(name, 0, -1),
-            b"list": lambda name: client.lrange(name, 0, -1),
-            b"stream": client.xrange,
-        }
-        yield "redis, live", key + b" " + _flat(reads[client.type(key)](key))
-
-
-def _flat(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, dict):
-        return b" ".join(_flat(each) for pair in value.items() for each in pair)
-    return b" ".join(map(_flat, value)) if isinstance(value, list | tuple | set) else str(value).encode()
+    for key, content in keys_with_content(stack.redis.client()):
+        yield "redis, live", key + b" " + content
 
 
 def main() -> int:
