@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mdm_stream.contracts.invocation import is_tick, unknown_invocation
+from mdm_stream.core.faults import without_values
 from mdm_stream.decode.kinesis_event import KinesisRecord, kinesis_record
 
 
@@ -15,8 +16,15 @@ def serve(
     """Answer one invocation: a batch, or a schedule's tick; ``UnknownInvocationError`` for anything else.
 
     ``batch`` returns the place of the first record that must be delivered again, or None: Lambda goes on from the
-    lowest sequence number that the response names (ReportBatchItemFailures).
+    lowest sequence number that the response names (ReportBatchItemFailures). An error that leaves here holds no value.
     """
+    with without_values():
+        return _answer(event, batch, tick)
+
+
+def _answer(
+    event: dict[str, Any], batch: Callable[[Sequence[KinesisRecord]], int | None], tick: Callable[[], None]
+) -> dict[str, Any]:
     if is_tick(event):
         tick()
         return {"batchItemFailures": []}

@@ -9,17 +9,18 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from consumers.lambda_kinesis import serve
 from consumers.resolve.measure import report_metrics, tick_measured, warn
 from mdm_stream.aws.deadline import Deadline
+from mdm_stream.aws.value_free_traces import open_tracer
 from mdm_stream.core.f_version import f_digest
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.resolve.build import build_resolver
 
-logger, tracer = Logger(service="resolve", f=f_digest()), Tracer(service="resolve")
+logger, tracer = Logger(service="resolve", f=f_digest()), open_tracer("resolve")
 metrics = Metrics(namespace="mdm-stream", service="resolve")
 resolver = build_resolver(os.environ)
 

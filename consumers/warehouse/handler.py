@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from consumers.lambda_kinesis import serve
+from mdm_stream.aws.value_free_traces import open_tracer
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
 from mdm_stream.warehouse.lineage import lineage_of
 
-logger, tracer = Logger(service="mdm-warehouse"), Tracer(service="mdm-warehouse")
+logger, tracer = Logger(service="mdm-warehouse"), open_tracer("mdm-warehouse")
 metrics = Metrics(namespace="mdm-stream", service="mdm-warehouse")
 
 

@@ -7,15 +7,21 @@ exception that no code of ours raises on purpose belongs to what was decoded or 
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mdm_stream.errors import MdmError, Reason, RefusedCallError, RejectedEventError
+from mdm_stream.errors import MdmError, Reason, RefusedCallError, RejectedEventError, TransientError
 
 ENGINE_FAULT = "engine_fault"
 """The code of the reason for which an event that met an unexpected fault is quarantined."""
 
 _OF_THE_PROCESS = (MemoryError, OSError, ImportError)
 _OWN_PACKAGES = ("mdm_stream", "consumers", "producers")
+
+
+class UnexpectedFaultError(TransientError):
+    """A function met an exception that no code of ours raises on purpose; type and place are told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +72,20 @@ def as_rejection(error: Exception) -> RejectedEventError:
 def is_fault(rejected: RejectedEventError) -> bool:
     """Tell whether an event was rejected for an unexpected fault, and so perhaps for no fault of its own."""
     return rejected.reasons[0].code == ENGINE_FAULT
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """Let no unexpected exception out with its text, which a runtime would log, answer and trace as it is.
+
+    Errors of ours hold no value, and go on as they are; every other one becomes an ``UnexpectedFaultError``.
+    """
+    try:
+        yield
+    except MdmError:
+        raise
+    except Exception as error:  # noqa: BLE001 - raised below, without its text
+        told = EngineFault.of(error)
+    else:
+        return
+    raise UnexpectedFaultError(f"met an unexpected fault ({told})") from None  # nor with what a traceback adds

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from mdm_stream.aws.value_free_traces import open_tracer
 from producers.events_api.build import build_api
 from producers.events_api.routes import add_routes, lambda_request, serve
 
-logger, tracer = Logger(service="events-api"), Tracer(service="events-api")
+logger, tracer = Logger(service="events-api"), open_tracer("events-api")
 api = build_api(os.environ)
 rest, http = APIGatewayRestResolver(), APIGatewayHttpResolver()
 for resolver in (rest, http):

@@ -19,6 +19,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from mdm_stream.contracts.invocation import is_tick, unknown_invocation
+from mdm_stream.core.faults import without_values
 from producers.events_api.problems import ProblemError
 from producers.events_api.service import EVENTS_PATH, EventsApi, HttpAnswer, Request
 
@@ -71,7 +72,8 @@ def serve(event: dict[str, Any], answer: Callable[[dict[str, Any]], dict[str, An
         return {}
     if "requestContext" not in event:
         raise unknown_invocation("requests of API Gateway")
-    return answer(event)
+    with without_values():
+        return answer(event)
 
 
 def unrouted(method: str, path: str) -> ProblemError:

@@ -10,6 +10,7 @@ Keys are percent-encoded in notifications and not in EventBridge's events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,10 @@ class Drop:
     bucket: str
     key: str
     version_id: str | None = None
+
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", re.ASCII)
+"""Errors name the bucket, so what cannot be the name of one is not taken for it."""
 
 
 class UnreadableEventError(TerminalError):
@@ -60,7 +65,10 @@ def drops_in(event: Mapping[str, Any]) -> list[Drop]:
         found = [_notified(each) for each in event["Records"]] if "Records" in event else [_bridged(event)]
     except (AttributeError, KeyError, TypeError) as error:
         raise UnreadableEventError("the message is no event of S3") from error
-    return [drop for drop in found if drop is not None and not drop.key.endswith("/")]
+    drops = [drop for drop in found if drop is not None and not drop.key.endswith("/")]
+    if not all(_BUCKET_NAME.fullmatch(drop.bucket) for drop in drops):
+        raise UnreadableEventError("the event names no bucket of S3")
+    return drops
 
 
 def _notified(record: Mapping[str, Any]) -> Drop | None:

@@ -17,6 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.invocation import is_tick
+from mdm_stream.core.faults import EngineFault, without_values
 from mdm_stream.core.times import parse_time_us
 from mdm_stream.errors import MdmError
 from producers.files.events import is_queue_event
@@ -28,15 +29,23 @@ OPEN_LOADS_MEASURED_MAX = 1_000
 
 
 def serve(event: dict[str, Any], gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics) -> dict[str, Any]:
-    """Answer one invocation; a message of a queue that fails is named, any other event that fails raises."""
+    """Answer one invocation; a message of a queue that fails is named, any other event that fails raises.
+
+    An error that leaves here holds no value.
+    """
+    with without_values():
+        return _answer(event, gatekeeper, logger, metrics)
+
+
+def _answer(event: dict[str, Any], gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics) -> dict[str, Any]:
     failures: list[dict[str, str]] = []
     if is_queue_event(event):
         for message in event["Records"]:
             try:
                 loads = gatekeeper.handle_message(message)
             except Exception as error:  # noqa: BLE001 - the queue delivers the message again, and then sets it aside
-                # Errors of ours repeat no value; of others the type is told alone.
-                said = {"error": type(error).__name__, "said": str(error) if isinstance(error, MdmError) else ""}
+                # Errors of ours repeat no value; of others type and place are told.
+                said = {"error": type(error).__name__, "said": _told(error)}
                 logger.error("message_failed", extra={"message_id": message["messageId"], **said})  # noqa: TRY400
                 failures.append({"itemIdentifier": message["messageId"]})
             else:
@@ -97,3 +106,7 @@ def _summary(manifest: FileManifest) -> dict[str, Any]:
             "sent", "deleted", "chunks",
         }
     )  # fmt: skip
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, MdmError) else str(EngineFault.of(error))

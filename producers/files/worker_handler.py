@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from mdm_stream.aws.value_free_traces import open_tracer
 from producers.files.build import build_gatekeeper
 from producers.files.serve import serve
 
-logger, tracer = Logger(service="files-worker"), Tracer(service="files-worker")
+logger, tracer = Logger(service="files-worker"), open_tracer("files-worker")
 metrics = Metrics(namespace="mdm-stream", service="files-worker")
 gatekeeper = build_gatekeeper(os.environ)
 

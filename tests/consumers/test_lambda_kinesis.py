@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 
 import orjson
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from source_tree import ROOT
 
 from consumers.lambda_kinesis import serve
+from mdm_stream.core.faults import UnexpectedFaultError
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.kinesis_event import KinesisRecord, kinesis_record
 from mdm_stream.local.event_source.mapping import ShardRecord, kinesis_event, schedule_event
@@ -82,4 +84,25 @@ def test_a_record_of_something_else_is_refused() -> None:
     event = event_of(b"x")
     event["Records"][0]["eventSourceARN"] = "arn:aws:sqs:eu-west-1:1:queue"  # type: ignore[index]
     with pytest.raises(ValueError, match="no record of a Kinesis stream"):
+        serve(event, lambda _: None, refuse_tick)
+
+
+@pytest.mark.parametrize("fault", [KeyError("Wilhelmina"), OSError(28, "Wilhelmina"), MemoryError("Wilhelmina")])
+def test_an_unexpected_fault_leaves_without_its_text(fault: Exception) -> None:
+    """Lambda logs the text of what a handler raises, and answers with it; type and place are enough to mend it."""
+
+    def fails(*_: object) -> None:
+        raise fault
+
+    for event in (event_of(b"1"), schedule_event(ARN, 1.5)):
+        with pytest.raises(UnexpectedFaultError, match=type(fault).__name__) as caught:
+            serve(event, fails, fails)
+        assert "Wilhelmina" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_damaged_invocation_is_told_without_its_content() -> None:
+    """What is no number in it is repeated by Python's own error."""
+    event = event_of(b"1")
+    event["Records"][0]["kinesis"]["approximateArrivalTimestamp"] = "Wilhelmina"
+    with pytest.raises(UnexpectedFaultError, match=r"ValueError at mdm_stream\.decode\.kinesis_event"):
         serve(event, lambda _: None, refuse_tick)

@@ -53,6 +53,15 @@ def test_what_is_no_event_is_an_error_without_its_content(body):
     assert "7" not in str(error.value)
 
 
+def test_what_cannot_name_a_bucket_is_not_repeated():
+    """Errors of reading name the bucket; a message of somebody else must not put a value there."""
+    event = created("a.csv")
+    event["Records"][0]["s3"]["bucket"]["name"] = "Wilhelmina Quackenbush"
+    with pytest.raises(UnreadableEventError, match="names no bucket") as caught:
+        drops_in(event)
+    assert "Wilhelmina" not in str(caught.value)
+
+
 def test_an_object_is_looked_at_whole(drops):
     """Size, time, metadata, tags and encryption come with it; reading gives its bytes and their digest."""
     content = bytes(range(256)) * 9_000

@@ -23,6 +23,7 @@ from redis.exceptions import (
 
 from mdm_stream.errors import RefusedCallError, TransientError
 from mdm_stream.index.errors import DomainHeldError, EpochChangedError
+from mdm_stream.index.redis.said import said_by_redis
 
 _TRANSIENT = (
     redis.ConnectionError,
@@ -102,7 +103,7 @@ def translated() -> Iterator[None]:
             "Redis did not answer in time; a write may have been applied all the same, which the next attempt absorbs"
         ) from error
     except _TRANSIENT as error:
-        raise TransientError(f"Redis did not take the call ({type(error).__name__}): {error}") from error
+        raise TransientError(f"Redis did not take the call: {said_by_redis(error)}") from error
     except ResponseError as error:
         text = str(error)
         if text.startswith(EPOCH_REPLIES):
@@ -110,7 +111,7 @@ def translated() -> Iterator[None]:
         if text.startswith(HELD_REPLY):
             raise DomainHeldError(text.partition(" ")[2]) from error
         if text.startswith(_TRANSIENT_REPLIES):
-            raise TransientError(f"Redis cannot take the call for now: {text}") from error
-        raise RefusedCallError(f"Redis refused the call: {text}") from error
+            raise TransientError(f"Redis cannot take the call for now: {said_by_redis(error)}") from error
+        raise RefusedCallError(f"Redis refused the call: {said_by_redis(error)}") from error
     except RedisError as error:
-        raise RefusedCallError(f"Redis refused the call ({type(error).__name__}): {error}") from error
+        raise RefusedCallError(f"Redis refused the call: {said_by_redis(error)}") from error

@@ -14,6 +14,7 @@ import redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from mdm_stream.index.errors import UnfitServerError
+from mdm_stream.index.redis.said import said_by_redis
 
 VERSION_MIN = (7, 0)
 """The oldest Redis that the scripts run on. Valkey says of itself which Redis it is compatible with."""
@@ -32,7 +33,7 @@ def server_status(client: redis.Redis) -> Mapping[str, Any]:
     except NoPermissionError as error:
         raise UnfitServerError(f"the user of the index has no right to INFO; give it the rights in {_PAGE}") from error
     except ResponseError as error:
-        raise UnfitServerError(f"the server refuses INFO ({error}); {_SERVERLESS}") from error
+        raise UnfitServerError(f"the server refuses INFO ({said_by_redis(error)}); {_SERVERLESS}") from error
     said: Mapping[str, Any] = status
     return said
 
@@ -67,7 +68,7 @@ def faults_of_scripts(client: redis.Redis | redis.RedisCluster) -> list[str]:
     try:
         refusals = client.eval(text, 1, _PROBE_KEY)
     except ResponseError as error:
-        return [f"it refuses scripts ({error}): give the user the rights in {_PAGE}, or: {_SERVERLESS}"]
+        return [f"it refuses scripts ({said_by_redis(error)}): give the user the rights in {_PAGE}, or: {_SERVERLESS}"]
     found = []
     for asked, refusal in zip(_ASKED_OF_SCRIPTS, refusals, strict=True):
         said = refusal.decode()
