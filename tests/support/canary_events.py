@@ -47,7 +47,7 @@ def event(op: str = "upsert", *, record_id: str = "1", source: str = "web", **me
     """Return a canonical event of the canary."""
     told = {"domain": "person", "source": source, "record_id": record_id, "op": op, "version": 1}
     told["event_time"] = "2026-03-01T00:00:00Z"
-    if op in {"upsert", "patch"}:
+    if op in ("upsert", "patch"):
         told["attributes"] = dict(ATTRIBUTES)
     told |= members
     return {name: value for name, value in told.items() if value is not None}
@@ -236,7 +236,7 @@ def bad_messages(good: bytes) -> Raws:
 def files() -> Raws:
     """Return files of a vendor by their keys in the drop bucket."""
     head = "id,first,last,mail,tel\n"
-    rows = [f"v{number},{GIVEN},{FAMILY},{EMAIL},{PHONE}\n" for number in range(30)]
+    rows = [f"v{number},{GIVEN},{FAMILY},{EMAIL},{PHONE}\n" for number in range(9)]
     good = "".join([head, *rows])
     return {
         "person/vendor/good.csv": f"{good}{GIVEN},only two\n".encode(),
