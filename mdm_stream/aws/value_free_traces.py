@@ -18,13 +18,20 @@ _AWS_KEPT = frozenset({"account_id", "id_2", "operation", "region", "request_id"
 """Of what is known of a call to AWS; the rest are its parameters."""
 
 
-class ValueFreeEmitter(UDPEmitter):
+class ValueFreeEmitter:
     """Sends segments to the daemon without texts of exceptions, parameters of calls, and paths of addresses."""
+
+    def __init__(self) -> None:
+        self._emitter = UDPEmitter()
+
+    def set_daemon_address(self, address: str | None) -> None:
+        """Take where the daemon listens, as the SDK writes it; ``None`` leaves it where it was."""
+        self._emitter.set_daemon_address(address)
 
     def send_entity(self, entity: Any) -> None:
         """Send a segment, or a part of one, with all that it holds."""
         take_values_out(entity)
-        super().send_entity(entity)
+        self._emitter.send_entity(entity)
 
 
 def take_values_out(entity: Any) -> None:

@@ -138,6 +138,7 @@ def _failovers(world: World, namespace: str) -> Iterator[str]:
         yield "the primary became a replica"
         client.execute_command("REPLICAOF", "NO", "ONE")
         yield "the primary is back"
+        world.look_at_redis()
         for key in list(client.scan_iter(f"mdm:{{{namespace}:*", count=1_000)):
             client.delete(key)
         yield "the index is lost, and in doubt"

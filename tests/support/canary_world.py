@@ -143,7 +143,7 @@ class World:
     def look_at_stores(self) -> None:
         """Look at the names of all that is kept, at attributes of messages, and at what lies beside the index."""
         self._look_at_objects()
-        self._look_at_redis()
+        self.look_at_redis()
         keys = [record["PartitionKey"] for record in stream_records(self.kinesis.client(), GOLDEN_STREAM)]
         self.search.look("golden feed: partition keys", "all", "\n".join(keys).encode())
         self._note_held("golden feed", b"\n".join(self.feed()))
@@ -167,7 +167,8 @@ class World:
                 content = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
                 self._note_held(what, gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
 
-    def _look_at_redis(self) -> None:
+    def look_at_redis(self) -> None:
+        """Look at names of keys, and at what is kept beside the index."""
         for key, content in keys_with_content(self.redis.client()):
             self.search.look("redis: names of keys", "all", key)
             tail = key.rpartition(b"}:")[2].decode()
