@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mdm_stream.errors import ConfigurationError
 
@@ -18,7 +17,7 @@ FEED_RECORD_BYTES_MAX = 10_485_760
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """A frozen group of settings, each read from the variable of its name in upper case behind ``env_prefix``.
 
     Made with keywords it reads nothing: ``from_environment`` alone asks the environment. An empty variable counts as
@@ -26,34 +25,18 @@ class Settings(BaseSettings):
     never repeats its value.
     """
 
-    model_config = SettingsConfigDict(frozen=True, env_prefix="MDM_", extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, validate_default=True)
+    env_prefix: ClassVar[str] = "MDM_"
     needed_for: ClassVar[str] = "this process"
     """What cannot do without the settings that have no default, for the error that says so."""
     variables: ClassVar[Mapping[str, str]] = {}
     """Names in the environment of settings that are called otherwise here."""
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take keywords alone: nothing is read from the process's environment behind the caller's back."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
-        return (init_settings,)
-
-    @classmethod
     def from_environment(cls, environment: Mapping[str, str], **fixed: Any) -> Self:
         """Return the settings that the environment holds; ``fixed`` are given by the caller."""
-        source = EnvSettingsSource(cls)
         texts = {name: environment.get(cls.variable(name)) for name in cls.model_fields}
-        source.env_vars = {
-            f"{cls.model_config['env_prefix']}{name}".lower(): text for name, text in texts.items() if text
-        }
-        return cls.checked(**{**source(), **fixed})
+        return cls.checked(**{**{name: text for name, text in texts.items() if text}, **fixed})
 
     @classmethod
     def checked(cls, **values: Any) -> Self:
@@ -71,7 +54,7 @@ class Settings(BaseSettings):
     @classmethod
     def variable(cls, name: str) -> str:
         """Return the variable that a setting is read from."""
-        return f"{cls.model_config['env_prefix']}{cls.variables.get(name, name).upper()}"
+        return f"{cls.env_prefix}{cls.variables.get(name, name).upper()}"
 
     @classmethod
     def _wrong(cls, error: ValidationError) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from mdm_stream.settings import Count, Settings
 
@@ -33,7 +32,7 @@ class KclSettings(Settings):
     ``restart_ms_base`` * 2^n, at most ``restart_ms_max``; one that ran for ``steady_s`` begins a new row.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MDM_KCL_")
+    env_prefix: ClassVar[str] = "MDM_KCL_"
     needed_for = "the KCL consumer"
 
     application: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,200}$")] = "mdm-resolve"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from mdm_stream.aws.clients import aws_client
 from mdm_stream.errors import ConfigurationError, TransientError
@@ -53,7 +52,7 @@ class SnowflakeSettings(Settings):
     ``SnowflakeWarehouse``).
     """
 
-    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SNOWFLAKE_")
+    env_prefix: ClassVar[str] = f"{PREFIX}SNOWFLAKE_"
     needed_for: ClassVar[str] = "the Snowflake warehouse"
     variables: ClassVar[Mapping[str, str]] = {"schema_name": "schema"}
 
@@ -138,7 +137,7 @@ class WarehouseSettings(Settings):
     ``claims_url``: where the data of claim checks lie for this consumer, if that is not where the messages say.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
+    env_prefix: ClassVar[str] = PREFIX
 
     kind: Literal["duckdb", "snowflake"] = "duckdb"
     duckdb_path: str = DUCKDB_PATH

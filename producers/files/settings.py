@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from mdm_stream.decode.files.read_limits import MEGABYTE, ReadLimits
 from mdm_stream.settings import Settings
@@ -23,7 +22,7 @@ class FileLimits(Settings):
     :class:`~mdm_stream.decode.files.read_limits.ReadLimits`.
     """
 
-    model_config = SettingsConfigDict(frozen=True, env_prefix="MDM_FILES_", extra="ignore", hide_input_in_errors=True)
+    env_prefix: ClassVar[str] = "MDM_FILES_"
 
     chunk_bytes: Bytes = 8 * MEGABYTE
     chunk_rows: Bytes = 50_000

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
-from pydantic_settings import SettingsConfigDict
 
 from mdm_stream.settings import Settings
 from mdm_stream.warehouse.lineage.batch import BatchLineage
@@ -24,7 +23,7 @@ class LineageSettings(Settings):
     ``job`` name the consumer as a job, ``stream_namespace`` is where the stream's name is unique.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MDM_LINEAGE_")
+    env_prefix: ClassVar[str] = "MDM_LINEAGE_"
 
     url: str = ""
     endpoint: str = "api/v1/lineage"
