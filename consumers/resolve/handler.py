@@ -15,18 +15,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from consumers.lambda_kinesis import serve
 from consumers.resolve.measure import report_metrics, tick_measured, warn
 from mdm_stream.aws.deadline import Deadline
-from mdm_stream.aws.value_free_traces import open_tracer
+from mdm_stream.aws.tracing import Tracing
 from mdm_stream.core.f_version import f_digest
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.resolve.build import build_resolver
 
-logger, tracer = Logger(service="resolve", f=f_digest()), open_tracer("resolve")
+logger, tracing = Logger(service="resolve", f=f_digest()), Tracing("resolve")
 metrics = Metrics(namespace="mdm-stream", service="resolve")
 resolver = build_resolver(os.environ)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+@tracing.of_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Resolve one batch, or do on a tick what waits without one, in the time that the function has left."""
@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _resolve(records: Sequence[KinesisRecord], correlation_id: str, deadline: Deadline) -> int | None:
     deliveries = [record.delivery for record in records]
-    with tracer.provider.in_subsegment("## resolve"):
+    with tracing.part("## resolve"):
         report = resolver.handle(deliveries, deadline)
     report_metrics(metrics, deliveries, report)
     warn(logger, report)

@@ -14,13 +14,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from consumers.lambda_kinesis import serve
-from mdm_stream.aws.value_free_traces import open_tracer
+from mdm_stream.aws.tracing import Tracing
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
 from mdm_stream.warehouse.lineage import lineage_of
 
-logger, tracer = Logger(service="mdm-warehouse"), open_tracer("mdm-warehouse")
+logger, tracing = Logger(service="mdm-warehouse"), Tracing("mdm-warehouse")
 metrics = Metrics(namespace="mdm-stream", service="mdm-warehouse")
 
 
@@ -34,7 +34,7 @@ def consumer() -> WarehouseConsumer:
 
 
 @logger.inject_lambda_context(correlation_id_path="Records[0].eventID", clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+@tracing.of_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Apply one batch and report where to go on; a tick only lets an idle connection close."""
     return serve(event, _apply, lambda: logger.debug("schedule", closed=consumer().close_when_idle()))

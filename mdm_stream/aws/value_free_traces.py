@@ -10,7 +10,6 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-from aws_lambda_powertools import Tracer
 from aws_xray_sdk.core import xray_recorder
 from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter
 
@@ -55,10 +54,3 @@ def keep_values_out() -> None:
     emitter = ValueFreeEmitter()
     emitter.set_daemon_address(os.environ.get("AWS_XRAY_DAEMON_ADDRESS"))
     xray_recorder.emitter = emitter
-
-
-def open_tracer(service: str) -> Tracer:
-    """Return the tracer of a function, whose segments hold no value."""
-    tracer = Tracer(service=service)
-    keep_values_out()
-    return tracer

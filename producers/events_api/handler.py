@@ -9,11 +9,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mdm_stream.aws.value_free_traces import open_tracer
+from mdm_stream.aws.tracing import Tracing
 from producers.events_api.build import build_api
 from producers.events_api.routes import add_routes, lambda_request, serve
 
-logger, tracer = Logger(service="events-api"), open_tracer("events-api")
+logger, tracing = Logger(service="events-api"), Tracing("events-api")
 api = build_api(os.environ)
 rest, http = APIGatewayRestResolver(), APIGatewayHttpResolver()
 for resolver in (rest, http):
@@ -21,7 +21,7 @@ for resolver in (rest, http):
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+@tracing.of_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request. A tick, which keeps a function warm, asks nothing of this one."""
     return serve(event, lambda request: answered(request, context))

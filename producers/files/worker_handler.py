@@ -12,17 +12,17 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mdm_stream.aws.value_free_traces import open_tracer
+from mdm_stream.aws.tracing import Tracing
 from producers.files.build import build_gatekeeper
 from producers.files.serve import serve
 
-logger, tracer = Logger(service="files-worker"), open_tracer("files-worker")
+logger, tracing = Logger(service="files-worker"), Tracing("files-worker")
 metrics = Metrics(namespace="mdm-stream", service="files-worker")
 gatekeeper = build_gatekeeper(os.environ)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+@tracing.of_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Do the steps of one batch of messages."""

@@ -48,10 +48,14 @@ def unpacked(folder: Path, entry: Mapping[str, Any], into: Path) -> Path:
     return into
 
 
-def bare_import(tree: Path, handler: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Import a handler in a new interpreter; return the seconds that it took, and what was loaded."""
+def bare_import(tree: Path, handler: str, environment: Mapping[str, str], *, site: bool = False) -> dict[str, Any]:
+    """Import a handler in a new interpreter; return the seconds that it took, and what was loaded.
+
+    ``site``: with what is installed beside the tree, for a tree that is no package.
+    """
     module, _, name = handler.rpartition(".")
-    command = [sys.executable, "-I", "-S", "-B", "-c", BARE, str(tree), module, name]
+    options = ["-I", "-B"] if site else ["-I", "-S", "-B"]
+    command = [sys.executable, *options, "-c", BARE, str(tree), module, name]
     done = subprocess.run(
         command, cwd=tree, env=dict(environment), capture_output=True, text=True, timeout=120, check=False
     )
