@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reach import remove_unreachable
-from trim import is_kept, loaded_part
+from trim import asked_part, is_kept
 from wheels import project, run, sha256_of, shown, third_parties, write_zip
 
 MACHINES: Mapping[str, str] = {"x86_64": "x86_64", "arm64": "aarch64"}
@@ -173,7 +173,7 @@ def _unpack(wheel: Path, tree: Path, without: tuple[str, ...]) -> None:
             if name is not None and not entry.is_dir() and is_kept(name) and not name.startswith(without):
                 path = tree / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(loaded_part(archive.read(entry)))
+                path.write_bytes(asked_part(name, archive.read(entry)))
 
 
 def _installed_name(name: str) -> str | None:

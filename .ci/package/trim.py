@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import struct
 from pathlib import PurePosixPath
+from typing import Any
 
 AWS_SERVICES = frozenset({"events", "kinesis", "s3", "secretsmanager", "sns", "sqs", "sts", "xray"})
 """Those that `mdm_stream/aws/clients.py` names; sts, by which a role is assumed; and xray, which takes traces."""
@@ -48,6 +51,8 @@ ABSENT = (
 
 _BOTOCORE_DATA = "botocore/data/"
 _NO_CODE_OF_CLIENTS = ("examples-1.json", "examples-1.json.gz")
+_ENDPOINTS = "botocore/data/endpoints.json"
+_SERVICE = "service-2.json.gz"
 _METADATA = re.compile(r"(METADATA|entry_points\.txt|.*(licen[cs]e|copying|notice|authors).*)", re.IGNORECASE)
 """Of .dist-info: the version, which is a part of F, what plugins are found by, and the terms."""
 _UNVERSIONED_COPY = re.compile(r"pyarrow/lib\w+\.so(\.\d+\.\d+\.\d+)?")
@@ -68,6 +73,41 @@ def is_kept(name: str) -> bool:
     if name.startswith(_BOTOCORE_DATA) and len(path.parts) > 3:
         return path.parts[2] in AWS_SERVICES and path.name not in _NO_CODE_OF_CLIENTS
     return not name.startswith(ABSENT) and not any(each.fullmatch(name) for each in (_UNVERSIONED_COPY, _SLOWER_TWIN))
+
+
+def asked_part(name: str, content: bytes) -> bytes:
+    """Return a file of a wheel without what nothing here asks of it, by its path where it is installed.
+
+    Of AWS that is the endpoints of other services, and what is written about those that stay: each client that is made
+    reads both whole. Of a native library it is what its loader does not read.
+    """
+    if name == _ENDPOINTS:
+        return _json(_endpoints_of(AWS_SERVICES, json.loads(content)))
+    if name.startswith(_BOTOCORE_DATA) and name.endswith(f"/{_SERVICE}"):
+        return gzip.compress(_json(_undocumented(json.loads(gzip.decompress(content)))), mtime=0)
+    return loaded_part(content)
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _endpoints_of(services: frozenset[str], document: Any) -> Any:
+    kept = [
+        {**partition, "services": {name: each for name, each in partition["services"].items() if name in services}}
+        for partition in document["partitions"]
+    ]
+    return {**document, "partitions": kept}
+
+
+def _undocumented(part: Any) -> Any:
+    """Return a part of a service's model without its texts; a member that is called so is none, and stays."""
+    if isinstance(part, list):
+        return [_undocumented(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    texts = {name for name, each in part.items() if name == "documentation" and isinstance(each, str)}
+    return {name: _undocumented(each) for name, each in part.items() if name not in texts}
 
 
 def loaded_part(library: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import re
 import subprocess
@@ -20,7 +21,7 @@ from mdm_stream.aws.clients import Service
 sys.path.insert(0, str(ROOT / ".ci" / "package"))
 try:
     from functions import FUNCTIONS, UNPACKED_BYTES_MAX, needed_glibc
-    from trim import AWS_SERVICES, is_kept, loaded_part
+    from trim import AWS_SERVICES, asked_part, is_kept, loaded_part
 finally:
     sys.path.pop(0)
 
@@ -52,6 +53,19 @@ def test_every_lock_of_a_function_has_a_package():
 def test_a_package_has_the_services_that_clients_are_made_of():
     """The data of each AWS service that the code can ask for is kept, and that of roles and traces."""
     assert set(typing.get_args(Service)) | {"sts", "xray"} == AWS_SERVICES
+
+
+def test_what_is_written_about_a_service_is_left_out_and_its_members_stay():
+    """Endpoints of services that no client is made for go too; all else is as it was."""
+    model = {"shapes": {"Item": {"documentation": "text", "members": {"documentation": {"shape": "Text"}}}}}
+    kept = asked_part("botocore/data/s3/2006-03-01/service-2.json.gz", gzip.compress(orjson.dumps(model)))
+    assert orjson.loads(gzip.decompress(kept)) == {
+        "shapes": {"Item": {"members": {"documentation": {"shape": "Text"}}}}
+    }
+    endpoints = {"version": 3, "partitions": [{"regions": {"r": {}}, "services": {"s3": {}, "ec2": {}}}]}
+    left = orjson.loads(asked_part("botocore/data/endpoints.json", orjson.dumps(endpoints)))
+    assert left == {"version": 3, "partitions": [{"regions": {"r": {}}, "services": {"s3": {}}}]}
+    assert asked_part("botocore/data/partitions.json", b"{}") == b"{}"
 
 
 @pytest.mark.parametrize(
