@@ -28,7 +28,7 @@ REVIEW_CHANGED = "mdm.review.changed"
 
 
 class _EvidencePart(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class RecordValue(_EvidencePart):

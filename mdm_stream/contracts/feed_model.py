@@ -17,7 +17,7 @@ Number = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 class RecordKey(BaseModel):
     """The key of one source record."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     source: str
     record_id: str

@@ -25,7 +25,7 @@ Count = Annotated[int, Field(ge=0, le=_INTEGER_MAX)]
 
 
 class _ManifestModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class FileObject(_ManifestModel):

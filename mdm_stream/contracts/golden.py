@@ -62,7 +62,7 @@ class UnknownTypeError(RejectedEventError):
 
 
 class _FeedModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Provenance(_FeedModel):
