@@ -15,6 +15,7 @@ HANDLERS = {
 NEVER = {"aws_xray_sdk", "pydantic_settings", "moto", "pandas", "duckdb", "uvicorn", "rich", "click", "openlineage"}
 
 
+@pytest.mark.one_redis
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_importing_a_handler_loads_nothing_heavy(handler, redis_server, tmp_path):
     """X-Ray's SDK above all: it is loaded where an invocation is traced."""
