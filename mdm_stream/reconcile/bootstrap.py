@@ -47,6 +47,8 @@ from mdm_stream.settings import EngineSettings
 
 STATES_MAX = 20_000
 BATCH_SIZE = 500
+_TELLING = "telling"
+"""In the workspace once the job has begun to tell."""
 _FILLED = "filled.json"
 """In the workspace: the epoch that the job puts live, and the objects of the archive that are in it."""
 
@@ -130,6 +132,7 @@ class Bootstrap:
         filled = self._timed(report, "fill", lambda: self._fill(epoch, exclusions, self._on_progress))
         if not self._epochs.is_of_job(job):
             raise TransientError(self._overtaken(epoch))
+        self._claim_telling()
         self._timed(report, "tell", lambda: self._tell_all(report, began_us))
         index = RedisIndex(self._client, self._rules, self._namespace, building=epoch)
         index.told_elsewhere(report.told)
@@ -162,14 +165,25 @@ class Bootstrap:
         return report
 
     def _require_nothing_there(self, job: str) -> None:
-        domain, said = self._rules.domain, PublishedState(self._rules.domain)
         if self._epochs.live():
             raise TerminalError(
-                f"domain {domain!r} has an index already; make it anew, and tell what differs: mdm-stream rebuild "
-                "--spark"
+                f"domain {self._rules.domain!r} has an index already; make it anew, and tell what differs: "
+                "mdm-stream rebuild --spark"
             )
-        if self._epochs.is_of_job(job):
-            return  # what was told is its own
+        if not self._epochs.is_of_job(job):  # else what was told is its own
+            self._require_nothing_told()
+
+    def _claim_telling(self) -> None:
+        """Note that what is told from now on is this job's; refuse if another one has told something meanwhile."""
+        store = self._fill.workspace.store()
+        try:
+            store.get(_TELLING)
+        except MissingObjectError:
+            self._require_nothing_told()
+            store.put(_TELLING, b"")
+
+    def _require_nothing_told(self) -> None:
+        domain, said = self._rules.domain, PublishedState(self._rules.domain)
         self._published.finish(said)
         witnessed = self._archive.witness(domain)
         if len(said) or said.erased or self._has_told() or (witnessed is not None and witnessed.epoch):

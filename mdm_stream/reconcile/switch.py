@@ -29,9 +29,6 @@ from mdm_stream.reconcile.workspace import Workspace
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-ROUNDS_MAX = 50
-"""Steps from cluster to cluster, of either side, that what has changed is followed for."""
-
 SETTLE_S = 60.0
 """Until what was committed is archived: the resolve function's time-out."""
 
@@ -131,14 +128,13 @@ class RulesSwitch:
         ]
         clusters = reduce(lambda left, right: left.unionByName(right), places)
         found = self._workspace.write(f"{name}-0", found)
-        count = found.count()
-        for number in range(1, ROUNDS_MAX + 1):
+        before, count, rounds = -1, found.count(), 0
+        while count > before:  # it grows up to the records that there are
+            rounds += 1
             reached = clusters.join(found, "ref", "left_semi").select("cluster").distinct()
             beside = clusters.join(reached, "cluster", "left_semi").select("ref")
-            found = self._workspace.write(f"{name}-{number}", found.unionByName(beside).distinct())
+            found = self._workspace.write(f"{name}-{rounds}", found.unionByName(beside).distinct())
             before, count = count, found.count()
-            if count == before:
-                break
         return found
 
 

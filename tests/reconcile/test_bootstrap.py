@@ -52,7 +52,7 @@ class EmptyWorld:
         self.snapshot = list(messages)
         self.feed.messages += self.snapshot
 
-    def bootstrap(self, work: str = "work", tell=None) -> BootstrapReport:
+    def bootstrap(self, work: str = "work", tell=None, clock_us=lambda: 1_700_000_000_000_000) -> BootstrapReport:
         """Run the job in a workspace."""
         workspace = Workspace(self.spark, (self.folder / work).as_uri())
         opened = ArchiveAt((self.folder / "archive").as_uri())
@@ -63,7 +63,7 @@ class EmptyWorld:
             published=self.feed,
             tell=tell or self.tell,
             golden=self.feed,
-            clock_us=lambda: 1_700_000_000_000_000,
+            clock_us=clock_us,
         ).run()
 
 
@@ -154,6 +154,20 @@ def test_one_that_was_killed_after_the_switch_does_the_rest(world: EmptyWorld) -
     assert world.feed.state() == (expected.golden, expected.crosswalk)
     with pytest.raises(TerminalError, match="has an index already"):
         world.bootstrap()
+
+
+def test_one_that_began_while_another_told_tells_nothing(world: EmptyWorld) -> None:
+    """It had looked for what was told before there was anything."""
+    events = events_of(3)
+    world.archived(events)
+
+    def another_ran() -> int:
+        world.bootstrap("another")
+        return 1_700_000_000_000_000
+
+    with pytest.raises(TerminalError, match="knows an index of domain 'person' already"):
+        world.bootstrap(tell=lambda _: pytest.fail("it was told twice"), clock_us=another_ran)
+    assert RedisIndex(world.client, RULES).snapshot() == resolve(RULES, events)
 
 
 def test_one_that_was_overtaken_puts_nothing_live(world: EmptyWorld) -> None:
