@@ -31,7 +31,10 @@ def _answer(
     items = event.get("Records")
     if not isinstance(items, list) or any(item.get("eventSource") != "aws:kinesis" for item in items):
         raise unknown_invocation("batches of a Kinesis stream")
-    records = [kinesis_record(item, keep_damaged=True) for item in items]
+    try:
+        records = [kinesis_record(item, keep_damaged=True) for item in items]
+    except (KeyError, TypeError, ValueError):
+        raise unknown_invocation("batches of a Kinesis stream") from None
     first_failed = batch(records) if records else None
     if first_failed is None:
         return {"batchItemFailures": []}

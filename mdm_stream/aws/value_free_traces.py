@@ -10,9 +10,6 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-from aws_xray_sdk.core import xray_recorder
-from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter
-
 _AWS_KEPT = frozenset({"account_id", "id_2", "operation", "region", "request_id", "retries", "xray"})
 """Of what is known of a call to AWS; the rest are its parameters."""
 
@@ -21,6 +18,8 @@ class ValueFreeEmitter:
     """Sends segments to the daemon without texts of exceptions, parameters of calls, and paths of addresses."""
 
     def __init__(self) -> None:
+        from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter  # noqa: PLC0415 - of the functions' extras
+
         self._emitter = UDPEmitter()
 
     def set_daemon_address(self, address: str | None) -> None:
@@ -51,6 +50,8 @@ def take_values_out(entity: Any) -> None:
 
 def keep_values_out() -> None:
     """Have all segments of this process sent without values; to be called once a tracer is there."""
+    from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415 - of the functions' extras
+
     emitter = ValueFreeEmitter()
     emitter.set_daemon_address(os.environ.get("AWS_XRAY_DAEMON_ADDRESS"))
     xray_recorder.emitter = emitter

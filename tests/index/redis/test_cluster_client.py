@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 from small_world import small_rules
-from valkey_cluster import ValkeyCluster
+from valkey_cluster import ValkeyCluster, until
 
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
@@ -61,7 +61,7 @@ def test_domains_in_any_slot_are_resolved(cluster, namespace):
     client = open_client(cluster.url, TIMEOUT_S)
     assert cluster_of(client) is not None
     assert replicas_of(client, domain_prefix(namespace, "person") + "root") == 1
-    assert primaries_without_replica(client) == 0
+    until(lambda: primaries_without_replica(open_client(cluster.url, TIMEOUT_S)) == 0, "each primary has a replica")
     index = RedisIndex(client, RULES, namespace)
     engine = Engine(RULES, index)
     events = history(1)
