@@ -3,6 +3,7 @@
 #   make demo          stream a generated population through the local stack
 #   make test          all tests, but for those on Spark and those that install packages anew
 #   make test-spark    those on Spark: F recomputed, compared with what is live, repaired, profiled
+#   make test-long     what takes a minute and more each: long equivalences, mutants, the canary
 #   make test-installs  each extra and each lock, installed anew by itself
 #   make test-fast     those that need no server and take no seconds each
 #   make oracle        F beside a second F that shares no code with it, over HISTORIES=5000 random histories
@@ -59,7 +60,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-installs test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -81,7 +82,11 @@ demo: .venv/.installed-local
 # run, so that nothing comes to rely on the order of a set, but the workers share it: they must agree on the tests' names.
 test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not downloads and not spark" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not downloads and not spark and not long" $(ARGS)
+
+# What takes a minute and more each: among the rest, everything would wait for it.
+test-long: .venv/.installed-dev
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long and not downloads and not spark" $(ARGS)
 
 # F on Spark, and what is compared with it. Needs Java 17, and is skipped without.
 test-spark: .venv/.installed-dev

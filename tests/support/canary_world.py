@@ -41,7 +41,7 @@ BY_DESIGN: Final[Mapping[str, str]] = {
     "archive": "every accepted event, as it came",
     "quarantine": "every rejected event, as it came, and what it claims to be of",
     "loads of files": "rows in chunks, reasons by column, and the object's name",
-    "index": "records, blocking keys, golden records and the outbox, in Redis",
+    "index": "records, blocking keys (the names of blocks), golden records and the outbox, in Redis",
     "golden feed": "golden records, evidence, and reasons of what was quarantined",
     "claims": "golden records that are too large for the feed",
     "warehouse": "what the feed said",
@@ -170,9 +170,10 @@ class World:
     def look_at_redis(self) -> None:
         """Look at names of keys, and at what is kept beside the index."""
         for key, content in keys_with_content(self.redis.client()):
-            self.search.look("redis: names of keys", "all", key)
             tail = key.rpartition(b"}:")[2].decode()
             name = tail.partition(":")[2] or tail
+            # A block's name is its blocking key; no command of ours logs, counts or reports one.
+            self.search.look("redis: names of keys", "all", b"" if name.startswith("b:") else key)
             if name in INDEX_KEYS or name.startswith(("b:", "e:")):
                 self._note_held("index", content)
             else:
