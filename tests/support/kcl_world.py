@@ -1,0 +1,309 @@
+"""The resolve consumer under the KCL's own daemon on one machine: Kinesis, DynamoDB, Redis and ``mdm-stream kcl``.
+
+Leases lie in moto's DynamoDB, the golden feed goes to the local Kinesis API, and the change stream is that of
+``kinesis_double``. The command runs in the environment that ``make kcl`` installs.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+import orjson
+from moto.server import ThreadedMotoServer
+from source_tree import ROOT
+
+from consumers.resolve.kcl import deliveries_of
+from mdm_stream.aws.loopback import REGION, loopback_client, loopback_environment
+from mdm_stream.core.model import ChangeEvent
+from mdm_stream.core.reference import Resolution, fold_events, resolve_states
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.decode import Decoder
+from mdm_stream.errors import RejectedEventError
+from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.local.kinesis.server import KinesisServer
+from mdm_stream.local.servers.children import log_tail, spawn, stop_process
+from mdm_stream.local.servers.redis import RedisServer
+from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM
+from mdm_stream.rules import load_ruleset
+
+PYTHON = ROOT / "build" / "kcl" / "bin" / "python"
+APPLICATION = "kcl-under-java"
+PUT_RECORDS = 500
+STOP_S = 60.0
+POLL_S = 0.1
+CLOCK_TICKS_A_S = os.sysconf("SC_CLK_TCK")
+END_OF_SHARD = "SHARD_END"
+
+
+def missing() -> str:
+    """Return what this machine lacks for it, or an empty text."""
+    if shutil.which("java") is None:
+        return "there is no java"
+    if not PYTHON.exists():
+        return "the KCL is not installed; `make kcl` does it"
+    return ""
+
+
+@dataclass(slots=True)
+class Shard:
+    """What a shard held in the end, and where its lease's checkpoint stands."""
+
+    shard_id: str
+    records: list[dict[str, Any]]
+    checkpoint: str = ""
+
+    @property
+    def covered(self) -> int:
+        """How many of the first records the checkpoint covers."""
+        if self.checkpoint == END_OF_SHARD:
+            return len(self.records)
+        at = int(self.checkpoint) if self.checkpoint.isdigit() else -1
+        return sum(int(record["SequenceNumber"]) <= at for record in self.records)
+
+
+@dataclass(slots=True)
+class KclWorld:
+    """All of it, in a folder. ``settings`` go to the command."""
+
+    folder: Path
+    rules_file: Path
+    shards: int
+    settings: dict[str, str] = field(default_factory=dict)
+    redis: RedisServer = field(init=False)
+    feed: KinesisServer = field(init=False)
+    endpoint_url: str = ""
+    process: subprocess.Popen[bytes] | None = None
+    _closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _leases: Any = None
+
+    def __enter__(self) -> Self:
+        """Start everything but the command."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as closing:
+            self.redis = closing.enter_context(RedisServer(self.folder / "redis"))
+            self.feed = closing.enter_context(KinesisServer(log=self.folder / "feed.log"))
+            self.feed.client().create_stream(StreamName=GOLDEN_STREAM, ShardCount=1)
+            logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line a request
+            leases = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+            leases.start()
+            closing.callback(leases.stop)
+            host, port = leases.get_host_and_port()
+            self._leases = boto3.client(
+                "dynamodb", endpoint_url=f"http://{host}:{port}", region_name=REGION,
+                aws_access_key_id="local", aws_secret_access_key="local",
+            )  # fmt: skip
+            ready = self.folder / "kinesis.address"
+            command = [str(PYTHON), str(ROOT / "tests" / "support" / "kinesis_double.py"), str(ready)]
+            double = spawn(command, log=self.folder / "kinesis.log")
+            closing.callback(stop_process, double, 5.0)
+            wait_for(ready.exists, 60.0, lambda: log_tail(self.folder / "kinesis.log"))
+            self.endpoint_url = ready.read_text()
+            self.client.create_stream(StreamName=CHANGES_STREAM, ShardCount=self.shards)
+            closing.callback(self.stop)
+            self._closing = closing.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything."""
+        self._closing.close()
+
+    @property
+    def client(self) -> Any:
+        """A client of the change stream's Kinesis."""
+        return loopback_client("kinesis", self.endpoint_url)
+
+    @property
+    def log(self) -> Path:
+        """What the command, the daemon and its children say."""
+        return self.folder / "kcl.log"
+
+    def environment(self) -> dict[str, str]:
+        """Return the command's environment."""
+        url = self.folder.absolute().as_uri()
+        return loopback_environment(self.feed.endpoint_url, self.feed.keys, os.environ) | {
+            "AWS_REGION": REGION,
+            "PYTHONPATH": str(ROOT),
+            "MDM_RULES": str(self.rules_file),
+            "MDM_REDIS_URL": self.redis.url,
+            "MDM_CHANGES_STREAM": CHANGES_STREAM,
+            "MDM_GOLDEN_STREAM": GOLDEN_STREAM,
+            "MDM_KINESIS_ENDPOINT_URL": self.feed.endpoint_url,
+            "MDM_ARCHIVE_URL": f"{url}/archive",
+            "MDM_QUARANTINE_URL": f"{url}/quarantine",
+            "MDM_KCL_APPLICATION": APPLICATION,
+            "MDM_KCL_KINESIS_ENDPOINT_URL": self.endpoint_url,
+            "MDM_KCL_DYNAMODB_ENDPOINT_URL": self._leases.meta.endpoint_url,
+            "MDM_KCL_METRICS_LEVEL": "NONE",
+            "MDM_KCL_IDLE_MS": "200",
+            "MDM_KCL_HEALTH_FOLDER": str(self.folder / "health"),
+        } | self.settings  # fmt: skip
+
+    def start(self) -> None:
+        """Start the command."""
+        command = [str(PYTHON), "-m", "mdm_stream.cli.main", "kcl"]
+        self.process = spawn(command, log=self.log, environment=self.environment())
+
+    def stop(self) -> int:
+        """Stop the command in order, and return its exit code."""
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        return stop_process(process, STOP_S)
+
+    def put(self, wires: Iterator[bytes], count: int) -> None:
+        """Put the next so many records on the stream."""
+        client = self.client
+        while count > 0:
+            some = [wire for wire, _ in zip(wires, range(min(count, PUT_RECORDS)), strict=False)]
+            if not some:
+                return
+            client.put_records(
+                StreamName=CHANGES_STREAM, Records=[{"Data": wire, "PartitionKey": key_of(wire)} for wire in some]
+            )
+            count -= len(some)
+
+    def daemon(self) -> int:
+        """Return the process id of the Java daemon, or 0 between two."""
+        return (
+            next((pid for pid in children_of(self.process.pid) if "java" in command_of(pid)), 0) if self.process else 0
+        )
+
+    def children(self) -> list[int]:
+        """Return the process ids of the shards' processes."""
+        daemon = self.daemon()
+        return [pid for pid in descendants_of(daemon) if "consumers.resolve.kcl" in command_of(pid)] if daemon else []
+
+    def committed(self) -> int:
+        """Return how many batches and ticks the index has taken."""
+        keys = self.redis.client().keys("*meta")
+        return sum(int(self.redis.client().hget(key, "clock") or 0) for key in keys)
+
+    def shards_now(self) -> list[Shard]:
+        """Return all shards with their records and checkpoints, those that are closed too."""
+        client, checkpoints = self.client, self._checkpoints()
+        found = []
+        for shard in client.list_shards(StreamName=CHANGES_STREAM)["Shards"]:
+            place = {"StreamName": CHANGES_STREAM, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+            iterator, records = client.get_shard_iterator(**place)["ShardIterator"], []
+            while iterator and (answer := client.get_records(ShardIterator=iterator))["Records"]:
+                records += answer["Records"]
+                iterator = answer.get("NextShardIterator")
+            found.append(Shard(shard["ShardId"], records, checkpoints.get(shard["ShardId"], "")))
+        return found
+
+    def _checkpoints(self) -> dict[str, str]:
+        try:
+            items = self._leases.scan(TableName=APPLICATION, ConsistentRead=True)["Items"]
+        except self._leases.exceptions.ResourceNotFoundException:
+            return {}
+        return {item["leaseKey"]["S"]: item["checkpoint"]["S"] for item in items if "checkpoint" in item}
+
+    def ends(self) -> dict[str, str]:
+        """Return the last sequence number of each shard that has a record."""
+        return {s.shard_id: s.records[-1]["SequenceNumber"] for s in self.shards_now() if s.records}
+
+    def is_done(self, ends: Mapping[str, str]) -> bool:
+        """Whether every shard's checkpoint covers its last record."""
+        now = self._checkpoints()
+        return all(
+            (at := now.get(shard_id, "")) == END_OF_SHARD or (at.isdigit() and int(at) >= int(last))
+            for shard_id, last in ends.items()
+        )
+
+    def state(self) -> Resolution:
+        """Return what the index holds."""
+        return RedisIndex(self.redis.client(), load_ruleset(self.rules_file)).snapshot()
+
+    def published(self) -> bool:
+        """Whether nothing waits in the index: no re-evaluation, and nothing that is to be published."""
+        index = RedisIndex(self.redis.client(), load_ruleset(self.rules_file))
+        return not index.pending(1) and not index.read(1)
+
+
+def events_of(rules: Ruleset, shard: Shard) -> list[list[ChangeEvent]]:
+    """Return the events of each record of a shard, as the consumer decodes them; none of one that it rejects."""
+    decoder = Decoder({rules.domain: rules})
+    found: list[list[ChangeEvent]] = []
+    for delivery in deliveries_of([_as_told(record) for record in shard.records], CHANGES_STREAM, shard.shard_id):
+        try:
+            found.append(list(decoder.decode(delivery)))
+        except RejectedEventError:
+            found.append([])
+    return found
+
+
+def expected_state(rules: Ruleset, shards: list[Shard]) -> Resolution:
+    """Return F of everything on the shards, by the slow reference."""
+    return resolve_states(
+        rules, fold_events(event for shard in shards for said in events_of(rules, shard) for event in said)
+    )
+
+
+def _as_told(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record as the daemon tells a child of it."""
+    return {
+        "data": base64.b64encode(record["Data"]).decode(),
+        "partitionKey": record["PartitionKey"],
+        "sequenceNumber": record["SequenceNumber"],
+        "subSequenceNumber": 0,
+        "approximateArrivalTimestamp": round(record["ApproximateArrivalTimestamp"].timestamp() * 1_000),
+    }
+
+
+def key_of(wire: bytes) -> str:
+    """Return the partition key of a record: that of the record it is about, where it says so."""
+    try:
+        said = orjson.loads(wire)
+        return f"{said['source']}/{said['record_id']}"
+    except (ValueError, KeyError, TypeError):
+        return "other"
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float, told: Callable[[], str] = lambda: "") -> float:
+    """Wait until a condition holds, and return for how many seconds; ``TimeoutError`` with what ``told`` says."""
+    began_s = time.monotonic()
+    while not condition():
+        if time.monotonic() - began_s > timeout_s:
+            raise TimeoutError(f"it did not happen within {timeout_s:g} s\n{told()}")
+        time.sleep(POLL_S)
+    return time.monotonic() - began_s
+
+
+def kill(pid: int) -> None:
+    """Kill a process with SIGKILL."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the process ids of a process' children."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Return the process ids of a process' children, theirs, and so on."""
+    found = children_of(pid)
+    return [*found, *(other for child in found for other in descendants_of(child))]
+
+
+def command_of(pid: int) -> str:
+    """Return a process' command line, or an empty text once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
