@@ -24,6 +24,7 @@
 #   make contracts-release  take them for the released ones, which make check compares with
 #   make dbt           install dbt for the package in integrations/dbt, which make test then runs, too
 #   make splink        install Splink, which make show-spark then runs beside F on the same records
+#   make kcl           install the KCL with its Java daemon, under which make show-aws then runs the resolve consumer
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
 #   make format        let the formatter and the linter mend what they can
 #   make vectors       write the golden vectors anew, after F_VERSION was raised
@@ -60,7 +61,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink kcl bench format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -170,6 +171,13 @@ build/splink/.installed: benchmarks/splink_requirements.lock .venv/.installed-de
 	@touch $@
 
 splink: build/splink/.installed
+
+# The KCL, too, with all that the resolve consumer needs under it.
+build/kcl/.installed: benchmarks/kcl_requirements.lock requirements/kcl.lock infra/docker/kcl/command.lock .venv/.installed-dev
+	@sh .ci/kcl
+	@touch $@
+
+kcl: build/kcl/.installed
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)
