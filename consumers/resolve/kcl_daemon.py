@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from mdm_stream.settings import ResolveSettings
 EXIT_FAULT = 1
 STOP_S_MARGIN = 15.0
 """What the daemon gets beyond its own grace before it is killed: Java's end, and the leases that it gives back."""
+PROPERTIES_FILE = "kcl.properties"
 _POLL_S = 0.1
 _LOG = logging.getLogger(__name__)
 
@@ -97,14 +99,20 @@ def daemon_command(folder: Path, properties: Mapping[str, str]) -> list[str]:
     java = shutil.which("java")
     if java is None:
         raise ConfigurationError("there is no java on PATH: the KCL needs Java 17")
-    for name, text in (("kcl.properties", properties_text(properties)), ("logback.xml", LOG_CONFIGURATION)):
-        with open_private(folder / name, "w") as file:
-            file.write(text)
+    write_properties(folder, properties)
+    with open_private(folder / "logback.xml", "w") as file:
+        file.write(LOG_CONFIGURATION)
     emulated = ["-Daws.cborEnabled=false"] if "kinesisEndpoint" in properties else []
     command = [java, *emulated, "-cp", os.pathsep.join(map(str, _jars()))]
     command += ["software.amazon.kinesis.multilang.MultiLangDaemon"]
-    command += ["--properties-file", str(folder / "kcl.properties")]
+    command += ["--properties-file", str(folder / PROPERTIES_FILE)]
     return [*command, "--log-configuration", str(folder / "logback.xml")]
+
+
+def write_properties(folder: Path, properties: Mapping[str, str]) -> None:
+    """Write what the daemon reads at its next start."""
+    with open_private(folder / PROPERTIES_FILE, "w") as file:
+        file.write(properties_text(properties))
 
 
 def _jars() -> list[Path]:
@@ -117,12 +125,20 @@ def _jars() -> list[Path]:
 
 
 class DaemonSupervisor:
-    """Runs a daemon until it is stopped, and again whenever it has ended by itself."""
+    """Runs a daemon until it is stopped, and again whenever it has ended by itself.
 
-    def __init__(self, command: Sequence[str], settings: KclSettings) -> None:
-        """Take the daemon's command. ``stop`` may be called by a signal handler."""
+    To the KCL each is a worker of its own, so that leases may move. One that was killed, though, may have led the
+    workers, and its lead is held for two minutes, in which no lease is assigned: the next one takes over its id, and
+    with it the lead and the leases.
+    """
+
+    def __init__(
+        self, command: Sequence[str], settings: KclSettings, name_worker: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Take the daemon's command, and what sets the id for its next start. ``stop`` may be called by a handler."""
         self._command = command
         self._settings = settings
+        self._name_worker = name_worker
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -132,7 +148,10 @@ class DaemonSupervisor:
     def run(self) -> int:
         """Return 0 once it was stopped in order, else the exit code of the daemon that ended once too often."""
         in_a_row = 0
+        code = 0
         while True:
+            if code >= 0:
+                self._name_worker(str(uuid.uuid4()))
             begun_s = time.monotonic()
             process = subprocess.Popen(  # noqa: S603 - java and the files that we wrote
                 self._command,
@@ -197,7 +216,12 @@ def run_daemon(environment: Mapping[str, str]) -> int:
         for left_behind in folder.glob("*.json"):
             left_behind.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="mdm-kcl-") as files:
-        supervisor = DaemonSupervisor(daemon_command(Path(files), properties_of(environment)), settings)
+        properties = properties_of(environment)
+        supervisor = DaemonSupervisor(
+            daemon_command(Path(files), properties),
+            settings,
+            lambda worker: write_properties(Path(files), properties | {"workerId": worker}),
+        )
         before = {each: signal.signal(each, lambda *_: supervisor.stop()) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             return supervisor.run()

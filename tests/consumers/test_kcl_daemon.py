@@ -111,6 +111,23 @@ def test_a_daemon_that_was_killed_is_a_fault() -> None:
     assert DaemonSupervisor(python(script), QUICK.model_copy(update={"restarts_max": 0})).run() == EXIT_FAULT
 
 
+def test_what_follows_a_killed_daemon_is_the_same_worker(tmp_path: Path) -> None:
+    """It has the lead and the leases at once; one that ended by itself has given the lead back, and leases may move."""
+    killed = tmp_path / "killed"
+    script = f"""
+import os, pathlib, signal
+killed = pathlib.Path({str(killed)!r})
+if not killed.exists():
+    killed.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+raise SystemExit(3)
+"""
+    workers: list[str] = []
+    assert DaemonSupervisor(python(script), QUICK, workers.append).run() == 3
+    starts = 1 + QUICK.restarts_max
+    assert len(set(workers)) == len(workers) == starts - 1
+
+
 def wait_for_file(file: Path) -> None:
     """Wait until a program has made a file."""
     deadline_s = time.monotonic() + 30
