@@ -127,9 +127,9 @@ def _jars() -> list[Path]:
 class DaemonSupervisor:
     """Runs a daemon until it is stopped, and again whenever it has ended by itself.
 
-    To the KCL each is a worker of its own, so that leases may move. One that was killed, though, may have led the
-    workers, and its lead is held for two minutes, in which no lease is assigned: the next one takes over its id, and
-    with it the lead and the leases.
+    What is started first in a row of restarts takes over the id of the worker that ended, and with it its leases at
+    once: those of another id are assigned anew, for which the KCL may wait two minutes until some worker leads again. A
+    daemon that ends once more is followed by a worker of its own, so that leases may move from what fails here.
     """
 
     def __init__(
@@ -148,9 +148,8 @@ class DaemonSupervisor:
     def run(self) -> int:
         """Return 0 once it was stopped in order, else the exit code of the daemon that ended once too often."""
         in_a_row = 0
-        code = 0
         while True:
-            if code >= 0:
+            if in_a_row != 1:
                 self._name_worker(str(uuid.uuid4()))
             begun_s = time.monotonic()
             process = subprocess.Popen(  # noqa: S603 - java and the files that we wrote

@@ -111,21 +111,30 @@ def test_a_daemon_that_was_killed_is_a_fault() -> None:
     assert DaemonSupervisor(python(script), QUICK.model_copy(update={"restarts_max": 0})).run() == EXIT_FAULT
 
 
-def test_what_follows_a_killed_daemon_is_the_same_worker(tmp_path: Path) -> None:
-    """It has the lead and the leases at once; one that ended by itself has given the lead back, and leases may move."""
-    killed = tmp_path / "killed"
-    script = f"""
-import os, pathlib, signal
-killed = pathlib.Path({str(killed)!r})
-if not killed.exists():
-    killed.touch()
-    os.kill(os.getpid(), signal.SIGKILL)
-raise SystemExit(3)
-"""
+def test_the_first_restart_in_a_row_is_the_same_worker() -> None:
+    """It goes on with its leases at once; if it ends again they may move, so the next one is another worker."""
     workers: list[str] = []
-    assert DaemonSupervisor(python(script), QUICK, workers.append).run() == 3
+    assert DaemonSupervisor(python("raise SystemExit(3)"), QUICK, workers.append).run() == 3
     starts = 1 + QUICK.restarts_max
     assert len(set(workers)) == len(workers) == starts - 1
+
+
+def test_a_worker_that_was_steady_is_followed_by_itself(tmp_path: Path) -> None:
+    """Each restart is then the first of its row, however often it ends."""
+    starts, workers = tmp_path / "starts", list[str]()
+    script = f"""
+open({str(starts)!r}, "a").write("x")
+if len(open({str(starts)!r}).read()) == 4:
+    open({str(tmp_path / "enough")!r}, "w")
+"""
+    supervisor = DaemonSupervisor(python(script), QUICK.model_copy(update={"steady_s": 0}), workers.append)
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
+    thread.start()
+    wait_for_file(tmp_path / "enough")
+    supervisor.stop()
+    thread.join(30)
+    assert (codes, len(workers)) == ([0], 1)
 
 
 def wait_for_file(file: Path) -> None:
