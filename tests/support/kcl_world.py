@@ -14,23 +14,26 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import boto3
 import orjson
+from end_state import stream_records
 from moto.server import ThreadedMotoServer
 from source_tree import ROOT
 
 from consumers.resolve.kcl import deliveries_of
+from mdm_stream.archive import open_archive
 from mdm_stream.aws.loopback import REGION, loopback_client, loopback_environment
+from mdm_stream.core.fold import EMPTY, fold
 from mdm_stream.core.model import ChangeEvent
-from mdm_stream.core.reference import Resolution, fold_events, resolve_states
+from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.decode import Decoder
-from mdm_stream.errors import RejectedEventError
+from mdm_stream.decode import Decoder, Delivery
+from mdm_stream.index.redis.epochs import domain_prefix
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers.children import log_tail, spawn, stop_process
@@ -42,9 +45,10 @@ PYTHON = ROOT / "build" / "kcl" / "bin" / "python"
 APPLICATION = "kcl-under-java"
 PUT_RECORDS = 500
 STOP_S = 60.0
-POLL_S = 0.1
-CLOCK_TICKS_A_S = os.sysconf("SC_CLK_TCK")
+POLL_S = 0.25
 END_OF_SHARD = "SHARD_END"
+NO_RECORD_YET = ("TRIM_HORIZON", "LATEST")
+JAVA_OPTIONS = "-Xmx512m -XX:+UseSerialGC"
 
 
 def missing() -> str:
@@ -81,16 +85,19 @@ class KclWorld:
     rules_file: Path
     shards: int
     settings: dict[str, str] = field(default_factory=dict)
+    rules: Ruleset = field(init=False)
     redis: RedisServer = field(init=False)
     feed: KinesisServer = field(init=False)
     endpoint_url: str = ""
     process: subprocess.Popen[bytes] | None = None
     _closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _leases: Any = None
+    _ends: dict[str, int] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         """Start everything but the command."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.rules = load_ruleset(self.rules_file)
         with contextlib.ExitStack() as closing:
             self.redis = closing.enter_context(RedisServer(self.folder / "redis"))
             self.feed = closing.enter_context(KinesisServer(log=self.folder / "feed.log"))
@@ -135,6 +142,7 @@ class KclWorld:
         return loopback_environment(self.feed.endpoint_url, self.feed.keys, os.environ) | {
             "AWS_REGION": REGION,
             "PYTHONPATH": str(ROOT),
+            "JAVA_TOOL_OPTIONS": JAVA_OPTIONS,
             "MDM_RULES": str(self.rules_file),
             "MDM_REDIS_URL": self.redis.url,
             "MDM_CHANGES_STREAM": CHANGES_STREAM,
@@ -162,17 +170,23 @@ class KclWorld:
         process, self.process = self.process, None
         return stop_process(process, STOP_S)
 
-    def put(self, wires: Iterator[bytes], count: int) -> None:
-        """Put the next so many records on the stream."""
+    def put(self, records: Sequence[tuple[str, bytes]]) -> None:
+        """Put records on the stream, each with its partition key."""
         client = self.client
-        while count > 0:
-            some = [wire for wire, _ in zip(wires, range(min(count, PUT_RECORDS)), strict=False)]
-            if not some:
-                return
-            client.put_records(
-                StreamName=CHANGES_STREAM, Records=[{"Data": wire, "PartitionKey": key_of(wire)} for wire in some]
+        for start in range(0, len(records), PUT_RECORDS):
+            some = records[start : start + PUT_RECORDS]
+            answer = client.put_records(
+                StreamName=CHANGES_STREAM, Records=[{"Data": wire, "PartitionKey": key} for key, wire in some]
             )
-            count -= len(some)
+            self._ends |= {each["ShardId"]: int(each["SequenceNumber"]) for each in answer["Records"]}
+
+    def split(self, shard_id: str) -> None:
+        """Split an open shard in the middle."""
+        [shard] = [each for each in self._shards() if each["ShardId"] == shard_id]
+        low, high = (int(shard["HashKeyRange"][end]) for end in ("StartingHashKey", "EndingHashKey"))
+        self.client.split_shard(
+            StreamName=CHANGES_STREAM, ShardToSplit=shard_id, NewStartingHashKey=str((low + high) // 2 + 1)
+        )
 
     def daemon(self) -> int:
         """Return the process id of the Java daemon, or 0 between two."""
@@ -186,15 +200,15 @@ class KclWorld:
         return [pid for pid in descendants_of(daemon) if "consumers.resolve.kcl" in command_of(pid)] if daemon else []
 
     def committed(self) -> int:
-        """Return how many batches and ticks the index has taken."""
-        keys = self.redis.client().keys("*meta")
-        return sum(int(self.redis.client().hget(key, "clock") or 0) for key in keys)
+        """Return how many commits the index has taken."""
+        key = domain_prefix("main", self.rules.domain) + "1:meta"
+        return int(self.redis.client().hget(key, "clock") or 0)
 
     def shards_now(self) -> list[Shard]:
         """Return all shards with their records and checkpoints, those that are closed too."""
-        client, checkpoints = self.client, self._checkpoints()
+        client, checkpoints = self.client, self.checkpoints()
         found = []
-        for shard in client.list_shards(StreamName=CHANGES_STREAM)["Shards"]:
+        for shard in self._shards():
             place = {"StreamName": CHANGES_STREAM, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
             iterator, records = client.get_shard_iterator(**place)["ShardIterator"], []
             while iterator and (answer := client.get_records(ShardIterator=iterator))["Records"]:
@@ -203,52 +217,75 @@ class KclWorld:
             found.append(Shard(shard["ShardId"], records, checkpoints.get(shard["ShardId"], "")))
         return found
 
-    def _checkpoints(self) -> dict[str, str]:
+    def checkpoints(self) -> dict[str, str]:
+        """Return the checkpoint of each lease.
+
+        The KCL drops the lease of a shard that has ended once all of those that come after it have begun.
+        """
         try:
             items = self._leases.scan(TableName=APPLICATION, ConsistentRead=True)["Items"]
         except self._leases.exceptions.ResourceNotFoundException:
             return {}
-        return {item["leaseKey"]["S"]: item["checkpoint"]["S"] for item in items if "checkpoint" in item}
+        leases = [item for item in items if "checkpoint" in item]
+        begun = [item for item in leases if item["checkpoint"]["S"] not in NO_RECORD_YET]
+        ended = {parent for item in begun for parent in item.get("parentShardId", {}).get("SS", ())}
+        return dict.fromkeys(ended, END_OF_SHARD) | {item["leaseKey"]["S"]: item["checkpoint"]["S"] for item in leases}
 
-    def ends(self) -> dict[str, str]:
-        """Return the last sequence number of each shard that has a record."""
-        return {s.shard_id: s.records[-1]["SequenceNumber"] for s in self.shards_now() if s.records}
-
-    def is_done(self, ends: Mapping[str, str]) -> bool:
-        """Whether every shard's checkpoint covers its last record."""
-        now = self._checkpoints()
-        return all(
-            (at := now.get(shard_id, "")) == END_OF_SHARD or (at.isdigit() and int(at) >= int(last))
-            for shard_id, last in ends.items()
-        )
-
-    def state(self) -> Resolution:
-        """Return what the index holds."""
-        return RedisIndex(self.redis.client(), load_ruleset(self.rules_file)).snapshot()
-
-    def published(self) -> bool:
-        """Whether nothing waits in the index: no re-evaluation, and nothing that is to be published."""
-        index = RedisIndex(self.redis.client(), load_ruleset(self.rules_file))
+    def is_done(self) -> bool:
+        """Whether every shard's checkpoint covers its last record, and nothing waits in the index."""
+        now = self.checkpoints()
+        for shard_id, last in self._ends.items():
+            at = now.get(shard_id, "")
+            if at != END_OF_SHARD and not (at.isdigit() and int(at) >= last):
+                return False
+        index = self.index()
         return not index.pending(1) and not index.read(1)
 
+    def index(self) -> RedisIndex:
+        """Return the index that the command writes."""
+        return RedisIndex(self.redis.client(), self.rules)
 
-def events_of(rules: Ruleset, shard: Shard) -> list[list[ChangeEvent]]:
-    """Return the events of each record of a shard, as the consumer decodes them; none of one that it rejects."""
+    def not_committed(self, shards: Iterable[Shard]) -> list[str]:
+        """Return the places of records that a checkpoint covers and the index does not hold."""
+        covered = [said for shard in shards for said in events_of(self.rules, shard)[: shard.covered]]
+        refs = sorted({ref for _, events in covered for event in events for ref in event.refs})
+        states = {ref: record.state for ref, record in self.index().read_records(refs).items()}
+        return [
+            delivery.origin
+            for delivery, events in covered
+            for event in events
+            for ref in event.refs
+            if fold(states.get(ref, EMPTY), event, ref).state != states.get(ref)
+        ]
+
+    def not_archived(self, shards: Iterable[Shard]) -> list[str]:
+        """Return the places of records that the archive does not have."""
+        archive = open_archive(self.environment()["MDM_ARCHIVE_URL"])
+        kept = {row.position for row in archive.read_new(self.rules.domain, set())}
+        said = [each for shard in shards for each in events_of(self.rules, shard)]
+        return [delivery.origin for delivery, _ in said if delivery.position not in kept]
+
+    def not_published(self) -> int:
+        """Return how many changes of the golden feed are missing from the first to the last one."""
+        changes = (orjson.loads(each["Data"])["data"] for each in stream_records(self.feed.client(), GOLDEN_STREAM))
+        sequences = {change["sequence"] for change in changes}
+        return self.index().reached().sequence - len(sequences)
+
+    def _shards(self) -> list[dict[str, Any]]:
+        shards: list[dict[str, Any]] = self.client.list_shards(StreamName=CHANGES_STREAM)["Shards"]
+        return shards
+
+
+def events_of(rules: Ruleset, shard: Shard) -> list[tuple[Delivery, Sequence[ChangeEvent]]]:
+    """Return the deliveries of a shard's records, each with its events, as the consumer decodes them."""
     decoder = Decoder({rules.domain: rules})
-    found: list[list[ChangeEvent]] = []
-    for delivery in deliveries_of([_as_told(record) for record in shard.records], CHANGES_STREAM, shard.shard_id):
-        try:
-            found.append(list(decoder.decode(delivery)))
-        except RejectedEventError:
-            found.append([])
-    return found
+    deliveries = deliveries_of([_as_told(record) for record in shard.records], CHANGES_STREAM, shard.shard_id)
+    return [(delivery, decoder.decode(delivery)) for delivery in deliveries]
 
 
-def expected_state(rules: Ruleset, shards: list[Shard]) -> Resolution:
+def expected_state(rules: Ruleset, shards: Iterable[Shard]) -> Resolution:
     """Return F of everything on the shards, by the slow reference."""
-    return resolve_states(
-        rules, fold_events(event for shard in shards for said in events_of(rules, shard) for event in said)
-    )
+    return resolve(rules, (event for shard in shards for _, events in events_of(rules, shard) for event in events))
 
 
 def _as_told(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,15 +299,6 @@ def _as_told(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def key_of(wire: bytes) -> str:
-    """Return the partition key of a record: that of the record it is about, where it says so."""
-    try:
-        said = orjson.loads(wire)
-        return f"{said['source']}/{said['record_id']}"
-    except (ValueError, KeyError, TypeError):
-        return "other"
-
-
 def wait_for(condition: Callable[[], object], timeout_s: float, told: Callable[[], str] = lambda: "") -> float:
     """Wait until a condition holds, and return for how many seconds; ``TimeoutError`` with what ``told`` says."""
     began_s = time.monotonic()
@@ -282,7 +310,9 @@ def wait_for(condition: Callable[[], object], timeout_s: float, told: Callable[[
 
 
 def kill(pid: int) -> None:
-    """Kill a process with SIGKILL."""
+    """Kill a process with SIGKILL; ``ValueError`` for what is no process of ours, as 0 is where there is none."""
+    if pid <= 1:
+        raise ValueError("there is no process to kill")
     os.kill(pid, signal.SIGKILL)
 
 

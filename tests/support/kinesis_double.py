@@ -1,10 +1,10 @@
-"""Kinesis streams in memory that can be split and merged, for the KCL: HTTP/2 without TLS, which its client speaks.
+"""Kinesis streams in memory whose shards can be split, for the KCL: HTTP/2 without TLS, which its client speaks.
 
 ``build/kcl/bin/python tests/support/kinesis_double.py FILE`` writes its address to FILE and answers until SIGTERM.
 
 As Kinesis documents it: a key goes to the open shard that has its MD5; sequence numbers rise over the whole stream; a
-parent is closed by a split or a merge, is read to its end, and its last page names the shards that come after it. There
-are no limits of rate, no keys are asked for, and nothing is forgotten. Needs hypercorn (``make kcl``).
+parent is closed by a split, is read to its end, and its last page names the shards that come after it. There are no
+limits of rate, no keys are asked for, and nothing is forgotten. Needs hypercorn (``make kcl``).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Shard:
     low: int
     high: int
     starting: int
-    parents: tuple[str, ...] = ()
+    parent: str = ""
     children: list[Shard] = field(default_factory=list)
     ending: int | None = None
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -62,9 +62,8 @@ class Shard:
         numbers = {"StartingSequenceNumber": str(self.starting)}
         if self.ending is not None:
             numbers["EndingSequenceNumber"] = str(self.ending)
-        names = ("ParentShardId", "AdjacentParentShardId")
-        parents = dict(zip(names, self.parents, strict=False))
-        return {"ShardId": self.shard_id, "HashKeyRange": self.hash_range, "SequenceNumberRange": numbers, **parents}
+        parent = {"ParentShardId": self.parent} if self.parent else {}
+        return {"ShardId": self.shard_id, "HashKeyRange": self.hash_range, "SequenceNumberRange": numbers, **parent}
 
 
 class Stream:
@@ -101,29 +100,14 @@ class Stream:
 
     def split(self, shard_id: str, at: int) -> None:
         """Close a shard; two come after it."""
-        parent = self._closed(shard_id)
-        parent.children = [
-            self._add(parent.low, at - 1, (shard_id,)),
-            self._add(at, parent.high, (shard_id,)),
-        ]
-
-    def merge(self, shard_id: str, adjacent_id: str) -> None:
-        """Close two shards that lie beside each other; one comes after them."""
-        parents = [self._closed(each) for each in (shard_id, adjacent_id)]
-        low, high = min(each.low for each in parents), max(each.high for each in parents)
-        child = self._add(low, high, (shard_id, adjacent_id))
-        for parent in parents:
-            parent.children = [child]
-
-    def _closed(self, shard_id: str) -> Shard:
-        shard = self.shards[shard_id]
-        if shard.ending is not None:
+        parent = self.shards[shard_id]
+        if parent.ending is not None:
             raise RefusedRequestError("ResourceInUseException")
-        shard.ending = self._next()
-        return shard
+        parent.ending = self._next()
+        parent.children = [self._add(parent.low, at - 1, shard_id), self._add(at, parent.high, shard_id)]
 
-    def _add(self, low: int, high: int, parents: tuple[str, ...] = ()) -> Shard:
-        shard = Shard(f"shardId-{len(self.shards):012}", low, high, self._next(), parents)
+    def _add(self, low: int, high: int, parent: str = "") -> Shard:
+        shard = Shard(f"shardId-{len(self.shards):012}", low, high, self._next(), parent)
         self.shards[shard.shard_id] = shard
         return shard
 
@@ -146,7 +130,6 @@ class KinesisDouble:
             "GetRecords": self._read,
             "PutRecords": self._put,
             "SplitShard": self._split,
-            "MergeShards": self._merge,
         }
 
     async def __call__(self, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], send: Any) -> None:
@@ -209,7 +192,7 @@ class KinesisDouble:
         shards = list(stream.shards.values())
         kind = (request.get("ShardFilter") or {}).get("Type")
         if kind == "AT_TRIM_HORIZON":  # nothing is forgotten: those that the stream began with
-            shards = [shard for shard in shards if not shard.parents]
+            shards = [shard for shard in shards if not shard.parent]
         elif kind == "AT_LATEST":
             shards = stream.open_shards
         elif kind not in (None, "FROM_TRIM_HORIZON"):
@@ -249,7 +232,7 @@ class KinesisDouble:
         if shard.ending is None or end < len(shard.records):
             return answer | {"NextShardIterator": _iterator_at(stream, shard, end)}
         children = [
-            {"ShardId": child.shard_id, "ParentShards": list(child.parents), "HashKeyRange": child.hash_range}
+            {"ShardId": child.shard_id, "ParentShards": [child.parent], "HashKeyRange": child.hash_range}
             for child in shard.children
         ]
         return answer | {"ChildShards": children}
@@ -263,10 +246,6 @@ class KinesisDouble:
 
     def _split(self, request: Request) -> dict[str, Any]:
         self._stream(request).split(request["ShardToSplit"], int(request["NewStartingHashKey"]))
-        return {}
-
-    def _merge(self, request: Request) -> dict[str, Any]:
-        self._stream(request).merge(request["ShardToMerge"], request["AdjacentShardToMerge"])
         return {}
 
 
