@@ -48,7 +48,7 @@ from mdm_stream.settings import EngineSettings
 STATES_MAX = 20_000
 BATCH_SIZE = 500
 _TELLING = "telling"
-"""In the workspace once the job has begun to tell."""
+"""In the workspace: the job that has begun to tell."""
 _FILLED = "filled.json"
 """In the workspace: the epoch that the job puts live, and the objects of the archive that are in it."""
 
@@ -132,7 +132,7 @@ class Bootstrap:
         filled = self._timed(report, "fill", lambda: self._fill(epoch, exclusions, self._on_progress))
         if not self._epochs.is_of_job(job):
             raise TransientError(self._overtaken(epoch))
-        self._claim_telling()
+        self._claim_telling(job)
         self._timed(report, "tell", lambda: self._tell_all(report, began_us))
         index = RedisIndex(self._client, self._rules, self._namespace, building=epoch)
         index.told_elsewhere(report.told)
@@ -173,14 +173,16 @@ class Bootstrap:
         if not self._epochs.is_of_job(job):  # else what was told is its own
             self._require_nothing_told()
 
-    def _claim_telling(self) -> None:
+    def _claim_telling(self, job: str) -> None:
         """Note that what is told from now on is this job's; refuse if another one has told something meanwhile."""
         store = self._fill.workspace.store()
         try:
-            store.get(_TELLING)
+            claimed = store.get(_TELLING)
         except MissingObjectError:
+            claimed = b""
+        if claimed != job.encode():
             self._require_nothing_told()
-            store.put(_TELLING, b"")
+            store.put(_TELLING, job.encode())
 
     def _require_nothing_told(self) -> None:
         domain, said = self._rules.domain, PublishedState(self._rules.domain)

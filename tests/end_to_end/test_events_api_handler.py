@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from end_state import stream_records
 from events_api_world import upsert
+from function_servers import function_servers
 
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.local.event_source.mapping import FunctionContext
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers.redis import RedisServer
@@ -42,29 +38,12 @@ class World:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """A cold start."""
-    with (
-        tempfile.TemporaryDirectory(prefix="mdm-api-") as short,
-        RedisServer(Path(short) / "redis", socket_path=Path(short) / "redis.sock") as redis_server,
-        KinesisServer() as kinesis,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        kinesis.client().create_stream(StreamName=STREAM, ShardCount=1)
-        key = Path(short) / "events-api"
+    with function_servers(STREAM) as servers:
+        key = servers.folder / "events-api"
         key.write_bytes(base64.b64encode(b"k" * 32))
         key.chmod(0o600)
-        settings = {
-            "MDM_RULES": "person",
-            "MDM_REDIS_URL": redis_server.url,
-            "MDM_CHANGES_STREAM": STREAM,
-            "MDM_QUARANTINE_URL": (Path(short) / "quarantine").as_uri(),
-            "MDM_KINESIS_ENDPOINT_URL": kinesis.endpoint_url,
-            "MDM_API_ID_KEYS": short,
-        }
-        for name, value in (loopback_environment(kinesis.endpoint_url, kinesis.keys, {}) | settings).items():
-            patch.setenv(name, value)
-        sys.modules.pop(MODULE, None)
-        yield World(importlib.import_module(MODULE), redis_server, kinesis)
-        sys.modules.pop(MODULE, None)
+        module = servers.start(MODULE, {"MDM_CHANGES_STREAM": STREAM, "MDM_API_ID_KEYS": str(servers.folder)})
+        yield World(module, servers.redis, servers.kinesis)
 
 
 def rest(method: str, path: str, body: bytes = b"", **changes: Any) -> dict[str, Any]:

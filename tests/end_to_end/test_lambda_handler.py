@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import io
 import json
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,8 +14,8 @@ from typing import Any
 import orjson
 import pytest
 from end_state import files_below, stream_records
+from function_servers import function_servers
 
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.decode.kinesis_event import kinesis_record
 from mdm_stream.local.event_source.mapping import FunctionContext, schedule_event
 from mdm_stream.local.kinesis.server import KinesisServer
@@ -50,30 +47,16 @@ class World:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """A cold start. Redis is reached by a socket, so that it comes back where it was after a restart."""
-    with (
-        tempfile.TemporaryDirectory(prefix="mdm-e2e-") as short,
-        RedisServer(Path(short) / "redis", socket_path=Path(short) / "redis.sock") as redis_server,
-        KinesisServer() as kinesis,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        kinesis.client().create_stream(StreamName=GOLDEN_STREAM, ShardCount=1)
+    with function_servers(GOLDEN_STREAM) as servers:
         settings = {
-            "MDM_RULES": "person",
-            "MDM_REDIS_URL": f"unix://{short}/redis.sock",
             "MDM_REDIS_TIMEOUT_S": "2",
             "MDM_GOLDEN_STREAM": GOLDEN_STREAM,
-            "MDM_KINESIS_ENDPOINT_URL": kinesis.endpoint_url,
-            "MDM_ARCHIVE_URL": f"file://{short}/archive",
+            "MDM_ARCHIVE_URL": (servers.folder / "archive").as_uri(),
             "MDM_CHANGES_STREAM": "mdm-changes",
             "MDM_GOLDEN_BYTES_WARN": "16384",
-            "MDM_QUARANTINE_URL": f"file://{short}/quarantine",
         }
-        for name, value in (loopback_environment(kinesis.endpoint_url, kinesis.keys, {}) | settings).items():
-            patch.setenv(name, value)
-        sys.modules.pop(MODULE, None)
-        module = importlib.import_module(MODULE)
-        yield World(module, redis_server, kinesis, Path(short) / "quarantine")
-        sys.modules.pop(MODULE, None)
+        module = servers.start(MODULE, settings)
+        yield World(module, servers.redis, servers.kinesis, servers.folder / "quarantine")
 
 
 @pytest.fixture

@@ -6,12 +6,9 @@ never answers.
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import socket
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +19,10 @@ from typing import Any
 import orjson
 import pytest
 from end_state import stream_records
+from function_servers import function_servers
 
 from mdm_stream.archive import Archive, open_archive
 from mdm_stream.archive.rows import delivery_of
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.core.reference import resolve
 from mdm_stream.decode import Decoder
 from mdm_stream.local.event_source.mapping import FunctionContext, ShardRecord, kinesis_event
@@ -122,36 +119,23 @@ def timed_functions() -> Iterator[Callable[..., TimedWorld]]:
 
     The servers are those of all; one that was started before answers no more.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="mdm-e2e-") as short,
-        RedisServer(Path(short) / "redis", socket_path=Path(short) / "redis.sock") as redis_server,
-        KinesisServer() as kinesis,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        kinesis.client().create_stream(StreamName=GOLDEN_STREAM, ShardCount=1)
-        kinesis.client("s3").create_bucket(Bucket="kept")
+    with function_servers(GOLDEN_STREAM) as servers:
+        s3 = servers.kinesis.client("s3")
+        s3.create_bucket(Bucket="kept")
 
         def begin(namespace: str = "main", **more: str) -> TimedWorld:
             settings = {
-                "MDM_RULES": "person",
-                "MDM_REDIS_URL": f"unix://{short}/redis.sock",
                 "MDM_REDIS_TIMEOUT_S": str(REDIS_TIMEOUT_S),
                 "MDM_AWS_TIMEOUT_S": str(AWS_TIMEOUT_S),
                 "MDM_GOLDEN_STREAM": GOLDEN_STREAM,
-                "MDM_KINESIS_ENDPOINT_URL": kinesis.endpoint_url,
-                "MDM_ARCHIVE_URL": f"file://{short}/archive/{namespace}",
+                "MDM_ARCHIVE_URL": (servers.folder / "archive" / namespace).as_uri(),
                 "MDM_NAMESPACE": namespace,
                 "MDM_CHANGES_STREAM": "mdm-changes",
-                "MDM_QUARANTINE_URL": f"file://{short}/quarantine",
             } | more
-            for name, value in (loopback_environment(kinesis.endpoint_url, kinesis.keys, {}) | settings).items():
-                patch.setenv(name, value)
-            sys.modules.pop(MODULE, None)
-            archive = open_archive(settings["MDM_ARCHIVE_URL"], s3_client=kinesis.client("s3"))
-            return TimedWorld(importlib.import_module(MODULE), redis_server, kinesis, archive)
+            archive = open_archive(settings["MDM_ARCHIVE_URL"], s3_client=s3)
+            return TimedWorld(servers.start(MODULE, settings), servers.redis, servers.kinesis, archive)
 
         yield begin
-        sys.modules.pop(MODULE, None)
 
 
 @contextmanager
