@@ -9,6 +9,7 @@ archive and feed must be those of F over everything that was sent.
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, redirect_stdout
@@ -72,6 +73,7 @@ def figures(show: Show, scratch: Path) -> None:
         world.call(world.batch(), ENOUGH_S)
         _meet(show, "S3 silent, with the time of a request to it", world, S3_LEFT_S, world.silent_stream())
         _dead_endpoint(show, start)
+        _in_doubt(show, start)
 
 
 def _meet(
@@ -114,6 +116,33 @@ def _dead_endpoint(show: Show, start: Start) -> None:
         _meet(show, "3 s left, start with three dead addresses", world, 3.0, away())
         world.disconnect()
         _meet(show, "3 s left, three dead addresses", world, 3.0, away())
+
+
+def _in_doubt(show: Show, start: Start) -> None:
+    """Start a function whose index has lost what the archive says that it had, and rebuild it."""
+    world = start("in-doubt")
+    world.call(world.batch(), ENOUGH_S)
+    world.redis.client().flushall()
+    sent, world = world.sent, start("in-doubt")
+    world.sent = sent
+    batch = world.batch()
+    first_failed, took_s = world.call(batch, ENOUGH_S)
+    said = "all done" if first_failed is None else f"not done from record {first_failed}"
+    _told(show, "start with the index in doubt", f"no error, first batch answered after {took_s:.2f} s: {said}",
+          "no error: not done from record 0", holds=first_failed == 0)  # fmt: skip
+    rebuild = [sys.executable, "-m", "mdm_stream.cli.main", "rebuild", "--environment", "--grace", "0"]
+    done = subprocess.run(rebuild, capture_output=True, text=True, timeout=300, check=False)
+    again = world.call(batch, ENOUGH_S)[0]
+    lost = ""
+    try:
+        world.require_all()
+    except AssertionError:
+        lost = ", and the state is not F's"
+    after = f"rebuild ended with {done.returncode}, "
+    after += "all done" if again is None else f"not done from record {again}"
+    _told(show, "the same after mdm-stream rebuild: delivered again", after + lost,
+          "rebuild ended with 0, all done, state equal to F",
+          holds=done.returncode == 0 and again is None and not lost)  # fmt: skip
 
 
 @contextmanager
