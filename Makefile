@@ -59,6 +59,9 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 # that tests start would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The files of tests in which a text stands.
+files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests)
+
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
 .PHONY: help demo test test-fast test-spark test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink kcl bench format vectors constraints clean force
@@ -85,17 +88,18 @@ test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not downloads and not spark and not long" $(ARGS)
 
-# What takes a minute and more each: among the rest, everything would wait for it.
+# What takes a minute and more each: among the rest, everything would wait for it. Here and below only files that may
+# have such tests are read, since reading all takes a minute of each worker.
 test-long: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long and not downloads and not spark" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long and not downloads and not spark" $(call files_with,mark.long) $(ARGS)
 
 # F on Spark, and what is compared with it. Needs Java 17, and is skipped without.
 test-spark: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m spark $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m spark $(call files_with,spark) $(ARGS)
 
 # Each extra and each lock, installed into an environment of its own: minutes of downloads.
 test-installs: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m downloads $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m downloads $(call files_with,mark.downloads) $(ARGS)
 
 # Files are not kept together here: no server is shared, and the longest file would be what all others wait for.
 test-fast: .venv/.installed-dev

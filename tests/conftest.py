@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,14 +55,6 @@ SLOW_FILES = {
 }
 """Whose tests take seconds, though they start no server."""
 
-LONG_FILES = {
-    "test_append_equivalence",
-    "test_canary_both_runtimes",
-    "test_dropped_files",
-    "test_mutants",
-}
-"""Whose tests take a minute of a free core, or more: make test-long."""
-
 LONG_FOLDERS = ("end_to_end", "torture", "warehouse", "rebuild")
 """Whose files run first where files stay on one worker: none of them is then what all others wait for at last."""
 
@@ -79,8 +72,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Leave the million objects that tests are described by out of every search for garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers, is slow or long, or runs on Spark, for the targets that leave these out; sort."""
+    """Mark what starts servers, is slow, or runs on Spark, for the targets that leave these out; sort."""
     tests = Path(__file__).resolve().parent
     for item in items:
         path = item.path.relative_to(tests)
@@ -89,8 +93,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("servers")
         if path.parts[0] in SLOW_FOLDERS or path.stem in SLOW_FILES:
             item.add_marker("slow")
-        if path.stem in LONG_FILES:
-            item.add_marker("long")
         if "spark" in fixtures:
             item.add_marker("spark")
     items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in LONG_FOLDERS)

@@ -11,7 +11,7 @@ from canary_world import BY_DESIGN, World
 
 from mdm_stream.core.standardise import fold
 
-pytestmark = [pytest.mark.one_redis, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.long, pytest.mark.one_redis, pytest.mark.timeout(1_200)]
 
 RUNTIMES = {"resolve", "kcl", "warehouse", "snowflake", "files", "files-worker", "events-api"}
 SEEN_BY_THE_WAY = {"archive", "quarantine", "index", "golden feed", "warehouse", "loads of files", "dead letters"}

@@ -29,6 +29,8 @@ from producers.files.loads import LoadStore
 from producers.files.operations import manifests
 from producers.files.settings import FileLimits
 
+pytestmark = pytest.mark.long
+
 WAIT_S = 90.0
 RULES = """\
 extends: person

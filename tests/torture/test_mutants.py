@@ -8,6 +8,8 @@ from torture.hunt import hunt
 from torture.machine import run
 from torture.mutants import MUTANTS
 
+pytestmark = pytest.mark.long
+
 SEEDS = (3, 5, 0, 2, 1)
 SCHEDULES_PER_SEED = 30
 """A broken engine must be caught by one of so many schedules of these seeds; the whole one must pass them all."""

@@ -33,6 +33,8 @@ from killed_writers import (
 
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
+pytestmark = pytest.mark.long
+
 _schemas = itertools.count()
 
 
