@@ -3,7 +3,7 @@
 #   make demo          stream a generated population through the local stack
 #   make test          all tests, but for those on Spark and those that install packages anew
 #   make test-spark    those on Spark: F recomputed, compared with what is live, repaired, profiled
-#   make test-long     what takes a minute and more each: long equivalences, mutants, the canary
+#   make test-long     files that take a minute and more: the warehouse in depth, mutants, the canary
 #   make test-installs  each extra and each lock, installed anew by itself
 #   make test-fast     those that need no server and take no seconds each
 #   make oracle        F beside a second F that shares no code with it, over HISTORIES=5000 random histories
@@ -88,7 +88,7 @@ test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not downloads and not spark and not long" $(ARGS)
 
-# What takes a minute and more each: among the rest, everything would wait for it. Here and below only files that may
+# Files that take a minute and more each: among the rest, everything would wait for it. Here and below only files that may
 # have such tests are read, since reading all takes a minute of each worker.
 test-long: .venv/.installed-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long and not downloads and not spark" $(call files_with,mark.long) $(ARGS)
@@ -104,7 +104,7 @@ test-installs: .venv/.installed-dev
 # Files are not kept together here: no server is shared, and the longest file would be what all others wait for.
 test-fast: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers and not downloads and not spark" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers and not downloads and not spark and not long" $(ARGS)
 
 oracle: .venv/.installed-dev
 	@$(BIN)/python tests/oracle/run_oracle.py --histories $(HISTORIES) $(ARGS)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 _PATH = Path(__file__).parents[2] / "benchmarks" / "text_growth.py"
 _SPEC = importlib.util.spec_from_file_location("text_growth", _PATH)
 text_growth = sys.modules["text_growth"] = importlib.util.module_from_spec(_SPEC)

@@ -10,7 +10,10 @@ import pytest
 from mdm_stream.local.servers.children import spawn, stop_process
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="ports are found in the tables of Linux")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="ports are found in the tables of Linux"),
+]
 
 PAGE_ATTEMPTS_MIN = 50
 USER_ATTEMPTS_MIN = 200

@@ -7,7 +7,7 @@ from release_under_load import Step, run
 
 from mdm_stream.core.f_version import F_VERSION, f_digest, f_part, rules_part
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for both steps
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # the first test waits for both steps
 
 
 @pytest.fixture(scope="module")

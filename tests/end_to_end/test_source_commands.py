@@ -29,6 +29,8 @@ from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
 from mdm_stream.rules import load_ruleset
 from producers.publisher import Publisher
 
+pytestmark = pytest.mark.long
+
 SOURCES = "crm: {version_kind: position}, erp: {version_kind: position}"
 """Their events have neither version nor time: both come from where they lie on the stream."""
 PAUSE_S = 0.02

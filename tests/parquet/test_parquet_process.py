@@ -26,6 +26,8 @@ from mdm_stream.parquet import child, process
 from mdm_stream.parquet.frames import BAD_CELLS, FRAME_BYTES, BadCell, ParquetFault
 from mdm_stream.parquet.process import ParquetLimits, ParquetProcess
 
+pytestmark = pytest.mark.long
+
 MEGABYTE = 1024 * 1024
 LIMITS = ParquetLimits(MEGABYTE, 100_000, 64 * MEGABYTE, 60.0)
 HASTY = ParquetLimits(MEGABYTE, 100_000, 64 * MEGABYTE, 0.5)

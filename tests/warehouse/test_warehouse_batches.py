@@ -17,6 +17,8 @@ from mdm_stream.warehouse.duckdb.session import DuckDbSession
 from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
+pytestmark = pytest.mark.long
+
 INTEGER_MAX = 2**63 - 1
 FIRST, LAST = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"
 STATEMENTS_OF_CHANGES = {DuckDbWarehouse: 10, SnowflakeWarehouse: 11}

@@ -23,6 +23,8 @@ from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.snowflake.session import SnowflakeSession
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
+pytestmark = pytest.mark.long
+
 MARKER = "Wilhelmina Q. Marker-Value"
 
 

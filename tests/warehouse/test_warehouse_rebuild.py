@@ -25,6 +25,8 @@ from mdm_stream.rebuild.warehouse_fill import WarehouseFill, require_empty
 from mdm_stream.warehouse import DuckDbWarehouse
 from mdm_stream.warehouse.warehouse import SqlWarehouse
 
+pytestmark = pytest.mark.long
+
 STATE_TABLES = ("golden_record", "crosswalk", "erased_record", "quarantined_event", "file_loads")
 """What a snapshot of the newest messages gives; the others are history."""
 

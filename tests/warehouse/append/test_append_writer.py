@@ -17,6 +17,8 @@ from mdm_stream.warehouse.append.events import EVENT_COLUMNS, event_file
 from mdm_stream.warehouse.rows import STAGED_COLUMNS
 from mdm_stream.warehouse.snowflake.append import SnowflakeEventSession, copy_statement, put_statement
 
+pytestmark = pytest.mark.long
+
 Make = Callable[..., SnowflakeWarehouse]
 FEED: list[FeedEnvelope] = [
     upsert(1, "g1", ["crm/1"], values={"name": 'O\'Brien\n"Zoë" 🙂', "none": None}),

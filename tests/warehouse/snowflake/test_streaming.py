@@ -25,6 +25,8 @@ from mdm_stream.warehouse.snowflake import channel
 from mdm_stream.warehouse.snowflake.streaming import Streaming, address_of, der_of_pem, row_portions, signer
 from mdm_stream.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
+pytestmark = pytest.mark.long
+
 FEED = [
     upsert(1, "g1", ["crm/1", "erp/1"]),
     upsert(2, "g2", ["crm/2"]),

@@ -48,6 +48,8 @@ from mdm_stream.warehouse.snowflake.options.policies import (
 )
 from mdm_stream.warehouse.snowflake.warehouse import open_session
 
+pytestmark = pytest.mark.long
+
 sqlglot = pytest.importorskip("sqlglot", reason="sqlglot comes with fakesnow (extra: dev)")
 
 Maker = Callable[[str], PolicyCatalog]
