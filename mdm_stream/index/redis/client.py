@@ -28,6 +28,7 @@ from redis.exceptions import AskError, MovedError, ReadOnlyError, RedisClusterEx
 from redis.retry import Retry
 
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.index.redis.iam import address_of
 from mdm_stream.index.redis.server_check import (
     faults_of_scripts,
     faults_of_server,
@@ -132,14 +133,15 @@ class LazyClient:
     """A client that is opened with its first call: a ``redis.Redis``, or a ``ClusterClient`` in cluster mode."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        """Take an address; ``ValueError`` if it is none. Nothing is connected."""
-        self._url = url
+        """Take an address; ``ValueError`` or ``ConfigurationError`` if it is none. Nothing is connected."""
+        self._url, tokens = address_of(url)
         self._options: dict[str, Any] = {
             "socket_timeout": timeout_s,
             "socket_connect_timeout": timeout_s,
             "protocol": _PROTOCOL,
+            **({} if tokens is None else {"credential_provider": tokens}),
         }
-        EndpointPool.from_url(url, **self._options)
+        EndpointPool.from_url(self._url, **self._options)
         self._lock = threading.Lock()
         self._client: redis.Redis | ClusterClient | None = None
 

@@ -100,3 +100,20 @@ def test_a_certificate_for_another_host_is_refused(cluster, authority):
     """The authority alone is not enough: the name in the address is that of the certificate."""
     with pytest.raises(TransientError, match="certificate"), translated():
         open_client(address(cluster, f"?ssl_ca_certs={authority}", host="127.0.0.1"), TIMEOUT_S).ping()
+
+
+def test_every_node_is_logged_in_to_with_a_token_of_iam(cluster, authority, monkeypatch):
+    """The servers here take any password of a user who has none, so what is seen is that they are asked with both."""
+    for name, value in {
+        "ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "SECRET_ACCESS_KEY": "s",
+        "DEFAULT_REGION": "eu-central-1",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    for node in cluster.nodes:
+        with node.client() as opened:
+            opened.execute_command("ACL", "SETUSER", "mdm", "on", "nopass", "~*", "+@all")
+    host = f"mdm@{HOST}"
+    client = open_client(address(cluster, f"?iam=elasticache:mdm-test&ssl_ca_certs={authority}", host), TIMEOUT_S)
+    nodes = cluster_of(client).get_primaries()
+    assert [client.execute_command("ACL WHOAMI", target_nodes=node) for node in nodes] == ["mdm"] * len(nodes)
