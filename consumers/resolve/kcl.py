@@ -21,10 +21,11 @@ from typing import Any, Protocol
 
 import orjson
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 from consumers.multilang import LEASE_GONE, CheckpointError, Daemon, DaemonGoneError
 from consumers.resolve.kcl_settings import CHECKPOINT_ATTEMPTS_MAX, KclSettings
-from consumers.resolve.measure import report_metrics, warn
+from consumers.resolve.measure import report_metrics, report_tick, warn
 from mdm_stream.aws.retry import full_jitter
 from mdm_stream.contracts.kpl import UserRecord, aggregate_of, is_aggregate
 from mdm_stream.core.f_version import f_digest
@@ -149,6 +150,8 @@ class ShardProcess:
             report = self._resolver.handle(deliveries)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the batch is claimed done
             self._logger.warning("batch_failed", extra={"cause": told(error)})
+            self._metrics.add_metric("BatchesFailed", MetricUnit.Count, 1)
+            self._metrics.flush_metrics()
             return 0
         report_metrics(self._metrics, deliveries, report)
         self._metrics.flush_metrics()
@@ -178,9 +181,14 @@ class ShardProcess:
     def _tick(self) -> None:
         try:
             report = self._resolver.tick()
+        except MdmError as error:
+            report_tick(self._metrics, self._logger, error)
+            self._metrics.flush_metrics()
         except Exception as error:  # noqa: BLE001 - the next one does what this one did not
             self._logger.warning("tick_failed", extra={"cause": told(error)})
         else:
+            report_tick(self._metrics, self._logger, None)
+            self._metrics.flush_metrics()
             warn(self._logger, report)
             self._logger.info("tick", extra={"published": report.published, "refused": report.refused})
         self._ticked_s = time.monotonic()

@@ -18,6 +18,7 @@ from consumers.resolve.kcl_settings import KclSettings
 from mdm_stream.contracts.kpl import UserRecord, aggregate_of
 from mdm_stream.decode import Delivery, unpack
 from mdm_stream.errors import ConfigurationError, RejectedEventError
+from mdm_stream.index.errors import IndexInDoubtError
 from mdm_stream.resolve.report import StreamReport
 
 SETTINGS = KclSettings.checked(retry_s_max=1, backoff_ms_base=1, backoff_ms_max=2, timeout_s=2)
@@ -27,8 +28,9 @@ NEVER = 10**9
 class ScriptedResolver:
     """Says of each batch what it is given to say: how many of the first are done, or an exception."""
 
-    def __init__(self, *says: int | Exception) -> None:
+    def __init__(self, *says: int | Exception, ticks: Exception | None = None) -> None:
         self.says = list(says)
+        self.ticks = ticks
         self.batches: list[list[str]] = []
 
     def handle(self, records: Sequence[Delivery]) -> StreamReport:
@@ -40,7 +42,9 @@ class ScriptedResolver:
         return StreamReport(records=len(records), first_failed=None if said >= len(records) else said)
 
     def tick(self) -> StreamReport:
-        """Do nothing."""
+        """Do nothing, or raise what it is given to raise."""
+        if self.ticks is not None:
+            raise self.ticks
         return StreamReport()
 
 
@@ -82,7 +86,8 @@ def pipes() -> Iterator[Pipes]:
 def process_of(pipes: Pipes, resolver: ScriptedResolver) -> ShardProcess:
     """Return the process of a shard."""
     logger = Logger(service="resolve", stream=io.StringIO())
-    return ShardProcess(pipes.daemon, resolver, SETTINGS, "changes", logger, Metrics("mdm-stream", "resolve"))
+    metrics = Metrics(namespace="mdm-stream", service="resolve")
+    return ShardProcess(pipes.daemon, resolver, SETTINGS, "changes", logger, metrics)
 
 
 def hand_over(pipes: Pipes, count: int, checkpoints: int) -> None:
@@ -134,6 +139,33 @@ def test_an_exception_never_becomes_a_status(pipes: Pipes) -> None:
     with pytest.raises(OutlivedError):
         process.run()
     assert pipes.answers() == ["initialize"]
+
+
+@pytest.mark.parametrize(("fault", "in_doubt"), [(None, 0.0), (IndexInDoubtError("of person"), 1.0)])
+def test_a_tick_writes_the_metrics_of_a_function(
+    pipes: Pipes, capsys: pytest.CaptureFixture[str], fault: Exception | None, in_doubt: float
+) -> None:
+    """Alarms hear of an index in doubt while nothing is delivered, and of a process that ticks no more."""
+    process = process_of(pipes, ScriptedResolver(ticks=fault))
+    process._ticked_s -= SETTINGS.tick_s
+    hand_over(pipes, 0, checkpoints=0)
+    work_off(pipes, process)
+    [line] = metrics_in(capsys)
+    assert (line["service"], line["IndexInDoubt"], line["DomainHeld"]) == ("resolve", [in_doubt], [0.0])
+
+
+def test_an_attempt_that_raises_counts_as_a_failed_batch(pipes: Pipes, capsys: pytest.CaptureFixture[str]) -> None:
+    """On Lambda it would be an error of the function; here no one else counts it."""
+    hand_over(pipes, 1, checkpoints=1)
+    work_off(pipes, process_of(pipes, ScriptedResolver(RuntimeError("Wilhelmina"))))
+    lines = metrics_in(capsys)
+    assert [line["BatchesFailed"] for line in lines] == [[1.0], [0.0]]
+    assert "Wilhelmina" not in repr(lines)
+
+
+def metrics_in(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the metrics that were written."""
+    return [orjson.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
 
 
 def test_an_end_of_the_process_names_no_value(pipes: Pipes, caplog: pytest.LogCaptureFixture) -> None:
