@@ -1,0 +1,1 @@
+# No script: tests hash it, and nothing runs it.
