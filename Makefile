@@ -1,9 +1,10 @@
 # Every target does its own set-up: a machine with Python 3.11 or later, make and git needs nothing else.
 #
 #   make demo          stream a generated population through the local stack
-#   make test          all tests, but for those on Spark and those that install packages anew
+#   make test          all tests, but for those on Spark, those of Terraform and those that install packages anew
 #   make test-spark    those on Spark: F recomputed, compared with what is live, repaired, profiled
 #   make test-long     files that take a minute and more: the warehouse in depth, mutants, the canary
+#   make test-infra    Terraform: form, pages, least privilege, settings as in the code; each module's tests, where terraform is installed
 #   make test-installs  each extra and each lock, installed anew by itself
 #   make test-fast     those that need no server and take no seconds each
 #   make oracle        F beside a second F that shares no code with it, over HISTORIES=5000 random histories
@@ -26,6 +27,7 @@
 #   make splink        install Splink, which make show-spark then runs beside F on the same records
 #   make kcl           install the KCL with its Java daemon, under which make show-aws then runs the resolve consumer
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
+#   make infra-docs    write the inputs and outputs of Terraform's modules into their pages anew
 #   make format        let the formatter and the linter mend what they can
 #   make vectors       write the golden vectors anew, after F_VERSION was raised
 #   make test-lowest   make test-fast on the lowest versions that pyproject.toml allows
@@ -64,7 +66,7 @@ files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink kcl bench format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink kcl bench infra-docs format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -86,16 +88,21 @@ demo: .venv/.installed-local
 # run, so that nothing comes to rely on the order of a set, but the workers share it: they must agree on the tests' names.
 test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not downloads and not spark and not long" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not downloads and not spark and not infra and not long" $(ARGS)
 
 # Files that take a minute and more each: among the rest, everything would wait for it. Here and below only files that may
 # have such tests are read, since reading all takes a minute of each worker.
 test-long: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long and not downloads and not spark" $(call files_with,mark.long) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long and not downloads and not spark and not infra" $(call files_with,mark.long) $(ARGS)
 
 # F on Spark, and what is compared with it. Needs Java 17, and is skipped without.
 test-spark: .venv/.installed-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m spark $(call files_with,spark) $(ARGS)
+
+# Skips what needs terraform or its provider where they are not to be had, and says so (-rs). TF_PLUGIN_DIR names a
+# folder that has the provider.
+test-infra: .venv/.installed-dev
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m infra -rs tests/infra $(ARGS)
 
 # Each extra and each lock, installed into an environment of its own: minutes of downloads.
 test-installs: .venv/.installed-dev
@@ -104,7 +111,7 @@ test-installs: .venv/.installed-dev
 # Files are not kept together here: no server is shared, and the longest file would be what all others wait for.
 test-fast: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers and not downloads and not spark and not long" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not servers and not downloads and not spark and not infra and not long" $(ARGS)
 
 oracle: .venv/.installed-dev
 	@$(BIN)/python tests/oracle/run_oracle.py --histories $(HISTORIES) $(ARGS)
@@ -187,6 +194,9 @@ bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)
 	@$(BIN)/python benchmarks/decoders.py
 	@$(BIN)/python benchmarks/publisher.py
+
+infra-docs: .venv/.installed-dev
+	@$(BIN)/python .ci/terraform_docs
 
 format: .venv/.installed-dev
 	$(BIN)/python -m ruff check --fix-only .

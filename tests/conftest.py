@@ -22,6 +22,7 @@ SERVER_FIXTURES = {"redis_server", "snowflake_server", "torture_client"}
 SERVER_FOLDERS = {"end_to_end", "integrations", "local", "rebuild", "reconcile", "replay", "torture"}
 """Whose tests start servers, or processes, by themselves."""
 SERVER_FILES = {
+    "test_capture_alarms_fire",
     "test_cli_commands",
     "test_cli_dlq",
     "test_cli_env",
@@ -84,7 +85,7 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers, is slow, or runs on Spark, for the targets that leave these out; sort."""
+    """Mark what starts servers, is slow, or is of Spark or Terraform, for the targets that leave these out; sort."""
     tests = Path(__file__).resolve().parent
     for item in items:
         path = item.path.relative_to(tests)
@@ -93,6 +94,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("servers")
         if path.parts[0] in SLOW_FOLDERS or path.stem in SLOW_FILES:
             item.add_marker("slow")
+        if path.parts[0] == "infra":
+            item.add_marker("infra")
         if "spark" in fixtures:
             item.add_marker("spark")
     items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in LONG_FOLDERS)
