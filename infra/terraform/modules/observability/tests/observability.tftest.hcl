@@ -99,11 +99,6 @@ run "all_that_can_be_watched" {
     error_message = "An alarm's description does not end with its runbook page."
   }
 
-  assert {
-    condition     = alltrue([for each in local.definitions : fileexists("../../../../docs/operate/runbooks/${each.runbook}")])
-    error_message = "A runbook page is not there."
-  }
-
   # each dead letter queue has an alarm
   assert {
     condition = toset([for queue in var.queues : queue.dead_letter_name]) == toset([
