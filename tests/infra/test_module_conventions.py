@@ -111,8 +111,6 @@ def test_no_file_of_a_run_is_kept():
     """Neither states nor what ``terraform init`` leaves: a lock file of one machine would lock out the others."""
     done = subprocess.run(["git", "ls-files", "infra/terraform"], cwd=ROOT, capture_output=True, text=True, check=False)
     kept = [
-        line
-        for line in done.stdout.splitlines()
-        if re.search(r"\.tfstate|/\.terraform/|\.terraform\.lock\.hcl$", line)
+        line for line in done.stdout.splitlines() if re.search(r"\.tfstate|/\.terraform/|\.terraform\.lock\.hcl$", line)
     ]
     assert kept == []

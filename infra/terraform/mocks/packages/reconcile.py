@@ -1,1 +1,1 @@
-# No script: tests hash it, and nothing runs it.
+"""No script: tests hash it, and nothing runs it."""
