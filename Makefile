@@ -27,6 +27,7 @@
 #   make splink        install Splink, which make show-spark then runs beside F on the same records
 #   make kcl           install the KCL with its Java daemon, under which make show-aws then runs the resolve consumer
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
+#   make checkov       look at infra/terraform with Checkov; what is skipped has its reason in infra/terraform/.checkov.yaml
 #   make infra-docs    write the inputs and outputs of Terraform's modules into their pages anew
 #   make format        let the formatter and the linter mend what they can
 #   make vectors       write the golden vectors anew, after F_VERSION was raised
@@ -66,7 +67,7 @@ files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink kcl bench infra-docs format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink kcl bench checkov infra-docs format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -194,6 +195,9 @@ bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)
 	@$(BIN)/python benchmarks/decoders.py
 	@$(BIN)/python benchmarks/publisher.py
+
+checkov: .venv/.installed-dev
+	@sh .ci/checkov $(ARGS)
 
 infra-docs: .venv/.installed-dev
 	@$(BIN)/python .ci/terraform_docs
