@@ -11,11 +11,8 @@ fill: some 3 KB a record in Redis.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
-import json
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +26,6 @@ from aws_lambda_powertools import Metrics
 from consumers.resolve.measure import report_metrics
 from mdm_stream.archive import open_archive
 from mdm_stream.aws.deadline import Deadline
-from mdm_stream.capacity.tables import MEASURED, measured_from
 from mdm_stream.dead_letters.quarantine import open_quarantine
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.authority import EVERYTHING, OTHER_STREAMS, Authority, Policy

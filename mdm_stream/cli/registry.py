@@ -95,6 +95,9 @@ COMMANDS: dict[str, Listing] = {
     "warehouse": Listing(
         "mdm_stream.cli.commands.warehouse:warehouse", "The warehouse: migrate its schema, rebuild it, its cost."
     ),
+    "capacity": Listing(
+        "mdm_stream.cli.commands.capacity:capacity", "How large a deployment has to be for a volume, and its bill."
+    ),
     "feed": Listing("mdm_stream.cli.commands.feed:feed", "The golden feed: take snapshots that outlive its stream."),
     "api": Listing("mdm_stream.cli.commands.api:api", "The events API of the local stack: tokens for its callers."),
     "doctor": Listing("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine can run mdm-stream."),
