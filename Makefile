@@ -18,6 +18,7 @@
 #   make show-warehouse  the warehouse that analysts read: a line a figure with its floor
 #   make show-spark      F on Spark: a line a figure with its floor
 #   make show-aws        the parts of AWS: a line a figure with its floor
+#   make show-terraform  Terraform, what it deploys and what that costs: a line a figure with its floor
 #   make check         linter, formatter, types, layers, form of commits, wire contracts: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make dictionary    write the page of the warehouse's columns anew, from the schema
@@ -67,7 +68,7 @@ files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws check layers dictionary contracts contracts-release dbt splink kcl bench checkov infra-docs format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform check layers dictionary contracts contracts-release dbt splink kcl bench checkov infra-docs format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -149,6 +150,9 @@ show-spark: .venv/.installed-dev
 
 show-aws: .venv/.installed-dev
 	$(BIN)/python benchmarks/aws.py $(ARGS)
+
+show-terraform: .venv/.installed-dev
+	$(BIN)/python benchmarks/terraform.py $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .

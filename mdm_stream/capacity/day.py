@@ -25,6 +25,7 @@ TICKS = int(DAY_S / TICK_S)
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 10.0
 LATENCY_S_MAX = 2 * DAY_S
 """A lane that has not caught up a day after the day is one that never does."""
+_NEVER = "the busiest lane never catches up with its day: more shards, lanes or larger batches are needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class _Lane:
         counts[-1] = count - counts.sum()
         most = int(at_s / TICK_S) - first
         if most >= len(self.latencies):
-            raise ConfigurationError("the lane never catches up: more shards, or larger batches, are needed")
+            raise ConfigurationError(_NEVER)
         self.latencies[most - len(counts) + 1 : most + 1] += counts[::-1]
 
     def latency_s(self, share: float) -> float:
@@ -105,7 +106,10 @@ def simulate_day(
     """Return what the day of the busiest of ``lanes`` is like; ``ConfigurationError`` if it never catches up."""
     trouble = trouble or Trouble()
     random = np.random.default_rng(seed)
-    lane = _Lane(load.mean_rate / lanes * (load.skew if lanes > 1 else 1.0), load.peak_to_mean, random)
+    rate = load.mean_rate / lanes * (load.skew if lanes > 1 else 1.0)
+    if rate > size.lane_rate_max * (1 - trouble.failed_share):
+        raise ConfigurationError(_NEVER)
+    lane = _Lane(rate, load.peak_to_mean, random)
     wait_s, poll_s = measured["io_wait_s_a_batch"], measured["poll_s_a_batch"]
     works_s = [wait_s + cpu_s(measured, count) for count in range(size.batch_max + 1)]
     back_s = PEAK_S + trouble.outage_s

@@ -133,6 +133,7 @@ def _of_one(
         warnings,
     )
     from mdm_stream.capacity.day import Trouble  # noqa: PLC0415
+    from mdm_stream.capacity.page import plain_price  # noqa: PLC0415
 
     trouble = Trouble(given["failed_share"], given["outage_s"])
     plan = plan_capacity(*_asked(events_per_day, of, given), *tables, trouble=trouble, seed=given["seed"])
@@ -143,13 +144,7 @@ def _of_one(
     if plan.day is not None:
         print_table("A day of the busiest lane, simulated", ("what", "how much"), day_lines(plan.day), texts=True)
     bill = [
-        (
-            item.group,
-            item.price,
-            f"{item.quantity:,.2f}",
-            f"{item.usd_each:.10f}".rstrip("0").rstrip("."),
-            f"{item.usd:,.2f}",
-        )
+        (item.group, item.price, f"{item.quantity:,.2f}", plain_price(item.usd_each), f"{item.usd:,.2f}")
         for item in plan.costs
     ]
     bill.append(("sum", "", "", "", f"{plan.usd_a_month:,.2f}"))
@@ -177,9 +172,7 @@ def _asked(events_per_day: int | None, of: str | None, given: dict[str, Any]) ->
 
 
 def _say_dates(plan: CapacityPlan) -> None:
-    say(
-        f"Measured: {plan.measured.as_of}. Prices: {plan.prices.as_of}, us-east-1 on demand unless you gave your own; no quote."
-    )
+    say(f"Measured: {plan.measured.as_of}. Prices: {plan.prices.as_of}, us-east-1 on demand or your own; no quote.")
 
 
 def _read(path: Path | None) -> dict[str, Any] | None:
