@@ -1,6 +1,6 @@
 """What the load model (``mdm-stream capacity``) rests on, measured here: the resolver whole, on a real Redis.
 
-    python benchmarks/capacity.py [--out measured.json] [--fill 15000]
+    python benchmarks/capacity.py [--out measured.json] [--fill 10000]
 
 An invented population goes through decoder, engine, archive and feed in batches of several sizes, behind an index that
 is filled before; streams are lists and the archive is a folder, so that what is measured is the process, Redis and the
@@ -50,8 +50,8 @@ from mdm_stream.simulate import generate
 ROOT = Path(__file__).resolve().parent.parent
 SEED, NAMESPACE = 20260101, "capacity"
 PEOPLE = 100_000
-FILL_EVENTS, FILL_BATCH = 15_000, 500
-EVENTS_BY_BATCH = {1: 300, 10: 1_000, 100: 3_000, 500: 8_000}
+FILL_EVENTS, FILL_BATCH = 10_000, 500
+EVENTS_BY_BATCH = {1: 200, 10: 600, 100: 2_000, 500: 5_000}
 """Events measured by batch size: some seconds of CPU each."""
 LOG_LINE_FIELDS_BYTES = 400
 """What Powertools and Lambda put into the line of a batch beside its figures: time, request, function, service."""
@@ -207,7 +207,7 @@ def compared(inputs: dict[str, Any]) -> list[Compared]:
 
 
 def measure(scratch: Path, fill_events: int = FILL_EVENTS) -> Measurement:
-    """Return the model's inputs as this machine shows them: some 60 seconds of CPU by default."""
+    """Return the model's inputs as this machine shows them: some 30 seconds of CPU by default."""
     found = Measurement()
     settle_garbage_collector()
     with RedisServer() as server, server.client() as client:

@@ -19,18 +19,21 @@ PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
 ENVELOPE_BYTES = 512
 """An invocation carries 6 MB, with the records in base64 and so much beside each
 (:mod:`mdm_stream.local.event_source.mapping`)."""
-_POINTS = 1_440
+_POINTS, _HALVINGS, _K_MAX = 288, 60, 2_000.0
+"""Enough for a peak of a hundred times the mean."""
 _ROUNDS = 40
 
 
 @lru_cache(maxsize=64)
-def day_shape(peak_to_mean: float, points: int = _POINTS) -> tuple[float, ...]:
-    """Return the rate in each of ``points`` equal parts of a day, by the day's mean: their mean is 1."""
-    low, high = 0.0, 60_000.0
-    for _ in range(200):
+def day_shape(peak_to_mean: float) -> tuple[float, ...]:
+    """Return the rate in each minute of a day, by the day's mean: their mean is 1."""
+    low, high = 0.0, _K_MAX
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _peak(middle, points) < peak_to_mean else (low, middle)
-    return _shape((low + high) / 2, points)
+        low, high = (middle, high) if 1 / _mean_by_peak(middle) < peak_to_mean else (low, middle)
+    heights = [exp(low * (cos(2 * pi * ((n + 0.5) * 60 - PEAK_S) / DAY_S) - 1)) for n in range(DAY_S // 60)]
+    mean = sum(heights) / len(heights)
+    return tuple(height / mean for height in heights)
 
 
 def cpu_s(measured: MeasuredTable, events: float) -> float:
@@ -94,12 +97,6 @@ def cycle_of(measured: MeasuredTable, rate: float, batch_max: int, window_s: flo
     return BatchCycle(cycle_s, events, billed_s)
 
 
-def _peak(k: float, points: int) -> float:
-    return max(_shape(k, points))
-
-
-def _shape(k: float, points: int) -> tuple[float, ...]:
-    step_s = DAY_S / points
-    heights = [exp(k * (cos(2 * pi * ((n + 0.5) * step_s - PEAK_S) / DAY_S) - 1)) for n in range(points)]
-    mean = sum(heights) / points
-    return tuple(height / mean for height in heights)
+def _mean_by_peak(k: float) -> float:
+    """Return ``I0(k) / exp(k)``, by the mean of points over a day: exact to many digits for a smooth period."""
+    return sum(exp(k * (cos(2 * pi * n / _POINTS) - 1)) for n in range(_POINTS)) / _POINTS
