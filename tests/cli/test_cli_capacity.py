@@ -50,8 +50,8 @@ def test_one_volume_has_its_lines_its_day_and_its_bill() -> None:
 
 def test_an_environment_has_its_sizes() -> None:
     """Those of the environment, at its volume or another."""
-    told = document("--environment", "prod")
-    assert told["workload"]["events_per_day"] == ENVIRONMENTS["prod"].load.events_per_day  # type: ignore[index]
+    told, load = document("--environment", "prod"), ENVIRONMENTS["prod"].load
+    assert told["workload"]["events_per_day"] == load.events_per_day  # type: ignore[index]
     assert told["footprint"]["node_type"] == "cache.r7g.large"  # type: ignore[index]
     other = document("--environment", "prod", "--events-per-day", "7")
     assert other["workload"]["events_per_day"] == 7  # type: ignore[index]
@@ -59,8 +59,9 @@ def test_an_environment_has_its_sizes() -> None:
 
 def test_what_the_command_line_says_goes_before_defaults() -> None:
     """Options of the volume and of the choices, parts that there are not, and warnings about what is too small."""
-    told = document("--events-per-day", "200000000", "--change-shards", "18", "--without", "warehouse", "--records", "5",
-                    "--node-type", "cache.t4g.small", "--window", "2", "--outage", "0")  # fmt: skip
+    volume = ("--events-per-day", "200000000", "--records", "5", "--outage", "0")
+    chosen = ("--change-shards", "18", "--without", "warehouse", "--node-type", "cache.t4g.small", "--window", "2")
+    told = document(*volume, *chosen)
     assert told["sizing"]["changes"]["because"] == "given"  # type: ignore[index]
     assert told["sizing"]["warehouse"] is None  # type: ignore[index]
     assert told["sizing"]["window_s"] == 2  # type: ignore[index]
