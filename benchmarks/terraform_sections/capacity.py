@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -29,6 +30,9 @@ def figures(show: Show, scratch: Path) -> None:
     began_s = time.process_time()
     found = measure(scratch)
     cpu_s = time.process_time() - began_s
+    show.fact(
+        "load of this machine", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: others make CPU times longer"
+    )
     for what, value in found.facts.items():
         show.fact(what, value)
     for each in compared(found.inputs):
