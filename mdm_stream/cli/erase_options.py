@@ -80,7 +80,7 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     from mdm_stream.erasure.places import Places  # noqa: PLC0415
     from mdm_stream.index.redis.index import RedisIndex  # noqa: PLC0415
 
-    found = _deployment(addresses)
+    found = _whole_deployment(addresses)
     rulesets = found.rulesets()
     ruleset = chosen_ruleset(rulesets, addresses.domain)
     client, kinesis = found.redis(), found.kinesis()
@@ -118,8 +118,11 @@ def open_places(addresses: Addresses) -> tuple[Places, Ruleset]:
     return places, ruleset
 
 
-def _deployment(given: Addresses) -> Deployment:
-    """Return what the options name, with what they leave open from the stack or the settings that they point to."""
+def deployment_of(given: Addresses) -> Deployment:
+    """Return what the options name, with what they leave open from the stack or the settings that they point to.
+
+    A store that nothing names is empty.
+    """
     if given.environment:
         base = Deployment.from_environment(os.environ)
     else:
@@ -140,11 +143,17 @@ def _deployment(given: Addresses) -> Deployment:
         warehouse=_duckdb(given.warehouse),
     )
     # Another archive than the settings' has claim objects and snapshots of its own beside it.
-    named = replace(
+    return replace(
         named,
+        warehouse=None if given.warehouse == NONE else named.warehouse,
         claims_url=given.claims or ("" if given.archive else named.claims_url),
         snapshots_url=given.snapshots or ("" if given.archive else named.snapshots_url),
     )
+
+
+def _whole_deployment(given: Addresses) -> Deployment:
+    """Return what the options name; ``click.UsageError`` if they leave a store out."""
+    named = deployment_of(given)
     needed = (
         "redis_url",
         "changes_stream",
@@ -160,7 +169,7 @@ def _deployment(given: Addresses) -> Deployment:
         missing.append("--warehouse")
     if missing:
         raise click.UsageError(f"name every store, so that none is left out; missing: {', '.join(missing)}")
-    return replace(named, warehouse=None) if given.warehouse == NONE else named
+    return named
 
 
 def _duckdb(file: str | None) -> WarehouseSettings | None:

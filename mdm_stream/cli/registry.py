@@ -42,6 +42,9 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.show:show", "Show a golden record, or a source record, with its provenance."
     ),
     "explain": Listing("mdm_stream.cli.commands.explain:explain", "Say why two records are together or not."),
+    "trace": Listing(
+        "mdm_stream.cli.commands.trace:trace", "Follow an event to golden record and warehouse, and back from there."
+    ),
     "review": Listing(
         "mdm_stream.cli.commands.review:review", "The review queue, most worth looking at first; decide on it."
     ),

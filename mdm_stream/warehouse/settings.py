@@ -159,8 +159,8 @@ class WarehouseSettings(Settings):
         return known.model_copy(update=changed)
 
 
-def open_warehouse(settings: WarehouseSettings) -> Warehouse:
-    """Return the warehouse of ``settings``. Nothing is connected before its first use.
+def open_warehouse(settings: WarehouseSettings, *, read_only: bool = False) -> Warehouse:
+    """Return the warehouse of ``settings``. Nothing is connected before its first use. A read-only one never migrates.
 
     A Snowflake key is read again for every login, so that one that was rotated is picked up by the next session.
     """
@@ -174,8 +174,14 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
             fold=fold,
             retention_days=snowflake.retention_days,
             streaming=snowflake.streaming(),
+            read_only=read_only,
         )
-    return DuckDbWarehouse(settings.duckdb_path, lock_wait_ms=settings.lock_wait_ms, copy_age_s=settings.copy_age_s)
+    return DuckDbWarehouse(
+        settings.duckdb_path,
+        read_only=read_only,
+        lock_wait_ms=settings.lock_wait_ms,
+        copy_age_s=None if read_only else settings.copy_age_s,
+    )
 
 
 def open_session(settings: WarehouseSettings) -> Session:

@@ -67,6 +67,7 @@ class SnowflakeWarehouse(SqlWarehouse):
         fold: FoldSettings = VIEWS,
         retention_days: int = RETENTION_DAYS,
         streaming: Streaming | None = None,
+        read_only: bool = False,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Take the arguments of ``snowflake.connector.connect``, with database and schema among them.
@@ -74,7 +75,7 @@ class SnowflakeWarehouse(SqlWarehouse):
         Or take what returns them, which is called for every login, so that a key that was rotated is picked up.
         ``writer`` says which kind the schema is to be of. Left out, a new one is of the append kind, and one that is
         there stays what it is. ``fold`` says how the append kind keeps its tables, ``streaming`` that batches do not
-        get in by COPY.
+        get in by COPY. A read-only warehouse does not migrate, and refuses a schema of another version.
         """
         append = AppendLayout(fold, 0.0 if streaming is None else streaming.look_every_s)
         merge = MergeLayout()
@@ -85,6 +86,7 @@ class SnowflakeWarehouse(SqlWarehouse):
 
         super().__init__(
             lambda: open_session(connect_args, limits, retention_days, streaming),
+            read_only=read_only,
             clock=clock,
             layout_of=choose,
         )
