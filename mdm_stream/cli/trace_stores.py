@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -137,10 +137,10 @@ def _stores(
         letters.append(DeadLetters(store("dead_letters", found.quarantine_url), "quarantine"))
     if found.on_failure_url and found.on_failure_url != NONE:
         letters.append(DeadLetters(store("dead_letters", found.on_failure_url), "on_failure"))
-    feed = None
+    feed, kinesis = None, found.kinesis(attempts=1)
     if found.golden_stream:
         places["golden_feed"] = f"stream {found.golden_stream}"
-        feed = FeedTrace(found.kinesis(attempts=1), found.golden_stream)
+        feed = FeedTrace(kinesis, found.golden_stream)
     decoder = Decoder(rulesets, archived=True)
     claims = found.claims()
     warehouse = _warehouse(found.warehouse, rules.domain, places, opened)
@@ -153,13 +153,13 @@ def _stores(
         letters=letters,
         warehouse=warehouse,
         feed=feed,
-        streams=_streams(found, Decoder(rulesets), places),
+        streams=_streams(found, kinesis, Decoder(rulesets), places),
         follow=lambda claim: redeem(claim, claims.fetch),
         places=places,
     )
 
 
-def _streams(found: Deployment, decoder: Decoder, places: dict[str, str]) -> StreamTrace | None:
+def _streams(found: Deployment, kinesis: Any, decoder: Decoder, places: dict[str, str]) -> StreamTrace | None:
     from mdm_stream.deployment import redis_client  # noqa: PLC0415
     from mdm_stream.index.redis.progress import read_progress  # noqa: PLC0415
     from mdm_stream.trace.in_stream import StreamTrace  # noqa: PLC0415
@@ -170,7 +170,7 @@ def _streams(found: Deployment, decoder: Decoder, places: dict[str, str]) -> Str
     places["change_stream"] = f"streams {' and '.join(dict.fromkeys(streams))}"
     progress = read_progress(redis_client(found.redis_url), found.namespace)
     reached = {shard: each.sequence_number for shard, each in progress.shards.items()}
-    return StreamTrace(found.kinesis(attempts=1), streams, decoder, reached)
+    return StreamTrace(kinesis, streams, decoder, reached)
 
 
 def _warehouse(

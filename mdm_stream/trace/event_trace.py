@@ -30,7 +30,9 @@ def trace_event(lookups: Lookups, name: str, selectors: Sequence[EventSelector])
     record the timeline says that it is erased, and nothing else.
     """
     refused = lookups.refused(selectors)
-    refs = [each.ref for each in selectors if each.ref] or _claimed(refused) or lookups.refs_at(selectors[0])
+    refs = [each.ref for each in selectors if each.ref] or _claimed(refused)
+    if not refs and not selectors[0].letter_id:
+        refs = lookups.refs_at(selectors[0])
     records = lookups.records(refs)
     erased = [ref for ref in refs if lookups.is_erased(ref, records.get(ref))]
     if erased and (len(erased) == len(refs) or refs[0] in erased):
