@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import orjson
 import pytest
 import redis
 from erase_world import REF, RULE_FILES, World, upsert
+from source_tree import ROOT
 
 from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli.main import run
@@ -364,3 +367,18 @@ def test_stores_have_to_be_named(traced: Traced) -> None:
     assert "--archive" in traced.capsys.readouterr().err
     assert run(["trace", REF, "--state", "absent"]) == 2
     assert "no local stack runs" in traced.capsys.readouterr().err
+
+
+def test_the_calls_of_the_page_work(traced: Traced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call in docs/operate/trace.md finds something, on a stack that has its record."""
+    page = (ROOT / "docs" / "operate" / "trace.md").read_text("utf-8")
+    traced.world.send(upsert("crm/42", version=7))
+    (tmp_path / "logs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    place = step_of(traced.document("crm/42")["journeys"][0], "received")["place"].partition("/")[2]
+    calls = re.findall(r"^mdm-stream trace (.*)$", page, re.MULTILINE)
+    for call in calls:
+        argv = [place if word.startswith("shardId-") else word for word in shlex.split(call, comments=True)]
+        code, out, err = traced.run(*argv)
+        assert code == 0, (call, err)
+        assert "golden_history" in out
