@@ -36,8 +36,7 @@ def trace_event(lookups: Lookups, name: str, selectors: Sequence[EventSelector])
     records = lookups.records(refs)
     erased = [ref for ref in refs if lookups.is_erased(ref, records.get(ref))]
     if erased and (len(erased) == len(refs) or refs[0] in erased):
-        journey = Journey(f"{erased[0]}: erased", "erased", erased_steps(lookups.erasure(erased[0])))
-        return Timeline(name, "event", lookups.domain, erased[0], journeys=(journey,))
+        return erased_timeline(lookups, name, erased[0])
     refs = [ref for ref in refs if ref not in erased]
     deliveries = lookups.deliveries(refs)
     for selector in selectors:
@@ -47,10 +46,18 @@ def trace_event(lookups: Lookups, name: str, selectors: Sequence[EventSelector])
         if here or letters or any(ref in records for ref in of):
             return _told(lookups, name, selector, here, letters, {ref: records.get(ref) for ref in of})
     waiting = lookups.waiting(selectors)
+    if not waiting and lookups.has_met_erased:
+        return erased_timeline(lookups, name, "")
     if not waiting:
         raise _unknown(lookups, name, selectors)
     journeys = [(each.delivery.arrival_time_us, waiting_journey(each, "")) for each in waiting]
     return _timeline(lookups, name, "", journeys, ())
+
+
+def erased_timeline(lookups: Lookups, name: str, ref: str) -> Timeline:
+    """Return that a record is erased, and when if that is known; nothing else, whatever the stores still have."""
+    journey = Journey(f"{ref or 'a record'}: erased", "erased", erased_steps(lookups.erasure(ref) if ref else None))
+    return Timeline(name, "event", lookups.domain, ref, journeys=(journey,))
 
 
 def _told(
@@ -62,7 +69,7 @@ def _told(
     records: Mapping[str, Record | None],
 ) -> Timeline:
     """Return the timeline of the deliveries that a selector means, of records of which something is known."""
-    journeys: list[_Timed] = [(each.when_us, refused_journey(each)) for each in refused]
+    journeys: list[_Timed] = [(_began_us(each), refused_journey(each)) for each in refused]
     for ref, record in records.items():
         journeys += _of_record(lookups, selector, ref, record, [each for each in deliveries if ref in each.refs])
     if not journeys or lookups.options.scan_streams:
@@ -134,6 +141,11 @@ def _summary(lookups: Lookups, records: Mapping[str, Record | None]) -> tuple[st
         where = f", in golden record {golden[ref]}" if ref in golden else ""
         said.append(f"{ref} is {status_of(record)}{version}{where}")
     return tuple(said)
+
+
+def _began_us(letter: RefusedDelivery) -> int:
+    delivery = letter.delivery
+    return delivery.arrival_time_us if delivery is not None and delivery.arrived else letter.when_us
 
 
 def _claimed(refused: Sequence[RefusedDelivery]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mdm_stream.errors import TerminalError
 from mdm_stream.steward.inspect import NotFoundError, find_record
 from mdm_stream.trace.assemble import golden_journey, story_of
+from mdm_stream.trace.event_trace import erased_timeline
 from mdm_stream.trace.findings import GoldenHistory, ToldChange
 from mdm_stream.trace.lookups import Lookups, state_of
 from mdm_stream.trace.timeline import Timeline
@@ -32,6 +33,8 @@ def trace_golden(lookups: Lookups, name: str, golden_id: str) -> Timeline:
     refs = _refs_behind(lookups, [*newest, *near])
     records = lookups.records(refs)
     erased = {ref for ref, record in records.items() if record.state.erased}
+    if erased and len(erased) == len(refs):
+        return replace(erased_timeline(lookups, name, ""), kind="golden", golden_id=golden_id)
     if erased:
         lookups.notes[f"{len(erased):,} of the records behind it were erased: nothing is said of them"] = None
     refs = [ref for ref in refs if ref not in erased]

@@ -37,6 +37,8 @@ class Lookups:
     options: TraceOptions
     looked: dict[str, LookedInto] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    has_met_erased: bool = False
+    """Whether something on a stream was passed over because its record is erased."""
 
     @property
     def domain(self) -> str:
@@ -69,6 +71,8 @@ class Lookups:
             return []
         found = self.stores.archive.deliveries(refs, self.stores.decoder, self.stores.marks)
         self.saw("archive", len(found), self._archive_note())
+        if self.options.since_day:
+            self.notes[f"what was archived before {self.options.since_day} is left out, as if it had never come"] = None
         return found
 
     def refs_at(self, selector: EventSelector) -> list[str]:
@@ -113,6 +117,7 @@ class Lookups:
         refs = sorted({ref for each in found for ref in each.refs})
         records = self.stores.index.read_records(refs) if refs else {}
         erased = {ref for ref in refs if self.is_erased(ref, records.get(ref))}
+        self.has_met_erased |= bool(erased)
         self.saw("change_stream", len(found), "" if self.options.scan_streams else "at a named place alone")
         return [each for each in found if erased.isdisjoint(each.refs)]
 
@@ -168,7 +173,10 @@ class Lookups:
             self.saw("golden_feed", 0, f"it could not be read: {error}")
             return {}
         gone = len({each.position for each in changes}) - len(places)
-        self.saw("golden_feed", len(places), f"{gone:,} of the messages are not on it (any more)" if gone else "")
+        note = f"{gone:,} of the messages are not on it (any more)" if gone else ""
+        if gone and not feed.is_whole:
+            note = f"{gone:,} of the messages were not among the {feed.records:,} that were read"
+        self.saw("golden_feed", len(places), note)
         return places
 
     def shown(

@@ -201,6 +201,12 @@ def test_an_erased_record_is_erased_and_nothing_else(traced: Traced) -> None:
         assert (journey["outcome"], stages(journey)) == ("erased", ["state"])
         assert found["looked_into"] == []
         assert "version" not in orjson.dumps(journey).decode()
+    golden = traced.document(golden_id_of("person", REF))
+    assert [stages(each) for each in golden["journeys"]] == [["state"]]
+    traced.world.erase()
+    (left,) = traced.document(place)["journeys"]
+    assert (left["outcome"], stages(left)) == ("erased", ["state"])
+    assert REF not in orjson.dumps(left).decode()
 
 
 def test_a_merge_shows_what_was_merged_away(traced: Traced) -> None:

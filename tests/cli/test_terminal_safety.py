@@ -114,6 +114,11 @@ COMMANDS = {
     "override": (["override", ONE, f"x{ARGUMENT}=1", "--rules", "person", "--steward", "s"], 2, ""),
     "erase": (["erase", "--verify", f"web/{ARGUMENT}", "--domain", "person"], None, ""),
     "archive": (["archive", "verify", "--archive", f"file:///nowhere/{ARGUMENT}"], None, ""),
+    "trace": (["trace", ONE, "--rules", "person"], 0, "is live"),
+    "trace a dead letter": (["trace", "LETTER", "--rules", "person"], 0, "unknown_source"),
+    "trace in JSON": (["trace", "LETTER", "--rules", "person", "--json"], 0, "is not known"),
+    "trace a version": (["trace", f"crm/{ARGUMENT}@{ARGUMENT}", "--rules", "person"], 1, "at version"),
+    "trace what is no name": (["trace", ARGUMENT.replace("/", ""), "--rules", "person"], 2, "no golden id"),
     "a traceback": (["--debug", "show", f"crm/{ARGUMENT}", "--rules", "person"], 1, "Traceback"),
 }
 ON_AN_INDEX = ("show", "explain", "review", "hold", "release")
@@ -128,6 +133,9 @@ def test_no_command_passes_control_characters_on(stack, redis_url, name):
     arguments = [letter if argument == "LETTER" else argument for argument in arguments]
     if arguments[arguments[0] == "--debug"] in ON_AN_INDEX and not arguments[1].startswith("--x"):
         arguments += ["--redis", redis_url]
+    elif arguments[0] == "trace":
+        stores = ("--archive", str(folder / "archive"), "--quarantine", str(folder / QUARANTINE_FOLDER))
+        arguments += ["--redis", redis_url, *stores]
     elif arguments[0] in ("dlq", "override"):
         arguments += ["--state", str(folder)]
     ended, got = on_a_terminal(folder, *arguments)
