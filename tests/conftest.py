@@ -29,6 +29,7 @@ SERVER_FILES = {
     "test_cli_erase",
     "test_cli_publish",
     "test_cli_steward",
+    "test_cli_trace",
     "test_epochs",
     "test_object_store",
     "test_postgres_reader",
