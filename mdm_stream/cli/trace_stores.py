@@ -137,7 +137,8 @@ def _stores(
         letters.append(DeadLetters(store("dead_letters", found.quarantine_url), "quarantine"))
     if found.on_failure_url and found.on_failure_url != NONE:
         letters.append(DeadLetters(store("dead_letters", found.on_failure_url), "on_failure"))
-    feed, kinesis = None, found.kinesis(attempts=1)
+    has_streams = any((found.golden_stream, found.changes_stream, found.steward_stream))
+    feed, kinesis = None, found.kinesis(attempts=1) if has_streams else None  # a client needs a region
     if found.golden_stream:
         places["golden_feed"] = f"stream {found.golden_stream}"
         feed = FeedTrace(kinesis, found.golden_stream)
