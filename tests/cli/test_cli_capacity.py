@@ -37,8 +37,9 @@ def test_without_a_volume_it_is_a_table_of_all() -> None:
     assert [each["workload"]["events_per_day"] for each in told] == list(VOLUMES)
 
 
-def test_one_volume_has_its_lines_its_day_and_its_bill() -> None:
+def test_one_volume_has_its_lines_its_day_and_its_bill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each line has its formula, the bill its quantities and prices, and the sum is the table's."""
+    monkeypatch.setenv("COLUMNS", "200")
     said = run("--events-per-day", "100000")
     for words in ("shards of the change stream", "ceil(max(busiest / 1,000", "p50, p95, p99", "lambda_gb_s", "sum"):
         assert words in said

@@ -125,8 +125,9 @@ def test_a_matched_event_leads_to_its_warehouse_row(traced: Traced) -> None:
     assert traced.document("erp/1@1")["journeys"] == found["journeys"]
 
 
-def test_people_read_it_without_values(traced: Traced) -> None:
+def test_people_read_it_without_values(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table for each delivery; values come with --values alone."""
+    monkeypatch.setenv("COLUMNS", "200")
     traced.world.send(upsert(city=MARKER))
     code, out, err = traced.run(REF)
     assert (code, err) == (0, "")
