@@ -88,7 +88,10 @@ def test_what_is_sized_holds_the_peak(load: Workload, chosen: Footprint) -> None
 @settings(max_examples=40, deadline=None)
 @given(loads(), st.integers(2, 50))
 def test_more_events_need_no_less(load: Workload, factor: int) -> None:
-    """Shards, concurrency, cache, objects and archive never shrink when events grow."""
+    """Shards, concurrency, cache, archive and billed seconds never shrink when events grow.
+
+    Batches may: larger ones take longer, and the next one begins when they are done.
+    """
     more = replace(load, events_per_day=load.events_per_day * factor)
     less, greater = (sizing(each, Footprint(window_s=1.0), MEASURED, PRICES) for each in (load, more))
     assert less.changes.shards <= greater.changes.shards
@@ -97,7 +100,6 @@ def test_more_events_need_no_less(load: Workload, factor: int) -> None:
     assert less.cache.index_bytes <= greater.cache.index_bytes
     assert less.cache.slots_a_domain <= greater.cache.slots_a_domain
     assert less.archive_bytes <= greater.archive_bytes
-    assert less.batches <= greater.batches * 1.001
     assert less.gb_s <= greater.gb_s * 1.001
 
 
