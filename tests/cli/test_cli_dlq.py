@@ -9,7 +9,6 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli.main import cli, run
 from mdm_stream.cli.redelivery import NOT_SENT, change_key_of, deliver_with
 from mdm_stream.dead_letters import Message
@@ -21,7 +20,6 @@ from mdm_stream.errors import Reason
 from mdm_stream.local.event_source.lanes import Discard
 from mdm_stream.local.event_source.mapping import ShardRecord
 from mdm_stream.local.event_source.on_failure import OnFailure, put_into
-from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.objects.opening import open_object_store
 from producers.delivery import PublisherSettings
 from producers.partition_key import partition_key
@@ -56,15 +54,6 @@ def give_up(url, stream, raws, first, s3_client=None):
     records = tuple(ShardRecord(str(n), f"key-{n}", raw, float(n)) for n, raw in enumerate(raws, start=first))
     writer = OnFailure(put_into(url, lambda: s3_client), function_name="resolve", stream_arn=arn)
     writer.write(Discard(records, "RecordAgeExceeded", 1), "shardId-000000000000", datetime.now(UTC).timestamp())
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A Kinesis and S3 API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
-    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
-            patch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture

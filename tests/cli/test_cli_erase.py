@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import redis
 from click.testing import CliRunner, Result
 from erase_world import REF, RULE_FILES, World, upsert
 
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli import erase_options
 from mdm_stream.cli.main import cli, run
 from mdm_stream.local.kinesis.server import KinesisServer
@@ -34,25 +32,16 @@ class Stores:
         return CliRunner().invoke(cli, ["erase", *argv, *self.arguments], input=answer, standalone_mode=False)
 
 
-@pytest.fixture(scope="module")
-def kinesis_server() -> Iterator[KinesisServer]:
-    """A Kinesis API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
-    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
-            patch.setenv(name, value)
-        yield running
-
-
 @pytest.fixture
 def stores(
-    kinesis_server: KinesisServer,
+    server: KinesisServer,
     redis_client: redis.Redis,
     redis_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Stores:
     """Stores with a person of two systems in them, whose consumers run whenever the command has put something there."""
-    world = World(kinesis_server.client(), redis_client, tmp_path)
+    world = World(server.client(), redis_client, tmp_path)
     world.send(upsert(city=MARKER), upsert("erp/1"))
     tell = erase_options._tell
 
@@ -61,14 +50,7 @@ def stores(
         world.consume()
 
     monkeypatch.setattr(erase_options, "_tell", tell_and_consume)
-    arguments = [
-        "--redis", redis_url, *(option for file in RULE_FILES for option in ("--rules", file)), "--domain", "person",
-        "--endpoint", kinesis_server.endpoint_url,
-        "--changes-stream", world.changes, "--steward-stream", world.steward, "--golden-stream", world.golden,
-        "--archive", str(tmp_path / "archive"), "--quarantine", str(tmp_path / "quarantine"),
-        "--on-failure", (tmp_path / "on-failure").as_uri(), "--warehouse", str(world.warehouse_file),
-    ]  # fmt: skip
-    return Stores(world, arguments)
+    return Stores(world, world.options(redis_url, server.endpoint_url))
 
 
 def document(result: Result, code: int) -> dict[str, Any]:

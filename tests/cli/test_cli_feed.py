@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from click.testing import CliRunner, Result
 from feed_messages import contents, erase, origins, rejected, upsert
 from feed_snapshots import raw
 
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli.main import cli, run
 from mdm_stream.contracts.golden import FeedEnvelope
 from mdm_stream.feed import snapshot_fold
@@ -32,15 +30,6 @@ FEED = [
     rejected("q1"),
 ]
 LINE_TIMEOUT_S = 60
-
-
-@pytest.fixture(scope="module")
-def kinesis() -> Iterator[KinesisServer]:
-    """A Kinesis API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
-    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
-            patch.setenv(name, value)
-        yield running
 
 
 class Feed:
@@ -70,9 +59,9 @@ class Feed:
 
 
 @pytest.fixture
-def feed(kinesis: KinesisServer, tmp_path: Path, request: pytest.FixtureRequest) -> Feed:
+def feed(server: KinesisServer, tmp_path: Path, request: pytest.FixtureRequest) -> Feed:
     """An empty feed."""
-    return Feed(kinesis, tmp_path, f"golden-{abs(hash(request.node.name))}")
+    return Feed(server, tmp_path, f"golden-{abs(hash(request.node.name))}")
 
 
 def said(result: Result, code: int | None = 0) -> dict[str, Any]:

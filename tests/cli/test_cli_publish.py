@@ -13,7 +13,7 @@ from typing import ClassVar
 import orjson
 import pytest
 
-from mdm_stream.aws.loopback import LoopbackKeys, loopback_environment
+from mdm_stream.aws.loopback import LoopbackKeys
 from mdm_stream.cli.main import run
 from mdm_stream.contracts.signature import SigningKey, is_signed_by
 from mdm_stream.decode import Delivery
@@ -22,20 +22,10 @@ from mdm_stream.decode.files.event_files import file_events
 from mdm_stream.decode.unpacking import unpack
 from mdm_stream.deployment import RunningStack, read_stack, remove_stack, write_stack
 from mdm_stream.errors import ConfigurationError
-from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.rules import load_rulesets
 from mdm_stream.simulate import EVENT_FILES, write_population
 
 FORMATS = {"crm": "debezium", "erp": "dms", "web": "canonical"}
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A Kinesis API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
-    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
-            patch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture(scope="module")

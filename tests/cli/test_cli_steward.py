@@ -7,14 +7,12 @@ import io
 import orjson
 import pytest
 
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli.main import run
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.deployment import RunningStack, write_stack
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.rules import load_ruleset
 from producers.partition_key import partition_key_of
 
@@ -28,15 +26,6 @@ IN_2030 = "2030-01-01T00:00:00Z"
 def rules():
     """The person pack."""
     return load_ruleset("person")
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A Kinesis API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
-    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
-            patch.setenv(name, value)
-        yield running
 
 
 class World:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import redis
-from erase_world import REF, RULE_FILES, World, upsert
+from erase_world import REF, World, upsert
 from source_tree import ROOT
 
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli.main import run
 from mdm_stream.contracts.signature import SigningKey
 from mdm_stream.core.canonical import digest_of_bytes
@@ -55,33 +53,17 @@ class Traced:
         return found
 
 
-@pytest.fixture(scope="module")
-def kinesis_server() -> Iterator[KinesisServer]:
-    """A Kinesis API on loopback, and its keys in the environment, as `mdm-stream env` puts them there."""
-    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
-            patch.setenv(name, value)
-        yield running
-
-
 @pytest.fixture
 def traced(
-    kinesis_server: KinesisServer,
+    server: KinesisServer,
     redis_client: redis.Redis,
     redis_url: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> Traced:
     """Empty stores, and the options that name them."""
-    world = World(kinesis_server.client(), redis_client, tmp_path)
-    arguments = [
-        "--redis", redis_url, *(option for file in RULE_FILES for option in ("--rules", file)), "--domain", "person",
-        "--endpoint", kinesis_server.endpoint_url,
-        "--changes-stream", world.changes, "--steward-stream", world.steward, "--golden-stream", world.golden,
-        "--archive", str(tmp_path / "archive"), "--quarantine", str(tmp_path / "quarantine"),
-        "--on-failure", (tmp_path / "on-failure").as_uri(), "--warehouse", str(world.warehouse_file),
-    ]  # fmt: skip
-    return Traced(world, arguments, capsys)
+    world = World(server.client(), redis_client, tmp_path)
+    return Traced(world, world.options(redis_url, server.endpoint_url), capsys)
 
 
 def stages(journey: dict[str, Any]) -> list[str]:

@@ -6,11 +6,9 @@ import os
 import orjson
 import pytest
 
-from mdm_stream.aws.loopback import loopback_environment
 from mdm_stream.cli.main import run
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.errors import RejectedEventError
-from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.rules import load_rulesets
 
 RULES = """\
@@ -29,15 +27,6 @@ sources:
 HEADER = "customer_no;first;last;town;changed;state\n"
 AS_OF = "2026-03-01T00:00:00Z"
 AS_OF_NS = 1_772_323_200_000_000_000
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A Kinesis API on loopback, with its keys in the environment."""
-    with KinesisServer() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in loopback_environment(running.endpoint_url, running.keys, {}).items():
-            patch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture

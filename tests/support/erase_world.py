@@ -116,6 +116,16 @@ class World:
         )
         self._seen: set[tuple[str, str]] = set()
 
+    def options(self, redis_url: str, endpoint_url: str) -> list[str]:
+        """Return what names these stores to a command, one by one."""
+        return [
+            *(option for file in RULE_FILES for option in ("--rules", file)),
+            "--redis", redis_url, "--domain", "person", "--endpoint", endpoint_url,
+            "--changes-stream", self.changes, "--steward-stream", self.steward, "--golden-stream", self.golden,
+            "--archive", str(self.folder / "archive"), "--quarantine", str(self.folder / "quarantine"),
+            "--on-failure", (self.folder / "on-failure").as_uri(), "--warehouse", str(self.warehouse_file),
+        ]  # fmt: skip
+
     def open_warehouse(self, writing: bool) -> DuckDbWarehouse | None:
         """Open the warehouse as the places say, if it is there."""
         if not self.warehouse_file.exists():
