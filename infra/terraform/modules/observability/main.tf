@@ -83,14 +83,9 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   metric_name = each.value.expression == null ? values(each.value.metrics)[0].name : null
   dimensions  = each.value.expression == null ? values(each.value.metrics)[0].dimensions : null
   period      = each.value.expression == null ? each.value.definition.period_s : null
-  statistic = (
-    each.value.expression == null && !startswith(values(each.value.metrics)[0].statistic, "p")
-    ? values(each.value.metrics)[0].statistic : null
-  )
-  extended_statistic = (
-    each.value.expression == null && startswith(values(each.value.metrics)[0].statistic, "p")
-    ? values(each.value.metrics)[0].statistic : null
-  )
+
+  statistic          = each.value.expression == null && !startswith(values(each.value.metrics)[0].statistic, "p") ? values(each.value.metrics)[0].statistic : null
+  extended_statistic = each.value.expression == null && startswith(values(each.value.metrics)[0].statistic, "p") ? values(each.value.metrics)[0].statistic : null
 
   dynamic "metric_query" {
     for_each = each.value.expression == null ? {} : each.value.metrics
