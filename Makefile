@@ -1,7 +1,7 @@
 # Every target does its own set-up: a machine with Python 3.11 or later, make and git needs nothing else.
 #
 #   make demo          stream a generated population through the local stack
-#   make test          all tests, but for those on Spark, those of Terraform and those that install packages anew
+#   make test          all tests, but for long ones, those on Spark or of Terraform, and those that install packages anew
 #   make test-spark    those on Spark: F recomputed, compared with what is live, repaired, profiled
 #   make test-long     files that take a minute and more: the warehouse in depth, mutants, the canary
 #   make test-infra    Terraform: form, pages, least privilege, settings as in the code; each module's tests, where terraform is installed
