@@ -24,6 +24,7 @@ from mdm_stream.deployment import QUARANTINE_FOLDER
 from mdm_stream.errors import ConfigurationError, TransientError
 from mdm_stream.files import make_folder, write_atomically
 from mdm_stream.local.pipeline import Authorisation
+from mdm_stream.local.servers.ports import free_ports
 from mdm_stream.local.stack import CHANGES_STREAM, STEWARD_STREAM, LocalStack
 from producers.events_api.settings import EventsApiSettings
 
@@ -52,7 +53,7 @@ def start_events_api(stack: LocalStack, rules: Sequence[str], allowed: Authorisa
     """Start the API of a running stack and wait until it answers; ``TransientError`` if it does not."""
     allowed = allowed or Authorisation()
     key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).rstrip(b"=").decode()
-    port = _free_port()
+    (port,) = free_ports(1)
     settings = EventsApiSettings(
         rules=",".join(rules),
         redis_url=stack.redis.url,
@@ -138,13 +139,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return _EXIT_CONFIGURATION
     return 0
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind((_HOST, 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _id_keys(state_dir: Path) -> Path:

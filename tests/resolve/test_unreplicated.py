@@ -34,7 +34,7 @@ def test_batches_are_counted_while_no_replica_follows_and_told_of_once(tmp_path)
                 assert (report.first_failed, report.unreplicated) == (None, {"person"})
                 assert report.replicas_gone == ["person"][number:]
             replica.start()
-            until(lambda: replica.ask("PING"), "it answers")
+            until(replica.answers, "it answers")
             follow(replica, primary)
             until(lambda: replicas_of(client, "any") == 1, "the primary has noticed")
             report = world.handle(upsert("1", 10 * round_ + 9))

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ import redis
 from lagging_line import LaggingLine
 from tls_line import TlsLine
 
+from mdm_stream.local.servers.ports import free_ports
 from mdm_stream.local.servers.redis import find_program
 
 WAIT_S = 30.0
@@ -38,17 +39,6 @@ def until(is_so: Callable[[], bool], what: str, wait_s: float = WAIT_S) -> None:
             pass
         time.sleep(0.02)
     raise AssertionError(f"after {wait_s} s still not: {what}")
-
-
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Return ports that are free now, all different."""
-    with ExitStack() as stack:
-        found = []
-        for _ in range(count):
-            probe = stack.enter_context(socket.socket())
-            probe.bind((host, 0))
-            found.append(probe.getsockname()[1])
-        return found
 
 
 @dataclass(slots=True)
@@ -71,7 +61,18 @@ class Node:
         self.directory.mkdir(exist_ok=True)
         options = {"port": self.port, "bind": self.host, "dir": self.directory, "save": "", **self.options}
         command = [find_program(), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def answers(self) -> bool:
+        """Return whether it answers; one that has ended fails with what it wrote."""
+        if self.process is None or self.process.poll() is not None:
+            raise AssertionError(f"the server of port {self.port} has ended: {self._log.read_text('utf-8')[-2_000:]}")
+        return bool(self.ask("PING"))
+
+    @property
+    def _log(self) -> Path:
+        return self.directory / "log"
 
     def stop(self, *, kill: bool = False) -> None:
         """End it."""
@@ -132,7 +133,7 @@ class ValkeyCluster:
     def __enter__(self) -> Self:
         for node in self.nodes:
             node.start()
-        until(lambda: all(node.ask("PING") for node in self.nodes), "the nodes answer")
+        until(lambda: all(node.answers() for node in self.nodes), "the nodes answer")
         first, primaries, replicas = self.nodes[0], self.nodes[:PRIMARIES], self.nodes[PRIMARIES:]
         for place, node in enumerate(primaries):
             node.ask("CLUSTER ADDSLOTSRANGE", SLOTS * place // PRIMARIES, SLOTS * (place + 1) // PRIMARIES - 1)
@@ -273,7 +274,7 @@ def replicated_pair(directory: Path, **options: Any) -> Iterator[tuple[Node, Nod
     try:
         for node in pair:
             node.start()
-        until(lambda: all(node.ask("PING") for node in pair), "both answer")
+        until(lambda: all(node.answers() for node in pair), "both answer")
         replica.ask("REPLICAOF", primary.host, primary.port)
         until(lambda: replica.ask("INFO", "replication")["master_link_status"] == "up", "the replica follows")
         yield primary, replica

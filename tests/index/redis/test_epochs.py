@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import replace
 
 import pytest
@@ -20,6 +19,7 @@ from mdm_stream.index.errors import EpochChangedError, IndexInDoubtError
 from mdm_stream.index.redis import epochs as epochs_module
 from mdm_stream.index.redis.epochs import Epochs, hold, is_fenced, lift_fence, release
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.local.servers.ports import free_ports
 from mdm_stream.local.servers.redis import RedisServer
 
 RULES = small_rules()
@@ -134,9 +134,7 @@ def test_a_primary_that_was_a_replica_meanwhile_is_another_server():
 
 def follow(replica, primary) -> None:
     """Make one server the replica of another, and wait until it has everything."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     primary.config_set("port", port)  # replication takes no Unix socket
     replica.replicaof("127.0.0.1", port)
     while replica.info("replication")["master_link_status"] != "up":

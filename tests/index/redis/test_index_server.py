@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from small_world import small_rules
-from valkey_cluster import Node, free_ports, replicated_pair, until
+from valkey_cluster import Node, replicated_pair, until
 
 from mdm_stream.cli import machine
 from mdm_stream.core.epoch_position import EpochPosition
@@ -20,6 +20,7 @@ from mdm_stream.index.errors import UnfitServerError
 from mdm_stream.index.redis.client import ARGUMENTS_MAX, cluster_of, in_portions, open_client
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.scripts import translated
+from mdm_stream.local.servers.ports import free_ports
 
 RULES = small_rules()
 TIMEOUT_S = 1.5
@@ -57,7 +58,7 @@ def node(tmp_path):
 def started(server: Node) -> str:
     """Start a server; return its address once it answers."""
     server.start()
-    until(lambda: server.ask("PING"), "it answers")
+    until(server.answers, "it answers")
     return f"redis://127.0.0.1:{server.port}"
 
 

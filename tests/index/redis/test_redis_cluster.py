@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
 import subprocess
 import time
 
@@ -16,6 +15,7 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.redis.epochs import drop_namespace
 from mdm_stream.index.redis.index import RedisIndex
+from mdm_stream.local.servers.ports import free_ports
 from mdm_stream.local.servers.redis import find_program
 
 START_S = 20.0
@@ -25,10 +25,7 @@ SLOT_LAST = 16_383
 @pytest.fixture
 def cluster_port(tmp_path):
     """The port of a cluster of one node that serves all slots."""
-    with socket.socket() as probe, socket.socket() as bus_probe:
-        probe.bind(("127.0.0.1", 0))
-        bus_probe.bind(("127.0.0.1", 0))
-        port, bus_port = probe.getsockname()[1], bus_probe.getsockname()[1]
+    port, bus_port = free_ports(2)
     options = {"port": port, "cluster-port": bus_port, "bind": "127.0.0.1", "cluster-enabled": "yes", "dir": tmp_path}
     options["save"] = ""
     command = [find_program(), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]

@@ -7,7 +7,9 @@ import re
 import pytest
 from rights_tour import everything_on
 from source_tree import ROOT
-from valkey_cluster import Node, free_ports, until
+from valkey_cluster import Node, until
+
+from mdm_stream.local.servers.ports import free_ports
 
 PAGE = ROOT / "docs" / "operate" / "cache.md"
 PASSWORD = "a-password"
@@ -33,7 +35,7 @@ def node(request, tmp_path):
     if request.param == "cluster mode":
         server.options = {"cluster-enabled": "yes", "cluster-port": free_ports(1)[0]}
     server.start()
-    until(lambda: server.ask("PING"), "it answers")
+    until(server.answers, "it answers")
     if server.options:
         server.ask("CLUSTER ADDSLOTSRANGE", 0, 16_383)
         until(lambda: server.ask("CLUSTER INFO")["cluster_state"] == "ok", "it has all slots")

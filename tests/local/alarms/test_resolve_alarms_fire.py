@@ -335,7 +335,7 @@ def test_no_replica_follows(function, tmp_path: Path, watch: Watch):
         until(lambda: primary.ask("INFO", "replication")["connected_slaves"] == 0, "the primary has noticed")
         bench.fires(resolve.good)
         replica.start()
-        until(lambda: replica.ask("PING"), "it answers")
+        until(replica.answers, "it answers")
         replica.ask("REPLICAOF", primary.host, primary.port)
         until(lambda: replica.ask("INFO", "replication")["master_link_status"] == "up", "it follows")
         bench.clears(resolve.good)
