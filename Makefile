@@ -3,7 +3,7 @@
 #   make demo          stream a generated population through the local stack
 #   make test          all tests, but for long ones, those on Spark or of Terraform, and those that install packages anew
 #   make test-spark    those on Spark: F recomputed, compared with what is live, repaired, profiled
-#   make test-long     files that take a minute and more: the warehouse in depth, mutants, the canary
+#   make test-long     files that take half a minute and more: the warehouse in depth, mutants, the canary
 #   make test-infra    Terraform: form, pages, least privilege, settings as in the code; each module's tests, where terraform is installed
 #   make test-installs  each extra and each lock, installed anew by itself
 #   make test-fast     those that need no server and take no seconds each
@@ -64,7 +64,7 @@ INSTALL_ANEW := $(shell .venv/bin/python -c pass 2>/dev/null || echo force)
 unexport PYTHONDONTWRITEBYTECODE
 
 # The files of tests in which a text stands.
-files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests)
+files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests | sort)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
@@ -92,14 +92,14 @@ test: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not downloads and not spark and not infra and not long" $(ARGS)
 
-# Files that take a minute and more each: among the rest, everything would wait for it. Here and below only files that may
-# have such tests are read, since reading all takes a minute of each worker.
+# Files that take half a minute and more each: among the rest, everything would wait for it. Here and below only files
+# that may have such tests are read, since reading all takes a minute of each worker.
 test-long: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long and not downloads and not spark and not infra" $(call files_with,mark.long) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "long and not downloads and not spark and not infra" $(call files_with,mark.long) $(ARGS)
 
 # F on Spark, and what is compared with it. Needs Java 17, and is skipped without.
 test-spark: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m spark $(call files_with,spark) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m spark $(call files_with,spark) $(ARGS)
 
 # Skips what needs terraform or its provider where they are not to be had, and says so (-rs). TF_PLUGIN_DIR names a
 # folder that has the provider.

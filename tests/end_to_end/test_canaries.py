@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from canaries import PATHS, Canaries, measure
 
-pytestmark = [pytest.mark.one_redis, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.one_redis, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

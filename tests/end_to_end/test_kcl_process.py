@@ -30,6 +30,8 @@ from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM
 from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate
 
+pytestmark = pytest.mark.long
+
 PEOPLE = 60
 POPULATION_SEED = 5
 BATCH_RECORDS = 40

@@ -35,6 +35,8 @@ from mdm_stream.rules import load_ruleset
 from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
 
+pytestmark = pytest.mark.long
+
 PEOPLE = 400
 RATE_S = 0.008
 """Seconds between events, so that the stream is still running when the index is gone and while it is rebuilt."""

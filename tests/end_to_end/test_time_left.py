@@ -11,6 +11,8 @@ from timed_function import ARN, AWS_TIMEOUT_S, REDIS_TIMEOUT_S, TimedWorld, time
 
 from mdm_stream.local.event_source.mapping import schedule_event
 
+pytestmark = pytest.mark.long
+
 ENGINE_S = 0.5 + 2 * REDIS_TIMEOUT_S + AWS_TIMEOUT_S
 """What an engine needs to begin: the answer, a call of its own, and those that archive and publish what it commits."""
 

@@ -29,7 +29,7 @@ from mdm_stream.rebuild.run import Rebuild, RebuildOptions
 from mdm_stream.warehouse import DuckDbWarehouse
 from mdm_stream.warehouse.old_versions import OldVersions
 
-pytestmark = pytest.mark.one_redis
+pytestmark = [pytest.mark.one_redis, pytest.mark.long]
 
 MARKER, OLD = "Markermund", "Altmarkerstadt"
 STREAMS = {"change_stream", "steward_stream", "golden_feed"}
