@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from consumers.lambda_kinesis import serve
@@ -17,12 +17,16 @@ from consumers.resolve.measure import report_metrics, tick_measured, warn
 from mdm_stream.aws.deadline import Deadline
 from mdm_stream.aws.tracing import Tracing
 from mdm_stream.core.f_version import f_digest
+from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.resolve.build import build_resolver
+from mdm_stream.telemetry.function_log import function_log
+from mdm_stream.telemetry.otel import span_backends
 
-logger, tracing = Logger(service="resolve", f=f_digest()), Tracing("resolve")
+logger = function_log("resolve", f=f_digest())
+tracing = Tracing("resolve", *span_backends("resolve", os.environ))
 metrics = Metrics(namespace="mdm-stream", service="resolve")
-resolver = build_resolver(os.environ)
+resolver = build_resolver(os.environ, tracing)
 
 
 @logger.inject_lambda_context
@@ -31,25 +35,24 @@ resolver = build_resolver(os.environ)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Resolve one batch, or do on a tick what waits without one, in the time that the function has left."""
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000)
-    return serve(
-        event,
-        lambda records: _resolve(records, event["Records"][0]["eventID"], deadline),
-        lambda: _tick(deadline),
-    )
+    return serve(event, lambda records: _resolve(records, deadline), lambda: _tick(deadline))
 
 
-def _resolve(records: Sequence[KinesisRecord], correlation_id: str, deadline: Deadline) -> int | None:
+def _resolve(records: Sequence[KinesisRecord], deadline: Deadline) -> int | None:
     deliveries = [record.delivery for record in records]
-    with tracing.part("## resolve"):
+    place = place_of_batch(deliveries)
+    with logger.append_context_keys(**place), tracing.batch("resolve", place) as note:
         report = resolver.handle(deliveries, deadline)
-    report_metrics(metrics, deliveries, report)
-    warn(logger, report)
-    logger.info("batch", extra={"correlation_id": correlation_id, **report.summary()})
+        note(report.counts())
+        report_metrics(metrics, deliveries, report)
+        warn(logger, report)
+        logger.info("batch", extra=report.summary())
     return report.first_failed
 
 
 def _tick(deadline: Deadline) -> None:
-    with tick_measured(metrics, logger):
+    with tracing.batch("tick", {}) as note, tick_measured(metrics, logger):
         report = resolver.tick(deadline)
+        note(report.counts())
     warn(logger, report)
     logger.info("tick", extra={"published": report.published, "refused": report.refused, "cause": report.cause})

@@ -31,12 +31,16 @@ from mdm_stream.contracts.kpl import UserRecord, aggregate_of, is_aggregate
 from mdm_stream.core.f_version import f_digest
 from mdm_stream.core.faults import EngineFault
 from mdm_stream.decode import Delivery
+from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.redrive_envelope import is_envelope
 from mdm_stream.errors import MdmError, TerminalError, TransientError
 from mdm_stream.files import make_folder, write_atomically
 from mdm_stream.resolve.build import build_resolver
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.settings import ResolveSettings
+from mdm_stream.telemetry.function_log import function_log
+from mdm_stream.telemetry.otel import spans_of
+from mdm_stream.telemetry.spans import NO_SPANS, Spans
 
 EXIT_FAULT = 1
 EXIT_TERMINAL = 2
@@ -69,14 +73,16 @@ class ShardProcess:
         stream: str,
         logger: Logger,
         metrics: Metrics,
+        spans: Spans = NO_SPANS,
     ) -> None:
-        """Take the parts. ``stream`` is the one that the daemon reads."""
+        """Take the parts. ``stream`` is the one that the daemon reads; ``spans`` are those that the resolver has."""
         self._daemon = daemon
         self._resolver = resolver
         self._settings = settings
         self._stream = stream
         self._logger = logger
         self._metrics = metrics
+        self._spans = spans
         self._shard = ""
         self._unsaved: tuple[str, int] | None = None
         self._lease_gone = False
@@ -146,17 +152,21 @@ class ShardProcess:
 
     def _attempt(self, deliveries: Sequence[Delivery]) -> int:
         """Resolve, and return how many of the first are done: committed, archived and published."""
-        try:
-            report = self._resolver.handle(deliveries)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the batch is claimed done
-            self._logger.warning("batch_failed", extra={"cause": told(error)})
-            self._metrics.add_metric("BatchesFailed", MetricUnit.Count, 1)
+        place = place_of_batch(deliveries)
+        told_by_lines = {name: fact for name, fact in place.items() if name != "shard"}  # as all lines of the process
+        with self._logger.append_context_keys(**told_by_lines), self._spans.batch("resolve", place) as note:
+            try:
+                report = self._resolver.handle(deliveries)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the batch is claimed done
+                self._logger.warning("batch_failed", extra={"cause": told(error)})
+                self._metrics.add_metric("BatchesFailed", MetricUnit.Count, 1)
+                self._metrics.flush_metrics()
+                return 0
+            note(report.counts())
+            report_metrics(self._metrics, deliveries, report)
             self._metrics.flush_metrics()
-            return 0
-        report_metrics(self._metrics, deliveries, report)
-        self._metrics.flush_metrics()
-        warn(self._logger, report)
-        self._logger.info("batch", extra=report.summary())
+            warn(self._logger, report)
+            self._logger.info("batch", extra=report.summary())
         return len(deliveries) if report.first_failed is None else report.first_failed
 
     def _save(self, sequence_number: str | None, subsequence: int | None) -> bool:
@@ -180,7 +190,9 @@ class ShardProcess:
 
     def _tick(self) -> None:
         try:
-            report = self._resolver.tick()
+            with self._spans.batch("tick", {"shard": self._shard}) as note:
+                report = self._resolver.tick()
+                note(report.counts())
         except MdmError as error:
             report_tick(self._metrics, self._logger, error)
             self._metrics.flush_metrics()
@@ -243,18 +255,19 @@ def told(error: Exception) -> str:
 def serve(
     environment: Mapping[str, str],
     daemon: Daemon,
-    build: Callable[[Mapping[str, str]], BatchResolver] = build_resolver,
+    build: Callable[[Mapping[str, str], Spans], BatchResolver] = build_resolver,
 ) -> int:
     """Run the process of one shard, and return its exit code."""
-    logger = Logger(service="resolve", f=f_digest(), stream=sys.stderr)
+    logger = function_log("resolve", stream=sys.stderr, f=f_digest())
     try:
         settings: KclSettings = KclSettings.from_environment(environment)
         stream = settings.stream or ResolveSettings.from_environment(environment).changes_stream
         if settings.health_folder:
             make_folder(Path(settings.health_folder))
-        resolver = build(environment)
+        spans = spans_of("resolve", environment)
+        resolver = build(environment, spans)
         metrics = Metrics(namespace="mdm-stream", service="resolve")
-        ShardProcess(daemon, resolver, settings, stream, logger, metrics).run()
+        ShardProcess(daemon, resolver, settings, stream, logger, metrics, spans).run()
     except Exception as error:  # noqa: BLE001 - no value may get into the log, as a traceback's last line has it
         fault = error
     else:

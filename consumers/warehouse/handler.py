@@ -10,17 +10,21 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Metrics
 
 from consumers.lambda_kinesis import serve
+from consumers.warehouse.measure import report_metrics
 from mdm_stream.aws.tracing import Tracing
+from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.feed.claims import ClaimReader
+from mdm_stream.telemetry.function_log import function_log
+from mdm_stream.telemetry.otel import span_backends
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
 from mdm_stream.warehouse.lineage import lineage_of
 
-logger, tracing = Logger(service="mdm-warehouse"), Tracing("mdm-warehouse")
+logger = function_log("mdm-warehouse")
+tracing = Tracing("mdm-warehouse", *span_backends("mdm-warehouse", os.environ))
 metrics = Metrics(namespace="mdm-stream", service="mdm-warehouse")
 
 
@@ -30,10 +34,12 @@ def consumer() -> WarehouseConsumer:
     settings = WarehouseSettings.from_environment(os.environ)
     follow = ClaimReader(settings.claims_url)
     observer, idle_close_s = lineage_of(os.environ, settings), settings.idle_close_s
-    return WarehouseConsumer(open_warehouse(settings), idle_close_s=idle_close_s, follow=follow, observer=observer)
+    return WarehouseConsumer(
+        open_warehouse(settings), idle_close_s=idle_close_s, follow=follow, observer=observer, spans=tracing
+    )
 
 
-@logger.inject_lambda_context(correlation_id_path="Records[0].eventID", clear_state=True)
+@logger.inject_lambda_context(clear_state=True)
 @tracing.of_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Apply one batch and report where to go on; a tick only lets an idle connection close."""
@@ -41,16 +47,16 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _apply(records: Sequence[KinesisRecord]) -> int | None:
-    outcome = consumer().apply_records([record.delivery for record in records])
-    metrics.add_metric("RecordsApplied", MetricUnit.Count, outcome.records_applied)
-    metrics.add_metric("RecordsSkipped", MetricUnit.Count, outcome.records_skipped)
-    metrics.add_metric("BatchesFailed", MetricUnit.Count, int(outcome.error is not None))
-    if outcome.lag_ms_max is not None:
-        metrics.add_metric("LagMsMax", MetricUnit.Milliseconds, outcome.lag_ms_max)
-    for name, count in consumer().observed().items():
-        metrics.add_metric(name, MetricUnit.Count, count)
-    metrics.flush_metrics()
-    if outcome.first_failed is not None:
-        number = records[outcome.first_failed].sequence_number
-        logger.error("batch stopped", reason=str(outcome.error), sequence_number=number)
+    deliveries = [record.delivery for record in records]
+    place = place_of_batch(deliveries)
+    with logger.append_context_keys(**place), tracing.batch("warehouse", place) as note:
+        outcome = consumer().apply_records(deliveries)
+        counts = {"applied": outcome.records_applied, "skipped": outcome.records_skipped}
+        failed = {} if outcome.first_failed is None else {"first_failed": outcome.first_failed}
+        note(counts | failed)
+        report_metrics(metrics, outcome, consumer().observed())
+        logger.info("batch", extra=counts | failed)
+        if outcome.first_failed is not None:
+            number = records[outcome.first_failed].sequence_number
+            logger.error("batch stopped", reason=str(outcome.error), sequence_number=number)
     return outcome.first_failed

@@ -43,6 +43,7 @@ from mdm_stream.errors import TransientError
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import Binding, Block, Index
 from mdm_stream.settings import EngineSettings
+from mdm_stream.telemetry.spans import NO_SPANS, Spans
 
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ class Engine:
     """Applies change events of one domain to an index.
 
     Safe to run any number of at once on one index, in threads, processes or machines; one instance is for one thread.
-    ``sleep`` and ``jitter`` (a number in 0..1) are there for tests.
+    ``sleep`` and ``jitter`` (a number in 0..1) are there for tests. ``spans`` times its stages.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class Engine:
         index: Index,
         settings: EngineSettings | None = None,
         *,
+        spans: Spans = NO_SPANS,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
         self._index = index
+        self._spans = spans
         self.settings = self._settings = settings or EngineSettings()
         self._cache = RecordCache(self._settings.record_cache_size, clock_s=clock_s)
         self._clock_s = clock_s
@@ -233,22 +236,24 @@ class Engine:
     ) -> set[str]:
         """Read, plan and commit once; return the references whose group met a conflict."""
         folded = BatchReport()
-        revisions = self._fold(events, queued, folded)
-        open_refs = self._commit(revisions, report, bound, first=first) if revisions else set()
+        with self._spans.stage("read"):
+            revisions = self._fold(events, queued, folded)
+            found = self._read(revisions, report) if revisions else None
+        open_refs = self._commit(found, report, bound, first=first) if found else set()
         if first:  # and not before: an attempt that meets a fault is made, and counted, again
             report.add(folded)
         return open_refs
 
-    def _commit(
-        self, revisions: list[Revision], report: BatchReport, bound: Binding | None, *, first: bool
-    ) -> set[str]:
+    def _commit(self, found: PlanInput, report: BatchReport, bound: Binding | None, *, first: bool) -> set[str]:
         # Groups that met a conflict are tried again one by one: a small commit has less to collide with.
         joined = self._settings.groups_per_commit_max if first else 1
-        commits = plan_commits(self._read(revisions, report), joined)
-        if bound is not None:
-            self._index.require_unchanged(bound)
-        outcomes = self._index.commit(commits)
-        self._cache.put(revision.after for revision in revisions)
+        with self._spans.stage("plan"):
+            commits = plan_commits(found, joined)
+        with self._spans.stage("commit"):
+            if bound is not None:
+                self._index.require_unchanged(bound)
+            outcomes = self._index.commit(commits)
+        self._cache.put(revision.after for revision in found.revisions)
         open_refs: set[str] = set()
         for commit, outcome in zip(commits, outcomes, strict=True):
             if outcome.conflicts:
@@ -392,7 +397,8 @@ class Engine:
         position = {ref: i for i, ref in enumerate(refs)}
         left = np.array([position[a] for a, _ in pairs], np.int64)
         right = np.array([position[b] for _, b in pairs], np.int64)
-        scores = score_pairs(self._rules, [live[ref].match for ref in refs], left, right)
+        with self._spans.stage("score"):
+            scores = score_pairs(self._rules, [live[ref].match for ref in refs], left, right)
         return [scored_edge(pairs[i], score) for i, score in scores]
 
     def _retried(self, call: Callable[[], T]) -> T:

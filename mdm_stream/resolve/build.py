@@ -21,10 +21,11 @@ from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.resolver import DomainResolver, Resolver
 from mdm_stream.rules import load_rulesets
 from mdm_stream.settings import EngineSettings, ResolveSettings
+from mdm_stream.telemetry.spans import NO_SPANS, Spans
 
 
-def build_resolver(environment: Mapping[str, str]) -> Resolver:
-    """Return a resolver for the settings in ``environment``.
+def build_resolver(environment: Mapping[str, str], spans: Spans = NO_SPANS) -> Resolver:
+    """Return a resolver for the settings in ``environment``, whose stages ``spans`` times.
 
     ``ConfigurationError`` or ``RulesError`` says which of them is wrong.
     """
@@ -46,7 +47,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
             call_s=settings.redis_timeout_s,
         )
         domains[domain] = DomainResolver(
-            engine=Engine(rules, index, limits),
+            engine=Engine(rules, index, limits, spans=spans),
             index=index,
             outbox=index,
             merges=MergeWatch(settings.merges_per_minute_max, time.monotonic),
@@ -64,6 +65,7 @@ def build_resolver(environment: Mapping[str, str]) -> Resolver:
         now_us=lambda: time.time_ns() // 1000,
         expiries_per_tick_max=settings.expiries_per_tick_max,
         done=lambda records: note_progress(client, settings.namespace, records, time.time_ns() // 1000),
+        spans=spans,
     )
 
 

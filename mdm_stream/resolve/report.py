@@ -9,6 +9,8 @@ from mdm_stream.aws.put_records import KeyedMessage
 from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.feed.publisher import FeedPublisher, LargeGolden
 
+_TOTALS = ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges")
+
 
 @dataclass(slots=True)
 class StreamReport:
@@ -58,7 +60,7 @@ class StreamReport:
         if self.falls:
             counts["positions_fall"] = self.falls
         counts |= {name: getattr(self, name) for name in names}
-        for name in ("absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges"):
+        for name in _TOTALS:
             counts[name] = getattr(self.totals, name)
         counts["unreplicated"] = sorted(self.unreplicated)
         counts["stuck"] = self.totals.stuck
@@ -67,6 +69,13 @@ class StreamReport:
         counts["suspended"] = self.totals.suspended_by_expression
         counts["golden_large"] = [asdict(golden) for golden in self.large]
         return counts
+
+    def counts(self) -> dict[str, int]:
+        """Return what is counted of the batch, for its span; ``first_failed`` where a record failed."""
+        names = ("quarantined", "dropped", "archived", "published", "expired", "held", "excluded", "ignored")
+        counts = {name: getattr(self, name) for name in names} | {"records": self.records}
+        counts |= {name: getattr(self.totals, name) for name in _TOTALS}
+        return counts if self.first_failed is None else counts | {"first_failed": self.first_failed}
 
     def send(self, publisher: FeedPublisher, messages: Sequence[KeyedMessage]) -> set[int]:
         """Publish messages that are not from an outbox; note those refused for themselves, and return their places."""

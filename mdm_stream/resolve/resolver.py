@@ -41,6 +41,7 @@ from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.rejections import Rejections
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.resolve.source_watch import SourceWatch
+from mdm_stream.telemetry.spans import NO_SPANS, Spans
 
 ANSWER_S = 0.5
 """Seconds of an invocation that are kept for its log lines, its metrics and the response."""
@@ -110,12 +111,14 @@ class Resolver:
         now_us: Callable[[], int],
         expiries_per_tick_max: int,
         done: Callable[[Sequence[Delivery]], None] = lambda _: None,
+        spans: Spans = NO_SPANS,
     ) -> None:
         """Take the parts; ``golden`` publishes to the golden feed, ``steward`` to the steward stream.
 
-        ``done`` is called with the records of each batch that are done, for people to see.
+        ``done`` is called with the records of each batch that are done, for people to see; ``spans`` times the stages.
         """
         self._done = done
+        self._spans = spans
         self._intake = intake
         self._domains = domains
         self._archive = archive
@@ -148,7 +151,8 @@ class Resolver:
 
     def _handle(self, records: Sequence[Delivery], report: StreamReport) -> None:
         try:
-            read = self._decode(records)
+            with self._spans.stage("decode"):
+                read = self._decode(records)
             report.ignored = read.ignored
             self._rejections.keep(read.rejections, report)
             rejected = report.quarantined, report.dropped
@@ -362,14 +366,16 @@ class Resolver:
             return
         reached = self._position(domain, report)
         index.require_unchanged(binding)
-        report.archived += self._append_once.append(domain, rows, reached)
+        with self._spans.stage("archive"):
+            report.archived += self._append_once.append(domain, rows, reached)
         index.require_unchanged(binding)
         erased = outbox.erased_among(sorted({ref for row in rows for ref in row.refs if row.kind in VALUE_KINDS}))
         for ref in sorted(erased):
             # Erased since it was committed. Whoever erases looks into the archive after that; we, after writing to it.
             self._archive.erase(domain, ref, rest_without(ref, self._intake.decoder))
         large_bytes = self._domains[domain].golden_bytes_warn
-        published = publish_outbox(outbox, self._golden, through=reached, large_bytes=large_bytes)
+        with self._spans.stage("publish"):
+            published = publish_outbox(outbox, self._golden, through=reached, large_bytes=large_bytes)
         report.published += published.changes
         report.refused += published.refused
         report.large += published.large

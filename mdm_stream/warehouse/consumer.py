@@ -13,7 +13,7 @@ bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from mdm_stream.core.faults import as_rejection
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import ConfigurationError, MdmError, TerminalError
 from mdm_stream.feed.claims import ClaimReader
+from mdm_stream.telemetry.spans import NO_SPANS, Spans
 from mdm_stream.warehouse.quick import quick_change
 from mdm_stream.warehouse.staging import FeedMessage
 from mdm_stream.warehouse.warehouse import Applied, Warehouse
@@ -77,17 +78,19 @@ class WarehouseConsumer:
         idle_close_s: float,
         follow: Follow | None = None,
         observer: BatchObserver | None = None,
+        spans: Spans = NO_SPANS,
         monotonic_s: Callable[[], float] = time.monotonic,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Take the warehouse, which this consumer owns, and how long it may stay open without work.
 
         ``follow`` gets at data that is kept elsewhere; left out, it goes where the messages say.
-        ``observer`` takes note of each batch that has records.
+        ``observer`` takes note of each batch that has records. ``spans`` times the stages.
         """
         self._warehouse = warehouse
         self._follow = follow or ClaimReader()
         self._observer = observer
+        self._spans = spans
         self._idle_close_s = idle_close_s
         self._monotonic_s = monotonic_s
         self._clock = clock
@@ -97,10 +100,12 @@ class WarehouseConsumer:
         """Apply records of the golden feed as one micro-batch. Idempotent; order within does not matter."""
         if self._observer is None or not records:
             return self._apply_records(records)
-        observed = self._observer.started(records)
+        with self._spans.stage("lineage"):
+            observed = self._observer.started(records)
         outcome = self._apply_records(records)
         applied = outcome.applied or Applied(0, 0, 0, None)
-        self._observer.ended(observed, applied, outcome.error, appends=self._warehouse.appends)
+        with self._spans.stage("lineage"):
+            self._observer.ended(observed, applied, outcome.error, appends=self._warehouse.appends)
         return outcome
 
     def observed(self) -> Mapping[str, int]:
@@ -109,7 +114,23 @@ class WarehouseConsumer:
 
     def _apply_records(self, records: Sequence[Delivery]) -> BatchOutcome:
         run, unread = _Applying(), dict[int, MdmError]()
-        portion, portion_bytes = list[tuple[int, FeedMessage]](), 0
+        portions = self._portions(records, run, unread)
+        while True:
+            with self._spans.stage("decode"):
+                portion = next(portions)
+            self._apply(portion.messages, run)
+            if portion.is_last:
+                break
+        run.failed |= unread
+        lag_ms = self._lag_ms(run.oldest)
+        if run.first_failed is None:
+            return BatchOutcome(run.applied, lag_ms, None, None, run.skipped, run.total)
+        fault = run.failed[run.first_failed]
+        return BatchOutcome(run.applied, lag_ms, run.first_failed, fault, run.skipped, run.total)
+
+    def _portions(self, records: Sequence[Delivery], run: _Applying, unread: dict[int, MdmError]) -> Iterator[_Portion]:
+        """Yield the messages of a batch in portions, the last of which may be empty; note what cannot be read."""
+        messages, held_bytes = list[tuple[int, FeedMessage]](), 0
         for place, record in enumerate(records):
             try:
                 message, content_bytes = self._read(record)
@@ -121,18 +142,12 @@ class WarehouseConsumer:
                 if _is_of_one_message(unread[place]):
                     continue
                 break
-            if portion and portion_bytes + content_bytes > PORTION_BYTES_MAX:
-                self._apply(portion, run)
-                portion, portion_bytes = [], 0
-            portion.append((place, message))
-            portion_bytes += content_bytes
-        self._apply(portion, run)
-        run.failed |= unread
-        lag_ms = self._lag_ms(run.oldest)
-        if run.first_failed is None:
-            return BatchOutcome(run.applied, lag_ms, None, None, run.skipped, run.total)
-        fault = run.failed[run.first_failed]
-        return BatchOutcome(run.applied, lag_ms, run.first_failed, fault, run.skipped, run.total)
+            if messages and held_bytes + content_bytes > PORTION_BYTES_MAX:
+                yield _Portion(messages, is_last=False)
+                messages, held_bytes = [], 0
+            messages.append((place, message))
+            held_bytes += content_bytes
+        yield _Portion(messages, is_last=True)
 
     def _read(self, record: Delivery) -> tuple[FeedMessage, int]:
         """Return a record's message with its data, and how large that is."""
@@ -153,7 +168,8 @@ class WarehouseConsumer:
         if not portion or run.stopped is not None:
             return
         try:
-            applied = self._warehouse.apply([message for _, message in portion])
+            with self._spans.stage(self._warehouse.kind):
+                applied = self._warehouse.apply([message for _, message in portion])
         except Exception as error:  # noqa: BLE001 - one of the process is raised again
             fault = _own_fault(error)
             if len(portion) < 2 or not _is_of_one_message(fault):
@@ -184,6 +200,14 @@ class WarehouseConsumer:
             return None
         # The engine's clock may run ahead of ours; a negative lag would only confuse an alarm.
         return max(0.0, (self._clock() - oldest_committed_at).total_seconds() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Messages that are applied together, each with its place in the batch."""
+
+    messages: Sequence[tuple[int, FeedMessage]]
+    is_last: bool
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ from mdm_stream.contracts.golden import (
 )
 from mdm_stream.core.model import make_ref
 from mdm_stream.errors import MdmError, TerminalError
+from mdm_stream.telemetry.spans import Stage
 from mdm_stream.warehouse.dialect import Dialect
 from mdm_stream.warehouse.duckdb.file import find_in_file, rewrite_file
 from mdm_stream.warehouse.duckdb.read_copy import ReadCopy, read_copy_path
@@ -75,10 +76,11 @@ class Applied:
 class Warehouse(Protocol):
     """Where golden changes are kept for analysis. ``takes_quick``: it is faster with changes in the form of ``quick``.
 
-    Any warehouse takes them; the tables are the same.
+    Any warehouse takes them; the tables are the same. ``kind`` is what its stage is called in traces.
     """
 
     takes_quick: bool
+    kind: Stage
 
     @property
     def appends(self) -> bool:
@@ -149,6 +151,7 @@ class SqlWarehouse:
     """
 
     takes_quick = False
+    kind: Stage = "duckdb"
 
     def __init__(
         self,

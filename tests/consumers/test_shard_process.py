@@ -172,7 +172,7 @@ def test_an_end_of_the_process_names_no_value(pipes: Pipes, caplog: pytest.LogCa
     """It is logged by type and place, or by what our own errors say; what no restart can mend ends it with 2."""
 
     def build_that_raises(error: Exception) -> Any:
-        def build(_: object) -> Any:
+        def build(*_: object) -> Any:
             raise error
 
         return build

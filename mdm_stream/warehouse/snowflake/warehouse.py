@@ -58,6 +58,8 @@ class SnowflakeWarehouse(SqlWarehouse):
     ``mentions``, ``search``) has none but Snowflake's own: an erasure that cannot be verified is not one.
     """
 
+    kind = "snowflake"
+
     def __init__(
         self,
         connect_args: ConnectArgs,
