@@ -17,6 +17,7 @@ from mdm_stream.reconcile.report import as_metrics
 from mdm_stream.reconcile.run_history import RunHistory
 from mdm_stream.reconcile.task_faults import faults_of_tasks
 from mdm_stream.reconcile.workspace import Workspace
+from mdm_stream.telemetry.log_lines import log_line
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,7 +50,7 @@ def reconcile_domains(wanted: Arguments, spark: SparkSession) -> None:
 def _reconciled(wanted: Arguments, rules: Ruleset, spark: SparkSession, runs: RunHistory) -> str | None:
     """Reconcile one domain; return what is wrong with it."""
     if wanted.job.skip_unchanged and is_up_to_date(wanted.deployment, rules, runs):
-        _tell({"domain": rules.domain, "skipped": "nothing was archived or committed since the last clean run"})
+        _tell("skipped", domain=rules.domain, why="nothing was archived or committed since the last clean run")
         return None
     options = JobOptions(wanted.job.repair, CompareSettings(wanted.job.settle_s, wanted.job.samples))
     place = f"{wanted.job.workspace.rstrip('/')}/{folder_of_job(wanted.deployment, rules)}"
@@ -58,11 +59,11 @@ def _reconciled(wanted: Arguments, rules: Ruleset, spark: SparkSession, runs: Ru
         rules,
         Workspace(spark, place, opened=wanted.deployment.store),
         options,
-        lambda stage, seconds: _tell({"domain": rules.domain, "stage": stage, "seconds": round(seconds, 1)}),
+        lambda stage, seconds: _tell("stage", domain=rules.domain, stage=stage, seconds=round(seconds, 1)),
     )
     page = runs.keep(report)
-    _tell(as_metrics(run.after or run.found, time.time_ns() // 1_000_000))
-    _tell({"domain": rules.domain, "clean": run.is_clean, "report": page})
+    _write(as_metrics(run.after or run.found, time.time_ns() // 1_000_000))
+    _tell("compared", domain=rules.domain, clean=run.is_clean, report=page)
     return None if run.is_clean else f"{rules.domain}: {_left(report)}; the report is {page}"
 
 
@@ -72,7 +73,12 @@ def _left(report: dict[str, Any]) -> str:
     return f"{found['drift']:,} differences are left{' after the repair' if found is not report else ''} ({kinds})"
 
 
-def _tell(document: dict[str, Any]) -> None:
+def _tell(message: str, **facts: object) -> None:
+    """Write a line of the log."""
+    _write(log_line("reconcile", message, **facts))
+
+
+def _write(document: dict[str, Any]) -> None:
     """Write a line for CloudWatch, which Glue gets from the driver's standard output."""
     sys.stdout.write(f"{orjson.dumps(document).decode()}\n")
     sys.stdout.flush()

@@ -36,11 +36,17 @@ PROPERTIES_FILE = "kcl.properties"
 _POLL_S = 0.1
 _LOG = logging.getLogger(__name__)
 
-LOG_CONFIGURATION = """\
+_ONE_LINE = "[^ !#-Z^-~]"
+"""Whatever would need an escape in JSON, and brackets: without a backslash, which Logback's patterns escape by."""
+_PATTERN = (
+    """{"timestamp":"%d{yyyy-MM-dd'T'HH:mm:ss.SSSX,UTC}","level":"%level","service":"kcl","logger":"%logger{0}","""
+    f"""\"message\":\"%replace(%msg){{'{_ONE_LINE}',' '}}\",\"exception\":\"%replace(%ex){{'{_ONE_LINE}',' '}}\"}}%n"""
+)
+LOG_CONFIGURATION = f"""\
 <configuration>
   <appender name="ERR" class="ch.qos.logback.core.ConsoleAppender">
     <target>System.err</target>
-    <encoder><pattern>%d{yyyy-MM-dd'T'HH:mm:ss.SSSX,UTC} %level %logger{0} %msg%n</pattern></encoder>
+    <encoder><pattern>{_PATTERN}</pattern></encoder>
   </appender>
   <!-- Prints what children say once more, beside the lines themselves. -->
   <logger name="software.amazon.kinesis.multilang.DrainChildSTDERRTask" level="OFF"/>
@@ -51,7 +57,7 @@ LOG_CONFIGURATION = """\
   <root level="INFO"><appender-ref ref="ERR"/></root>
 </configuration>
 """
-"""The daemon's logging: to stderr alone, and no record in it."""
+"""The daemon's logging: to stderr alone, in the shape of all log lines, and no record in it."""
 
 
 def properties_of(environment: Mapping[str, str]) -> dict[str, str]:

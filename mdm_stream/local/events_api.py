@@ -26,6 +26,7 @@ from mdm_stream.files import make_folder, write_atomically
 from mdm_stream.local.pipeline import Authorisation
 from mdm_stream.local.servers.ports import free_ports
 from mdm_stream.local.stack import CHANGES_STREAM, STEWARD_STREAM, LocalStack
+from mdm_stream.telemetry.log_lines import write_lines
 from producers.events_api.settings import EventsApiSettings
 
 NAME = "events-api"
@@ -121,6 +122,7 @@ def serve(port: int) -> None:
         lifespan="off",
         access_log=False,
         log_level="warning",
+        log_config=None,  # its lines have the shape of all others
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
@@ -133,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mdm_stream.local.events_api", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args(argv)
+    write_lines(NAME, sys.stderr)
     try:
         serve(options.port)
     except ConfigurationError as error:

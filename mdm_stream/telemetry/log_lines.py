@@ -78,6 +78,12 @@ def write_lines(service: str, stream: TextIO, level: int = logging.INFO, **keys:
     logging.basicConfig(handlers=[handler], level=level, force=True)
 
 
+def log_line(service: str, message: str, **facts: object) -> dict[str, object]:
+    """Return a line for a process that writes its lines itself, as a job on Spark does."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return {"timestamp": now, "level": "INFO", "service": service, **deployment_keys(), "message": message, **facts}
+
+
 def deployment_keys(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the field that names the deployment; none where it has no name."""
     return {"deployment": environment[DEPLOYMENT]} if environment.get(DEPLOYMENT) else {}

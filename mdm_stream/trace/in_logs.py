@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"[0-9]{1,128}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_.:/\[\]<>-]{1,128}", re.ASCII)
 _SHOWN_NAMES = (
     "level", "service", "function_name", "function_request_id", "correlation_id", "xray_trace_id", "shard",
-    "location",
+    "location", "deployment", "first", "last",
 )  # fmt: skip
 _SHOWN_COUNTS = (
     "records", "quarantined", "dropped", "archived", "published", "expired", "held", "excluded", "ignored", "absorbed",

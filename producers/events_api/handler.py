@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mdm_stream.aws.tracing import Tracing
+from mdm_stream.telemetry.function_log import function_log
+from mdm_stream.telemetry.otel import span_backends
 from producers.events_api.build import build_api
 from producers.events_api.routes import add_routes, lambda_request, serve
 
-logger, tracing = Logger(service="events-api"), Tracing("events-api")
+logger, tracing = function_log("events-api"), Tracing("events-api", *span_backends("events-api", os.environ))
 api = build_api(os.environ)
 rest, http = APIGatewayRestResolver(), APIGatewayHttpResolver()
 for resolver in (rest, http):
@@ -29,6 +30,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def answered(request: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request by the resolver of its payload's version."""
-    answer = (http if request.get("version") == "2.0" else rest).resolve(request, context)
-    logger.info("request", extra={"status": answer["statusCode"]})
+    with tracing.batch("request", {}):
+        answer = (http if request.get("version") == "2.0" else rest).resolve(request, context)
+    logger.info("request", extra={"status": answer["statusCode"], "correlation_id": context.aws_request_id})
     return answer

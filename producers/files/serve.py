@@ -10,6 +10,7 @@ line has a value of a row.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -20,6 +21,7 @@ from mdm_stream.contracts.invocation import is_tick
 from mdm_stream.core.faults import EngineFault, without_values
 from mdm_stream.core.times import parse_time_us
 from mdm_stream.errors import MdmError
+from mdm_stream.telemetry.spans import NO_SPANS, Spans
 from producers.files.events import is_queue_event
 from producers.files.gatekeeper import Gatekeeper
 from producers.files.manifest import view_of
@@ -28,35 +30,54 @@ OPEN_LOADS_MEASURED_MAX = 1_000
 """Loads that one tick looks at."""
 
 
-def serve(event: dict[str, Any], gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics) -> dict[str, Any]:
+def serve(
+    event: dict[str, Any], gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics, spans: Spans = NO_SPANS
+) -> dict[str, Any]:
     """Answer one invocation; a message of a queue that fails is named, any other event that fails raises.
 
     An error that leaves here holds no value.
     """
     with without_values():
-        return _answer(event, gatekeeper, logger, metrics)
+        return _answer(event, gatekeeper, logger, metrics, spans)
 
 
-def _answer(event: dict[str, Any], gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics) -> dict[str, Any]:
+def _answer(
+    event: dict[str, Any], gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics, spans: Spans
+) -> dict[str, Any]:
     failures: list[dict[str, str]] = []
     if is_queue_event(event):
-        for message in event["Records"]:
-            try:
-                loads = gatekeeper.handle_message(message)
-            except Exception as error:  # noqa: BLE001 - the queue delivers the message again, and then sets it aside
-                # Errors of ours repeat no value; of others type and place are told.
-                said = {"error": type(error).__name__, "said": _told(error)}
-                logger.error("message_failed", extra={"message_id": message["messageId"], **said})  # noqa: TRY400
-                failures.append({"itemIdentifier": message["messageId"]})
-            else:
-                logger.info("message", extra={"message_id": message["messageId"], "loads": loads})
+        with spans.batch("messages", {"messages": len(event["Records"])}) as note:
+            failures = _messages(event["Records"], gatekeeper, logger, spans)
+            note({"failed": len(failures)})
     elif is_tick(event):
         measure_waiting(gatekeeper, metrics)
     else:
-        logger.info("event", extra={"loads": gatekeeper.handle(event)})
+        with spans.batch("event", {}):
+            logger.info("event", extra={"loads": gatekeeper.handle(event)})
     metrics.add_metric("FileMessagesFailed", MetricUnit.Count, len(failures))
     report(gatekeeper, logger, metrics)
     return {"batchItemFailures": failures}
+
+
+def _messages(
+    messages: Sequence[Mapping[str, Any]], gatekeeper: Gatekeeper, logger: Logger, spans: Spans
+) -> list[dict[str, str]]:
+    """Do messages of a queue one by one; return those that failed, as the response names them."""
+    failures: list[dict[str, str]] = []
+    for message in messages:
+        message_id = message["messageId"]
+        with logger.append_context_keys(correlation_id=message_id, message_id=message_id):
+            try:
+                with spans.stage("message"):
+                    loads = gatekeeper.handle_message(message)
+            except Exception as error:  # noqa: BLE001 - the queue delivers the message again, and then sets it aside
+                # Errors of ours repeat no value; of others type and place are told.
+                said = {"error": type(error).__name__, "said": _told(error)}
+                logger.error("message_failed", extra=said)  # noqa: TRY400
+                failures.append({"itemIdentifier": message_id})
+            else:
+                logger.info("message", extra={"loads": loads})
+    return failures
 
 
 def report(gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics) -> None:
@@ -64,7 +85,7 @@ def report(gatekeeper: Gatekeeper, logger: Logger, metrics: Metrics) -> None:
     reached, settler = list(gatekeeper.steps.settler.reached), gatekeeper.steps.settler
     settler.reached.clear()
     for manifest in reached:
-        logger.info("load", extra=_summary(manifest))
+        logger.info("load", extra={"correlation_id": manifest.load_id, **_summary(manifest)})
         metrics.add_metric(f"Files{manifest.state.capitalize()}", MetricUnit.Count, 1)
         if manifest.state == "done":
             for name, count in (

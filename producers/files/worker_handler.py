@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mdm_stream.aws.tracing import Tracing
+from mdm_stream.telemetry.function_log import function_log
+from mdm_stream.telemetry.otel import span_backends
 from producers.files.build import build_gatekeeper
 from producers.files.serve import serve
 
-logger, tracing = Logger(service="files-worker"), Tracing("files-worker")
+logger, tracing = function_log("files-worker"), Tracing("files-worker", *span_backends("files-worker", os.environ))
 metrics = Metrics(namespace="mdm-stream", service="files-worker")
 gatekeeper = build_gatekeeper(os.environ)
 
@@ -26,4 +28,4 @@ gatekeeper = build_gatekeeper(os.environ)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Do the steps of one batch of messages."""
-    return serve(event, gatekeeper, logger, metrics)
+    return serve(event, gatekeeper, logger, metrics, tracing)

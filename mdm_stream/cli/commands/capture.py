@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.rules import load_rulesets
+from mdm_stream.telemetry.log_lines import write_lines
 
 if TYPE_CHECKING:
     from producers.postgres import ReaderSettings, ReaderStatus
@@ -98,7 +100,10 @@ def postgres(
     )
     client = aws_client("kinesis", endpoint, region, keys=loopback_keys)
     publisher_settings = PublisherSettings(put_timeout_s=PUT_TIMEOUT_S)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if sys.stderr.isatty():
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    else:
+        write_lines("postgres-reader", sys.stderr, logging.WARNING)
     stop = threading.Event()
     reader = PostgresReader(
         dsn,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
 import click
 
 from mdm_stream.cli.output import say, say_error
+from mdm_stream.telemetry.log_lines import write_lines
 
 
 @click.command()
@@ -31,5 +31,5 @@ def kcl(*, show_properties: bool, check: bool) -> None:
             say_error(why)
             sys.exit(1)
         return
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_lines("kcl", sys.stderr)
     sys.exit(run_daemon(os.environ))

@@ -24,6 +24,7 @@ import orjson
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.files import write_atomically
 from mdm_stream.local.event_source.poller import LambdaHandler
+from mdm_stream.telemetry.log_lines import write_lines
 
 EXIT_FAULT = 1
 EXIT_TERMINAL = 2
@@ -52,7 +53,7 @@ def run_polling(build: Callable[[], Polling], what: str, stop_timeout_s: float, 
     """Build a poller, run it until SIGTERM or SIGINT, and return the exit code."""
     # Structured logs and metrics of a Lambda handler go to stdout; here they belong with the other logs.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_lines("event-source", sys.stderr)
     try:
         poller = build()
         _stop_on_signals(poller, stop_timeout_s)
