@@ -35,7 +35,8 @@ def function_log(service: str, stream: TextIO | None = None, **keys: Any) -> Log
     What modules and libraries log by Python's logging is brought into the same shape: on Lambda where its runtime has
     that written, elsewhere on the stream that is given. A process that has set its logging up keeps it.
     """
-    formatter = FunctionLineFormatter(use_rfc3339=True, utc=True, service=service, **deployment_keys(), **keys)
+    named: dict[str, Any] = {"service": service, **deployment_keys(), **keys}
+    formatter = FunctionLineFormatter(use_rfc3339=True, utc=True, **named)
     logger = Logger(service=service, stream=stream, logger_formatter=formatter)
     handlers = logging.root.handlers
     if stream is not None and not handlers:

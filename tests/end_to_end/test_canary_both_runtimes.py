@@ -8,6 +8,7 @@ import pytest
 from canary_journey import journey
 from canary_values import ATTRIBUTES, FORMS, Search, values_in
 from canary_world import BY_DESIGN, World
+from log_shape import wrong_lines
 
 from mdm_stream.core.standardise import fold
 
@@ -38,6 +39,19 @@ def test_every_path_was_gone(world: World) -> None:
     assert world.errors > 0
     assert world.ends > 0
     assert world.traces.segments > 0
+    names = {span.name for span in world.spans.spans}
+    assert names >= {
+        "decode",
+        "read",
+        "score",
+        "plan",
+        "commit",
+        "archive",
+        "publish",
+        "duckdb",
+        "snowflake",
+        "message",
+    }
 
 
 def test_the_value_is_where_it_is_kept_by_design(world: World) -> None:
@@ -51,6 +65,7 @@ def test_everything_written_was_searched(world: World) -> None:
     searched = {place for place, size in world.search.bytes_by_place.items() if size}
     assert searched >= {f"{runtime}: log and metrics" for runtime in RUNTIMES}
     assert searched >= {f"{runtime}: traces" for runtime in ("resolve", "events-api")}
+    assert searched >= {f"{runtime}: spans" for runtime in RUNTIMES}
     assert searched >= {
         "archive: names of objects",
         "quarantine: names of objects",
@@ -59,6 +74,15 @@ def test_everything_written_was_searched(world: World) -> None:
         "kcl: health files",
         "names of files",
     }
+
+
+@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+def test_every_line_has_the_shape(world: World, runtime: str) -> None:
+    """Whatever wrote it: the function itself, its modules, a library; but not Lambda's own line of an error."""
+    written = (world.folder / f"{runtime}.log").read_text("utf-8")
+    lines = [line for line in written.splitlines() if not line.startswith("[ERROR] {")]
+    assert lines != []
+    assert wrong_lines("\n".join(lines)) == []
 
 
 @pytest.mark.parametrize("name", sorted(FORMS))

@@ -20,7 +20,8 @@ LOCKS = {
     "lambda-warehouse": ("snowflake",),
     "lambda-warehouse-lineage": ("lineage", "snowflake"),
     "glue": ("glue",),
-    "kcl": ("resolve",),
+    "kcl": ("otel", "resolve"),
+    "otel": ("otel",),
     "postgres-reader": ("capture",),
     "ci": ("dev",),
 }

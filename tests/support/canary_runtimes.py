@@ -22,6 +22,7 @@ from canary_faults import FAULT_FILE, RUNTIME, faults_of
 from canary_process import KCL, TRACE
 from canary_values import Search
 from multilang_daemon import DaemonDouble
+from otlp_receiver import OtlpReceiver
 
 PROCESS = Path(__file__).with_name("canary_process.py")
 FAULT_S = 0.25
@@ -68,6 +69,7 @@ class Runtime:
     environment: Mapping[str, str]
     search: Search
     traces: TraceDaemon
+    spans: OtlpReceiver
     paths: list[str] = field(default_factory=list)
     _read_bytes: int = 0
 
@@ -86,6 +88,7 @@ class Runtime:
         self.fail("")
         own = {FAULT_FILE: str(self._fault_file), RUNTIME: self.name, "AWS_XRAY_DAEMON_ADDRESS": self.traces.address}
         lambdas = {} if self.name == KCL else {"LAMBDA_TASK_ROOT": str(self.folder), "_X_AMZN_TRACE_ID": TRACE}
+        own |= {"OTEL_EXPORTER_OTLP_ENDPOINT": self.spans.endpoint, "MDM_DEPLOYMENT": "canary"}
         settings = {**self.environment, **own, **lambdas, "POWERTOOLS_LOG_LEVEL": "DEBUG"}
         settings.pop("POWERTOOLS_TRACE_DISABLED", None)
         return settings
@@ -103,6 +106,7 @@ class Runtime:
         self._read_bytes += len(written)
         self.search.look(f"{self.name}: log and metrics", path, written)
         self.search.look(f"{self.name}: traces", path, self.traces.take())
+        self.search.look(f"{self.name}: spans", path, self.spans.take())
         self.search.look(f"{self.name}: answers and errors", path, answer)
 
     @property

@@ -24,6 +24,7 @@ from canary_runtimes import Function, ShardRuntime, TraceDaemon
 from canary_values import EMAIL, GIVEN, Search, values_in
 from end_state import stream_records
 from multilang_daemon import FIRST_SEQUENCE
+from otlp_receiver import OtlpReceiver
 from source_tree import ROOT
 
 from mdm_stream.aws.loopback import loopback_environment
@@ -67,6 +68,7 @@ class World:
     kinesis: KinesisServer
     places: FilePlaces
     traces: TraceDaemon
+    spans: OtlpReceiver
     search: Search = field(default_factory=Search)
     paths: dict[str, list[str]] = field(default_factory=dict)
     held: dict[str, set[str]] = field(default_factory=dict)
@@ -98,7 +100,9 @@ class World:
     @contextmanager
     def function(self, name: str, module: str, **more: str) -> Iterator[Function]:
         """Run a function of Lambda."""
-        function = Function(name, self.folder, self.settings(name, **more), self.search, self.traces, module=module)
+        function = Function(
+            name, self.folder, self.settings(name, **more), self.search, self.traces, self.spans, module=module
+        )
         with function:
             yield function
         self.paths[name] = function.paths
@@ -108,7 +112,7 @@ class World:
     def shard(self, **more: str) -> Iterator[ShardRuntime]:
         """Run a shard's process of the KCL, on the steward stream, which may bring everything."""
         settings = self.settings("kcl", MDM_KCL_STREAM=STEWARD_STREAM, **more)
-        shard = ShardRuntime("kcl", self.folder, settings, self.search, self.traces)
+        shard = ShardRuntime("kcl", self.folder, settings, self.search, self.traces, self.spans)
         with shard:
             yield shard
         self.paths.setdefault("kcl", []).extend(shard.paths)
@@ -204,6 +208,7 @@ def world_in(folder: Path) -> Iterator[World]:
         kinesis = stack.enter_context(KinesisServer(log=folder / "aws.out"))
         traces = TraceDaemon()
         stack.callback(traces.close)
+        spans = stack.enter_context(OtlpReceiver())
         client, s3 = kinesis.client(), kinesis.client("s3")
         for stream in (CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM):
             client.create_stream(StreamName=stream, ShardCount=1)
@@ -214,7 +219,7 @@ def world_in(folder: Path) -> Iterator[World]:
         attributes = sqs.create_queue(QueueName=TOPIC_QUEUE)["QueueUrl"]
         kinesis.client("sns").subscribe(TopicArn=places.topic_arn, Protocol="sqs", Endpoint=queue_arn(sqs, attributes))
         (folder / "rules.yaml").write_text(RULES, "utf-8")
-        yield World(folder, redis, kinesis, places, traces)
+        yield World(folder, redis, kinesis, places, traces, spans)
 
 
 def drop(world: World, key: str, content: bytes) -> None:
