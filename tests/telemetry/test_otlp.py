@@ -12,6 +12,7 @@ import pytest
 from otlp_receiver import OtlpReceiver
 from source_tree import ROOT
 
+from mdm_stream.aws.loopback import LoopbackKeys, loopback_environment
 from mdm_stream.telemetry.otel import span_backends
 from mdm_stream.telemetry.otlp import PAUSE_S, OtlpSpans
 from mdm_stream.telemetry.spans import BackendSpans
@@ -131,6 +132,14 @@ def test_without_an_endpoint_no_library_is_loaded(environment: dict[str, str]) -
         check=True,
     )
     assert done.stdout.split() == ["()", "False"]
+
+
+def test_consumers_of_the_local_stack_get_the_variables() -> None:
+    """Its environment is made anew, and what is for AWS alone is left out of it."""
+    inherited = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "MDM_DEPLOYMENT": "x", "AWS_PROFILE": "mine"}
+    made = loopback_environment("http://127.0.0.1:1", LoopbackKeys.new(), inherited)
+    assert made.items() >= {name: inherited[name] for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "MDM_DEPLOYMENT")}.items()
+    assert "AWS_PROFILE" not in made
 
 
 def test_a_process_without_the_extra_says_so_and_goes_on() -> None:
