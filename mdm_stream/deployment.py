@@ -275,8 +275,9 @@ def redis_client(redis_url: str) -> redis.Redis:
 class RunningStack:
     """The addresses and keys of a running local stack. ``rules`` are absolute paths or names of packs.
 
-    ``events_api_key`` signs the tokens that the events API takes, in base64url. ``drop`` and what follows are of files,
-    and empty where no source of the rules delivers any.
+    ``events_api_key`` signs the tokens that the events API takes, in base64url. ``metrics_url`` is where Prometheus
+    reads metrics, empty where none are offered. ``drop`` and what follows are of files, and empty where no source of
+    the rules delivers any.
     """
 
     kinesis_endpoint_url: str
@@ -289,6 +290,7 @@ class RunningStack:
     steward_stream: str = ResolveSettings.model_fields["steward_stream"].default
     events_api_url: str = ""
     events_api_key: str = field(default="", repr=False)
+    metrics_url: str = ""
     drop: str = ""
     drop_bucket: str = ""
     files_queue_url: str = ""

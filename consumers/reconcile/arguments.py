@@ -16,6 +16,7 @@ from pydantic import Field
 
 from mdm_stream.deployment import Deployment
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.metrics.namespace import DEFAULT_NAMESPACE, NAMESPACE_PATTERN
 from mdm_stream.objects.opening import open_object_store
 from mdm_stream.reconcile.compare import SAMPLES, SETTLE_S
 from mdm_stream.settings import ResolveSettings, Settings
@@ -35,6 +36,7 @@ class JobSettings(Settings):
     differs, and compare again. ``skip_unchanged``: end at once where nothing was archived or committed since the last
     clean run; damage that was done past the consumers is not found then. ``settle_s``: seconds until what was committed
     is archived, the resolve function's time-out. ``samples``: differences of each kind in the report.
+    ``metrics_namespace``: the namespace of its metrics; a job has no variables, and so not that of the functions.
     """
 
     needed_for: ClassVar[str] = "the reconciliation"
@@ -45,6 +47,7 @@ class JobSettings(Settings):
     skip_unchanged: bool = False
     settle_s: Annotated[float, Field(ge=0)] = SETTLE_S
     samples: Annotated[int, Field(ge=0, le=1_000)] = SAMPLES
+    metrics_namespace: Annotated[str, Field(pattern=NAMESPACE_PATTERN)] = DEFAULT_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)

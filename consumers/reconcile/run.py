@@ -62,7 +62,7 @@ def _reconciled(wanted: Arguments, rules: Ruleset, spark: SparkSession, runs: Ru
         lambda stage, seconds: _tell("stage", domain=rules.domain, stage=stage, seconds=round(seconds, 1)),
     )
     page = runs.keep(report)
-    _write(as_metrics(run.after or run.found, time.time_ns() // 1_000_000))
+    _write(as_metrics(run.after or run.found, time.time_ns() // 1_000_000, wanted.job.metrics_namespace))
     _tell("compared", domain=rules.domain, clean=run.is_clean, report=page)
     return None if run.is_clean else f"{rules.domain}: {_left(report)}; the report is {page}"
 

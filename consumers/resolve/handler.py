@@ -13,19 +13,20 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from consumers.lambda_kinesis import serve
-from consumers.resolve.measure import report_metrics, tick_measured, warn
+from consumers.resolve.measure import report_depths, report_metrics, tick_measured, warn
 from mdm_stream.aws.deadline import Deadline
 from mdm_stream.aws.tracing import Tracing
 from mdm_stream.core.f_version import f_digest
 from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.kinesis_event import KinesisRecord
+from mdm_stream.metrics import namespace_of
 from mdm_stream.resolve.build import build_resolver
 from mdm_stream.telemetry.function_log import function_log
 from mdm_stream.telemetry.otel import span_backends
 
 logger = function_log("resolve", f=f_digest())
 tracing = Tracing("resolve", *span_backends("resolve", os.environ))
-metrics = Metrics(namespace="mdm-stream", service="resolve")
+metrics = Metrics(namespace=namespace_of(os.environ), service="resolve")
 resolver = build_resolver(os.environ, tracing)
 
 
@@ -45,14 +46,18 @@ def _resolve(records: Sequence[KinesisRecord], deadline: Deadline) -> int | None
         report = resolver.handle(deliveries, deadline)
         note(report.counts())
         report_metrics(metrics, deliveries, report)
+        report_depths(metrics, resolver.waiting(deadline))
         warn(logger, report)
         logger.info("batch", extra=report.summary())
     return report.first_failed
 
 
 def _tick(deadline: Deadline) -> None:
-    with tracing.batch("tick", {}) as note, tick_measured(metrics, logger):
-        report = resolver.tick(deadline)
-        note(report.counts())
+    try:
+        with tracing.batch("tick", {}) as note, tick_measured(metrics, logger):
+            report = resolver.tick(deadline)
+            note(report.counts())
+    finally:
+        report_depths(metrics, resolver.waiting(deadline, at_once=True))
     warn(logger, report)
     logger.info("tick", extra={"published": report.published, "refused": report.refused, "cause": report.cause})

@@ -25,7 +25,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from consumers.multilang import LEASE_GONE, CheckpointError, Daemon, DaemonGoneError
 from consumers.resolve.kcl_settings import CHECKPOINT_ATTEMPTS_MAX, KclSettings
-from consumers.resolve.measure import report_metrics, report_tick, warn
+from consumers.resolve.measure import report_depths, report_metrics, report_tick, warn
 from mdm_stream.aws.retry import full_jitter
 from mdm_stream.contracts.kpl import UserRecord, aggregate_of, is_aggregate
 from mdm_stream.core.f_version import f_digest
@@ -35,6 +35,8 @@ from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.redrive_envelope import is_envelope
 from mdm_stream.errors import MdmError, TerminalError, TransientError
 from mdm_stream.files import make_folder, write_atomically
+from mdm_stream.index.port import IndexDepths
+from mdm_stream.metrics import namespace_of
 from mdm_stream.resolve.build import build_resolver
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.settings import ResolveSettings
@@ -55,6 +57,10 @@ class BatchResolver(Protocol):
 
     def tick(self) -> StreamReport:
         """Do what waits without a batch."""
+        ...
+
+    def waiting(self, *, at_once: bool = False) -> Mapping[str, IndexDepths]:
+        """Return how much waits, by domain, if it is time to ask, or at once."""
         ...
 
 
@@ -165,6 +171,8 @@ class ShardProcess:
             note(report.counts())
             report_metrics(self._metrics, deliveries, report)
             self._metrics.flush_metrics()
+            report_depths(self._metrics, self._resolver.waiting())
+            self._metrics.flush_metrics()
             warn(self._logger, report)
             self._logger.info("batch", extra=report.summary())
         return len(deliveries) if report.first_failed is None else report.first_failed
@@ -203,6 +211,7 @@ class ShardProcess:
             self._metrics.flush_metrics()
             warn(self._logger, report)
             self._logger.info("tick", extra={"published": report.published, "refused": report.refused})
+        report_depths(self._metrics, self._resolver.waiting(at_once=True))
         self._ticked_s = time.monotonic()
 
     def _back_off(self, attempt: int) -> None:
@@ -266,7 +275,7 @@ def serve(
             make_folder(Path(settings.health_folder))
         spans = spans_of("resolve", environment)
         resolver = build(environment, spans)
-        metrics = Metrics(namespace="mdm-stream", service="resolve")
+        metrics = Metrics(namespace=namespace_of(environment), service="resolve")
         ShardProcess(daemon, resolver, settings, stream, logger, metrics, spans).run()
     except Exception as error:  # noqa: BLE001 - no value may get into the log, as a traceback's last line has it
         fault = error

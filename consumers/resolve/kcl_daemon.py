@@ -18,7 +18,8 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -27,6 +28,9 @@ from consumers.resolve.kcl_settings import KclSettings
 from mdm_stream.aws.retry import full_jitter
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.files import make_folder, open_private
+from mdm_stream.metrics.exposition import metrics_endpoint
+from mdm_stream.metrics.lines import counted_pipe
+from mdm_stream.metrics.totals import MetricTotals
 from mdm_stream.settings import ResolveSettings
 
 EXIT_FAULT = 1
@@ -139,9 +143,17 @@ class DaemonSupervisor:
     """
 
     def __init__(
-        self, command: Sequence[str], settings: KclSettings, name_worker: Callable[[str], None] = lambda _: None
+        self,
+        command: Sequence[str],
+        settings: KclSettings,
+        name_worker: Callable[[str], None] = lambda _: None,
+        log: int | None = None,
     ) -> None:
-        """Take the daemon's command, and what sets the id for its next start. ``stop`` may be called by a handler."""
+        """Take the daemon's command, and what sets the id for its next start. ``stop`` may be called by a handler.
+
+        ``log`` is a file descriptor for all that it and its children write: stderr if left out.
+        """
+        self._log = log
         self._command = command
         self._settings = settings
         self._name_worker = name_worker
@@ -161,7 +173,8 @@ class DaemonSupervisor:
             process = subprocess.Popen(  # noqa: S603 - java and the files that we wrote
                 self._command,
                 stdin=subprocess.DEVNULL,
-                stdout=sys.stderr,
+                stdout=sys.stderr if self._log is None else self._log,
+                stderr=self._log,
                 start_new_session=True,  # an interrupt of the terminal reaches us alone, and we stop it in order
             )
             _LOG.info("the KCL daemon runs as process %d", process.pid)
@@ -212,6 +225,21 @@ def unhealthy(environment: Mapping[str, str], now_ms: Callable[[], int] = lambda
     return ""
 
 
+@contextmanager
+def _metrics_offered(settings: KclSettings) -> Iterator[int | None]:
+    """Offer metrics while inside where that is asked for, and yield where processes write the log that has them."""
+    if settings.metrics_port == 0:
+        yield None
+        return
+    totals = MetricTotals()
+    with (
+        metrics_endpoint(totals, settings.metrics_port, settings.metrics_address) as url,
+        counted_pipe(totals, sys.stderr.buffer) as log,
+    ):
+        _LOG.info("metrics are at %s", url)
+        yield log
+
+
 def run_daemon(environment: Mapping[str, str]) -> int:
     """Run the daemon for the settings in an environment until SIGTERM or SIGINT, and return the exit code."""
     settings: KclSettings = KclSettings.from_environment(environment)
@@ -220,12 +248,13 @@ def run_daemon(environment: Mapping[str, str]) -> int:
         make_folder(folder)
         for left_behind in folder.glob("*.json"):
             left_behind.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mdm-kcl-") as files:
+    with tempfile.TemporaryDirectory(prefix="mdm-kcl-") as files, _metrics_offered(settings) as log:
         properties = properties_of(environment)
         supervisor = DaemonSupervisor(
             daemon_command(Path(files), properties),
             settings,
             lambda worker: write_properties(Path(files), properties | {"workerId": worker}),
+            log,
         )
         before = {each: signal.signal(each, lambda *_: supervisor.stop()) for each in (signal.SIGINT, signal.SIGTERM)}
         try:

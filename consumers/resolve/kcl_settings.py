@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from mdm_stream.metrics.exposition import LOOPBACK
 from mdm_stream.settings import Count, Settings
 
 CHECKPOINT_ATTEMPTS_MAX = 5
@@ -26,7 +27,9 @@ class KclSettings(Settings):
     much. ``tick_s``: how often a shard's process does what waits without a batch. ``max_records`` of one batch;
     ``idle_ms`` between two reads of a shard. ``shutdown_grace_ms``: what a worker that is stopped, or hands a lease
     over, waits for the batch in hand. ``metrics_level`` is of the KCL's own metrics. ``health_folder``: where each
-    shard's process keeps a file about how it goes; none if it is empty.
+    shard's process keeps a file about how it goes; none if it is empty. ``metrics_port``: where Prometheus reads the
+    metrics of all shards of this worker (extra ``prometheus``); none if it is 0. ``metrics_address``: of which of the
+    machine's addresses: whoever reaches another one than loopback can read them, and no more.
 
     ``restarts_max``: how often in a row a daemon that ended is started again, after a random time up to
     ``restart_ms_base`` * 2^n, at most ``restart_ms_max``; one that ran for ``steady_s`` begins a new row.
@@ -44,6 +47,8 @@ class KclSettings(Settings):
     cloudwatch_endpoint_url: Annotated[str, Field(pattern=r"^\S*$")] = ""
     metrics_level: Literal["NONE", "SUMMARY", "DETAILED"] = "SUMMARY"
     health_folder: str = ""
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    metrics_address: Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$")] = LOOPBACK
     retry_s_max: Count = 300
     backoff_ms_base: Count = 200
     backoff_ms_max: Count = 20_000

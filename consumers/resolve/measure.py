@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
+import orjson
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import MdmError
 from mdm_stream.index.errors import DomainHeldError, IndexInDoubtError
+from mdm_stream.index.port import IndexDepths
+from mdm_stream.metrics import METRICS, emf_document
 from mdm_stream.resolve.report import StreamReport
 
 STOPPED_BY = {IndexInDoubtError.__name__: "IndexInDoubt", DomainHeldError.__name__: "DomainHeld"}
@@ -37,6 +41,7 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
         ("Ignored", report.ignored),
         ("Absorbed", totals.absorbed),
         ("AbsorbedLater", sum(totals.absorbed_later.values())),
+        ("SuspectedHistories", len(report.falls)),
         ("VersionCollisions", totals.collisions),
         ("CandidatePairs", totals.pairs),
         ("Conflicts", totals.conflicts),
@@ -49,16 +54,36 @@ def report_metrics(metrics: Metrics, deliveries: Sequence[Delivery], report: Str
         ("ValuesSetAside", sum(totals.set_aside.values())),
         ("KeysSuspended", len(totals.suspended)),
         ("Unreplicated", len(report.unreplicated)),
+        ("IndexCommands", report.commands),
+        ("IndexBytesWritten", report.bytes_written),
     ):
-        metrics.add_metric(name, MetricUnit.Count, count)
+        metrics.add_metric(name, METRICS[name].unit, count)
     now_ms = time.time() * 1_000
     for delivery in deliveries[: report.first_failed]:
-        metrics.add_metric(
-            "EventToGolden", MetricUnit.Milliseconds, max(0.0, now_ms - delivery.arrival_time_us / 1_000)
-        )
+        since_ms = max(0.0, now_ms - delivery.arrival_time_us / 1_000)
+        metrics.add_metric("EventToGolden", METRICS["EventToGolden"].unit, round(since_ms, 3))
 
+    _report_by(metrics, "Quarantined", "reason", report.reasons)
     _report_by(metrics, "ValuesSetAside", "attribute", _by_attribute(totals.set_aside))
     _report_by(metrics, "KeysSuspended", "blocking_key", totals.suspended_by_expression)
+
+
+def report_depths(metrics: Metrics, depths: Mapping[str, IndexDepths]) -> None:
+    """Write how much waits in each domain, a line each: under the service alone, where the deepest is the maximum, and
+    under service and domain.
+    """
+    service = metrics.service or ""
+    for domain, waiting in depths.items():
+        figures = {
+            "OutboxDepth": waiting.outbox,
+            "OutboxAge": round(waiting.outbox_age_s, 3),
+            "ReevaluationDepth": waiting.reevaluation,
+            "ReviewDepth": waiting.review,
+            "ReviewAge": round(waiting.review_age_s, 3),
+        }
+        dimensions, sets = {"service": service, "domain": domain}, (("service",), ("service", "domain"))
+        line = emf_document(metrics.namespace or "", time.time_ns() // 1_000_000, dimensions, figures, sets)
+        sys.stdout.write(f"{orjson.dumps(line).decode()}\n")
 
 
 @contextmanager

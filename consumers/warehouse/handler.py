@@ -18,6 +18,7 @@ from mdm_stream.aws.tracing import Tracing
 from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.feed.claims import ClaimReader
+from mdm_stream.metrics import namespace_of
 from mdm_stream.telemetry.function_log import function_log
 from mdm_stream.telemetry.otel import span_backends
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
@@ -25,7 +26,7 @@ from mdm_stream.warehouse.lineage import lineage_of
 
 logger = function_log("mdm-warehouse")
 tracing = Tracing("mdm-warehouse", *span_backends("mdm-warehouse", os.environ))
-metrics = Metrics(namespace="mdm-stream", service="mdm-warehouse")
+metrics = Metrics(namespace=namespace_of(os.environ), service="mdm-warehouse")
 
 
 @cache

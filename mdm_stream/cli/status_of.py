@@ -21,6 +21,7 @@ from mdm_stream.dead_letters import DeadLetters
 from mdm_stream.deployment import Deployment
 from mdm_stream.errors import MdmError
 from mdm_stream.index.redis.client import replicas_of
+from mdm_stream.index.redis.depths import read_depths
 from mdm_stream.index.redis.epochs import Epochs, epoch_prefix
 from mdm_stream.index.redis.progress import ConsumerProgress, ShardProgress, read_progress
 from mdm_stream.index.redis.scripts import translated
@@ -37,7 +38,8 @@ TOLD_AHEAD_S_MAX = 60.0
 """How far the times of golden changes may be ahead of the clock before it is reported: servers differ by less."""
 LIVE_LINE_S = 5.0
 """Between two live lines."""
-_COUNTS = {"records": "rec", "golden": "gold", "review": "review"}
+_COUNTS = {"records": "rec", "golden": "gold"}
+_SUMMED = (*_COUNTS, "review")
 _SECOND_US = 1_000_000
 
 
@@ -73,7 +75,7 @@ class DeploymentStatus:
         return {**found, "attention": list(attention(found, age_max_s))}
 
     def counts(self) -> dict[str, Any]:
-        """Return what the index counts: in two round trips a domain, and no look at streams or stores."""
+        """Return what the index counts: in three round trips a domain, and no look at streams or stores."""
         domains = {domain: self._counts_of(rules) for domain, rules in self._rulesets.items()}
         return {
             "events": self._progress().events,
@@ -89,20 +91,28 @@ class DeploymentStatus:
             pipe.hget(f"{prefix}meta", "sequence")
             for key in _COUNTS.values():
                 pipe.hlen(prefix + key)
-            pipe.scard(f"{prefix}pend")
-            pipe.xlen(f"{prefix}out")
             sequence, *lengths = pipe.execute()
-        names = (*_COUNTS, "waiting_for_reevaluation", "waiting_for_publication")
-        return {"epoch": epoch, "sequence": int(sequence or 0), **dict(zip(names, lengths, strict=True))}
+        depths = read_depths(self._client, self._deployment.namespace, rules.domain, epoch)
+        return {
+            "epoch": epoch,
+            "sequence": int(sequence or 0),
+            **dict(zip(_COUNTS, lengths, strict=True)),
+            "review": depths.review,
+            "waiting_for_reevaluation": depths.reevaluation,
+            "waiting_for_publication": depths.outbox,
+        }
 
     def _domain(self, rules: Ruleset, counts: Mapping[str, int]) -> dict[str, Any]:
         epochs = Epochs(self._client, rules, self._deployment.namespace)
         held, building = epochs.digest() or "", epochs.building()
         falls = self._archive.falls(rules.domain).undeclared(rules, time.time_ns() // 1_000)
         sources = self._archive.sources(rules.domain).read()
+        depths = read_depths(self._client, self._deployment.namespace, rules.domain, counts["epoch"])
         return {
             "domain": rules.domain,
             **counts,
+            "oldest_review_s": round(depths.review_age_s, 1),
+            "oldest_publication_s": round(depths.outbox_age_s, 1),
             "rules_digest": rules_part(held),
             "f_digest": f_part(held),
             "of_these_rules": held == rules.digest,
@@ -248,7 +258,7 @@ class LiveLine:
 def live_line(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> str:
     """Return one line about what ``DeploymentStatus.counts`` said at two moments, ``seconds`` apart."""
     events = (after["events"] - before["events"]) / seconds
-    sums = {name: sum(each[name] for each in after["domains"].values()) for name in _COUNTS}
+    sums = {name: sum(each[name] for each in after["domains"].values()) for name in _SUMMED}
     return (
         f"{events:,.0f} events/s; {after['events']:,} events, {sums['records']:,} records, {sums['golden']:,} golden "
         f"records, {sums['review']:,} to review"

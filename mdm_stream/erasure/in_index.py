@@ -103,6 +103,7 @@ _JUDGES: dict[str, Callable[[StoredItem, Evidence], None]] = {
     "es": lambda item, evidence: _note(evidence, "review edge", [item.field]),
     "xw": lambda item, evidence: _note(evidence, "crosswalk entry", [item.field]),
     "review": lambda item, evidence: _note(evidence, "review item", decode_pair(item.field)),
+    "since": lambda item, evidence: _note(evidence, "review item", decode_pair(item.field)),
     "exp": lambda item, evidence: _note(evidence, "expiry of an override", [item.field]),
 }
 """By the name of the key (see ``index.redis.index``). ``meta`` and ``pend`` hold no values: numbers, references."""

@@ -23,6 +23,7 @@ from mdm_stream.index.port import (
     Block,
     CommitOutcome,
     IndexCounters,
+    IndexDepths,
     Neighbourhood,
     OutboxEntry,
 )
@@ -54,6 +55,7 @@ class MemoryIndex:
         self._crosswalk: dict[str, str] = {}
         self._golden: dict[str, bytes] = {}
         self._review: dict[tuple[str, str], bytes] = {}
+        self._review_since_us: dict[tuple[str, str], int] = {}
         self._pending: set[str] = set()
         self._expiries: dict[str, int] = {}
         self._outbox: dict[int, OutboxEntry] = {}
@@ -94,6 +96,14 @@ class MemoryIndex:
         """Return up to ``limit`` references that wait for re-evaluation."""
         with self._lock:
             return sorted(self._pending)[:limit]
+
+    def depths(self) -> IndexDepths:
+        """Return how much waits."""
+        with self._lock:
+            oldest = self._outbox[min(self._outbox)].committed_at_us if self._outbox else None
+            opened = min(self._review_since_us.values(), default=None)
+            ages_s = [0.0 if at is None else max(0, self._clock_us() - at) / 1_000_000 for at in (oldest, opened)]
+            return IndexDepths(len(self._outbox), ages_s[0], len(self._pending), len(self._review), ages_s[1])
 
     def refresh(self) -> None:
         """Do nothing: there is one epoch."""
@@ -268,8 +278,10 @@ class MemoryIndex:
             self._golden.pop(golden_id, None)
         for pair, item in commit.put_review.items():
             self._review[pair] = orjson.dumps(item)
+            self._review_since_us.setdefault(pair, self._clock_us())
         for pair in commit.drop_review:
             self._review.pop(pair, None)
+            self._review_since_us.pop(pair, None)
         self._expiries.update(commit.put_expiries)
         for ref in commit.drop_expiries:
             self._expiries.pop(ref, None)

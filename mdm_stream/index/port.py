@@ -89,14 +89,31 @@ class Binding:
 class IndexCounters:
     """What an index has done since it was opened: information for metrics, never part of the state.
 
-    ``unreplicated`` counts positions that no replica had, because none followed.
+    ``unreplicated`` counts positions that no replica had, because none followed. A script is one command.
     """
 
     round_trips: int = 0
+    commands: int = 0
     bytes_written: int = 0
     bytes_read: int = 0
     record_reads: int = field(default=0)
     unreplicated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDepths:
+    """How much waits in an index, and for how many seconds the oldest of it has (0 where nothing waits): information
+    for metrics, never part of the state.
+
+    ``outbox``: golden changes that are not published. ``reevaluation``: records to be evaluated again. ``review``: open
+    cases of the review queue; those of an index that an earlier release has filled have an age once they change.
+    """
+
+    outbox: int = 0
+    outbox_age_s: float = 0.0
+    reevaluation: int = 0
+    review: int = 0
+    review_age_s: float = 0.0
 
 
 class IndexReads(Protocol):
@@ -117,6 +134,10 @@ class IndexReads(Protocol):
         It changes only where a call had to open the index again, and found another epoch, or one that may have lost
         what was committed before.
         """
+        ...
+
+    def depths(self) -> IndexDepths:
+        """Return how much waits. A constant number of commands, whatever there is."""
         ...
 
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:

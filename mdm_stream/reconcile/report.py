@@ -10,24 +10,13 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from mdm_stream.metrics import DEFAULT_NAMESPACE, emf_document
 from mdm_stream.reconcile.compare import Reconciliation
 from mdm_stream.reconcile.differences import KINDS
 from mdm_stream.reconcile.repair import NEEDS_REBUILD, RepairReport
 
 NO_DRIFT, DRIFT = 0, 1
-NAMESPACE = "mdm-stream"
-"""That of the consumers' metrics."""
-
 FORMAT = 1
-
-_METRICS = (
-    ("Drift", "Count"),
-    ("DriftKinds", "Count"),
-    ("TouchedDifferences", "Count"),
-    ("SettledDifferences", "Count"),
-    ("ReconciledRecords", "Count"),
-    ("ReconcileSeconds", "Seconds"),
-)
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1b1b}"
@@ -88,17 +77,17 @@ def as_json(found: Reconciliation, repaired: RepairReport | None = None) -> dict
     return report
 
 
-def as_metrics(found: Reconciliation, time_ms: int) -> dict[str, Any]:
+def as_metrics(found: Reconciliation, time_ms: int, namespace: str = DEFAULT_NAMESPACE) -> dict[str, Any]:
     """Return a line in CloudWatch's embedded metric format, with the domain as its only dimension."""
-    figures = (
-        sum(found.drift.values()), len(found.drift), found.touched, found.settled, found.records,
-        round(found.seconds, 3),
-    )  # fmt: skip
-    described = [{"Name": name, "Unit": unit} for name, unit in _METRICS]
-    directive = {"Namespace": NAMESPACE, "Dimensions": [["service", "domain"]], "Metrics": described}
-    named = {name: figure for (name, _), figure in zip(_METRICS, figures, strict=True)}
-    header = {"Timestamp": time_ms, "CloudWatchMetrics": [directive]}
-    return {"_aws": header, "service": "reconcile", "domain": found.domain, **named}
+    figures = {
+        "Drift": sum(found.drift.values()),
+        "DriftKinds": len(found.drift),
+        "TouchedDifferences": found.touched,
+        "SettledDifferences": found.settled,
+        "ReconciledRecords": found.records,
+        "ReconcileSeconds": round(found.seconds, 3),
+    }
+    return emf_document(namespace, time_ms, {"service": "reconcile", "domain": found.domain}, figures)
 
 
 def as_html(report: Mapping[str, Any]) -> str:

@@ -62,6 +62,7 @@ class Rejections:
             self._quarantine.remove([entry for entry in rejections if entry.quarantine_id in erased])
             kept = [(entry, location) for entry, location in kept if entry.quarantine_id not in erased]
         report.quarantined += len(kept)
+        report.reasons.update(entry.reasons[0].code for entry, _ in kept)
         report.dropped += len(rejections) - len(kept)
         messages = [quarantine_message(quarantine_report(*each)) for each in kept]
         # The event itself is kept; a report that no stream takes is noted here.

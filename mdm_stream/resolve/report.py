@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -27,6 +28,8 @@ class StreamReport:
     them, and ``large`` golden records that have grown large; neither holds anything back. ``faults`` are the unexpected
     faults, by type and place, for which events of the batch were quarantined; a release must mend them. ``falls`` tells
     of sources whose positions fall while their time goes on, with the line of the rules that would declare why.
+    ``reasons`` counts the quarantined by the code of their first reason. ``commands`` and ``bytes_written`` are what
+    was asked of the indexes.
     ``unreplicated`` names the domains of which what was committed is on no replica, because none follows their server,
     and ``replicas_gone`` those of them where a replica had it the last time, or this is the process's first time.
     """
@@ -50,6 +53,9 @@ class StreamReport:
     falls: list[str] = field(default_factory=list)
     unreplicated: set[str] = field(default_factory=set)
     replicas_gone: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    commands: int = 0
+    bytes_written: int = 0
     totals: BatchReport = field(default_factory=BatchReport)
 
     def summary(self) -> dict[str, object]:

@@ -34,8 +34,9 @@ from mdm_stream.engine.isolate import isolated
 from mdm_stream.errors import RejectedEventError, TransientError
 from mdm_stream.feed.publisher import GOLDEN_BYTES_WARN, FeedPublisher, publish_outbox
 from mdm_stream.index.errors import EpochChangedError
-from mdm_stream.index.port import Binding, Index, Outbox
+from mdm_stream.index.port import Binding, Index, IndexDepths, Outbox
 from mdm_stream.resolve.expiries import Expiries
+from mdm_stream.resolve.index_watch import IndexWatch
 from mdm_stream.resolve.intake import Intake
 from mdm_stream.resolve.merge_watch import MergeWatch
 from mdm_stream.resolve.rejections import Rejections
@@ -130,6 +131,7 @@ class Resolver:
         self._golden = golden
         self._servers = (archive, quarantine, golden, steward)
         indexes = {domain: parts.index for domain, parts in domains.items()}
+        self._watch = IndexWatch(indexes)
         self._rejections = Rejections(quarantine, golden, indexes, now_us)
         self._expiries = Expiries(steward, now_us, expiries_per_tick_max)
         self._circuit = FaultCircuit(min(parts.engine.settings.faults_in_a_row_max for parts in domains.values()))
@@ -143,7 +145,7 @@ class Resolver:
         and everything else is applied. A fault that says nothing about an event is raised.
         """
         report = StreamReport(records=len(records))
-        with self._within(deadline):
+        with self._within(deadline), self._watch.asked(report):
             self._handle(records, report)
         if self._has_time(deadline):
             self._done(records[: report.first_failed])
@@ -155,13 +157,13 @@ class Resolver:
                 read = self._decode(records)
             report.ignored = read.ignored
             self._rejections.keep(read.rejections, report)
-            rejected = report.quarantined, report.dropped
+            rejected, reasons = (report.quarantined, report.dropped), report.reasons.copy()
             try:
                 self._resolve(read, report)
             except EpochChangedError:  # what was committed may have gone to what is not there any more
                 report.first_failed, report.totals, report.falls = None, BatchReport(), []
                 report.cause = report.fault = ""
-                report.quarantined, report.dropped = rejected
+                (report.quarantined, report.dropped), report.reasons = rejected, reasons
                 self._resolve(read, report)
         except MemoryError:
             report.first_failed, report.cause = 0, "the process has no memory for this batch"
@@ -245,6 +247,12 @@ class Resolver:
         if faults:
             raise faults[0]
         return report
+
+    def waiting(self, deadline: Deadline = NEVER, *, at_once: bool = False) -> dict[str, IndexDepths]:
+        """Return how much waits, by domain: now and then, or ``at_once``; nothing where it is not time, or there is no
+        time for it, and no domain that cannot be read. It raises nothing.
+        """
+        return self._watch.depths(lambda: self._has_time(deadline), at_once=at_once)
 
     def _tick(self, report: StreamReport) -> list[Exception]:
         """Do what waits, as far as there is time; return what was met."""

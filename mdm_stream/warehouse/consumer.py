@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -38,18 +38,19 @@ class BatchOutcome:
     """What became of a batch.
 
     ``first_failed`` is the place of the record where the event source must go on, with the ``error`` that it met; both
-    are None after a success, and records behind it may have been applied all the same. ``lag_ms_max`` is the time from
-    the oldest applied commit until now, None where no golden change was applied. ``records_skipped`` are messages of a
-    type that a later release has added: they say nothing of the state.
-    ``applied`` says what the records were that were applied.
+    are None after a success, and records behind it may have been applied all the same. ``lags_ms`` is the time from
+    the commit of each applied message until now, of those that say when they were committed. ``records_skipped`` are
+    messages of a type that a later release has added: they say nothing of the state.
+    ``applied`` says what the records were that were applied, ``statements`` how many the batch ran in the database.
     """
 
     records_applied: int
-    lag_ms_max: float | None
+    lags_ms: tuple[float, ...]
     first_failed: int | None
     error: MdmError | None
     records_skipped: int = 0
     applied: Applied | None = None
+    statements: int = 0
 
 
 class BatchObserver(Protocol):
@@ -98,11 +99,14 @@ class WarehouseConsumer:
 
     def apply_records(self, records: Sequence[Delivery]) -> BatchOutcome:
         """Apply records of the golden feed as one micro-batch. Idempotent; order within does not matter."""
+        statements = self._warehouse.statements
         if self._observer is None or not records:
-            return self._apply_records(records)
+            outcome = self._apply_records(records)
+            return replace(outcome, statements=self._warehouse.statements - statements)
         with self._spans.stage("lineage"):
             observed = self._observer.started(records)
         outcome = self._apply_records(records)
+        outcome = replace(outcome, statements=self._warehouse.statements - statements)
         applied = outcome.applied or Applied(0, 0, 0, None)
         with self._spans.stage("lineage"):
             self._observer.ended(observed, applied, outcome.error, appends=self._warehouse.appends)
@@ -122,11 +126,11 @@ class WarehouseConsumer:
             if portion.is_last:
                 break
         run.failed |= unread
-        lag_ms = self._lag_ms(run.oldest)
+        lags_ms = self._lags_ms(run.total.committed_at)
         if run.first_failed is None:
-            return BatchOutcome(run.applied, lag_ms, None, None, run.skipped, run.total)
+            return BatchOutcome(run.applied, lags_ms, None, None, run.skipped, run.total)
         fault = run.failed[run.first_failed]
-        return BatchOutcome(run.applied, lag_ms, run.first_failed, fault, run.skipped, run.total)
+        return BatchOutcome(run.applied, lags_ms, run.first_failed, fault, run.skipped, run.total)
 
     def _portions(self, records: Sequence[Delivery], run: _Applying, unread: dict[int, MdmError]) -> Iterator[_Portion]:
         """Yield the messages of a batch in portions, the last of which may be empty; note what cannot be read."""
@@ -195,11 +199,10 @@ class WarehouseConsumer:
         self._warehouse.close()
         return True
 
-    def _lag_ms(self, oldest_committed_at: datetime | None) -> float | None:
-        if oldest_committed_at is None:
-            return None
+    def _lags_ms(self, committed_at: Sequence[datetime]) -> tuple[float, ...]:
         # The engine's clock may run ahead of ours; a negative lag would only confuse an alarm.
-        return max(0.0, (self._clock() - oldest_committed_at).total_seconds() * 1000)
+        now = self._clock()
+        return tuple(max(0.0, (now - each).total_seconds() * 1000) for each in committed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,6 @@ class _Applying:
 
     applied: int = 0
     skipped: int = 0
-    oldest: datetime | None = None
     failed: dict[int, MdmError] = field(default_factory=dict)
     stopped: int | None = None
     total: Applied = field(default_factory=lambda: Applied(0, 0, 0, None))
@@ -228,15 +230,15 @@ class _Applying:
 
     def add(self, applied: Applied) -> None:
         """Count a portion that was applied."""
-        self.oldest = _earlier(self.oldest, applied.oldest_committed_at)
         before = self.total
         self.total = Applied(
             before.changes + applied.changes,
             before.erasures + applied.erasures,
             before.reports + applied.reports,
-            self.oldest,
+            _earlier(before.oldest_committed_at, applied.oldest_committed_at),
             before.files + applied.files,
             before.evidence + applied.evidence,
+            (*before.committed_at, *applied.committed_at),
         )
 
     def refuse(self, place: int, fault: MdmError) -> None:

@@ -17,6 +17,8 @@ class Session(Protocol):
     """
 
     dialect: Dialect
+    statements: int
+    """Statements that were run, those that failed included."""
 
     def execute(self, sql: str, parameters: Sequence[object] = (), *, step: str) -> list[tuple[Any, ...]]:
         """Run one statement with ``?`` parameters and return its rows. ``step`` names it in errors."""

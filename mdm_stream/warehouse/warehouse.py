@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one ``apply`` was given; messages that changed nothing count too."""
+    """What one ``apply`` was given, messages that changed nothing included, and when each was committed."""
 
     changes: int
     erasures: int
@@ -71,6 +71,7 @@ class Applied:
     oldest_committed_at: datetime | None
     files: int = 0
     evidence: int = 0
+    committed_at: tuple[datetime, ...] = field(default=(), compare=False)
 
 
 class Warehouse(Protocol):
@@ -85,6 +86,11 @@ class Warehouse(Protocol):
     @property
     def appends(self) -> bool:
         """Whether the schema is of the append kind; of the merge kind until it was opened."""
+        ...
+
+    @property
+    def statements(self) -> int:
+        """Statements that were run in the database, those that failed included."""
         ...
 
     def apply(self, messages: Sequence[FeedMessage]) -> Applied:
@@ -169,6 +175,7 @@ class SqlWarehouse:
         self._read_only = read_only
         self._clock = clock
         self._session: Session | None = None
+        self._statements = 0
         self._layout_of = layout_of
         self._layout: Layout = MergeLayout()
         self._lock = threading.Lock()
@@ -177,6 +184,11 @@ class SqlWarehouse:
     def appends(self) -> bool:
         """Whether the schema is of the append kind; see ``Warehouse.appends``."""
         return self._layout.appends
+
+    @property
+    def statements(self) -> int:
+        """Statements that were run; see ``Warehouse.statements``."""
+        return self._statements + (0 if self._session is None else self._session.statements)
 
     def apply(self, messages: Sequence[FeedMessage]) -> Applied:
         """Apply a micro-batch of at most ``MESSAGES_PER_APPLY_MAX`` messages; see ``Warehouse.apply``."""
@@ -310,6 +322,7 @@ class SqlWarehouse:
     def _discard(self) -> None:
         session, self._session = self._session, None
         if session is not None:
+            self._statements += session.statements
             # A session that is lost cannot be closed either, and nothing depends on its end.
             with suppress(MdmError):
                 session.close()
@@ -419,11 +432,11 @@ def _history_with(session: Session, text: str, rows_max: int) -> list[str]:
 
 def _applied(messages: Sequence[FeedMessage]) -> Applied:
     changes = erasures = reports = files = evidence = 0
-    oldest: datetime | None = None
+    committed_at: list[datetime] = []
     for message in messages:
         if isinstance(message, QuickChange):
             changes += 1
-            oldest = message.committed_at if oldest is None or message.committed_at < oldest else oldest
+            committed_at.append(message.committed_at)
             continue
         data = message.data
         if isinstance(data, QuarantinedEvent):
@@ -432,9 +445,9 @@ def _applied(messages: Sequence[FeedMessage]) -> Applied:
         if isinstance(data, FileManifest):
             files += 1
             continue
-        committed_at = parse_moment(data.committed_at, "data.committed_at")
-        oldest = committed_at if oldest is None or committed_at < oldest else oldest
+        committed_at.append(parse_moment(data.committed_at, "data.committed_at"))
         erasures += isinstance(data, RecordErased)
         evidence += isinstance(data, EVIDENCE)
         changes += isinstance(data, GoldenChange)
-    return Applied(changes, erasures, reports, oldest, files, evidence)
+    oldest = min(committed_at, default=None)
+    return Applied(changes, erasures, reports, oldest, files, evidence, tuple(committed_at))

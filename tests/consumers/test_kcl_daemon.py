@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import orjson
@@ -18,6 +20,7 @@ from consumers.resolve.kcl_daemon import (
     EXIT_FAULT,
     LOG_CONFIGURATION,
     DaemonSupervisor,
+    _metrics_offered,
     daemon_command,
     properties_of,
     properties_text,
@@ -26,6 +29,7 @@ from consumers.resolve.kcl_daemon import (
 from consumers.resolve.kcl_settings import KclSettings
 from mdm_stream.cli.main import run
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.metrics import emf_document
 
 ENVIRONMENT = {"MDM_KCL_STREAM": "changes", "AWS_REGION": "eu-west-1"}
 QUICK = KclSettings.checked(restarts_max=2, restart_ms_base=1, restart_ms_max=2, shutdown_grace_ms=1)
@@ -103,6 +107,38 @@ def test_a_daemon_that_ends_is_started_again_and_not_for_ever(tmp_path: Path) ->
     script = f"open({str(starts)!r}, 'a').write('x'); raise SystemExit(3)"
     assert DaemonSupervisor(python(script), QUICK).run() == 3
     assert starts.read_text() == "x" * (1 + QUICK.restarts_max)
+
+
+def test_metrics_of_its_processes_are_offered(capfd: pytest.CaptureFixture[str]) -> None:
+    """What daemon and children write, of whichever of its starts, is counted and passed on to the log."""
+    line = emf_document("mdm-prod", 1, {"service": "resolve"}, {"Events": 3})
+    script = f"import sys; print({orjson.dumps(line).decode()!r}, file=sys.stderr); print('a word'); sys.exit(3)"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = QUICK.model_copy(update={"metrics_port": port})
+    with _metrics_offered(settings) as log:
+        assert DaemonSupervisor(python(script), settings, log=log).run() == 3
+        deadline_s = time.monotonic() + 10
+        wanted = 3.0 * (1 + QUICK.restarts_max)
+        while f'mdm_stream_events_total{{service="resolve"}} {wanted}' not in (text := _scraped(port)):
+            assert time.monotonic() < deadline_s, text
+            time.sleep(0.05)
+    assert capfd.readouterr().err.count("a word") == 1 + QUICK.restarts_max
+
+
+def test_metrics_are_offered_to_those_who_ask_for_it() -> None:
+    """No port is opened unasked, on loopback alone unless told otherwise; what is no address is refused."""
+    assert (KclSettings().metrics_port, KclSettings().metrics_address) == (0, "127.0.0.1")
+    with _metrics_offered(KclSettings()) as log:
+        assert log is None
+    with pytest.raises(ConfigurationError, match="MDM_KCL_METRICS_ADDRESS"):
+        KclSettings.from_environment({"MDM_KCL_METRICS_ADDRESS": "example.org"})
+
+
+def _scraped(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text
 
 
 def test_a_daemon_that_was_killed_is_a_fault() -> None:

@@ -19,6 +19,7 @@ from mdm_stream.contracts.kpl import UserRecord, aggregate_of
 from mdm_stream.decode import Delivery, unpack
 from mdm_stream.errors import ConfigurationError, RejectedEventError
 from mdm_stream.index.errors import IndexInDoubtError
+from mdm_stream.index.port import IndexDepths
 from mdm_stream.resolve.report import StreamReport
 
 SETTINGS = KclSettings.checked(retry_s_max=1, backoff_ms_base=1, backoff_ms_max=2, timeout_s=2)
@@ -46,6 +47,10 @@ class ScriptedResolver:
         if self.ticks is not None:
             raise self.ticks
         return StreamReport()
+
+    def waiting(self, *, at_once: bool = False) -> dict[str, IndexDepths]:
+        """Say that five changes wait, with each tick."""
+        return {"person": IndexDepths(outbox=5, outbox_age_s=2.5)} if at_once else {}
 
 
 class Pipes:
@@ -145,13 +150,15 @@ def test_an_exception_never_becomes_a_status(pipes: Pipes) -> None:
 def test_a_tick_writes_the_metrics_of_a_function(
     pipes: Pipes, capsys: pytest.CaptureFixture[str], fault: Exception | None, in_doubt: float
 ) -> None:
-    """Alarms hear of an index in doubt while nothing is delivered, and of a process that ticks no more."""
+    """Alarms hear of an index in doubt while nothing is delivered, of what waits, and of one that ticks no more."""
     process = process_of(pipes, ScriptedResolver(ticks=fault))
     process._ticked_s -= SETTINGS.tick_s
     hand_over(pipes, 0, checkpoints=0)
     work_off(pipes, process)
-    [line] = metrics_in(capsys)
+    line, depths = metrics_in(capsys)
     assert (line["service"], line["IndexInDoubt"], line["DomainHeld"]) == ("resolve", [in_doubt], [0.0])
+    assert (depths["service"], depths["domain"]) == ("resolve", "person")
+    assert (depths["OutboxDepth"], depths["OutboxAge"]) == (5, 2.5)
 
 
 def test_an_attempt_that_raises_counts_as_a_failed_batch(pipes: Pipes, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,12 +6,13 @@ import io
 import json
 import logging
 import re
+from collections import Counter
 
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 from source_tree import ROOT
 
-from consumers.resolve.measure import DIGESTS_TOLD_MAX, report_metrics, report_tick, warn
+from consumers.resolve.measure import DIGESTS_TOLD_MAX, report_depths, report_metrics, report_tick, warn
 from mdm_stream.core.blocking.keys import key_digest
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.decode import Delivery
@@ -19,6 +20,10 @@ from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TransientError
 from mdm_stream.index.errors import DomainHeldError, IndexInDoubtError
 from mdm_stream.index.memory import MemoryIndex
+from mdm_stream.index.port import IndexDepths
+from mdm_stream.local.alarms import MetricHistory, MetricQuery
+from mdm_stream.metrics import samples_of
+from mdm_stream.metrics.catalogue import RESOLVE_METRICS
 from mdm_stream.resolve.report import StreamReport
 from mdm_stream.rules import load_ruleset
 
@@ -47,19 +52,56 @@ def written(capsys, report: StreamReport) -> list[dict]:
     metrics.clear_metrics()
     report_metrics(metrics, [Delivery.unplaced(b"")], report)
     metrics.flush_metrics()
+    report_depths(metrics, {"person": IndexDepths(outbox=3, review_age_s=7.5), "company": IndexDepths()})
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_every_metric_is_on_the_page(capsys):
     """By name, in the order in which they are written."""
-    *_, whole = written(capsys, StreamReport(records=1))
-    assert [metric["Name"] for metric in whole["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == NAMED
+    whole, person, _ = written(capsys, StreamReport(records=1))
+    of_batch, of_domain = (
+        [metric["Name"] for metric in each["_aws"]["CloudWatchMetrics"][0]["Metrics"]] for each in (whole, person)
+    )
+    assert of_batch + of_domain == NAMED == list(RESOLVE_METRICS)
+
+
+def test_what_waits_is_counted_by_domain_and_in_all(capsys):
+    """In all, the maximum is that of the domain in which most waits."""
+    _, person, company = written(capsys, StreamReport(records=1))
+    assert [each["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for each in (person, company)] == [
+        [["service"], ["service", "domain"]]
+    ] * 2
+    assert (person["domain"], person["OutboxDepth"], person["ReviewAge"]) == ("person", 3, 7.5)
+    history = MetricHistory(sample for each in (person, company) for sample in samples_of(json.dumps(each)))
+    query = MetricQuery(
+        namespace="mdm-stream", metric="OutboxDepth", statistic="Maximum", dimensions={"service": "resolve"}
+    )
+    assert list(history.series(query, 60).values()) == [3.0]
+
+
+def test_quarantined_events_are_counted_by_reason(capsys):
+    """Each by its first reason alone, so that they sum up to all."""
+    report = StreamReport(records=3, quarantined=3, reasons=Counter(bad_json=2, source_held=1))
+    lines = written(capsys, report)
+    by_reason = {each["reason"]: each["Quarantined"] for each in lines if "reason" in each}
+    assert by_reason == {"bad_json": [2.0], "source_held": [1.0]}
+
+
+def test_more_times_than_a_line_takes_are_on_several(capsys):
+    """CloudWatch drops a line with more than a hundred values of a metric; none is lost, and no count is doubled."""
+    metrics = Metrics(namespace="mdm-stream", service="resolve")
+    metrics.clear_metrics()
+    report_metrics(metrics, [Delivery.unplaced(b"")] * 250, StreamReport(records=250))
+    metrics.flush_metrics()
+    samples = [each for line in capsys.readouterr().out.splitlines() for each in samples_of(line)]
+    assert [each.value for each in samples if each.metric == "Events"] == [250.0]
+    assert len([each for each in samples if each.metric == "EventToGolden"]) == 250
 
 
 def test_suspended_keys_and_values_set_aside_are_counted_by_names_of_the_rules(capsys):
     """In all, and by attribute and expression; once for each key, and no value is written."""
     report = report_of_a_shared_phone()
-    by_name = written(capsys, report)
+    by_name = [each for each in written(capsys, report) if "OutboxDepth" not in each]
     whole = by_name.pop()
     assert (whole["ValuesSetAside"], whole["KeysSuspended"]) == ([201.0], [1.0])
     found = {each.get("attribute") or each.get("blocking_key"): each for each in by_name}
@@ -92,7 +134,7 @@ def test_a_domain_without_a_replica_is_counted_and_named(capsys):
     output = io.StringIO()
     logger = Logger(service="metrics-page-replicas", logger_handler=logging.StreamHandler(output))
     report = StreamReport(records=1, unreplicated={"person"}, replicas_gone=["person"])
-    *_, whole = written(capsys, report)
+    whole, *_ = (each for each in written(capsys, report) if "Events" in each)
     assert whole["Unreplicated"] == [1.0]
     warn(logger, report)
     [line] = map(json.loads, output.getvalue().splitlines())
@@ -114,7 +156,7 @@ def test_what_stops_a_batch_is_counted_and_logged(capsys, error, metric, line):
     logger = Logger(service=f"metrics-page-{line}", logger_handler=logging.StreamHandler(output))
     report = StreamReport(records=1, first_failed=0)
     report.cause, report.fault = str(error), type(error).__name__
-    *_, whole = written(capsys, report)
+    whole, *_ = (each for each in written(capsys, report) if "Events" in each)
     assert whole["BatchesFailed"] == [1.0]
     assert {name for name in ("IndexInDoubt", "DomainHeld") if whole[name] == [1.0]} == {metric} - {None}
     warn(logger, report)

@@ -100,7 +100,7 @@ def test_pages_name_metrics_that_are_written():
     """The definitions name no metric of ours that no code writes."""
     code = "".join(module.text for module in modules() if not module.name.startswith("mdm_stream.local.alarms"))
     metrics = [each for alarm in ALARMS.values() for each in alarm.metrics.values()]
-    own = {each.metric for each in metrics if each.namespace == "mdm-stream"}
+    own = {each.metric for each in metrics if each.namespace == "@metrics_namespace"}
     by_state = {"FilesFailed": 'f"Files{manifest.state.capitalize()}"'}
     assert {name for name in own if by_state.get(name, f'"{name}"') not in code} == set()
 

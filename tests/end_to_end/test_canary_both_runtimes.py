@@ -73,6 +73,7 @@ def test_everything_written_was_searched(world: World) -> None:
         "golden feed: partition keys",
         "kcl: health files",
         "names of files",
+        "what Prometheus reads",
     }
 
 

@@ -53,6 +53,7 @@ LEFTOVERS: dict[str, Callable[[Any], object]] = {
     "component": lambda client: client.hset(EPOCH + "of", REF, "erp/1"),
     "component itself": lambda client: client.hset(EPOCH + "comp", REF, COMPONENT),
     "review item": lambda client: client.hset(EPOCH + "review", encode_pair(REF, "erp/1"), "{}"),
+    "review item, its age": lambda client: client.zadd(EPOCH + "since", {encode_pair(REF, "erp/1"): 1}),
     "review edge": lambda client: client.hset(EPOCH + f"e:{REF}", "erp/1", b"[]"),
     "review edge of another": lambda client: client.hset(EPOCH + "e:erp/1", REF, b"[]"),
     "blocking key": lambda client: client.hset(EPOCH + "block", "k", STAMP + encode_block({REF: "r"})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import orjson
@@ -15,6 +16,7 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import TerminalError
 from mdm_stream.index.memory import MemoryIndex
+from mdm_stream.index.port import IndexDepths
 from mdm_stream.index.reader import ReviewPage, review_items
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.index.redis.reader import RedisReader, open_reader
@@ -167,3 +169,42 @@ def test_a_reader_follows_a_switch_when_it_looks_again(redis_client):
     reader.refresh()
     assert reader.epoch == reader.bind().epoch == number
     assert reader.golden_of(["crm/1", "crm/2"]).keys() == {"crm/1", "crm/2"}
+
+
+def test_what_waits_is_counted_with_its_age(index_and_reader):
+    """Nothing at first; then changes, cases and records, until each was dealt with. A case keeps its age."""
+    index, reader = index_and_reader
+    assert reader.depths() == IndexDepths()
+    engine = Engine(RULES, index)
+    engine.process(EVENTS)
+    first = reader.depths()
+    assert first.outbox == len(index.read(1_000)) > 0
+    assert first.review == len(reader.snapshot().review) > 0
+    assert first.reevaluation == len(index.pending(1_000))
+    time.sleep(0.05)
+    later = reader.depths()
+    assert later.outbox_age_s >= first.outbox_age_s + 0.05
+    assert later.review_age_s >= first.review_age_s + 0.05
+    index.commit([Commit(put_review={pair: {"again": 1} for pair in reader.snapshot().review})])
+    assert reader.depths().review_age_s >= later.review_age_s
+    index.acknowledge(index.read(1_000))
+    index.commit([Commit(enqueue=["crm/1", "crm/2"], drop_review=list(reader.snapshot().review))])
+    assert reader.depths() == IndexDepths(reevaluation=2 + first.reevaluation)
+
+
+def test_a_new_epoch_keeps_the_age_of_cases(redis_client):
+    """Which a rebuild makes again: a case that waited for days has not begun to wait with it."""
+    index = RedisIndex(redis_client, RULES)
+    pair, other = ("crm/1", "crm/2"), ("crm/1", "crm/3")
+    index.commit([Commit(put_review={pair: {}})])
+    since = f"{index.epochs.root.removesuffix('root')}{index.epoch}:since"
+    [(member, _)] = redis_client.zscan(since)[1]
+    redis_client.zadd(since, {member: 1_000_000})
+    epoch = index.epochs.begin()
+    new = RedisIndex(redis_client, RULES, building=epoch)
+    new.commit([Commit(put_review={pair: {}, other: {}})])
+    assert new.depths().review == 2
+    assert new.depths().review_age_s > 1e9
+    new.commit([Commit(drop_review=[pair])])
+    assert new.depths().review_age_s < 60
+    assert dict(redis_client.zscan(since)[1]) == {member: 1_000_000}

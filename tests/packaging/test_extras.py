@@ -48,6 +48,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "snowflake": ("consumers.warehouse", "mdm_stream.warehouse"),
     "lineage": ("mdm_stream.warehouse.lineage",),
     "otel": ("mdm_stream.telemetry.otel", "mdm_stream.telemetry.otlp", "mdm_stream.telemetry.spans"),
+    "prometheus": ("mdm_stream.metrics",),
     "archive": ("mdm_stream.archive",),
     "files": ("producers.files",),
     "postgres": ("producers.postgres",),

@@ -20,7 +20,7 @@ LOCKS = {
     "lambda-warehouse": ("snowflake",),
     "lambda-warehouse-lineage": ("lineage", "snowflake"),
     "glue": ("glue",),
-    "kcl": ("otel", "resolve"),
+    "kcl": ("otel", "prometheus", "resolve"),
     "otel": ("otel",),
     "postgres-reader": ("capture",),
     "ci": ("dev",),

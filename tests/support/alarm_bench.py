@@ -19,6 +19,7 @@ from source_tree import ROOT
 
 from mdm_stream.local.alarms import AlarmState, MetricHistory, MetricSample, load_alarms, samples_of, state_at
 from mdm_stream.local.alarms.states import EXTRA_PERIODS
+from mdm_stream.metrics import namespace_of
 
 ALARMS = load_alarms(ROOT / "infra" / "terraform" / "modules" / "observability" / "alarms.json")
 START_S = 1_767_225_600
@@ -52,7 +53,7 @@ class AlarmBench:
 
     def step(self, do: Step) -> AlarmState:
         """Let a period pass; return the state after it."""
-        alarm = ALARMS[self.name].of(self.values)
+        alarm = ALARMS[self.name].of({"metrics_namespace": namespace_of(os.environ), **self.values})
         begin_s = START_S + len(self.states) * alarm.definition.period_s
         self.capsys.readouterr()
         samples = list(do() or ())

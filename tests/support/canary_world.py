@@ -11,6 +11,7 @@ import gzip
 import os
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ from mdm_stream.local.file_places import DROP_BUCKET, FilePlaces, make_places, q
 from mdm_stream.local.kinesis.server import KinesisServer
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM
+from mdm_stream.metrics.exposition import metrics_endpoint
+from mdm_stream.metrics.lines import add_line
+from mdm_stream.metrics.totals import MetricTotals
 
 BY_DESIGN: Final[Mapping[str, str]] = {
     "change streams": "what source systems and stewards send, and its partition keys, which hold record ids",
@@ -53,7 +57,7 @@ BY_DESIGN: Final[Mapping[str, str]] = {
 
 ARCHIVES, QUARANTINES, LOADS = "mdm-archive", "mdm-quarantine", "mdm-loads"
 TOPIC_QUEUE = "mdm-canary-attributes"
-INDEX_KEYS = ("rec", "block", "of", "comp", "page", "es", "xw", "gold", "review", "pend", "exp", "out")
+INDEX_KEYS = ("rec", "block", "of", "comp", "page", "es", "xw", "gold", "review", "since", "pend", "exp", "out")
 """The keys of an epoch whose content may hold a value; ``b:KEY`` and ``e:REF`` are others."""
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream"
 SHARD = "shardId-000000000000"
@@ -157,6 +161,16 @@ class World:
             "warehouse", b"".join(path.read_bytes() for path in self.folder.glob("warehouse.duckdb*") if path.is_file())
         )
         self._look_at_notices()
+        self._look_at_what_prometheus_reads()
+
+    def _look_at_what_prometheus_reads(self) -> None:
+        """Look at the metrics that an endpoint would offer of all logs."""
+        totals = MetricTotals()
+        for log in sorted(self.folder.glob("*.log")):
+            for line in log.read_bytes().splitlines():
+                add_line(totals, line)
+        with metrics_endpoint(totals, 0) as url, urllib.request.urlopen(url, timeout=10) as answer:
+            self.search.look("what Prometheus reads", "all", answer.read())
 
     def _look_at_objects(self) -> None:
         s3 = self.kinesis.client("s3")

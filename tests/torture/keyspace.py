@@ -68,6 +68,7 @@ def expected_keys(rules: Ruleset, states: Mapping[str, RecordState], held: Keys 
         "review": _review(rules, resolved, crosswalk, edges),
         "exp": {ref: end_us for ref, s in states.items() if (end_us := next_expiry_us(s)) is not None},
     }
+    keys["since"] = dict.fromkeys(keys["review"], True)
     keys |= _components([_held(rules, component, live) for component in resolved])
     keys |= _blocks(rules, live)
     for (a, b), review in reviews.items():
@@ -197,6 +198,8 @@ def _blocks(rules: Ruleset, live: Mapping[str, Record]) -> Keys:
 def _comparable(name: str, held: Any) -> Any:
     if isinstance(held, set):
         return {member.decode() for member in held}
+    if name == "since":
+        return {pair.decode(): True for pair, _ in held}
     if isinstance(held, list):
         return {ref.decode(): int(end_us) for ref, end_us in held} if name == "exp" else held
     fields = {field.decode(): value for field, value in held.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from mdm_stream.cli.output import json_option, say
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import running_stack
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.metrics import namespace_of
 from mdm_stream.rules import load_rulesets
 from mdm_stream.telemetry.log_lines import write_lines
 
@@ -161,7 +163,8 @@ def _show(status: ReaderStatus, emf_slot: str | None, *, as_json: bool) -> None:
     if emf_slot is not None:
         from producers.postgres.metrics import metrics_of  # noqa: PLC0415 - with the driver
 
-        say(orjson.dumps(metrics_of(status, emf_slot, time.time_ns() // 1_000_000)).decode())
+        line = metrics_of(status, emf_slot, time.time_ns() // 1_000_000, namespace_of(os.environ))
+        say(orjson.dumps(line).decode())
         return
     if as_json:
         say(orjson.dumps(asdict(status)).decode())

@@ -16,6 +16,7 @@ from mdm_stream.cli.output import Advance, json_option, phases, print_json, prin
 from mdm_stream.cli.spark_job import spark_options, started_spark, work_folder
 from mdm_stream.core.times import format_time_us
 from mdm_stream.deployment import Deployment
+from mdm_stream.metrics import namespace_of
 
 if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
@@ -91,7 +92,8 @@ def reconcile(
             if report_folder is not None:
                 write_report(FolderObjects(report_folder), report)
             if emf:
-                print_json_line(as_metrics(found.after or found.found, time.time_ns() // 1_000_000))
+                now_ms = time.time_ns() // 1_000_000
+                print_json_line(as_metrics(found.after or found.found, now_ms, namespace_of(os.environ)))
     if as_json:
         print_json({"reconciled": reports})
     elif not emf:

@@ -55,6 +55,10 @@ def status(
         ctx.exit(1)
 
 
+def _since(age_s: float) -> str:
+    return f" (the oldest for {age_s:,.0f} s)" if age_s >= 1 else ""
+
+
 def _tell(found: dict[str, Any]) -> None:
     for domain in found["domains"]:
         say(
@@ -62,9 +66,10 @@ def _tell(found: dict[str, Any]) -> None:
             f"F version {found['f_version']} ({domain['f_digest']})"
         )
         say(
-            f"  {domain['records']:,} records, {domain['golden']:,} golden records, {domain['review']:,} to review; "
+            f"  {domain['records']:,} records, {domain['golden']:,} golden records, "
+            f"{domain['review']:,} to review{_since(domain['oldest_review_s'])}; "
             f"{domain['waiting_for_reevaluation']:,} wait for re-evaluation, "
-            f"{domain['waiting_for_publication']:,} for publication; "
+            f"{domain['waiting_for_publication']:,} for publication{_since(domain['oldest_publication_s'])}; "
             f"replicas that follow its server: {domain['replicas']}"
         )
     rates = found["rates"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,10 +22,13 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import ARCHIVE_FOLDER, WAREHOUSE_FILE, Deployment, RunningStack, remove_stack, write_stack
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.index.redis.client import open_client
-from mdm_stream.local.events_api import start_events_api
+from mdm_stream.local.events_api import LocalEventsApi, start_events_api
 from mdm_stream.local.file_functions import sources_of_files
 from mdm_stream.local.pipeline import Authorisation, start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, STEWARD_STREAM, LocalStack
+from mdm_stream.metrics.exposition import metrics_endpoint
+from mdm_stream.metrics.lines import LogFollower
+from mdm_stream.metrics.totals import MetricTotals
 from mdm_stream.rebuild.adopt import adopt
 from mdm_stream.rules import load_rulesets, pack_names
 
@@ -44,10 +47,19 @@ _NAMESPACE = "main"
 @click.option("--signing-keys", default="", metavar="DIR", help="The folder with the keys that --authority names.")
 @click.option("--drop", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path),
               help="The folder whose files are loaded as if dropped in S3: drop in --state if left out.")  # fmt: skip
+@click.option("--metrics-port", type=click.IntRange(0, 65535), metavar="PORT",
+              help="Offer metrics to Prometheus at this port of 127.0.0.1; 0 takes a free one.")  # fmt: skip
 @state_option
 @json_option
 def up(
-    *, rules: tuple[str, ...], authority: str, signing_keys: str, drop: Path | None, state: Path, as_json: bool
+    *,
+    rules: tuple[str, ...],
+    authority: str,
+    signing_keys: str,
+    drop: Path | None,
+    metrics_port: int | None,
+    state: Path,
+    as_json: bool,
 ) -> None:
     """Run the local stack until Ctrl-C: Kinesis API, Redis, resolve consumer, warehouse consumer and DuckDB.
 
@@ -73,22 +85,11 @@ def up(
         raise ConfigurationError("no source of these rules delivers files; add 'files:' to it, or leave --drop out")
     with LocalStack(state) as stack, ExitStack() as parts:
         _adopt_histories(stack, rulesets.values(), state)
+        count_metrics, metrics_url = _metrics(stack, parts, metrics_port)
         start_consumers(stack, absolute, allowed)
         events_api = start_events_api(stack, absolute, allowed)
         files = FileWindow(stack, absolute, rulesets, drop, say) if sources_of_files(rulesets) else None
-        running = RunningStack(
-            kinesis_endpoint_url=stack.kinesis.endpoint_url,
-            changes_stream=CHANGES_STREAM,
-            steward_stream=STEWARD_STREAM,
-            golden_stream=GOLDEN_STREAM,
-            redis_url=stack.redis.url,
-            warehouse=str(stack.state_dir / WAREHOUSE_FILE),
-            rules=absolute,
-            keys=stack.kinesis.keys,
-            events_api_url=events_api.url,
-            events_api_key=events_api.key,
-            **({} if files is None else files.addresses()),
-        )
+        running = _running(stack, absolute, events_api, files, metrics_url)
         write_stack(state, running)
         try:
             _announce(running, state, as_json=as_json)
@@ -100,6 +101,7 @@ def up(
             live = None if as_json else LiveLine(DeploymentStatus(Deployment.from_local(state)), say)
             while not leaving.wait(_CHECK_INTERVAL_S):
                 stack.check()
+                count_metrics()
                 obstacles.look()
                 if live is not None:
                     live.look()
@@ -109,6 +111,34 @@ def up(
             remove_stack(state)
     if not as_json:
         say("stopped; the state is kept")
+
+
+def _running(
+    stack: LocalStack, rules: tuple[str, ...], events_api: LocalEventsApi, files: FileWindow | None, metrics_url: str
+) -> RunningStack:
+    return RunningStack(
+        kinesis_endpoint_url=stack.kinesis.endpoint_url,
+        changes_stream=CHANGES_STREAM,
+        steward_stream=STEWARD_STREAM,
+        golden_stream=GOLDEN_STREAM,
+        redis_url=stack.redis.url,
+        warehouse=str(stack.state_dir / WAREHOUSE_FILE),
+        rules=rules,
+        keys=stack.kinesis.keys,
+        events_api_url=events_api.url,
+        events_api_key=events_api.key,
+        metrics_url=metrics_url,
+        **({} if files is None else files.addresses()),
+    )
+
+
+def _metrics(stack: LocalStack, parts: ExitStack, port: int | None) -> tuple[Callable[[], None], str]:
+    """Offer the metrics that consumers will write to their logs; return what counts them, and where they are read."""
+    if port is None:
+        return lambda: None, ""
+    totals = MetricTotals()
+    follower = LogFollower(stack.state_dir / "logs", totals)
+    return follower.look, parts.enter_context(metrics_endpoint(totals, port))
 
 
 def _adopt_histories(stack: LocalStack, rulesets: Iterable[Ruleset], state: Path) -> None:
@@ -132,6 +162,8 @@ def _announce(running: RunningStack, state: Path, *, as_json: bool) -> None:
     say(f"  index           {running.redis_url}")
     say(f"  warehouse       {running.warehouse} (DuckDB)")
     say(f"  events API      {running.events_api_url}/v1/events")
+    if running.metrics_url:
+        say(f"  metrics         {running.metrics_url}")
     say(f"Publish with:     mdm-stream publish FILE --format canonical --state {shlex.quote(str(state))}")
     say(f"A token for it:   mdm-stream api token --source SOURCE --state {shlex.quote(str(state))}")
     say(f'Other programs:   eval "$(mdm-stream env --state {shlex.quote(str(state))})"')

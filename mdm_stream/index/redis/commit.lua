@@ -137,6 +137,16 @@ for ref in pairs(ends) do
 end
 each_run('HSET', prefix .. 'review', p.put_review)
 each_run('HDEL', prefix .. 'review', p.drop_review)
+-- Since when an item is in the queue: information alone. A new epoch has it from the one before (INCR 0 reads a score).
+if #p.put_review > 0 then
+  local time, live = redis.call('TIME'), p.state ~= 'live' and redis.call('HGET', KEYS[2], 'live')
+  for i = 1, #p.put_review, 2 do
+    local pair = p.put_review[i]
+    local before = live and redis.call('ZADD', string.sub(KEYS[2], 1, -5) .. live .. ':since', 'XX', 'INCR', 0, pair)
+    redis.call('ZADD', prefix .. 'since', 'NX', before or time[1] .. string.format('%06d', time[2]), pair)
+  end
+end
+each_run('ZREM', prefix .. 'since', p.drop_review)
 each_run('SREM', prefix .. 'pend', p.dequeue)
 each_run('SADD', prefix .. 'pend', p.enqueue)
 

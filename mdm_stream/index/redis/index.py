@@ -20,6 +20,7 @@ key        type    holds
 ``xw``     hash    reference -> golden id (the crosswalk)
 ``gold``   hash    golden id -> golden record (JSON)
 ``review`` hash    pair -> review item (JSON)
+``since``  zset    pair -> since when it is in ``review``, in microseconds: information, not state
 ``pend``   set     references that wait for re-evaluation
 ``exp``    zset    reference -> when its first override ends, in microseconds
 ``out``    stream  the outbox: ``EPOCH-SEQUENCE`` -> golden change (JSON)
@@ -161,7 +162,7 @@ class RedisIndex(RedisReader):
             # On one connection: that is what WAIT is about. Where the slot has moved, the script refuses the server.
             return send_together(self._client, meta, [script, ("WAIT", wanted, ACKNOWLEDGED_MS_MAX)])
 
-        reached, acknowledged = epoch.call(send)
+        reached, acknowledged = epoch.call(send, 2)
         return reached, acknowledged
 
     def _require_fence(self) -> None:
@@ -183,7 +184,7 @@ class RedisIndex(RedisReader):
             commands = [("EVALSHA", sha, 2, meta, self.epochs.root, payload) for payload in payloads]
             return send_together(self._client, meta, commands)
 
-        reply = self._epoch.call(send)
+        reply = self._epoch.call(send, len(payloads))
         return [CommitOutcome(tuple(sorted({item.decode() for item in result}))) for result in reply]
 
     def pending(self, limit: int) -> list[str]:
@@ -217,7 +218,8 @@ class RedisIndex(RedisReader):
         if entries:
             ids = [f"{entry.epoch}-{entry.sequence}" for entry in entries]
             out = self._epoch.key("out")
-            self._epoch.call(lambda: send_together(self._client, out, in_portions("XDEL", out, ids)))
+            commands = in_portions("XDEL", out, ids)
+            self._epoch.call(lambda: send_together(self._client, out, commands), len(commands))
 
     def announce(self, changes: Iterable[OutboxChange], note: Callable[[OutboxEntry], None] = lambda _: None) -> int:
         """Put changes into the outbox of an epoch that is being built, under its next sequence numbers; return how

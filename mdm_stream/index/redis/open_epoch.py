@@ -63,6 +63,7 @@ class OpenEpoch:
         """Find the epoch, as it is now. One round trip."""
         self._require_time()
         self.counters.round_trips += 1
+        self.counters.commands += 1
         if self.state == "live":
             self._binding = self.epochs.open(create=self._create, witness=self._witness)
         else:
@@ -98,7 +99,8 @@ class OpenEpoch:
         """Return the values that fields of one of the epoch's hashes have, in order. One round trip, however many."""
         key = self.key(name)
         commands = in_portions("HMGET", key, fields)
-        return [value for found in self.call(lambda: send_together(self.client, key, commands)) for value in found]
+        found = self.call(lambda: send_together(self.client, key, commands), len(commands))
+        return [value for each in found for value in each]
 
     def fenced_script(self, name: str, *arguments: Any) -> Any:
         """Run a script that asks the fence first: ``EpochChangedError`` if what is open may not be written any more."""
@@ -116,14 +118,15 @@ class OpenEpoch:
         packed: bytes = msgpack.packb(fence | parts, use_bin_type=False)
         return packed
 
-    def call(self, send: Callable[[], Any]) -> Any:
-        """Make a call, with faults translated. One that finds another epoch closes this one.
+    def call(self, send: Callable[[], Any], commands: int = 1) -> Any:
+        """Make a call of so many commands, with faults translated. One that finds another epoch closes this one.
 
         Nothing is assumed then: the caller starts afresh, on what is live by then.
         """
         self._require_time()
         self.bind()
         self.counters.round_trips += 1
+        self.counters.commands += commands
         try:
             return self.scripts.attempt(send)
         except EpochChangedError:

@@ -15,7 +15,7 @@ from mdm_stream.core.record import Record
 from mdm_stream.core.reference import Resolution
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
-from mdm_stream.index.port import Binding, Block, IndexCounters, Neighbourhood
+from mdm_stream.index.port import Binding, Block, IndexCounters, IndexDepths, Neighbourhood
 from mdm_stream.index.reader import FIRST_PAGE, PAGE_ITEMS, Pair, ReviewPage, review_items
 from mdm_stream.index.redis.codec import (
     STAMP_LENGTH,
@@ -25,6 +25,7 @@ from mdm_stream.index.redis.codec import (
     decode_review,
     encode_pair,
 )
+from mdm_stream.index.redis.depths import SCRIPT, depths_from
 from mdm_stream.index.redis.epochs import Epochs
 from mdm_stream.index.redis.open_epoch import OpenEpoch
 from mdm_stream.index.redis.pages import (
@@ -79,6 +80,10 @@ class RedisReader:
     def bind(self) -> Binding:
         """Return what is read and written; opens the index if that has to be done (anew)."""
         return self._epoch.bind()
+
+    def depths(self) -> IndexDepths:
+        """Return how much waits. One round trip, one command."""
+        return depths_from(self._epoch.script(SCRIPT))
 
     def read_records(self, refs: Sequence[str]) -> dict[str, Record]:
         """Return the records of ``refs`` that are known (tombstones included). One round trip."""

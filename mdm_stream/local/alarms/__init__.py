@@ -5,8 +5,9 @@ metric format, or are put in by whatever measures on AWS's behalf. Nothing here 
 """
 
 from mdm_stream.local.alarms.definitions import Alarm, AlarmDefinition, MetricQuery, load_alarms
-from mdm_stream.local.alarms.samples import MetricHistory, MetricSample, samples_of
+from mdm_stream.local.alarms.samples import MetricHistory
 from mdm_stream.local.alarms.states import AlarmState, next_state, state_at
+from mdm_stream.metrics import MetricSample, samples_of
 
 __all__ = [
     "Alarm",

@@ -1,6 +1,7 @@
 """Definitions of alarms, as Terraform deploys them, and one alarm of each for each thing that is watched.
 
-A text that begins with ``@`` names a value of the watched thing: ``@function_name``, ``@iterator_age_ms_max``.
+A text that begins with ``@`` names a value of the watched thing: ``@function_name``, ``@iterator_age_ms_max``; of each
+``@metrics_namespace``, the namespace of the deployment's own metrics.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ class MetricQuery(_Strict):
 
     def of(self, values: Mapping[str, str]) -> Self:
         """Return the query of one watched thing; ``ConfigurationError`` where it lacks a value."""
+        named = {"namespace": _filled(self.namespace, values), "metric": _filled(self.metric, values)}
         dimensions = {_filled(name, values): _filled(value, values) for name, value in self.dimensions.items()}
-        return self.model_copy(update={"metric": _filled(self.metric, values), "dimensions": dimensions})
+        return self.model_copy(update={**named, "dimensions": dimensions})
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class DuckDbSession:
         Raises ``WarehouseBusyError`` when it does not, ``ConfigurationError`` when the path cannot be used.
         """
         self.path = path
+        self.statements = 0
         self._connection = connect(path, read_only=read_only, lock_wait_ms=lock_wait_ms)
         self._has_staged = self._has_needles = False
         if not read_only:
@@ -53,6 +54,7 @@ class DuckDbSession:
         """Run one statement and return its rows."""
         import duckdb  # noqa: PLC0415 - a Lambda that writes to Snowflake does not carry DuckDB
 
+        self.statements += 1
         try:
             return list(self._connection.execute(sql, list(parameters)).fetchall())
         except duckdb.Error as error:

@@ -58,6 +58,7 @@ class SnowflakeSession:
         ``retention_days``: Time Travel of the tables that this session makes.
         """
         self.dialect = snowflake_dialect(retention_days)
+        self.statements = 0
         self._limits = limits
         self._unlimited = False
         self._has_staged = self._has_needles = False
@@ -170,6 +171,7 @@ class SnowflakeSession:
     ) -> list[tuple[Any, ...]]:
         import snowflake.connector  # noqa: PLC0415 - a laptop that writes to DuckDB does not carry the connector
 
+        self.statements += 1
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql, parameters, **self._statement_options(), **options)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
+from mdm_stream.telemetry.spans import Stage
 from mdm_stream.warehouse.append import VIEWS, AppendLayout, FoldSettings, Writer, choose_layout
 from mdm_stream.warehouse.faults import LoginRefusedError
 from mdm_stream.warehouse.layout import Layout
@@ -58,7 +59,7 @@ class SnowflakeWarehouse(SqlWarehouse):
     ``mentions``, ``search``) has none but Snowflake's own: an erasure that cannot be verified is not one.
     """
 
-    kind = "snowflake"
+    kind: Stage = "snowflake"
 
     def __init__(
         self,

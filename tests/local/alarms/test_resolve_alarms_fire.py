@@ -21,6 +21,8 @@ from valkey_cluster import replicated_pair, until
 
 from mdm_stream.deployment import Deployment
 from mdm_stream.engine.batch import Engine
+from mdm_stream.engine.batch_report import BatchReport
+from mdm_stream.errors import TransientError
 from mdm_stream.feed.publisher import FeedPublisher, Refused
 from mdm_stream.index.redis import epochs
 from mdm_stream.local.event_source.mapping import FunctionContext, ShardRecord, kinesis_event, schedule_event
@@ -209,6 +211,68 @@ def test_a_message_that_the_feed_refuses(function, watch: Watch, monkeypatch):
                                                                          for n in range(len(messages))])  # fmt: skip
         bench.fires(resolve.good)
     bench.clears(resolve.good)
+
+
+def test_changes_wait_to_be_published(function, servers, watch: Watch, monkeypatch):
+    """The feed's stream takes nothing; what waits there is made ten minutes older. Once it takes them, none waits."""
+    resolve = function()
+    bench = watch("outbox-old", service="resolve")
+    bench.is_silent(resolve.tick)
+
+    def refused(_self: FeedPublisher, _messages: Any) -> None:
+        raise TransientError("the feed's stream takes nothing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FeedPublisher, "publish", refused)
+        resolve.good()
+        client = servers.redis.client()
+        [outbox] = client.scan_iter(f"mdm:*{resolve.namespace}:person*:out")
+        entries = client.xrange(outbox)
+        client.delete(outbox)
+        for entry_id, fields in entries:
+            client.xadd(outbox, {**fields, b"t": int(fields[b"t"]) - 600_000_000}, id=entry_id)
+        client.hset(outbox.removesuffix(b"out") + b"meta", "live_us", 1)
+
+        def tick() -> None:
+            with pytest.raises(TransientError):
+                resolve.tick()
+
+        bench.fires(tick)
+    bench.clears(resolve.tick)
+
+
+def test_records_wait_to_be_evaluated_again(function, servers, watch: Watch, monkeypatch):
+    """A thousand and one are queued, and ticks do not come to them; one that does works all of them off."""
+    resolve = function()
+    resolve.good()
+    bench = watch("reevaluation-deep", service="resolve")
+    bench.is_silent(resolve.tick)
+    client = servers.redis.client()
+    [meta] = client.scan_iter(f"mdm:*{resolve.namespace}:person*:meta")
+    client.sadd(meta.removesuffix(b"meta") + b"pend", *(f"crm/absent{number}" for number in range(1_001)))
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "drain", lambda _self: BatchReport())
+        bench.fires(resolve.tick)
+    bench.clears(resolve.tick)
+
+
+def test_a_case_waits_for_a_steward(function, servers, watch: Watch):
+    """Two records of one name: it was opened eight days ago. Once one of them is gone, the case is, too."""
+    resolve = function()
+    bench = watch("review-old", service="resolve")
+    bench.is_silent(resolve.tick)
+    numbers = [next(NUMBERS), next(NUMBERS)]
+    same = {"given_name": "Ann", "family_name": "Quackenbush"}
+    resolve.call(*(orjson.dumps(orjson.loads(person(number)) | {"attributes": same}) for number in numbers))
+    client = servers.redis.client()
+    [since] = client.scan_iter(f"mdm:*{resolve.namespace}:person*:since")
+    [(pair, opened_us)] = client.zscan(since)[1]
+    client.zadd(since, {pair: opened_us - 8 * 86_400_000_000})
+    bench.fires(resolve.tick)
+    gone = orjson.loads(person(numbers[0], 2)) | {"op": "delete"}
+    del gone["attributes"]
+    resolve.call(orjson.dumps(gone))
+    bench.clears(resolve.tick)
 
 
 def test_merges_storm(function, watch: Watch):

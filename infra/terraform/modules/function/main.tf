@@ -1,3 +1,7 @@
+locals {
+  environment = merge({ POWERTOOLS_METRICS_NAMESPACE = var.metrics_namespace }, var.environment)
+}
+
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
@@ -31,12 +35,8 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  dynamic "environment" {
-    for_each = length(var.environment) == 0 ? [] : [var.environment]
-
-    content {
-      variables = environment.value
-    }
+  environment {
+    variables = local.environment
   }
 
   dynamic "vpc_config" {

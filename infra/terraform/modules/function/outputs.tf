@@ -30,7 +30,7 @@ output "log_group_name" {
 
 output "environment" {
   description = "Settings of the function, as it has them."
-  value       = var.environment
+  value       = local.environment
 }
 
 output "timeout_s" {

@@ -94,6 +94,16 @@ variable "timeout_s" {
   }
 }
 
+variable "metrics_namespace" {
+  type        = string
+  description = "Namespace of the metrics that the function writes: the deployment's name, so that two in one account and region keep theirs apart."
+
+  validation {
+    condition     = can(regex("^[0-9A-Za-z][0-9A-Za-z._#-]{0,254}$", var.metrics_namespace))
+    error_message = "metrics_namespace must be 1 to 255 letters, digits and . - _ #, of which the first is a letter or a digit, such as mdm-prod."
+  }
+}
+
 variable "environment" {
   type        = map(string)
   default     = {}

@@ -120,6 +120,8 @@ variable "limits" {
   type = object({
     initial_position  = optional(string, "TRIM_HORIZON")
     metrics_level     = optional(string, "SUMMARY")
+    metrics_port      = optional(number, 0)
+    metrics_address   = optional(string, "127.0.0.1")
     retry_s_max       = optional(number, 300)
     backoff_ms_base   = optional(number, 200)
     backoff_ms_max    = optional(number, 20000)

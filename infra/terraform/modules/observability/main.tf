@@ -53,7 +53,7 @@ locals {
         threshold  = lookup(var.thresholds, definition.name, tonumber(lookup(subject, tostring(definition.threshold), tostring(definition.threshold))))
         metrics = {
           for id, metric in definition.metrics : id => {
-            namespace = metric.namespace
+            namespace = metric.namespace == "@metrics_namespace" ? var.name : metric.namespace
             name      = lookup(subject, metric.metric, metric.metric)
             statistic = metric.statistic
             dimensions = {

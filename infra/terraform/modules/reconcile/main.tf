@@ -11,9 +11,10 @@ locals {
       for name, value in var.warehouse.environment : name => value if startswith(name, "MDM_WAREHOUSE_")
     },
     {
-      MDM_RULES     = join(",", var.rules)
-      MDM_WORKSPACE = "s3://${var.workspace.name}/${var.workspace.prefix}"
-      MDM_SETTLE_S  = tostring(var.settle_s)
+      MDM_METRICS_NAMESPACE = var.name
+      MDM_RULES             = join(",", var.rules)
+      MDM_WORKSPACE         = "s3://${var.workspace.name}/${var.workspace.prefix}"
+      MDM_SETTLE_S          = tostring(var.settle_s)
     },
     { for name, value in var.job : "MDM_${upper(name)}" => tostring(value) if value != "" },
   )

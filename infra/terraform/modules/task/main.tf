@@ -4,6 +4,8 @@ locals {
   container = "main"
   scratch   = "scratch"
 
+  environment = merge({ POWERTOOLS_METRICS_NAMESPACE = var.metrics_namespace }, var.environment)
+
   health_check = var.health_check == null ? {} : {
     healthCheck = {
       command     = concat(["CMD"], var.health_check.command)
@@ -26,7 +28,7 @@ locals {
     stopTimeout            = var.stop_timeout_s
     linuxParameters        = { initProcessEnabled = true }
 
-    environment = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
+    environment = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
     secrets     = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
     mountPoints = var.writes_to_tmp ? [{ sourceVolume = local.scratch, containerPath = "/tmp", readOnly = false }] : []
 

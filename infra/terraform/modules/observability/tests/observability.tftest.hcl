@@ -83,6 +83,19 @@ run "all_that_can_be_watched" {
     error_message = "A metric still has the name of a value in the place of the value."
   }
 
+  # metrics of our own are those of this deployment
+  assert {
+    condition = alltrue(flatten([
+      for each in local.alarms : [for metric in each.metrics : metric.namespace == "mdm-test" || startswith(metric.namespace, "AWS/")]
+    ]))
+    error_message = "A metric is looked for in another namespace than the one that this deployment's functions write to."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["index-in-doubt/resolve"].namespace == "mdm-test"
+    error_message = "An alarm on a metric of ours is not in the deployment's namespace."
+  }
+
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["api-errors/events"].metric_name == "5xx" && aws_cloudwatch_metric_alarm.this["api-errors/events"].dimensions == tomap({ ApiId = "a1b2", Stage = "live" })
     error_message = "The errors of an HTTP API are not watched under its own names."

@@ -39,8 +39,8 @@ run "arguments_are_settings" {
   }
 
   assert {
-    condition     = output.arguments["--WORKSPACE"] == "s3://mdm-test-loads/reconcile" && output.arguments["--REPAIR"] == "false"
-    error_message = "The job works elsewhere, or repairs unasked."
+    condition     = output.arguments["--METRICS_NAMESPACE"] == "mdm-test" && output.arguments["--WORKSPACE"] == "s3://mdm-test-loads/reconcile" && output.arguments["--REPAIR"] == "false"
+    error_message = "The job works or measures elsewhere, or repairs unasked."
   }
 
   assert {

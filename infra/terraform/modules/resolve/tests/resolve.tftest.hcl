@@ -35,7 +35,7 @@ run "one_function_for_both_streams" {
   }
 
   assert {
-    condition     = output.environment == tomap({ MDM_RULES = "person" })
+    condition     = output.environment == tomap({ MDM_RULES = "person", POWERTOOLS_METRICS_NAMESPACE = "mdm-test" })
     error_message = "The function has other settings than the consumer's."
   }
 
