@@ -14,18 +14,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from consumers.lambda_kinesis import serve
 from consumers.resolve.measure import report_depths, report_metrics, tick_measured, warn
+from consumers.telling import told_batch
 from mdm_stream.aws.deadline import Deadline
 from mdm_stream.aws.tracing import Tracing
 from mdm_stream.core.f_version import f_digest
-from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.metrics import namespace_of
 from mdm_stream.resolve.build import build_resolver
 from mdm_stream.telemetry.function_log import function_log
-from mdm_stream.telemetry.otel import span_backends
 
-logger = function_log("resolve", f=f_digest())
-tracing = Tracing("resolve", *span_backends("resolve", os.environ))
+logger, tracing = function_log("resolve", f=f_digest()), Tracing("resolve")
 metrics = Metrics(namespace=namespace_of(os.environ), service="resolve")
 resolver = build_resolver(os.environ, tracing)
 
@@ -41,8 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _resolve(records: Sequence[KinesisRecord], deadline: Deadline) -> int | None:
     deliveries = [record.delivery for record in records]
-    place = place_of_batch(deliveries)
-    with logger.append_context_keys(**place), tracing.batch("resolve", place) as note:
+    with told_batch(logger, tracing, "resolve", deliveries) as note:
         report = resolver.handle(deliveries, deadline)
         note(report.counts())
         report_metrics(metrics, deliveries, report)

@@ -26,12 +26,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from consumers.multilang import LEASE_GONE, CheckpointError, Daemon, DaemonGoneError
 from consumers.resolve.kcl_settings import CHECKPOINT_ATTEMPTS_MAX, KclSettings
 from consumers.resolve.measure import report_depths, report_metrics, report_tick, warn
+from consumers.telling import told_batch
 from mdm_stream.aws.retry import full_jitter
 from mdm_stream.contracts.kpl import UserRecord, aggregate_of, is_aggregate
 from mdm_stream.core.f_version import f_digest
 from mdm_stream.core.faults import EngineFault
 from mdm_stream.decode import Delivery
-from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.redrive_envelope import is_envelope
 from mdm_stream.errors import MdmError, TerminalError, TransientError
 from mdm_stream.files import make_folder, write_atomically
@@ -158,9 +158,7 @@ class ShardProcess:
 
     def _attempt(self, deliveries: Sequence[Delivery]) -> int:
         """Resolve, and return how many of the first are done: committed, archived and published."""
-        place = place_of_batch(deliveries)
-        told_by_lines = {name: fact for name, fact in place.items() if name != "shard"}  # as all lines of the process
-        with self._logger.append_context_keys(**told_by_lines), self._spans.batch("resolve", place) as note:
+        with told_batch(self._logger, self._spans, "resolve", deliveries) as note:
             try:
                 report = self._resolver.handle(deliveries)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the batch is claimed done

@@ -13,19 +13,17 @@ from typing import Any
 from aws_lambda_powertools import Metrics
 
 from consumers.lambda_kinesis import serve
-from consumers.warehouse.measure import report_metrics
+from consumers.telling import told_batch
+from consumers.warehouse.measure import report
 from mdm_stream.aws.tracing import Tracing
-from mdm_stream.decode.batch_place import place_of_batch
 from mdm_stream.decode.kinesis_event import KinesisRecord
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.metrics import namespace_of
 from mdm_stream.telemetry.function_log import function_log
-from mdm_stream.telemetry.otel import span_backends
 from mdm_stream.warehouse import WarehouseConsumer, WarehouseSettings, open_warehouse
 from mdm_stream.warehouse.lineage import lineage_of
 
-logger = function_log("mdm-warehouse")
-tracing = Tracing("mdm-warehouse", *span_backends("mdm-warehouse", os.environ))
+logger, tracing = function_log("mdm-warehouse"), Tracing("mdm-warehouse")
 metrics = Metrics(namespace=namespace_of(os.environ), service="mdm-warehouse")
 
 
@@ -49,15 +47,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _apply(records: Sequence[KinesisRecord]) -> int | None:
     deliveries = [record.delivery for record in records]
-    place = place_of_batch(deliveries)
-    with logger.append_context_keys(**place), tracing.batch("warehouse", place) as note:
+    with told_batch(logger, tracing, "warehouse", deliveries) as note:
         outcome = consumer().apply_records(deliveries)
-        counts = {"applied": outcome.records_applied, "skipped": outcome.records_skipped}
-        failed = {} if outcome.first_failed is None else {"first_failed": outcome.first_failed}
-        note(counts | failed)
-        report_metrics(metrics, outcome, consumer().observed())
-        logger.info("batch", extra=counts | failed)
-        if outcome.first_failed is not None:
-            number = records[outcome.first_failed].sequence_number
-            logger.error("batch stopped", reason=str(outcome.error), sequence_number=number)
+        note(report(logger, metrics, outcome, consumer().observed(), records))
     return outcome.first_failed

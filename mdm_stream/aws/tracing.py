@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mdm_stream.telemetry.spans import BackendSpans, Fact, OpenSpan, SpanBackend
+from mdm_stream.telemetry.otel import span_backends
+from mdm_stream.telemetry.spans import BackendSpans, Fact, OpenSpan
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Tracer
@@ -31,14 +32,15 @@ FIGURES = "mdm_stream"
 class Tracing(BackendSpans):
     """Segments of one service's invocations. Neither an answer nor an error's text is ever a part of them.
 
-    As ``Spans`` it makes subsegments of batches and their stages, and spans of the other backends that it is given.
+    As ``Spans`` it makes subsegments of batches and their stages, and spans by OpenTelemetry where an endpoint is set.
     """
 
-    def __init__(self, service: str, *others: SpanBackend) -> None:
-        """Take the service's name, and where its spans go beside X-Ray."""
+    def __init__(self, service: str, environment: Mapping[str, str] = os.environ) -> None:
+        """Take the service's name, and the environment that says where spans go beside X-Ray."""
         self._service = service
         self._tracer: Tracer | None = None
-        super().__init__(_XRay(lambda: self._tracer if _is_traced() else None), *others)
+        x_ray = _XRay(lambda: self._tracer if _is_traced() else None)
+        super().__init__(x_ray, *span_backends(service, environment))
 
     def of_handler(self, handler: Handler) -> Handler:
         """Decorate a handler: a traced invocation has a segment of its own."""

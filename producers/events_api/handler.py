@@ -10,11 +10,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mdm_stream.aws.tracing import Tracing
 from mdm_stream.telemetry.function_log import function_log
-from mdm_stream.telemetry.otel import span_backends
 from producers.events_api.build import build_api
 from producers.events_api.routes import add_routes, lambda_request, serve
 
-logger, tracing = function_log("events-api"), Tracing("events-api", *span_backends("events-api", os.environ))
+logger, tracing = function_log("events-api"), Tracing("events-api")
 api = build_api(os.environ)
 rest, http = APIGatewayRestResolver(), APIGatewayHttpResolver()
 for resolver in (rest, http):

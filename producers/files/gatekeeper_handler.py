@@ -14,11 +14,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from mdm_stream.aws.tracing import Tracing
 from mdm_stream.metrics import namespace_of
 from mdm_stream.telemetry.function_log import function_log
-from mdm_stream.telemetry.otel import span_backends
 from producers.files.build import build_gatekeeper
 from producers.files.serve import serve
 
-logger, tracing = function_log("files"), Tracing("files", *span_backends("files", os.environ))
+logger, tracing = function_log("files"), Tracing("files")
 metrics = Metrics(namespace=namespace_of(os.environ), service="files")
 gatekeeper = build_gatekeeper(os.environ)
 

@@ -10,7 +10,7 @@ line has a value of a row.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -60,7 +60,7 @@ def _answer(
 
 
 def _messages(
-    messages: Sequence[Mapping[str, Any]], gatekeeper: Gatekeeper, logger: Logger, spans: Spans
+    messages: Sequence[dict[str, Any]], gatekeeper: Gatekeeper, logger: Logger, spans: Spans
 ) -> list[dict[str, str]]:
     """Do messages of a queue one by one; return those that failed, as the response names them."""
     failures: list[dict[str, str]] = []

@@ -62,7 +62,7 @@ def test_of_an_exception_a_line_has_type_and_place() -> None:
         raise raised()
     except ValueError:
         logger.exception("failed")
-    plain = LineFormatter("resolve").format(record("mdm_stream.x", "failed", error=raised()))
+    plain = LineFormatter("resolve").format(record("mdm_stream.archive", "failed", error=raised()))
     lines = [json.loads(line) for line in (output.getvalue().strip(), plain)]
     for line in lines:
         assert line["exception_name"] == "ValueError"
