@@ -13,7 +13,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from consumers.lambda_kinesis import serve
-from consumers.resolve.measure import report_depths, report_metrics, tick_measured, warn
+from consumers.resolve.measure import report_batch, tick_measured, warn
 from consumers.telling import told_batch
 from mdm_stream.aws.deadline import Deadline
 from mdm_stream.aws.tracing import Tracing
@@ -42,19 +42,13 @@ def _resolve(records: Sequence[KinesisRecord], deadline: Deadline) -> int | None
     with told_batch(logger, tracing, "resolve", deliveries) as note:
         report = resolver.handle(deliveries, deadline)
         note(report.counts())
-        report_metrics(metrics, deliveries, report)
-        report_depths(metrics, resolver.waiting(deadline))
-        warn(logger, report)
-        logger.info("batch", extra=report.summary())
+        report_batch(logger, metrics, deliveries, report, resolver.waiting(deadline))
     return report.first_failed
 
 
 def _tick(deadline: Deadline) -> None:
-    try:
-        with tracing.batch("tick", {}) as note, tick_measured(metrics, logger):
-            report = resolver.tick(deadline)
-            note(report.counts())
-    finally:
-        report_depths(metrics, resolver.waiting(deadline, at_once=True))
+    with tracing.batch("tick", {}) as note, tick_measured(metrics, logger, resolver, deadline):
+        report = resolver.tick(deadline)
+        note(report.counts())
     warn(logger, report)
     logger.info("tick", extra={"published": report.published, "refused": report.refused, "cause": report.cause})

@@ -25,7 +25,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from consumers.multilang import LEASE_GONE, CheckpointError, Daemon, DaemonGoneError
 from consumers.resolve.kcl_settings import CHECKPOINT_ATTEMPTS_MAX, KclSettings
-from consumers.resolve.measure import report_depths, report_metrics, report_tick, warn
+from consumers.resolve.measure import report_batch, report_depths, report_tick, warn
 from consumers.telling import told_batch
 from mdm_stream.aws.retry import full_jitter
 from mdm_stream.contracts.kpl import UserRecord, aggregate_of, is_aggregate
@@ -167,12 +167,8 @@ class ShardProcess:
                 self._metrics.flush_metrics()
                 return 0
             note(report.counts())
-            report_metrics(self._metrics, deliveries, report)
+            report_batch(self._logger, self._metrics, deliveries, report, self._resolver.waiting())
             self._metrics.flush_metrics()
-            report_depths(self._metrics, self._resolver.waiting())
-            self._metrics.flush_metrics()
-            warn(self._logger, report)
-            self._logger.info("batch", extra=report.summary())
         return len(deliveries) if report.first_failed is None else report.first_failed
 
     def _save(self, sequence_number: str | None, subsequence: int | None) -> bool:

@@ -13,12 +13,14 @@ import orjson
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
+from mdm_stream.aws.deadline import Deadline
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import MdmError
 from mdm_stream.index.errors import DomainHeldError, IndexInDoubtError
 from mdm_stream.index.port import IndexDepths
 from mdm_stream.metrics import METRICS, emf_document
 from mdm_stream.resolve.report import StreamReport
+from mdm_stream.resolve.resolver import Resolver
 
 STOPPED_BY = {IndexInDoubtError.__name__: "IndexInDoubt", DomainHeldError.__name__: "DomainHeld"}
 """Metrics of what stops a domain until a person has acted, by the error that says so."""
@@ -86,15 +88,32 @@ def report_depths(metrics: Metrics, depths: Mapping[str, IndexDepths]) -> None:
         sys.stdout.write(f"{orjson.dumps(line).decode()}\n")
 
 
+def report_batch(
+    logger: Logger,
+    metrics: Metrics,
+    deliveries: Sequence[Delivery],
+    report: StreamReport,
+    waiting: Mapping[str, IndexDepths],
+) -> None:
+    """Write all that is told of a batch that was worked: its metrics, how much waits after it, warnings, its line."""
+    report_metrics(metrics, deliveries, report)
+    report_depths(metrics, waiting)
+    warn(logger, report)
+    logger.info("batch", extra=report.summary())
+
+
 @contextmanager
-def tick_measured(metrics: Metrics, logger: Logger) -> Iterator[None]:
-    """Report what is done inside as a tick; what it raises goes on."""
+def tick_measured(metrics: Metrics, logger: Logger, resolver: Resolver, deadline: Deadline) -> Iterator[None]:
+    """Report what is done inside as a tick, and how much waits after it in any case; what it raises goes on."""
     try:
         yield
     except MdmError as error:
         report_tick(metrics, logger, error)
         raise
-    report_tick(metrics, logger, None)
+    else:
+        report_tick(metrics, logger, None)
+    finally:
+        report_depths(metrics, resolver.waiting(deadline, at_once=True))
 
 
 def report_tick(metrics: Metrics, logger: Logger, fault: MdmError | None) -> None:

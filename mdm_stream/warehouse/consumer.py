@@ -24,9 +24,10 @@ from mdm_stream.decode import Delivery
 from mdm_stream.errors import ConfigurationError, MdmError, TerminalError
 from mdm_stream.feed.claims import ClaimReader
 from mdm_stream.telemetry.spans import NO_SPANS, Spans
+from mdm_stream.warehouse.applied import Applied
 from mdm_stream.warehouse.quick import quick_change
 from mdm_stream.warehouse.staging import FeedMessage
-from mdm_stream.warehouse.warehouse import Applied, Warehouse
+from mdm_stream.warehouse.warehouse import Warehouse
 
 PORTION_BYTES_MAX = 16 * 1024**2
 """Data of messages that is applied at a time, more than a batch without claim checks has; its rows take some ten times

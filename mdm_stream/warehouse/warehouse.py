@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,19 +17,16 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 
-from mdm_stream.contracts.evidence import EVIDENCE, PublishedEvidence, key_and_digest
-from mdm_stream.contracts.file_manifest import FileManifest
+from mdm_stream.contracts.evidence import PublishedEvidence, key_and_digest
 from mdm_stream.contracts.golden import (
     GoldenChange,
     PublishedGolden,
-    QuarantinedEvent,
-    RecordErased,
-    parse_moment,
     published_golden,
 )
 from mdm_stream.core.model import make_ref
 from mdm_stream.errors import MdmError, TerminalError
 from mdm_stream.telemetry.spans import Stage
+from mdm_stream.warehouse.applied import Applied, applied_by
 from mdm_stream.warehouse.dialect import Dialect
 from mdm_stream.warehouse.duckdb.file import find_in_file, rewrite_file
 from mdm_stream.warehouse.duckdb.read_copy import ReadCopy, read_copy_path
@@ -41,7 +37,6 @@ from mdm_stream.warehouse.layout import Layout
 from mdm_stream.warehouse.merge import MergeLayout
 from mdm_stream.warehouse.old_versions import OldVersions
 from mdm_stream.warehouse.paging import FIRST_PAGE_ROWS, next_page_rows
-from mdm_stream.warehouse.quick_rows import QuickChange
 from mdm_stream.warehouse.remains import history_with, search
 from mdm_stream.warehouse.session import Session
 from mdm_stream.warehouse.staging import FeedMessage
@@ -59,19 +54,6 @@ PUBLISHED_PER_QUERY = 5_000
 """Golden records that ``published`` reads at a time, some megabytes, or fewer that are large (see ``paging``)."""
 
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What one ``apply`` was given, messages that changed nothing included, and when each was committed."""
-
-    changes: int
-    erasures: int
-    reports: int
-    oldest_committed_at: datetime | None
-    files: int = 0
-    evidence: int = 0
-    committed_at: tuple[datetime, ...] = field(default=(), compare=False)
 
 
 class Warehouse(Protocol):
@@ -198,7 +180,7 @@ class SqlWarehouse:
         if messages:
             applied_at = self._clock()
             self._run(lambda session: self._apply(session, messages, applied_at))
-        return _applied(messages)
+        return applied_by(messages)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one reading statement; see ``Warehouse.query``."""
@@ -428,26 +410,3 @@ class DuckDbWarehouse(SqlWarehouse):
 
 def _history_with(session: Session, text: str, rows_max: int) -> list[str]:
     return list(history_with(session, [text], rows_max))
-
-
-def _applied(messages: Sequence[FeedMessage]) -> Applied:
-    changes = erasures = reports = files = evidence = 0
-    committed_at: list[datetime] = []
-    for message in messages:
-        if isinstance(message, QuickChange):
-            changes += 1
-            committed_at.append(message.committed_at)
-            continue
-        data = message.data
-        if isinstance(data, QuarantinedEvent):
-            reports += 1
-            continue
-        if isinstance(data, FileManifest):
-            files += 1
-            continue
-        committed_at.append(parse_moment(data.committed_at, "data.committed_at"))
-        erasures += isinstance(data, RecordErased)
-        evidence += isinstance(data, EVIDENCE)
-        changes += isinstance(data, GoldenChange)
-    oldest = min(committed_at, default=None)
-    return Applied(changes, erasures, reports, oldest, files, evidence, tuple(committed_at))

@@ -21,8 +21,8 @@ from typing import Literal, Protocol
 
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.decode import Delivery
+from mdm_stream.warehouse.applied import Applied
 from mdm_stream.warehouse.lineage.tables import TableNames, rows_written
-from mdm_stream.warehouse.warehouse import Applied
 
 PAUSE_S = 60.0
 """How long nothing is sent after an event that could not be."""

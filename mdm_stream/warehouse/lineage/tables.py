@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Self
 
 from mdm_stream.warehouse.append.events import EVENT_COLUMNS
+from mdm_stream.warehouse.applied import Applied
 from mdm_stream.warehouse.dialect import DUCKDB, SNOWFLAKE, Dialect
 from mdm_stream.warehouse.dictionary import COLUMNS, description_of
 from mdm_stream.warehouse.migrations import load_migrations
 from mdm_stream.warehouse.settings import WarehouseSettings
-from mdm_stream.warehouse.warehouse import Applied
 
 _TABLE = re.compile(r"CREATE \$table IF NOT EXISTS (\w+) \((.*)\) \$table_options", re.DOTALL)
 _COLUMN = re.compile(r"^\s+(\w+)\s+\$(\w+)", re.MULTILINE)
