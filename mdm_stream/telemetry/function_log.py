@@ -39,6 +39,8 @@ def function_log(service: str, stream: TextIO | None = None, **keys: Any) -> Log
     formatter = FunctionLineFormatter(use_rfc3339=True, utc=True, **named)
     logger = Logger(service=service, stream=stream, logger_formatter=formatter)
     handlers = logging.root.handlers
+    if stream is not None or _ON_LAMBDA in os.environ:
+        logging.captureWarnings(capture=True)
     if stream is not None and not handlers:
         logging.root.addHandler(logging.StreamHandler(stream))
         handlers[0].setFormatter(LineFormatter(service))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -49,6 +50,9 @@ DEPLOYMENT: Final = "MDM_DEPLOYMENT"
 """The setting that names the deployment in every line, such as `mdm-prod`."""
 
 _OURS = ("consumers", "mdm_stream", "producers", "__main__")
+_WARNINGS = "py.warnings"
+_WARNED_AT = re.compile(r"(.*?:[0-9]+: \w+): ")
+"""Where Python's own warnings were raised, and of which category, before their text."""
 
 
 class LineFormatter(logging.Formatter):
@@ -76,6 +80,7 @@ def write_lines(service: str, stream: TextIO, level: int = logging.INFO, **keys:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(LineFormatter(service, **keys))
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(capture=True)
 
 
 def log_line(service: str, message: str, **facts: object) -> dict[str, object]:
@@ -91,6 +96,9 @@ def deployment_keys(environment: Mapping[str, str] = os.environ) -> dict[str, st
 
 def text_of(record: logging.LogRecord) -> str:
     """Return a record's message. That of a library is left unfilled: what it would be filled with may be a value."""
+    if record.name == _WARNINGS:
+        found = _WARNED_AT.match(record.getMessage())
+        return found[1] if found else "warning"
     is_ours = record.name.partition(".")[0] in _OURS
     return record.getMessage() if is_ours else str(record.msg)
 

@@ -30,16 +30,19 @@ Note = Callable[[Mapping[str, Fact]], None]
 STAGES_MAX = 60
 """Stages of a batch that are spans of their own: X-Ray takes a hundred subsegments, and calls of AWS are among them."""
 
-PLACE_FACTS = frozenset({"stream", "shard", "first", "last", "correlation_id"})
+PLACE_FACTS = {
+    "shard": re.compile(r"shardId-[0-9]{1,20}", re.ASCII),
+    "first": re.compile(r"[0-9]{1,128}", re.ASCII),
+    "last": re.compile(r"[0-9]{1,128}", re.ASCII),
+    "correlation_id": re.compile(r"shardId-[0-9]{1,20}:[0-9]{1,128}", re.ASCII),
+}
 COUNT_FACTS = frozenset({
     "records", "quarantined", "dropped", "archived", "published", "expired", "held", "excluded", "ignored",
     "first_failed", "absorbed", "collisions", "pairs", "conflicts", "reevaluated", "changes", "merges", "applied",
     "skipped", "messages", "failed",
 })  # fmt: skip
-FACTS = PLACE_FACTS | COUNT_FACTS
+FACTS = COUNT_FACTS | PLACE_FACTS.keys()
 """What may be said of a batch: names and ids of places, and counts."""
-
-_PLACE = re.compile(r"[A-Za-z0-9_.:/-]{1,256}", re.ASCII)
 
 
 class Spans(Protocol):
@@ -184,7 +187,7 @@ def kept(facts: Mapping[str, Fact]) -> dict[str, Fact]:
         name: fact
         for name, fact in facts.items()
         if (name in COUNT_FACTS and isinstance(fact, int))
-        or (name in PLACE_FACTS and isinstance(fact, str) and _PLACE.fullmatch(fact) is not None)
+        or (name in PLACE_FACTS and isinstance(fact, str) and PLACE_FACTS[name].fullmatch(fact) is not None)
     }
 
 

@@ -97,21 +97,21 @@ def test_on_lambda_modules_and_libraries_have_the_shape_too(tmp_path: Path) -> N
     """Lambda's runtime has put a handler in place, which writes text; a module with the service's name is not lost."""
     script = tmp_path / "function.py"
     script.write_text(
-        "import logging, sys\n"
+        "import logging, sys, warnings\n"
         "logging.basicConfig(format='[%(levelname)s] %(message)s', stream=sys.stdout)\n"
         "from mdm_stream.telemetry.function_log import function_log\n"
         "logger = function_log('files')\n"
         "logger.info('load')\n"
         "logging.getLogger('producers.files.steps').warning('a step of load %s', 'l-1')\n"
         "logging.getLogger('urllib3').warning('retrying %s', 'Wilhelmina')\n"
+        "warnings.warn('Wilhelmina is odd', stacklevel=1)\n"
     )
     environment = {"LAMBDA_TASK_ROOT": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=120, check=True
     )
     assert wrong_lines(done.stdout) == []
-    assert [json.loads(line)["message"] for line in done.stdout.splitlines()] == [
-        "load",
-        "a step of load l-1",
-        "retrying %s",
-    ]
+    messages = [json.loads(line)["message"] for line in done.stdout.splitlines()]
+    assert messages[:3] == ["load", "a step of load l-1", "retrying %s"]
+    assert messages[3:] == [f"{script}:8: UserWarning"]
+    assert done.stderr == ""
