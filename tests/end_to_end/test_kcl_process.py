@@ -292,7 +292,7 @@ def test_nothing_but_the_protocol_is_on_stdout(around: Around) -> None:
         "batch",
         "lease_lost",
     ]
-    [metrics] = [line for line in lines if "_aws" in line]
+    [metrics] = [line for line in lines if "Events" in line]
     assert (metrics["Events"], metrics["Quarantined"], len(metrics["EventToGolden"])) == ([5.0], [2.0], 5)
     assert [value for value in PERSONAL if value in daemon.said()] == []
 

@@ -120,7 +120,7 @@ def test_a_golden_record_that_grows_large_is_reported(
     [line] = [entry for entry in map(json.loads, log.getvalue().splitlines()) if entry["message"] == "golden_large"]
     assert (line["level"], line["members"], line["bytes"] > 16_384) == ("WARNING", 1, True)
     assert "somebody" not in log.getvalue()
-    metrics = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
+    metrics = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "GoldenLarge" in text]
     assert metrics[-1]["GoldenLarge"] == [1.0]
 
 
@@ -131,7 +131,7 @@ def test_a_batch_becomes_golden_changes(world: World, log: io.StringIO, capsys: 
     assert call(world, batch) == {"batchItemFailures": []}
     changes = [message["data"] for message in world.feed()[before:] if message["type"] == "mdm.golden.upserted"]
     assert {(key["source"], key["record_id"]) for key in changes[-1]["members"]} == {("crm", "42"), ("erp", "7")}
-    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Events"' in line]
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "mdm-stream"
     assert (metrics["Events"], metrics["Quarantined"]) == ([3.0], [1.0])
     assert len(metrics["EventToGolden"]) == 3
