@@ -32,3 +32,8 @@ output "alarm_topic_arns" {
   description = "Topics of alarms by severity (page, ticket)."
   value       = module.deployment.alarm_topic_arns
 }
+
+output "inventory" {
+  description = "What `mdm-stream doctor --environment` looks at: the name of each thing, and what it has to be."
+  value       = module.deployment.inventory
+}

@@ -12,3 +12,8 @@ output "secrets_to_fill" {
   description = "Secrets that an operator puts a value into before the process that reads it works."
   value       = module.deployment.secrets_to_fill
 }
+
+output "inventory" {
+  description = "What `mdm-stream doctor --environment` looks at: the name of each thing, and what it has to be."
+  value       = module.deployment.inventory
+}

@@ -98,3 +98,46 @@ output "interface_endpoints" {
   description = "Services that are reached through an interface endpoint, each of which costs by the hour and zone."
   value       = local.endpoints
 }
+
+output "inventory" {
+  description = "What `mdm-stream doctor --environment` looks at: the name of each thing, and what it has to be."
+  value = {
+    format      = 1
+    name        = var.name
+    kms_key_arn = module.key.arn
+    streams = {
+      for key, stream in {
+        changes = module.streams.change_stream
+        steward = module.streams.steward_stream
+        golden  = module.streams.golden_stream
+      } : key => { name = stream.name, retention_hours = stream.retention_hours }
+    }
+    buckets = {
+      archive    = module.objects.archive.name
+      quarantine = module.objects.quarantine.name
+      on_failure = module.objects.on_failure.name
+      drop       = module.objects.drop.name
+      loads      = module.objects.loads.name
+      work       = module.objects.workspace.name
+    }
+    functions = {
+      for key, function in local.functions : key => { name = function.name, code_sha256 = function.code_sha256 }
+    }
+    event_sources = {
+      for key, mapping in local.event_sources : key => {
+        uuid     = mapping.uuid
+        function = mapping.function
+        stream   = mapping.stream_name
+        settings = mapping.settings
+      }
+    }
+    queues = {
+      for key, queue in local.file_queues : key => { name = queue.name, dead_letter_name = queue.dead_letter_name }
+    }
+    secrets = merge(
+      { for arn in module.api[*].id_key_secret_arn : "events-api" => arn },
+      { for arn in module.warehouse[*].private_key_secret_arn : "warehouse" => arn },
+    )
+    alarms = module.observability.alarm_names
+  }
+}

@@ -37,3 +37,8 @@ output "timeout_s" {
   description = "Longest time of one invocation in seconds, which visibility time-outs follow from."
   value       = var.timeout_s
 }
+
+output "code_sha256" {
+  description = "SHA-256 of the package in base64, which Lambda calls CodeSha256; null for an image."
+  value       = aws_lambda_function.this.source_code_hash
+}

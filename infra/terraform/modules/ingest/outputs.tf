@@ -1,5 +1,5 @@
 output "functions" {
-  description = "The functions: name, ARN, role, log group, time-out and settings of gatekeeper and worker."
+  description = "The functions: name, ARN, role, log group, time-out, digest of its package and settings of gatekeeper and worker."
   value = {
     for key, function in module.function : key => {
       name           = function.name
@@ -8,6 +8,7 @@ output "functions" {
       role_name      = function.role_name
       log_group_name = function.log_group_name
       timeout_s      = function.timeout_s
+      code_sha256    = function.code_sha256
       environment    = function.environment
     }
   }

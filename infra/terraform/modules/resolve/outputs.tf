@@ -1,5 +1,5 @@
 output "function" {
-  description = "The function: name, ARN, role and log group."
+  description = "The function: name, ARN, role, log group, time-out and digest of its package."
   value = {
     name           = module.function.name
     arn            = module.function.arn
@@ -7,6 +7,7 @@ output "function" {
     role_arn       = module.function.role_arn
     log_group_name = module.function.log_group_name
     timeout_s      = module.function.timeout_s
+    code_sha256    = module.function.code_sha256
   }
 }
 

@@ -79,6 +79,21 @@ run "everything" {
   }
 
   assert {
+    condition     = keys(output.inventory.functions) == keys(output.functions) && keys(output.inventory.event_sources) == keys(output.event_sources) && keys(output.inventory.queues) == ["chunks", "drops"] && output.inventory.secrets == output.secrets_to_fill
+    error_message = "The inventory, which doctor looks at, lacks something that is there."
+  }
+
+  assert {
+    condition     = output.inventory.streams["changes"] == { name = output.streams["changes"].name, retention_hours = 168 } && output.inventory.event_sources["golden"].stream == output.streams["golden"].name && length(output.inventory.alarms) > 60
+    error_message = "The inventory has other streams or alarms than there are."
+  }
+
+  assert {
+    condition     = output.inventory.functions["resolve"].code_sha256 != null && output.inventory.functions["files-worker"].code_sha256 == null
+    error_message = "The digest of a package is not known, or an image has one."
+  }
+
+  assert {
     condition     = output.settings["commands"]["MDM_WAREHOUSE_KIND"] == "snowflake" && strcontains(output.settings["commands"]["MDM_SNAPSHOTS_URL"], "/archive/feed-snapshots")
     error_message = "Commands do not have what the processes have."
   }
