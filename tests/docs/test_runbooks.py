@@ -19,6 +19,8 @@ OPERATE = ROOT / "docs" / "operate"
 RUNBOOKS = OPERATE / "runbooks"
 PAGES = {path.stem: path.read_text("utf-8") for path in sorted(RUNBOOKS.glob("*.md"))}
 INDEX = (OPERATE / "alarms.md").read_text("utf-8")
+EVENTS = {"task-failed"}
+"""Pages of what is heard of as an event, which no alarm's definition describes."""
 PARTS = ["What it means", "What a user notices", "How to look", "What to do"]
 BLOCK = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(mdm-stream [^`\n]+)`")
@@ -56,7 +58,7 @@ def fires(alarm: AlarmDefinition) -> str:
 def test_each_alarm_has_a_page_and_each_page_an_alarm():
     """Of its own, under its name; the list of alarms links to it."""
     assert {alarm.runbook for alarm in ALARMS.values()} == {f"{name}.md" for name in ALARMS}
-    assert sorted(PAGES) == sorted(ALARMS)
+    assert sorted(PAGES) == sorted({*ALARMS, *EVENTS})
     assert re.findall(r"^\| \[([\w-]+)\]\(runbooks/([\w-]+)\.md\)", INDEX, re.MULTILINE) == [
         (name, name) for name in ALARMS
     ]
@@ -73,7 +75,16 @@ def test_a_page_agrees_with_the_definition(name):
     assert f"| {alarm.severity} | {alarm.each.replace('_', ' ')} | {alarm.summary} |" in INDEX
 
 
-@pytest.mark.parametrize("name", ALARMS)
+@pytest.mark.parametrize("name", sorted(EVENTS))
+def test_a_page_of_an_event_is_linked_to_by_what_reports_it(name):
+    """It has the parts of every other page; the rule's message and the list of alarms name it."""
+    assert re.findall(r"^## (.*)$", PAGES[name], re.MULTILINE) == PARTS
+    reported = [path.name for path in MODULE.glob("*.tf") if f"/{name}.md" in path.read_text("utf-8")]
+    assert reported == ["tasks.tf"]
+    assert f"[{name}](runbooks/{name}.md)" in INDEX.partition("## All of them")[0]
+
+
+@pytest.mark.parametrize("name", [*ALARMS, *sorted(EVENTS)])
 def test_a_page_has_a_command_or_a_place_to_look(name):
     """A person who was woken up finds there what to type."""
     assert BLOCK.search(PAGES[name].partition("## How to look")[2])

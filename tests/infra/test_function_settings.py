@@ -14,6 +14,7 @@ from terraform_tree import TERRAFORM, defaults_of, variables
 from consumers.reconcile.arguments import JobSettings, read_arguments
 from consumers.resolve.kcl_daemon import STOP_S_MARGIN
 from consumers.resolve.kcl_settings import KclSettings
+from mdm_stream.cli.commands.feed import snapshot
 from mdm_stream.deployment import OBJECT_ATTEMPTS_MAX
 from mdm_stream.local.event_source.mapping import EventSource
 from mdm_stream.settings import EngineSettings, ResolveSettings, Settings
@@ -189,7 +190,8 @@ def test_handlers_are_those_of_the_packages():
 
 
 @pytest.mark.parametrize(
-    ("module", "image"), [("kcl", "kcl"), ("capture", "postgres-reader"), ("compaction", "commands")]
+    ("module", "image"),
+    [("kcl", "kcl"), ("capture", "postgres-reader"), ("compaction", "commands"), ("snapshots", "commands")],
 )
 def test_containers_are_run_as_their_images_are_made(module, image):
     """The user by its number, and /tmp as a volume exactly where the image says so: its user could not write else."""
@@ -225,6 +227,29 @@ def test_compaction_has_what_its_command_reads():
         ResolveSettings.variable("archive_url"),
         ResolveSettings.variable("kms_key_id"),
     }
+
+
+def test_snapshots_are_taken_by_a_command_that_there_is():
+    """Its arguments are options of this release, and the key that encrypts what is written is its only setting."""
+    assert settings_of("snapshots") == {ResolveSettings.variable("kms_key_id")}
+    text = (MODULES / "snapshots" / "main.tf").read_text()
+    given = set(re.findall(r'"(--[a-z-]+)"', text))
+    known = {option for each in snapshot.params for option in each.opts}
+    assert given - known == set()
+    assert {"--golden-stream", "--archive", "--claims", "--snapshots", "--json"} <= given
+    assert '["feed", "snapshot",' in text
+
+
+def test_the_image_of_the_functions_of_files_has_their_handlers():
+    """Terraform names the handler of each as the container's command; the runtime client takes it from there."""
+    dockerfile = (IMAGES / "files" / "Dockerfile").read_text()
+    handlers = set(re.findall(r'handler\s+= "([a-z_.]+)"', (MODULES / "ingest" / "main.tf").read_text()))
+    assert re.findall(r'^CMD \["([a-z_.]+)"\]$', dockerfile, re.MULTILINE)[0] in handlers
+    assert 'ENTRYPOINT ["python", "-m", "awslambdaric"]' in dockerfile
+    assert {"producers", "mdm_stream"} == set(re.findall(r"^COPY (\w+) /app/", dockerfile, re.MULTILINE))
+    for handler in handlers:
+        module, _, function = handler.rpartition(".")
+        assert f"def {function}(" in (ROOT / f"{module.replace('.', '/')}.py").read_text()
 
 
 def _as_written(value: object) -> str:

@@ -104,7 +104,7 @@ variable "snowflake" {
 variable "commands_image" {
   type        = string
   default     = null
-  description = "Image with `mdm-stream archive compact` by its digest, which then compacts the archive daily; null: do so yourself."
+  description = "Image of the command line by its digest, which then compacts the archive and takes a snapshot of the golden feed daily; null: do so yourself."
 }
 
 variable "reconciled_domains" {

@@ -19,6 +19,7 @@ module "deployment" {
   api        = var.api_authorizer == null ? null : { authorizer = var.api_authorizer }
   warehouse  = var.snowflake == null ? null : { snowflake = var.snowflake }
   compaction = var.commands_image == null ? null : { image = var.commands_image }
+  snapshots  = var.commands_image == null ? null : { image = var.commands_image }
   reconcile  = length(var.reconciled_domains) == 0 ? null : { domains = var.reconciled_domains }
 
   alarms = {

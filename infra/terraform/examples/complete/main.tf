@@ -38,6 +38,7 @@ module "deployment" {
 
   reconcile  = { domains = ["person", "organisation"] }
   compaction = { image = var.images.commands }
+  snapshots  = { image = var.images.commands }
 
   captures = {
     crm = {

@@ -52,3 +52,14 @@ module "task" {
   kms_key_arn        = var.kms_key_arn
   log_retention_days = var.log_retention_days
 }
+
+module "schedule" {
+  source = "../task_schedule"
+
+  name        = local.name
+  description = "Compacts the archive of mdm-stream"
+  expression  = var.expression
+  task        = { family_arn = module.task.family_arn, role_arns = module.task.role_arns }
+  cluster_arn = var.cluster_arn
+  vpc         = var.vpc
+}

@@ -5,7 +5,7 @@ output "family_arn" {
 
 output "rule_name" {
   description = "Name of the rule that starts a run."
-  value       = aws_cloudwatch_event_rule.this.name
+  value       = module.schedule.rule_name
 }
 
 output "log_group_name" {

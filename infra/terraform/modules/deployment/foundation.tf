@@ -9,7 +9,7 @@ locals {
     local.has_containers ? ["ecr.api", "ecr.dkr", "kms", "logs", "monitoring", "secretsmanager"] : [],
     var.network.more_endpoints,
   )
-  has_containers = var.kcl != null || var.compaction != null || length(var.captures) > 0
+  has_containers = var.kcl != null || var.compaction != null || var.snapshots != null || length(var.captures) > 0
   deletion_days  = var.disposable ? 7 : 30
   recovery_days  = var.disposable ? 0 : 30
 

@@ -13,6 +13,25 @@ module "compaction" {
   log_retention_days = var.log_retention_days
 }
 
+module "snapshots" {
+  source = "../snapshots"
+  count  = var.snapshots == null ? 0 : 1
+
+  name               = var.name
+  image              = var.snapshots.image
+  architecture       = var.snapshots.architecture
+  expression         = var.snapshots.schedule
+  newest             = var.snapshots.newest
+  cluster_arn        = module.cluster[0].arn
+  golden_stream      = module.streams.golden_stream
+  archive            = module.objects.archive
+  claims             = module.objects.claims
+  snapshots          = module.objects.snapshots
+  vpc                = module.network.functions_vpc
+  kms_key_arn        = module.key.arn
+  log_retention_days = var.log_retention_days
+}
+
 module "reconcile" {
   source = "../reconcile"
   count  = var.reconcile == null ? 0 : 1

@@ -267,6 +267,22 @@ variable "compaction" {
   description = "Compaction of the archive once a day: the image of the command line by digest (infra/docker/commands); null: segments are never put together."
 }
 
+variable "snapshots" {
+  type = object({
+    image        = string
+    architecture = optional(string, "ARM64")
+    schedule     = optional(string, "cron(0 1 * * ? *)")
+    newest       = optional(bool, false)
+  })
+  default     = null
+  description = "Snapshots of the golden feed once a day, from which a warehouse is made anew: the image of the command line by digest (infra/docker/commands), when, and whether they have no history; null: what the stream has forgotten is gone from it."
+
+  validation {
+    condition     = var.snapshots == null ? true : var.streams.golden.retention_hours >= 48
+    error_message = "snapshots need streams.golden.retention_hours of 48 or more: a snapshot a day that fails once would come too late."
+  }
+}
+
 variable "captures" {
   type = map(object({
     image              = string

@@ -68,6 +68,11 @@ module "observability" {
   capture_slots      = toset([for capture in values(var.captures) : capture.slot])
   reconciled_domains = try(var.reconcile.domains, [])
   reconcile_job_name = one(module.reconcile[*].job_name)
+
+  task_families = merge(
+    { for task in module.compaction : "compaction" => task.family_arn },
+    { for task in module.snapshots : "snapshots" => task.family_arn },
+  )
 }
 
 module "budget" {

@@ -41,10 +41,10 @@ data "aws_iam_policy_document" "topic" {
   }
 
   dynamic "statement" {
-    for_each = each.key == "ticket" ? aws_cloudwatch_event_rule.reconcile : {}
+    for_each = each.key == "ticket" ? merge(aws_cloudwatch_event_rule.reconcile, aws_cloudwatch_event_rule.task) : {}
 
     content {
-      sid       = "Jobs"
+      sid       = "Jobs${replace(title(statement.key), "/[^A-Za-z0-9]/", "")}"
       actions   = ["sns:Publish"]
       resources = [aws_sns_topic.this[each.key].arn]
 

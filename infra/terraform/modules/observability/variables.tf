@@ -165,6 +165,17 @@ variable "reconcile_job_name" {
   description = "Name of the Glue job that reconciles; runs of it that fail or time out are reported to the topic ticket. Null without one."
 }
 
+variable "task_families" {
+  type        = map(string)
+  default     = {}
+  description = "Task definitions on ECS that a schedule starts, by a short key: ARN without a revision. Tasks of them that do not start, or end with another code than 0, are reported to the topic ticket."
+
+  validation {
+    condition     = alltrue([for arn in values(var.task_families) : can(regex("^arn:[a-z-]+:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/[A-Za-z0-9_-]+$", arn))])
+    error_message = "task_families must be ARNs of task definitions without a revision (arn:aws:ecs:REGION:ACCOUNT:task-definition/FAMILY)."
+  }
+}
+
 variable "thresholds" {
   type        = map(number)
   default     = {}

@@ -41,6 +41,7 @@ run "everything" {
   variables {
     files      = { image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mdm-files@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
     compaction = { image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mdm-commands@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
+    snapshots  = { image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mdm-commands@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
     reconcile  = { domains = ["person"], compare_warehouse = true }
     budget     = { monthly_usd = 100, emails = ["platform@example.org"] }
     api        = { authorizer = { jwt = { issuer = "https://issuer.example.org", audience = ["mdm"] } } }
@@ -104,6 +105,11 @@ run "everything" {
   }
 
   assert {
+    condition     = contains(module.snapshots[0].command, output.settings["commands"]["MDM_SNAPSHOTS_URL"]) && module.snapshots[0].rule_name != module.compaction[0].rule_name
+    error_message = "Snapshots go elsewhere than where commands look for them."
+  }
+
+  assert {
     condition     = module.reconcile[0].arguments["--SETTLE_S"] == "180" && module.reconcile[0].arguments["--REDIS_URL"] == output.redis_url
     error_message = "The job has other settings than the consumer."
   }
@@ -149,6 +155,17 @@ run "both_ways_at_once_are_refused" {
   }
 
   expect_failures = [var.resolve]
+}
+
+run "snapshots_that_come_too_late_are_refused" {
+  command = plan
+
+  variables {
+    streams   = { golden = { retention_hours = 24 } }
+    snapshots = { image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mdm-commands@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
+  }
+
+  expect_failures = [var.snapshots]
 }
 
 run "two_indexes_are_refused" {

@@ -51,6 +51,7 @@ variables {
   capture_slots      = ["shop"]
   reconciled_domains = ["person", "company"]
   reconcile_job_name = "mdm-test-reconcile"
+  task_families      = { compaction = "arn:aws:ecs:eu-central-1:123456789012:task-definition/mdm-test-compaction" }
   subscriptions      = { duty = { protocol = "https", endpoint = "https://duty.example.org/alarm", severities = ["page"] } }
 }
 
@@ -214,6 +215,22 @@ run "all_that_can_be_watched" {
     condition     = jsondecode(aws_cloudwatch_event_rule.reconcile["reconcile"].event_pattern).detail.jobName == ["mdm-test-reconcile"]
     error_message = "The end of another job is listened for."
   }
+
+  # so is a task
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.task["compaction"].event_pattern).detail.taskDefinitionArn == [{ prefix = "${var.task_families["compaction"]}:" }]
+    error_message = "The end of another task is listened for."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_event_target.task["compaction"].input_transformer[0].input_template, "/task-failed.md")
+    error_message = "A task that failed is reported without its runbook."
+  }
+
+  assert {
+    condition     = toset([for statement in data.aws_iam_policy_document.topic["ticket"].statement : statement.sid]) == toset(["Alarms", "JobsCompaction", "JobsReconcile", "TlsOnly"])
+    error_message = "Events of a job or a task do not reach the topic."
+  }
 }
 
 run "without_the_optional_parts" {
@@ -228,6 +245,7 @@ run "without_the_optional_parts" {
     capture_slots      = []
     reconciled_domains = []
     reconcile_job_name = null
+    task_families      = {}
     subscriptions      = {}
     thresholds         = { event-to-golden-slow = 5000 }
   }
@@ -261,6 +279,7 @@ run "what_cannot_be_is_refused" {
     index         = { nodes = {} }
     api           = { kind = "websocket", id = "a1b2", stage = "live" }
     capture_slots = ["Shop"]
+    task_families = { compaction = "mdm-test-compaction:7" }
     runbooks_url  = "https://example.org/runbooks/"
   }
 
@@ -274,6 +293,7 @@ run "what_cannot_be_is_refused" {
     var.index,
     var.api,
     var.capture_slots,
+    var.task_families,
     var.runbooks_url,
   ]
 }

@@ -5,8 +5,8 @@ locals {
 }
 
 resource "aws_cloudwatch_event_rule" "this" {
-  name                = local.name
-  description         = "Compacts the archive of mdm-stream"
+  name                = var.name
+  description         = var.description
   schedule_expression = var.expression
 }
 
@@ -16,7 +16,7 @@ resource "aws_cloudwatch_event_target" "this" {
   role_arn = aws_iam_role.scheduler.arn
 
   ecs_target {
-    task_definition_arn    = module.task.family_arn
+    task_definition_arn    = var.task.family_arn
     launch_type            = "FARGATE"
     task_count             = 1
     propagate_tags         = "TASK_DEFINITION"
@@ -54,8 +54,8 @@ data "aws_iam_policy_document" "assume" {
 }
 
 resource "aws_iam_role" "scheduler" {
-  name               = "${local.name}-schedule"
-  description        = "Starts the task ${local.name}"
+  name               = "${var.name}-schedule"
+  description        = "Starts the task ${var.name}"
   assume_role_policy = data.aws_iam_policy_document.assume.json
 }
 
@@ -63,7 +63,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "StartTask"
     actions   = ["ecs:RunTask"]
-    resources = [module.task.family_arn, "${module.task.family_arn}:*"]
+    resources = [var.task.family_arn, "${var.task.family_arn}:*"]
 
     condition {
       test     = "ArnEquals"
@@ -87,7 +87,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "GiveRoles"
     actions   = ["iam:PassRole"]
-    resources = module.task.role_arns
+    resources = var.task.role_arns
 
     condition {
       test     = "StringEquals"
