@@ -10,7 +10,9 @@ from mdm_stream.errors import ConfigurationError
 if TYPE_CHECKING:
     from mdm_stream.aws.loopback import LoopbackKeys
 
-Service = Literal["events", "kinesis", "s3", "secretsmanager", "sns", "sqs"]
+Service = Literal[
+    "cloudwatch", "events", "iam", "kinesis", "kms", "lambda", "s3", "secretsmanager", "sns", "sqs", "sts"
+]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

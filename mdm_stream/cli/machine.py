@@ -35,12 +35,15 @@ _CLAUSE = re.compile(r"(>=|<=|==|<|>)\s*([0-9.]+)")
 _EXTRA = "local"
 _INSTALL = f"pip install '{DISTRIBUTION}[{_EXTRA}]'"
 
-Status = Literal["ok", "absent", "warning", "failed"]
+Status = Literal["ok", "absent", "unknown", "warning", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. ``absent`` is something optional that is not there; only ``failed`` stands in the way."""
+    """One finding. ``absent`` is something optional that is not there, ``unknown`` what could not be looked at.
+
+    Only ``failed`` stands in the way.
+    """
 
     name: str
     status: Status
@@ -193,8 +196,12 @@ def _redis() -> Check:
 def _index_server() -> Iterator[Check]:
     """Ask the server that the environment names, if it names one, whether it can hold an index."""
     url = os.environ.get("MDM_REDIS_URL")
-    if not url:
-        return
+    if url:
+        yield index_server(url)
+
+
+def index_server(url: str) -> Check:
+    """Ask a server whether it can hold an index; one that does not answer has failed as one that cannot."""
     advice = "see docs/operate/cache.md"
     try:
         from mdm_stream.index.redis.client import cluster_of, open_client, primaries_without_replica  # noqa: PLC0415 - may be what is missing here
@@ -205,14 +212,13 @@ def _index_server() -> Iterator[Check]:
             kind = "one server" if cluster_of(client) is None else "cluster mode"
             alone = primaries_without_replica(client)
     except Exception as error:  # noqa: BLE001 - whatever stands in its way is what the caller wants to know
-        yield Check("index server", "failed", str(error), advice)
-    else:
-        yield Check(
-            "index server",
-            "ok",
-            f"{kind}; it can hold an index, and its user has the rights that scripts need; "
-            + (f"{alone} of its primaries without a replica: a crash costs a rebuild" if alone else "replicas follow"),
-        )
+        return Check("index server", "failed", str(error), advice)
+    return Check(
+        "index server",
+        "ok",
+        f"{kind}; it can hold an index, and its user has the rights that scripts need; "
+        + (f"{alone} of its primaries without a replica: a crash costs a rebuild" if alone else "replicas follow"),
+    )
 
 
 def _ports() -> Check:
