@@ -25,6 +25,7 @@
 #   make contracts     write the documents of the wire contracts anew, from the models
 #   make contracts-release  take them for the released ones, which make check compares with
 #   make dbt           install dbt for the package in integrations/dbt, which make test then runs, too
+#   make game-day      exercises: something is killed or refused, all is well again, and the state is F (docs/operate/game-day.md)
 #   make splink        install Splink, which make show-spark then runs beside F on the same records
 #   make kcl           install the KCL with its Java daemon, under which make show-aws then runs the resolve consumer
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
@@ -68,7 +69,7 @@ files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests | sort)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform check layers dictionary contracts contracts-release dbt splink kcl bench checkov infra-docs format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform game-day check layers dictionary contracts contracts-release dbt splink kcl bench checkov infra-docs format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -117,6 +118,9 @@ test-fast: .venv/.installed-dev
 
 oracle: .venv/.installed-dev
 	@$(BIN)/python tests/oracle/run_oracle.py --histories $(HISTORIES) $(ARGS)
+
+game-day: .venv/.installed-dev
+	$(BIN)/python benchmarks/game_day.py $(ARGS)
 
 torture: .venv/.installed-dev
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-$$$$}; export PYTHONHASHSEED; \
