@@ -78,6 +78,7 @@ class World:
     held: dict[str, set[str]] = field(default_factory=dict)
     errors: int = 0
     ends: int = 0
+    names: dict[str, int] = field(default_factory=dict)
     _sent: int = 0
 
     def settings(self, name: str, **more: str) -> dict[str, str]:
