@@ -24,6 +24,7 @@ from mdm_stream.cli.deployed.inventory import Inventory, read_inventory
 from mdm_stream.cli.machine import Check
 from mdm_stream.cli.main import run
 from mdm_stream.core.f_version import f_digest
+from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
@@ -142,7 +143,7 @@ def _no_redrive(world):
 
 
 def _disable_key(world):
-    world.client("kms").disable_key(KeyId=world.key_arn)
+    world.client("kms").disable_key(KeyId=world.key_arn.rpartition("/")[2])
 
 
 def _empty_secret(world):
@@ -343,8 +344,11 @@ def test_without_a_caller_nothing_else_is_asked(world):
 )
 def test_the_clock_is_compared_with_that_of_aws(world, ahead_s, status):
     """By the time that AWS's answers bear."""
-    shifted = timedelta(seconds=ahead_s)
-    check = found_in(world, questions(clock_s=lambda: (datetime.now(UTC) + shifted).timestamp()))["clock of AWS"]
+
+    def clock_s() -> float:
+        return (datetime.now(UTC) + timedelta(seconds=ahead_s)).timestamp()
+
+    check = found_in(world, questions(clock_s=clock_s))["clock of AWS"]
     assert check.status == status
     assert ("ahead of" in check.found) == (ahead_s > CLOCK_S_WARN)
 
@@ -370,7 +374,8 @@ def test_the_index_is_looked_at_by_the_settings_of_commands(world):
     with RedisServer() as server:
         world.settings["commands"]["MDM_REDIS_URL"] = server.url
         assert not_ok(found_in(world)) == {"epoch of person": "warning"}
-        RedisIndex(server.client(), load_ruleset("person")).open()
+        rules = load_ruleset("person")
+        assert Engine(rules, RedisIndex(server.client(), rules)).process([]).failed == []
         check = found_in(world)["epoch of person"]
         assert (check.status, check.found) == ("ok", f"of these rules and this F ({f_digest()})")
 

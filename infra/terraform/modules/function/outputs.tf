@@ -40,5 +40,5 @@ output "timeout_s" {
 
 output "code_sha256" {
   description = "SHA-256 of the package in base64, which Lambda calls CodeSha256; null for an image."
-  value       = aws_lambda_function.this.source_code_hash
+  value       = var.package == null ? null : filebase64sha256(var.package)
 }
