@@ -28,6 +28,7 @@
 #   make game-day      exercises: something is killed or refused, all is well again, and the state is F (docs/operate/game-day.md)
 #   make splink        install Splink, which make show-spark then runs beside F on the same records
 #   make kcl           install the KCL with its Java daemon, under which make show-aws then runs the resolve consumer
+#   make ministack     install an emulator of AWS that runs zips, to which make test-infra and make show-terraform then deploy
 #   make bench         events per second of the engine, beside what the machine could do at best; of decoders and publisher
 #   make checkov       look at infra/terraform with Checkov; what is skipped has its reason in infra/terraform/.checkov.yaml
 #   make infra-docs    write the inputs and outputs of Terraform's modules into their pages anew
@@ -69,7 +70,7 @@ files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests | sort)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform game-day check layers dictionary contracts contracts-release dbt splink kcl bench checkov infra-docs format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform game-day check layers dictionary contracts contracts-release dbt splink kcl ministack bench checkov infra-docs format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -102,8 +103,8 @@ test-long: .venv/.installed-dev
 test-spark: .venv/.installed-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m spark $(call files_with,spark) $(ARGS)
 
-# Skips what needs terraform or its provider where they are not to be had, and says so (-rs). TF_PLUGIN_DIR names a
-# folder that has the provider.
+# Skips what needs terraform, its provider or ministack where they are not to be had, and says so (-rs). TF_PLUGIN_DIR
+# names a folder that has the provider.
 test-infra: .venv/.installed-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m infra -rs tests/infra $(ARGS)
 
@@ -198,6 +199,13 @@ build/kcl/.installed: benchmarks/kcl_requirements.lock requirements/kcl.lock inf
 	@touch $@
 
 kcl: build/kcl/.installed
+
+# The emulator of AWS that the smoke test deploys to.
+build/ministack/.installed: tests/infra/ministack_requirements.lock .venv/.installed-dev
+	@sh .ci/ministack
+	@touch $@
+
+ministack: build/ministack/.installed
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engine.py $(ARGS)

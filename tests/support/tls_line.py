@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import ssl
@@ -47,10 +48,10 @@ class TlsLine:
                 client = self._context.wrap_socket(client, server_side=True)
                 self.handshakes += 1
             with client, socket.create_connection(("127.0.0.1", self._target_port)) as server:
-                _pass_on(client, server)
+                pass_on(client, server)
 
 
-def _pass_on(client: socket.socket, server: socket.socket) -> None:
+def pass_on(client: socket.socket, server: socket.socket) -> None:
     """Pass on what both say until one ends: in one thread, for a TLS connection is not for two."""
     other = {client: server, server: client}
     while True:
@@ -70,17 +71,23 @@ def make_authority(folder: Path) -> Path:
     return folder / "ca.pem"
 
 
-def server_context(authority: Path, name: str) -> ssl.SSLContext:
-    """Return the TLS of a server with a certificate for a host name, signed by an authority that was made here."""
+def server_files(authority: Path, name: str) -> tuple[Path, Path]:
+    """Return a certificate for a host name or address, signed by an authority that was made here, and its key."""
     folder = authority.parent
     key, request, signed, names = (folder / f"{name}.{each}" for each in ("key", "csr", "pem", "txt"))
-    names.write_text(f"subjectAltName=DNS:{name}\n", "utf-8")
+    kind = "IP" if re.fullmatch(r"[0-9.]+", name) else "DNS"
+    names.write_text(f"subjectAltName={kind}:{name}\n", "utf-8")
     subject = ["-subj", f"/CN={name}", "-nodes", "-newkey", "rsa:2048"]
     _openssl("req", *subject, "-keyout", key, "-out", request)
     by = ["-CA", authority, "-CAkey", folder / "ca.key", "-CAcreateserial", "-days", "2", "-extfile", names]
     _openssl("x509", "-req", "-in", request, *by, "-out", signed)
+    return signed, key
+
+
+def server_context(authority: Path, name: str) -> ssl.SSLContext:
+    """Return the TLS of a server with such a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(signed, key)
+    context.load_cert_chain(*server_files(authority, name))
     return context
 
 

@@ -89,6 +89,11 @@ output "function_security_group_id" {
   value       = module.network.function_security_group_id
 }
 
+output "functions_vpc" {
+  description = "Private subnets and that security group, as the vpc of a module takes them that is put beside this one."
+  value       = module.network.functions_vpc
+}
+
 output "kms_key_arn" {
   description = "ARN of the deployment's key."
   value       = module.key.arn
