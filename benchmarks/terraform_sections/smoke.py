@@ -17,9 +17,9 @@ from show import Show
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
-from function_emulator import missing  # noqa: E402
-from smoke_world import NoPackagesError, SmokeWorld, smoke_packages  # noqa: E402
-from terraform_run import NoTerraformError, Terraform, copied_tree, terraform_in  # noqa: E402
+from function_emulator import missing
+from smoke_world import NoPackagesError, SmokeWorld, smoke_packages
+from terraform_run import NoTerraformError, Terraform, copied_tree, terraform_in
 
 WHAT = "the smoke test"
 PEOPLE = ("Grace Hopper", "Ada Lovelace", "Mary Jackson", "Hedy Lamarr", "Dorothy Vaughan", "Joan Clarke")

@@ -1,7 +1,7 @@
 """The real zips, deployed by Terraform to an emulator that runs them: events become golden records, a file a manifest.
 
-Terraform applies ``examples/emulator``, the modules of a deployment; what an emulator lacks and what stands for it is in
-``smoke_world``. Zips are built anew, or are those of ``MDM_SMOKE_PACKAGES``, a folder that ``make package`` has filled.
+Terraform applies ``examples/emulator``, the modules of a deployment; what an emulator lacks, and what stands for it, is
+in ``smoke_world``. Zips are built anew, or are those of ``MDM_SMOKE_PACKAGES``, a folder that ``make package`` filled.
 Each function has the rights of its role, by IAM's own rules, and a Python that has its zip and nothing else.
 
 What the emulator does not do as AWS does: its event source mappings wait for no batching window, know no partial batch

@@ -1,4 +1,4 @@
-"""The way out of functions on loopback: a proxy of HTTPS that leads some hosts to servers of this machine, others nowhere."""
+"""The way out of functions on loopback: a proxy that leads some hosts to servers of this machine, others nowhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ END = b"\r\n\r\n"
 
 
 class EgressLine:
-    """A proxy that takes CONNECT. ``ports``: of each host that may be reached, the port on loopback that stands for it."""
+    """A proxy that takes CONNECT. ``ports``: of each host that may be reached, the port here that stands for it."""
 
     def __init__(self, ports: Mapping[str, int]) -> None:
         self.refused: set[str] = set()

@@ -1,4 +1,4 @@
-"""An emulator of AWS that runs zips of Lambda functions, on loopback: ministack, from the environment of ``make ministack``.
+"""An emulator of AWS that runs zips of Lambda functions: ministack on loopback, as ``make ministack`` installs it.
 
 It evaluates IAM: a function has the rights of its role, and no others. It talks TLS, without which bucket policies
 refuse everything. A function runs in a Python that has nothing but its package: what the package lacks is missing.

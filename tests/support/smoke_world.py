@@ -1,4 +1,4 @@
-"""A deployment from the real zips on an emulator that runs them: what Terraform makes of ``examples/emulator``, and events.
+"""A deployment from the real zips, which Terraform makes of ``examples/emulator`` on an emulator that runs them.
 
 Terraform makes functions, event source mappings, streams, buckets, queues, roles and settings. Nothing of a function is
 set here; what is in the place of AWS, and of Snowflake, is reached because
@@ -68,7 +68,7 @@ class NoPackagesError(Exception):
 
 
 def smoke_packages(folder: Path) -> Path:
-    """Return that of ``MDM_SMOKE_PACKAGES``, or this one, into which zips are built; ``RuntimeError`` if one has a fault."""
+    """Return that of ``MDM_SMOKE_PACKAGES``, or this one with zips built into it; ``RuntimeError`` for a faulty one."""
     if given := os.environ.get("MDM_SMOKE_PACKAGES"):
         return Path(given).absolute()
     built = build(folder, *ZIPS)
@@ -82,7 +82,7 @@ def smoke_packages(folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Seconds from the event until its golden record was in the index, its change on the feed, and its row in a table."""
+    """Seconds from the event until its golden record was in the index, a change on the feed, and a row in a table."""
 
     index_s: float
     feed_s: float
@@ -231,7 +231,7 @@ class SmokeWorld:
         given = {**self._snowflake, "database": SNOWFLAKE["database"], "schema": SNOWFLAKE["schema"]}
         try:
             with snowflake.connector.connect(**given) as connection, connection.cursor() as cursor:
-                cursor.execute(f"SELECT * FROM {table} WHERE {column} = %s", (value,))  # noqa: S608 - names of ours
+                cursor.execute(f"SELECT * FROM {table} WHERE {column} = %s", (value,))
                 return list(cursor.fetchall())
         except snowflake.connector.errors.ProgrammingError:
             return []

@@ -34,7 +34,13 @@ from mdm_stream.warehouse.snowflake.limits import (
 )
 from mdm_stream.warehouse.snowflake.parameters import PINNED, query_tag
 
-_DEFAULTS: dict[str, object] = {"application": "mdm_stream", "autocommit": True, "paramstyle": "qmark"}
+_DEFAULTS: dict[str, object] = {
+    "application": "mdm_stream",
+    "autocommit": True,
+    "paramstyle": "qmark",
+    # Otherwise each login asks the metadata services of three clouds and STS where and as whom the process runs.
+    "platform_detection_timeout_seconds": 0.0,
+}
 BATCH_DIGITS = 16
 """So much of the digest of what is staged names a batch: one that is delivered again has the same name."""
 

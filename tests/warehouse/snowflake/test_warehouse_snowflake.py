@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from egress_line import EgressLine
 from feed_messages import contents, erase, origins, rejected, retire, upsert
 
 from mdm_stream.contracts.golden import FeedEnvelope
@@ -85,6 +86,21 @@ def test_a_key_pair_logs_in(snowflake_server: dict[str, Any], tmp_path: Path) ->
     warehouse = SnowflakeWarehouse(arguments)
     assert warehouse.query("SELECT COUNT(*) FROM golden_record") == [(0,)]
     warehouse.close()
+
+
+def test_a_login_asks_snowflake_alone(snowflake_server: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself the connector asks three clouds, and STS with the process's role, what it runs on."""
+    line = EgressLine({})
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, line.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    try:
+        warehouse = SnowflakeWarehouse({**snowflake_server, "database": "mdm", "schema": "alone"})
+        assert warehouse.query("SELECT COUNT(*) FROM golden_record") == [(0,)]
+        warehouse.close()
+    finally:
+        line.close()
+    assert line.refused == set()
 
 
 def test_a_missing_object_is_terminal(snowflake_warehouse: Make) -> None:
