@@ -53,6 +53,8 @@ _BOTOCORE_DATA = "botocore/data/"
 _NO_CODE_OF_CLIENTS = ("examples-1.json", "examples-1.json.gz")
 _ENDPOINTS = "botocore/data/endpoints.json"
 _SERVICE = "service-2.json.gz"
+_TEXTS_ARE_READ = "clientContextParams"
+"""The part of a service's model whose texts botocore reads with each call, and fails without. S3's has some."""
 _METADATA = re.compile(r"(METADATA|entry_points\.txt|.*(licen[cs]e|copying|notice|authors).*)", re.IGNORECASE)
 """Of .dist-info: the version, which is a part of F, what plugins are found by, and the terms."""
 _UNVERSIONED_COPY = re.compile(r"pyarrow/lib\w+\.so(\.\d+\.\d+\.\d+)?")
@@ -107,7 +109,11 @@ def _undocumented(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     texts = {name for name, each in part.items() if name == "documentation" and isinstance(each, str)}
-    return {name: _undocumented(each) for name, each in part.items() if name not in texts}
+    return {
+        name: each if name == _TEXTS_ARE_READ else _undocumented(each)
+        for name, each in part.items()
+        if name not in texts
+    }
 
 
 def loaded_part(library: bytes) -> bytes:
