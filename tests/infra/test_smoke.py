@@ -73,8 +73,8 @@ def an_event_becomes_a_golden_record(world: SmokeWorld) -> None:
     world.follow("1", "Katherine", "Johnson")
     golden_id = world.golden_id("crm/1")
     assert golden_id is not None
-    changes = [message for message in world.feed() if message.get("golden_id") == golden_id]
-    assert [change["kind"] for change in changes] == ["change"]
+    changes = [message for message in world.feed() if message["subject"] == golden_id]
+    assert "mdm.golden.upserted" in [change["type"] for change in changes]
     assert len(world.rows("golden_record", "golden_id", golden_id)) == 1
 
 

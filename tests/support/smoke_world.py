@@ -39,7 +39,7 @@ from mdm_stream.rules import load_ruleset
 EXAMPLE = "examples/emulator"
 ZIPS = ("resolve", "warehouse", "files")
 NAME, CACHE_HOST, ACCOUNT_HOST = "mdm-smoke", "localhost", "mdm-smoke.snowflakecomputing.com"
-SNOWFLAKE = {"account": "mdm-smoke", "user": "GOLDEN_WRITER", "database": "SMOKE", "schema": "GOLDEN"}
+SNOWFLAKE = {"account": "mdm-smoke", "user": "GOLDEN_WRITER", "database": "SMOKE", "schema": "GOLDEN", "lag_s": 0}
 PARALLELISM = 60
 """Most of the time Terraform waits for what AWS would take to become consistent, whatever answers: so all at once."""
 APPLY_S = 1_500
@@ -211,8 +211,8 @@ class SmokeWorld:
             return RedisIndex(client, load_ruleset(self._rules), create=False).golden_of([ref]).get(ref)
 
     def feed_ids(self) -> set[str]:
-        """Return the golden ids of all changes on the feed."""
-        return {str(message["golden_id"]) for message in self.feed() if message.get("golden_id")}
+        """Return the golden ids of all records that the feed says are there."""
+        return {message["subject"] for message in self.feed() if message["type"] == "mdm.golden.upserted"}
 
     def feed(self) -> list[dict[str, Any]]:
         """Return all messages on the golden feed."""

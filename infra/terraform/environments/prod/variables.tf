@@ -94,7 +94,7 @@ variable "snowflake" {
     user      = string
     database  = string
     schema    = string
-    warehouse = optional(string)
+    warehouse = string
     role      = optional(string)
   })
   default     = null

@@ -36,6 +36,7 @@ variable "snowflake" {
     user     = string
     database = string
     schema   = string
+    lag_s    = number
   })
   description = "Where the warehouse consumer logs in."
 }

@@ -63,6 +63,11 @@ variable "snowflake" {
   }
 
   validation {
+    condition     = var.snowflake.warehouse != null || coalesce(var.snowflake.writer, "append") == "merge" || try(var.snowflake.lag_s == 0, false)
+    error_message = "snowflake.warehouse must name the virtual warehouse that refreshes the dynamic tables: without it every batch of a new schema fails. Or ask for views (lag_s = 0)."
+  }
+
+  validation {
     condition     = contains(["copy", "streaming"], var.snowflake.ingest) && !(var.snowflake.ingest == "streaming" && coalesce(var.snowflake.writer, "append") == "merge")
     error_message = "snowflake.ingest must be copy or streaming, and streaming needs writer append: it adds to golden_event, which a schema of the merge kind has not."
   }

@@ -5,7 +5,7 @@ mock_provider "aws" {
 variables {
   packages  = { folder = "../../mocks/packages", architecture = "arm64" }
   redis_url = "rediss://mdm-emulator@localhost:6379/0?iam=elasticache:mdm-emulator&ssl_ca_certs=/tmp/ca.pem"
-  snowflake = { account = "example-account", user = "GOLDEN_WRITER", database = "MDM", schema = "GOLDEN" }
+  snowflake = { account = "example-account", user = "GOLDEN_WRITER", database = "MDM", schema = "GOLDEN", lag_s = 0 }
 }
 
 run "functions_are_those_of_a_deployment" {

@@ -47,7 +47,7 @@ run "everything" {
     api        = { authorizer = { jwt = { issuer = "https://issuer.example.org", audience = ["mdm"] } } }
 
     warehouse = {
-      snowflake = { account = "org-account", user = "MDM_WRITER", database = "MDM", schema = "GOLDEN" }
+      snowflake = { account = "org-account", user = "MDM_WRITER", database = "MDM", schema = "GOLDEN", warehouse = "MDM_LOAD" }
       lineage   = { url = "https://lineage.example.org" }
     }
 

@@ -88,3 +88,24 @@ run "a_time_below_that_of_a_statement_is_refused" {
 
   expect_failures = [var.timeout_s]
 }
+
+run "dynamic_tables_need_a_virtual_warehouse" {
+  command = plan
+
+  variables {
+    snowflake = { account = "a", user = "u", database = "d", schema = "s" }
+  }
+
+  expect_failures = [var.snowflake]
+}
+
+run "views_need_none" {
+  variables {
+    snowflake = { account = "a", user = "u", database = "d", schema = "s", lag_s = 0 }
+  }
+
+  assert {
+    condition     = output.environment["MDM_WAREHOUSE_SNOWFLAKE_LAG_S"] == "0" && !contains(keys(output.environment), "MDM_WAREHOUSE_SNOWFLAKE_WAREHOUSE")
+    error_message = "The consumer would make dynamic tables."
+  }
+}
