@@ -81,7 +81,7 @@ class FunctionEmulator:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: Any) -> Any:
         """Return a client with the rights of the account's root."""
         keys = {name.lower(): value for name, value in ROOT_KEYS.items()}
         options: Any = {**keys, "endpoint_url": self.url, "verify": str(self._authority), "region_name": REGION}

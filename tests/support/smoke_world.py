@@ -252,7 +252,7 @@ class SmokeWorld:
         """Return those of loads that have ended, in whichever way."""
         return [manifest for manifest in self.manifests() if manifest["state"] in {"done", "failed", "held"}]
 
-    def waited(self, look: Callable[[], _FoundT], what: str) -> _FoundT:
+    def waited(self, look: Callable[[], _FoundT | None], what: str) -> _FoundT:
         """Wait until something is there, and return it; ``AssertionError`` with the functions' log where it is not."""
         deadline_s = time.monotonic() + WAIT_S
         while time.monotonic() < deadline_s:

@@ -79,7 +79,17 @@ def server_files(authority: Path, name: str) -> tuple[Path, Path]:
     names.write_text(f"subjectAltName={kind}:{name}\n", "utf-8")
     subject = ["-subj", f"/CN={name}", "-nodes", "-newkey", "rsa:2048"]
     _openssl("req", *subject, "-keyout", key, "-out", request)
-    by = ["-CA", authority, "-CAkey", folder / "ca.key", "-CAcreateserial", "-days", "2", "-extfile", names]
+    by: list[str | Path] = [
+        "-CA",
+        authority,
+        "-CAkey",
+        folder / "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-extfile",
+        names,
+    ]
     _openssl("x509", "-req", "-in", request, *by, "-out", signed)
     return signed, key
 
