@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from urllib.parse import urlsplit, urlunsplit
 
 from tls_line import pass_on
 
@@ -14,11 +15,15 @@ END = b"\r\n\r\n"
 
 
 class EgressLine:
-    """A proxy that takes CONNECT. ``ports``: of each host that may be reached, the port here that stands for it."""
+    """A proxy of HTTPS and HTTP, which notes in ``refused`` what it leads nowhere.
 
-    def __init__(self, ports: Mapping[str, int]) -> None:
+    ``ports``: of each host that may be reached by CONNECT, the port here that stands for it; ``plain``: the same of
+    those that may be reached without TLS.
+    """
+
+    def __init__(self, ports: Mapping[str, int], plain: Mapping[str, int] | None = None) -> None:
         self.refused: set[str] = set()
-        self._ports = ports
+        self._ports, self._plain = ports, plain or {}
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -43,12 +48,18 @@ class EgressLine:
                 if not said:
                     return
                 request += said
-            method, target = (*request.decode("latin-1").split(" ", 2), "", "")[:2]
-            host = target.rpartition(":")[0]
-            if method != "CONNECT" or host not in self._ports:
+            line, _, rest = request.partition(b"\r\n")
+            method, target = (*line.decode("latin-1").split(" ", 2), "", "")[:2]
+            asked = urlsplit(f"//{target}" if method == "CONNECT" else target)
+            port = (self._ports if method == "CONNECT" else self._plain).get(asked.hostname or "")
+            if port is None:
                 self.refused.add(f"{method} {target}")
                 client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 return
-            with socket.create_connection(("127.0.0.1", self._ports[host])) as server:
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                if method == "CONNECT":
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    origin = urlunsplit(("", "", asked.path or "/", asked.query, ""))
+                    server.sendall(f"{method} {origin} HTTP/1.1\r\nConnection: close\r\n".encode("latin-1") + rest)
                 pass_on(client, server)

@@ -128,9 +128,11 @@ class SmokeWorld:
         until(lambda: self._cache.ask("PING"), "the cache answers")
         line = TlsLine(port, server_context(authority, CACHE_HOST))
         stack.callback(line.close)
-        account = TlsLine(int(self._snowflake["port"]), server_context(authority, ACCOUNT_HOST))
+        fakesnow_port = int(self._snowflake["port"])
+        account = TlsLine(fakesnow_port, server_context(authority, ACCOUNT_HOST))
         stack.callback(account.close)
-        self.way_out = EgressLine({ACCOUNT_HOST: account.port})
+        # Its address of a stage has no TLS.
+        self.way_out = EgressLine({ACCOUNT_HOST: account.port}, {ACCOUNT_HOST: fakesnow_port})
         stack.callback(self.way_out.close)
         beside = {
             "HTTPS_PROXY": self.way_out.url,
