@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from source_tree import ROOT
+from terraform_settings import DEFAULTS, as_written
 from terraform_tree import TERRAFORM, defaults_of, variables
 
 from consumers.reconcile.arguments import JobSettings, read_arguments
@@ -85,15 +86,6 @@ def test_the_reader_of_configurations_finds_settings():
     assert {"MDM_WAREHOUSE_SNOWFLAKE_SCHEMA", "MDM_LINEAGE_URL"} <= settings_of("warehouse")
 
 
-DEFAULTS = [
-    ("warehouse", "limits", SnowflakeSettings),
-    ("warehouse", "snowflake", SnowflakeSettings),
-    ("warehouse", "lineage", LineageSettings),
-    ("kcl", "limits", KclSettings),
-    ("reconcile", "job", JobSettings),
-]
-
-
 @pytest.mark.parametrize(("module", "variable", "kind"), DEFAULTS, ids=str)
 def test_defaults_are_those_of_the_code(module, variable, kind):
     """A member that is left out has the value that the pages of the code name."""
@@ -101,7 +93,7 @@ def test_defaults_are_those_of_the_code(module, variable, kind):
     ours = defaults_of(variables(MODULES / module)[variable])
     theirs = {name: by_variable[f"{kind.env_prefix}{name.upper()}"] for name in ours}
     assert ours
-    assert {name: _as_written(value) for name, value in theirs.items()} == ours
+    assert {name: as_written(value) for name, value in theirs.items()} == ours
 
 
 def test_every_limit_of_the_kcl_and_of_the_consumer_can_be_set():
@@ -250,12 +242,6 @@ def test_the_image_of_the_functions_of_files_has_their_handlers():
     for handler in handlers:
         module, _, function = handler.rpartition(".")
         assert f"def {function}(" in (ROOT / f"{module.replace('.', '/')}.py").read_text()
-
-
-def _as_written(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _text(block) -> str:

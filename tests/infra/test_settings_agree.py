@@ -2,66 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-from typing import Any
 
 import pytest
-from source_tree import ROOT, modules
-from terraform_tree import TERRAFORM, defaults_of, files, variables
+from source_tree import ROOT
+from terraform_settings import NAME, SAME_DEFAULTS, as_written, compared_defaults, known_settings, names_in_terraform
+from terraform_tree import TERRAFORM, defaults_of, variables
 
 from mdm_stream.decode.authority_policy import policy_of
-from mdm_stream.deployment import _OF_COMMANDS
-from mdm_stream.settings import EngineSettings, ResolveSettings, Settings
-from producers.events_api.settings import EventsApiSettings
 from producers.files.addresses import FilesSettings
 from producers.files.settings import FileLimits
-
-_NAME = re.compile(r"\bMDM_[A-Z0-9_]+\b")
-
-_STANDS_FOR_MANY = re.compile(r"MDM_([A-Z]+_)*(NAME)?")
-"""How a description names a whole family of settings, and an expression its beginning."""
-
-SAME_DEFAULTS: list[tuple[str, str, tuple[type[Settings], ...]]] = [
-    ("ingest", "timeouts", (FilesSettings,)),
-    ("ingest", "file_limits", (FileLimits,)),
-    ("consumer", "limits", (ResolveSettings,)),
-    ("consumer", "engine", (EngineSettings,)),
-    ("api", "limits", (EventsApiSettings,)),
-    ("deployment", "limits", (ResolveSettings,)),
-    ("deployment", "engine", (EngineSettings,)),
-]
-"""Objects whose members are settings of the code, by its names: module, variable, and where the code has them."""
-
-
-def _known() -> set[str]:
-    """Return the names of settings that the code reads: those of its classes, and those that it names itself."""
-    for module in modules():
-        if re.search(r"^class \w+\(\w*Settings\)", module.text, re.MULTILINE):
-            importlib.import_module(module.name)
-    kinds, waiting = [], [Settings]
-    while waiting:
-        kinds.append(waiting.pop())
-        waiting += kinds[-1].__subclasses__()
-    named = {name for module in modules() for name in _NAME.findall(module.text)}
-    named |= {f"MDM_{name.upper()}" for name in _OF_COMMANDS}
-    return named | {kind.variable(name) for kind in kinds for name in kind.model_fields}
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def test_every_setting_of_a_function_is_one_that_the_code_reads():
     """A name that is written wrongly would be a setting that is not there."""
-    known = _known()
-    unknown = [
-        f"{path.relative_to(TERRAFORM)}: {name}"
-        for path in files()
-        for name in _NAME.findall(path.read_text())
-        if name not in known and not _STANDS_FOR_MANY.fullmatch(name)
-    ]
-    assert unknown == []
+    known = known_settings()
+    assert [f"{place}: {name}" for place, name in names_in_terraform() if name not in known] == []
+
+
+def test_defaults_are_the_same_in_terraform_in_the_code_and_on_the_page():
+    """Each is one of the code's, and where the page of limits has it, it has the same."""
+    found = compared_defaults()
+    assert [each for each in found if not each.agree] == []
+    assert sum(each.page is not None for each in found) > len(found) / 2
 
 
 @pytest.mark.parametrize(("module", "variable", "kinds"), SAME_DEFAULTS, ids=str)
@@ -72,7 +35,7 @@ def test_limits_have_the_names_and_defaults_of_the_code(module, variable, kinds)
     ours = defaults_of(found)
     assert ours
     assert {name: fields.get(name) is not None for name in ours} == dict.fromkeys(ours, True)
-    assert ours == {name: _plain(fields[name]) for name in ours}
+    assert ours == {name: as_written(fields[name]) for name in ours}
 
 
 def test_all_limits_of_files_can_be_set():
@@ -84,7 +47,7 @@ def test_the_functions_of_files_have_all_settings_that_they_need():
     """What has no default in the code is set, and so is whatever finds a resource of the module."""
     text = (TERRAFORM / "modules" / "ingest" / "main.tf").read_text()
     needed = {FilesSettings.variable(name) for name, field in FilesSettings.model_fields.items() if field.is_required()}
-    found = set(_NAME.findall(text))
+    found = set(NAME.findall(text))
     assert needed <= found
     assert {"MDM_FILES_QUEUE_URL", "MDM_FILES_TOPIC_ARN", "MDM_FILES_BUS", "MDM_KMS_KEY_ID", "MDM_REDIS_URL"} <= found
 
