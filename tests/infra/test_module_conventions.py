@@ -12,6 +12,8 @@ from source_tree import ROOT
 from terraform_tree import DOCS_PROGRAM, TERRAFORM, blocks_of, files, folders, hcl, variables
 
 WITHOUT_PROVIDER = {"index_rights"}
+_READ = re.compile(r"\b(?:var\.\w+|local\.\w+|data\.\w+\.\w+)")
+_OF_OLD = re.compile(r'^"\$\{[^{}"]*\}"$|[a-z_\]]\.\d+\.[a-z_]|\b(?:list|map)\("|[!=]= *\[\]')
 NAMED = [str(path.relative_to(TERRAFORM)) for path in folders("modules")]
 
 
@@ -77,6 +79,47 @@ def test_modules_ask_for_the_same_versions(module):
         if block.type == "provider"
     ]
     assert own == []
+
+
+@pytest.mark.parametrize("folder", [str(path.relative_to(TERRAFORM)) for path in folders()])
+def test_what_is_declared_is_used(folder):
+    """A variable, local or data source that nothing reads is left from something that was taken away."""
+    declared = {}
+    for path in sorted((TERRAFORM / folder).glob("*.tf")):
+        for block in blocks_of(path):
+            if block.type == "variable":
+                declared[f"var.{block.labels[0]}"] = path.name
+            if block.type == "data":
+                declared[".".join(("data", *block.labels))] = path.name
+            if block.type == "locals":
+                declared |= {f"local.{each.name}": path.name for each in block.attributes}
+    values = [value for path in sorted((TERRAFORM / folder).glob("*.tf")) for value in _values_outside_variables(path)]
+    read = {name for value in values for name in _READ.findall(value)}
+    assert sorted(set(declared) - read) == []
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(TERRAFORM)))
+def test_syntax_is_that_of_today(path):
+    """No string that is one interpolation alone, no index by a dot, no types list() and map() of old."""
+    values = [each for block in blocks_of(path) for inner in block.within() for each in inner.attributes]
+    assert [f"{each.line}: {each.value}" for each in values if _OF_OLD.search(each.value)] == []
+
+
+def test_the_syntax_of_old_is_found():
+    """As tflint finds it."""
+    assert [bool(_OF_OLD.search(value)) for value in ('"${var.a}"', "a.b.0.c", 'list("a")', "[] == []")] == [True] * 4
+    assert not [value for value in ('"${var.a}-b"', '"x-${a["b"]}"', '"10.0.0.0/8"', "a[0].b") if _OF_OLD.search(value)]
+
+
+def _values_outside_variables(path: Path) -> list[str]:
+    """Return the values of a file, but for what a variable says of itself."""
+    return [
+        each.value
+        for block in blocks_of(path)
+        if block.type != "variable"
+        for inner in block.within()
+        for each in inner.attributes
+    ]
 
 
 def test_what_the_reader_reads(tmp_path):
