@@ -28,7 +28,7 @@ class PytestRun:
 def pytest_run(
     words: Sequence[str], scratch: Path, *, timeout_s: float, more: Mapping[str, str] | None = None
 ) -> PytestRun:
-    """Run tests, two at a time, with more variables of the environment; what pytest says goes to stderr if one fails."""
+    """Run tests, two at a time, with ``more`` variables of the environment; failures go to stderr."""
     report = scratch / "junit.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", f"--junitxml={report}", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **(more or {})}

@@ -11,7 +11,7 @@ from trees import ROOT
 
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from terraform_settings import compared_defaults, known_settings, names_in_terraform
+from terraform_settings import compared_defaults, known_settings, names_in_terraform  # noqa: E402 - beside the tests
 
 TESTS = (
     "tests/infra/test_settings_agree.py",
