@@ -22,8 +22,7 @@ from mdm_stream.capacity.environments import ENVIRONMENTS, EnvironmentSize  # no
 from mdm_stream.capacity.tables import measured_table, price_table  # noqa: E402
 
 COST_FACTOR_MAX = 1.5
-"""How much more an environment may cost than the least that holds its volume, at the same replicas and zones: burstable
-nodes are the cheapest, and prod has none."""
+"""How much more an environment may cost than the least that holds its volume, at the same replicas and zones."""
 
 
 def figures(show: Show, scratch: Path) -> None:
@@ -50,11 +49,11 @@ def _plans(each: EnvironmentSize) -> tuple[CapacityPlan, CapacityPlan]:
 
 def _table(show: Show, name: str, has: CapacityPlan, least: CapacityPlan) -> None:
     title = f"{name} at {has.load.events_per_day:,} events a day"
-    show.fact(f"{title:<40}", f"{'as sized':>10} {'as chosen':>10}  US dollars a month")
+    show.fact(f"{title:<32}", f"{'as sized':>10} {'as chosen':>10}  US dollars a month")
     bills = has.usd_by_group(), least.usd_by_group()
     for group in sorted({*bills[0], *bills[1]}):
-        show.fact(f"{group:<40}", f"{bills[0].get(group, 0.0):>10,.2f} {bills[1].get(group, 0.0):>10,.2f}")
-    show.fact(f"{'sum':<40}", f"{has.usd_a_month:>10,.2f} {least.usd_a_month:>10,.2f}")
+        show.fact(f"{group:<32}", f"{bills[0].get(group, 0.0):>10,.2f} {bills[1].get(group, 0.0):>10,.2f}")
+    show.fact(f"{'sum':<32}", f"{has.usd_a_month:>10,.2f} {least.usd_a_month:>10,.2f}")
     factor = has.usd_a_month / least.usd_a_month
     show.figure(
         f"{name}: dollars as sized by those as chosen",
@@ -71,7 +70,7 @@ def _sizes(show: Show, name: str, has: CapacityPlan, least: CapacityPlan) -> Non
         ("shards of the golden stream", ours.golden.shards, chosen.golden.needed),
         ("memory of the cache, GB", _gigabytes(has), _gigabytes(least)),
     ):
-        show.figure(f"{name}: {what}", f"{mine:g}", floor=f"{asked:g}, as the model chooses", holds=mine >= asked)
+        show.figure(f"{name}: {what}", f"{mine:.3g}", floor=f"{asked:.3g}, as the model chooses", holds=mine >= asked)
     show.figure(f"{name}: keeps up", ours.keeps_up, floor="True", holds=ours.keeps_up)
 
 

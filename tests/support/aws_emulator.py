@@ -46,7 +46,10 @@ def kinesis_tags_at_create() -> None:
 
 @_stub
 def sqs_attributes_are_kept() -> None:
-    """SetQueueAttributes forgets RedriveAllowPolicy, for which Terraform waits, and with each other attribute the policy."""
+    """SetQueueAttributes forgets RedriveAllowPolicy, for which Terraform waits, and the policy with each attribute.
+
+    RedrivePolicy comes back with spaces in it, which Terraform takes for another one.
+    """
     from moto.sqs.models import Queue  # noqa: PLC0415
 
     set_all, get_all = Queue._set_attributes, Queue.attributes.fget  # type: ignore[attr-defined]
@@ -56,16 +59,21 @@ def sqs_attributes_are_kept() -> None:
         set_all(self, kept, now)
 
     def attributes(self: Any) -> dict[str, Any]:
-        allowed = getattr(self, "redrive_allow_policy", None)
-        return get_all(self) | ({"RedriveAllowPolicy": allowed} if allowed else {})
+        kept = {name: value for name, value in get_all(self).items() if (name, value) != (more, None)}
+        if "RedrivePolicy" in kept:
+            kept["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
+        return kept
 
+    more = "RedriveAllowPolicy"
+    Queue.redrive_allow_policy = None  # type: ignore[attr-defined]
+    Queue.BASE_ATTRIBUTES = [*Queue.BASE_ATTRIBUTES, more]
     Queue._set_attributes = set_attributes  # type: ignore[method-assign]
     Queue.attributes = property(attributes)  # type: ignore[assignment]
 
 
 @_stub
 def s3_conditions_of_policies() -> None:
-    """A bucket's policy that denies under a condition (no TLS, another key) denies always: here no policy is evaluated."""
+    """A bucket's policy that denies under a condition (no TLS, another key) denies always: here none is evaluated."""
     from moto.iam.access_control import PermissionResult  # noqa: PLC0415
     from moto.s3.models import FakeBucket  # noqa: PLC0415
 
@@ -73,9 +81,20 @@ def s3_conditions_of_policies() -> None:
 
 
 @_stub
-def budgets_subscribers() -> None:
-    """DescribeSubscribersForNotification is not implemented."""
+def budgets_subscribers_and_tags() -> None:
+    """DescribeSubscribersForNotification and ListTagsForResource are not implemented, and tags are not kept."""
     from moto.budgets.responses import BudgetsResponse  # noqa: PLC0415
+
+    create = BudgetsResponse.create_budget
+    tags: dict[str, Any] = {}
+
+    def create_budget(self: Any) -> str:
+        account, name = self._get_param("AccountId"), self._get_param("Budget")["BudgetName"]
+        tags[f"arn:aws:budgets::{account}:budget/{name}"] = self._get_param("ResourceTags", [])
+        return create(self)
+
+    def list_tags(self: Any) -> str:
+        return json.dumps({"ResourceTags": tags.get(self._get_param("ResourceARN"), [])})
 
     def describe(self: Any) -> str:
         budget = self.backend.budgets[self._get_param("AccountId")][self._get_param("BudgetName")]
@@ -88,7 +107,22 @@ def budgets_subscribers() -> None:
         ]
         return json.dumps({"Subscribers": found})
 
+    BudgetsResponse.create_budget = create_budget  # type: ignore[method-assign]
+    BudgetsResponse.list_tags_for_resource = list_tags  # type: ignore[attr-defined]
     BudgetsResponse.describe_subscribers_for_notification = describe  # type: ignore[attr-defined]
+
+
+@_stub
+def glue_connection_type() -> None:
+    """GetConnection forgets the type, so that each plan changes the connection and what names it."""
+    from moto.glue.models import FakeConnection  # noqa: PLC0415
+
+    as_dict = FakeConnection.as_dict
+
+    def with_type(self: Any, *words: Any, **named: Any) -> dict[str, Any]:
+        return as_dict(self, *words, **named) | {"ConnectionType": self.connection_input.get("ConnectionType")}
+
+    FakeConnection.as_dict = with_type  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -118,7 +152,8 @@ def main() -> None:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    print(f"http://{host}:{port}", flush=True)
+    sys.stdout.write(f"http://{host}:{port}\n")
+    sys.stdout.flush()
     sys.stdin.read()
     server.stop()
 

@@ -21,6 +21,7 @@ ENVIRONMENT = "environments/dev"
 LACKS = ROOT / "tests" / "infra" / "emulator.json"
 PARALLELISM = 60
 """Most of the time Terraform waits for what AWS would take to become consistent, whatever answers: so all at once."""
+QUIETLY = ("-input=false", "-no-color", f"-parallelism={PARALLELISM}")
 APPLY_S = 1_500
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
@@ -41,7 +42,10 @@ module "deployment" {
     existing = {
       url            = "rediss://mdm@index.example.internal:6379/0?iam=elasticache:mdm-dev-index"
       connect_action = "elasticache:Connect"
-      connect_arns   = ["arn:aws:elasticache:eu-central-1:123456789012:replicationgroup:mdm-dev-index"]
+      connect_arns = [
+        "arn:aws:elasticache:eu-central-1:123456789012:replicationgroup:mdm-dev-index",
+        "arn:aws:elasticache:eu-central-1:123456789012:user:mdm-dev-index",
+      ]
     }
   }
 """
@@ -99,6 +103,8 @@ CONTAINERS = Composition(
 )
 """The resolve consumer under the KCL, and the API for signed requests: what the others have instead."""
 
+COMPOSITIONS = {"functions": FUNCTIONS, "files and jobs": FILES_AND_JOBS, "containers": CONTAINERS}
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -128,18 +134,18 @@ class Emulated:
 
     def apply(self) -> None:
         """Make everything, and count it by kind."""
-        self._done("apply", "apply", "-auto-approve", "-input=false", "-no-color", f"-parallelism={PARALLELISM}")
+        self._done("apply", "apply", "-auto-approve", *QUIETLY)
         self.kinds = Counter(self.in_state())
 
     def second_plan(self) -> list[Difference]:
         """Plan once more, and return what that would change."""
-        self._done("second plan", "plan", "-input=false", "-no-color", f"-parallelism={PARALLELISM}", "-out=second")
+        self._done("second plan", "plan", "-out=second", *QUIETLY)
         shown = self._done("show", "show", "-json", "second")
         return [each for change in json.loads(shown)["resource_changes"] for each in differences(change)]
 
     def destroy(self) -> None:
         """Take everything away."""
-        self._done("destroy", "destroy", "-auto-approve", "-input=false", "-no-color", f"-parallelism={PARALLELISM}")
+        self._done("destroy", "destroy", "-refresh=false", "-auto-approve", *QUIETLY)
 
     def in_state(self) -> list[str]:
         """Return the kinds of all resources that Terraform knows of, one for each."""
