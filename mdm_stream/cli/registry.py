@@ -103,5 +103,5 @@ COMMANDS: dict[str, Listing] = {
     ),
     "feed": Listing("mdm_stream.cli.commands.feed:feed", "The golden feed: take snapshots that outlive its stream."),
     "api": Listing("mdm_stream.cli.commands.api:api", "The events API of the local stack: tokens for its callers."),
-    "doctor": Listing("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine, or a deployment, is fit."),
+    "doctor": Listing("mdm_stream.cli.commands.doctor:doctor", "Find out whether this machine or a deployment is fit."),
 }
