@@ -59,7 +59,7 @@ def sqs_attributes_are_kept() -> None:
         set_all(self, kept, now)
 
     def attributes(self: Any) -> dict[str, Any]:
-        kept = {name: value for name, value in get_all(self).items() if (name, value) != (more, None)}
+        kept = {name: value for name, value in get_all(self).items() if name != more or value}
         if "RedrivePolicy" in kept:
             kept["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
         return kept
@@ -113,16 +113,22 @@ def budgets_subscribers_and_tags() -> None:
 
 
 @_stub
-def glue_connection_type() -> None:
-    """GetConnection forgets the type, so that each plan changes the connection and what names it."""
+def glue_connections() -> None:
+    """GetConnection forgets the type, so that each plan changes the connection; DeleteConnection is not implemented."""
     from moto.glue.models import FakeConnection  # noqa: PLC0415
+    from moto.glue.responses import GlueResponse  # noqa: PLC0415
 
     as_dict = FakeConnection.as_dict
 
     def with_type(self: Any, *words: Any, **named: Any) -> dict[str, Any]:
         return as_dict(self, *words, **named) | {"ConnectionType": self.connection_input.get("ConnectionType")}
 
+    def delete(self: Any) -> str:
+        del self.glue_backend.connections[self._get_param("ConnectionName")]
+        return "{}"
+
     FakeConnection.as_dict = with_type  # type: ignore[method-assign]
+    GlueResponse.delete_connection = delete  # type: ignore[attr-defined]
 
 
 @contextmanager

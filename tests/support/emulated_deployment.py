@@ -24,6 +24,7 @@ PARALLELISM = 60
 QUIETLY = ("-input=false", "-no-color", f"-parallelism={PARALLELISM}")
 APPLY_S = 1_500
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+CALLER = "arn:aws:sts::123456789012:assumed-role/crm-writer/*"
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "emulated", "AWS_SECRET_ACCESS_KEY": "emulated", "AWS_REGION": "eu-central-1"}
 
@@ -98,7 +99,7 @@ CONTAINERS = Composition(
   resolve   = null
   kcl       = {{ image = "{REGISTRY}/mdm-kcl@{DIGEST}" }}
   api       = {{ authorizer = {{ iam = {{}} }} }}
-  authority = {{ policy = file("../../examples/complete/authority.json"), signing_keys_prefix = "mdm-dev/signing/" }}
+  authority = {{ policy = jsonencode({{ callers = {{ "{CALLER}" = {{ allowed_sources = ["crm"] }} }} }}) }}
 """,
 )
 """The resolve consumer under the KCL, and the API for signed requests: what the others have instead."""
