@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mdm_stream.aws.loopback import LoopbackKeys
 
 Service = Literal[
-    "cloudwatch", "events", "iam", "kinesis", "kms", "lambda", "s3", "secretsmanager", "sns", "sqs", "sts"
+    "cloudwatch", "ecs", "events", "iam", "kinesis", "kms", "lambda", "s3", "secretsmanager", "sns", "sqs", "sts"
 ]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -13,7 +13,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner
 from deployed_world import HOUR_S, MAPPING, NAME, REGION, DeployedWorld, deploy, package
 from moto import mock_aws
+from moto.ecs.models import ecs_backends
 
+from mdm_stream.aws.loopback import ACCOUNT_ID
 from mdm_stream.cli.commands.doctor import doctor
 from mdm_stream.cli.deployed import functions as deployed_functions
 from mdm_stream.cli.deployed.aws_questions import AwsQuestions
@@ -59,6 +61,7 @@ def world(monkeypatch) -> Iterator[DeployedWorld]:
         monkeypatch.setenv(name, "testing")
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "MDM_REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MOTO_ECS_SERVICE_RUNNING", "2")
     with mock_aws(config={"lambda": {"use_docker": False}}):
         yield deploy()
 
@@ -94,6 +97,7 @@ def test_a_deployment_in_order_has_nothing_to_do(world):
     assert set(found) >= {
         "caller", "clock of AWS", "key", "stream changes", "stream golden", "bucket archive", "bucket quarantine",
         "queue drops", "secret events-api", "alarms", "function resolve", "settings of resolve", "event source changes",
+        "service kcl", "settings of kcl",
         "rights of publish", "rights of rebuild, erase, feed snapshot",
     }  # fmt: skip
     assert found["settings of resolve"].found.endswith("other than the default: MDM_EXPIRIES_PER_TICK_MAX=750 (500)")
@@ -168,6 +172,15 @@ def _remove_function(world):
     world.client("lambda").delete_function(FunctionName=f"{NAME}-resolve")
 
 
+def _remove_service(world):
+    world.client("ecs").delete_service(cluster=NAME, service=f"{NAME}-kcl", force=True)
+
+
+def _end_a_container(_world):
+    (service,) = ecs_backends[ACCOUNT_ID][REGION].services.values()
+    service.running_count = 1
+
+
 def _other_code(world):
     world.inventory["functions"]["resolve"]["code_sha256"] = "AAAA"
 
@@ -201,6 +214,8 @@ DAMAGES = [
     (_mute_alarm, "alarms", "failed", "mdm-test-iterator-age-changes has its actions switched off"),
     (_remove_alarm, "alarms", "failed", "mdm-test-iterator-age-changes is not there"),
     (_remove_function, "function resolve", "failed", "mdm-test-resolve is not there"),
+    (_remove_service, "service kcl", "failed", "mdm-test-kcl is not there"),
+    (_end_a_container, "service kcl", "warning", "1 of 2 containers run"),
     (_other_code, "function resolve", "failed", "runs another package than was applied"),
     (_update_mapping(Enabled=False), "event source changes", "failed", "mdm-test-changes is not read"),
     (_update_mapping(FunctionResponseTypes=[]), "event source changes", "failed", "ReportBatchItemFailures"),
@@ -255,7 +270,7 @@ def test_the_deployed_settings_are_what_is_looked_at(world):
 def test_every_function_of_a_deployment_has_its_settings_here():
     """By the names that the inventory has for functions: none is left without a look at its settings."""
     assert set(deployed_functions.KINDS) == {
-        "resolve", "warehouse", "events-api", "files-gatekeeper", "files-worker"
+        "resolve", "warehouse", "events-api", "files-gatekeeper", "files-worker", "kcl", "kcl-steward"
     }  # fmt: skip
     snowflake = {"MDM_WAREHOUSE_KIND": "snowflake", "MDM_WAREHOUSE_SNOWFLAKE_ACCOUNT": "org"}
     (check,) = settings_checks("warehouse", snowflake, {})

@@ -56,7 +56,8 @@ def deploy() -> DeployedWorld:
     """Make it, in moto's account."""
     world = DeployedWorld()
     world.key_arn = world.client("kms").create_key()["KeyMetadata"]["Arn"]
-    world.settings = {"resolve": _settings(), "commands": {"MDM_RULES": "person"}}
+    kcl = {**_settings(), "MDM_KCL_STREAM": f"{NAME}-steward", "MDM_KCL_APPLICATION": f"{NAME}-kcl"}
+    world.settings = {"resolve": _settings(), "kcl": kcl, "commands": {"MDM_RULES": "person"}}
     world.inventory = {
         "format": 1,
         "name": NAME,
@@ -67,7 +68,7 @@ def deploy() -> DeployedWorld:
         "secrets": _secrets(world),
         "alarms": _alarms(world),
     }
-    world.inventory |= _functions(world)
+    world.inventory |= _functions(world) | _containers(world)
     return world
 
 
@@ -143,6 +144,16 @@ def _alarms(world: DeployedWorld) -> dict[str, str]:
             ComparisonOperator="GreaterThanThreshold",
         )
     return found
+
+
+def _containers(world: DeployedWorld) -> dict[str, Any]:
+    ecs = world.client("ecs")
+    ecs.create_cluster(clusterName=NAME)
+    environment = [{"name": name, "value": value} for name, value in world.settings["kcl"].items()]
+    definition = {"name": "main", "image": "mdm-kcl", "memory": 512, "environment": environment}
+    ecs.register_task_definition(family=f"{NAME}-kcl", containerDefinitions=[definition])
+    ecs.create_service(cluster=NAME, serviceName=f"{NAME}-kcl", taskDefinition=f"{NAME}-kcl", desiredCount=2)
+    return {"cluster": NAME, "services": {"kcl": f"{NAME}-kcl"}}
 
 
 def _functions(world: DeployedWorld) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mdm_stream.cli.deployed.aws_questions import AwsQuestions
 from mdm_stream.cli.deployed.caller import clock, identity, rights
+from mdm_stream.cli.deployed.containers import containers
 from mdm_stream.cli.deployed.functions import functions
 from mdm_stream.cli.deployed.index import index
 from mdm_stream.cli.deployed.inventory import Inventory
@@ -31,4 +32,5 @@ def examine_deployment(
     yield from rights(questions, inventory, arn)
     yield from resources(questions, inventory)
     yield from functions(questions, inventory, packages)
+    yield from containers(questions, inventory)
     yield from index(inventory.settings.get("commands", {}))

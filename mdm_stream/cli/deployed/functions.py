@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from consumers.resolve.kcl_settings import KclSettings
 from mdm_stream.cli.deployed.aws_questions import AwsQuestions
 from mdm_stream.cli.deployed.inventory import DeployedFunction, DeployedMapping, Inventory
 from mdm_stream.cli.deployed.resources import APPLY, answered, verdict
@@ -32,8 +33,10 @@ KINDS: Mapping[str, tuple[type[Settings], ...]] = {
     "events-api": (EventsApiSettings,),
     "files-gatekeeper": (FilesSettings, FileLimits),
     "files-worker": (FilesSettings, FileLimits),
+    "kcl": (ResolveSettings, EngineSettings, KclSettings),
+    "kcl-steward": (ResolveSettings, EngineSettings, KclSettings),
 }
-"""Settings that each function reads, by what the inventory calls it."""
+"""Settings that each function or container reads, by what the inventory calls it."""
 
 _READ_BY_ANOTHER = frozenset({SnowflakeSettings})
 """Read where another group asks for it."""

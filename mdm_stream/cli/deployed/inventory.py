@@ -55,7 +55,10 @@ class DeployedQueue(_Output):
 
 
 class Inventory(_Output):
-    """All of a deployment by what it is. ``settings``: those of each process; ``secrets``: ARNs, never values."""
+    """All of a deployment by what it is. ``settings``: those of each process; ``secrets``: ARNs, never values.
+
+    ``services`` of ECS run in ``cluster``.
+    """
 
     format: int
     name: str = Field(min_length=3)
@@ -67,6 +70,8 @@ class Inventory(_Output):
     queues: dict[str, DeployedQueue]
     secrets: dict[str, str]
     alarms: dict[str, str]
+    cluster: str = ""
+    services: dict[str, str] = {}
     settings: dict[str, dict[str, str]] = {}
 
     @property

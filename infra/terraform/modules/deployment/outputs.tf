@@ -143,6 +143,11 @@ output "inventory" {
       { for arn in module.api[*].id_key_secret_arn : "events-api" => arn },
       { for arn in module.warehouse[*].private_key_secret_arn : "warehouse" => arn },
     )
-    alarms = module.observability.alarm_names
+    alarms  = module.observability.alarm_names
+    cluster = local.has_containers ? module.cluster[0].name : ""
+    services = merge(
+      { for name, consumer in module.kcl : name => consumer.service_name },
+      { for name, capture in module.capture : "capture-${name}" => capture.service_name },
+    )
   }
 }

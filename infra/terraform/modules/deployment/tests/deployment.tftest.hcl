@@ -142,6 +142,11 @@ run "in_containers" {
   }
 
   assert {
+    condition     = keys(output.inventory.services) == ["kcl", "kcl-steward"] && output.inventory.cluster != ""
+    error_message = "The inventory lacks containers."
+  }
+
+  assert {
     condition     = output.settings["kcl-steward"]["MDM_KCL_STREAM"] == output.streams["steward"].name && strcontains(output.redis_url, "?iam=memorydb:")
     error_message = "The steward stream is not read, or the index is not MemoryDB."
   }
