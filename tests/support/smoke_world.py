@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -43,8 +44,9 @@ SNOWFLAKE = {"account": "mdm-smoke", "user": "GOLDEN_WRITER", "database": "SMOKE
 PARALLELISM = 60
 """Most of the time Terraform waits for what AWS would take to become consistent, whatever answers: so all at once."""
 APPLY_S = 1_500
-WAIT_S = 120.0
-PAUSE_S = 0.01
+WAIT_S = 300.0
+PAUSE_S, ROWS_PAUSE_S = 0.01, 0.2
+"""Between two looks. fakesnow is in this process: a look at a table takes from it what it has for the function."""
 
 RULES = """\
 extends: person
@@ -102,6 +104,7 @@ class SmokeWorld:
         self._folder, self._packages, self._snowflake = folder, packages, dict(snowflake)
         self._stack = ExitStack()
         self._terraform = terraform
+        self._reader: Any = None
         self.outputs: dict[str, Any] = {}
         self.apply_s = 0.0
         self.resources = 0
@@ -117,6 +120,8 @@ class SmokeWorld:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._reader is not None:
+            self._reader.close()
         self._stack.close()
 
     def _start(self, stack: ExitStack) -> None:
@@ -202,7 +207,8 @@ class SmokeWorld:
         index_s = time.monotonic() - began_s
         self.waited(lambda: golden_id in self.feed_ids(), "a change on the feed")
         feed_s = time.monotonic() - began_s
-        self.waited(lambda: self.rows("golden_record", "golden_id", golden_id), "a row in the warehouse")
+        look = partial(self.rows, "golden_record", "golden_id", golden_id)
+        self.waited(look, "a row in the warehouse", ROWS_PAUSE_S)
         return Arrivals(index_s, feed_s, time.monotonic() - began_s)
 
     def golden_id(self, ref: str) -> str | None:
@@ -230,18 +236,20 @@ class SmokeWorld:
         """Return the rows of a table with a value in a column, none while there is no such table."""
         import snowflake.connector  # noqa: PLC0415 - a second
 
-        given = {**self._snowflake, "database": SNOWFLAKE["database"], "schema": SNOWFLAKE["schema"]}
+        if self._reader is None:
+            given = {**self._snowflake, "database": SNOWFLAKE["database"], "schema": SNOWFLAKE["schema"]}
+            self._reader = snowflake.connector.connect(**given)
         try:
-            with snowflake.connector.connect(**given) as connection, connection.cursor() as cursor:
+            with self._reader.cursor() as cursor:
                 cursor.execute(f"SELECT * FROM {table} WHERE {column} = %s", (value,))
                 return list(cursor.fetchall())
         except snowflake.connector.errors.ProgrammingError:
             return []
 
-    def drop_file(self) -> None:
+    def drop_file(self, content: bytes = ROWS) -> None:
         """Put a file into the bucket of drops, as a vendor does."""
         bucket = self.outputs["buckets"]["drop"]["name"]
-        self.emulator.client("s3").put_object(Bucket=bucket, Key=DROP_KEY, Body=ROWS)
+        self.emulator.client("s3").put_object(Bucket=bucket, Key=DROP_KEY, Body=content)
 
     def manifests(self) -> list[dict[str, Any]]:
         """Return the manifests in the store of loads."""
@@ -254,11 +262,11 @@ class SmokeWorld:
         """Return those of loads that have ended, in whichever way."""
         return [manifest for manifest in self.manifests() if manifest["state"] in {"done", "failed", "held"}]
 
-    def waited(self, look: Callable[[], _FoundT | None], what: str) -> _FoundT:
+    def waited(self, look: Callable[[], _FoundT | None], what: str, pause_s: float = PAUSE_S) -> _FoundT:
         """Wait until something is there, and return it; ``AssertionError`` with the functions' log where it is not."""
         deadline_s = time.monotonic() + WAIT_S
         while time.monotonic() < deadline_s:
             if found := look():
                 return found
-            time.sleep(PAUSE_S)
+            time.sleep(pause_s)
         raise AssertionError(f"after {WAIT_S:.0f} s still not {what}: {self.emulator.functions_log()}")
