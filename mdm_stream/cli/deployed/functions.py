@@ -17,6 +17,7 @@ from mdm_stream.cli.deployed.resources import APPLY, answered, verdict
 from mdm_stream.cli.machine import Check
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.settings import EngineSettings, ResolveSettings, Settings
+from mdm_stream.telemetry.log_lines import DEPLOYMENT
 from mdm_stream.warehouse import WarehouseSettings
 from mdm_stream.warehouse.lineage import LineageSettings
 from mdm_stream.warehouse.settings import SnowflakeSettings
@@ -82,7 +83,11 @@ def settings_checks(key: str, environment: Mapping[str, str], applied: Mapping[s
     """Yield what the settings of one function are worth to this code. No text of a value is in it, but for numbers."""
     kinds, name = KINDS.get(key, ()), f"settings of {key}"
     known = {kind.variable(field): (kind, field) for kind in kinds for field in kind.model_fields}
-    ours = {variable: value for variable, value in environment.items() if variable.startswith(PREFIX)}
+    ours = {
+        variable: value
+        for variable, value in environment.items()
+        if variable.startswith(PREFIX) and variable != DEPLOYMENT
+    }
     faults = [found for kind in kinds if (found := _unreadable(kind, environment))]
     odd = [_unknown(variable, known) for variable in sorted(set(ours) - set(known))] if kinds else []
     changed = sorted(

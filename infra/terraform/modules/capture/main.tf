@@ -33,7 +33,7 @@ module "task" {
   name               = local.name
   image              = var.image
   command            = local.command
-  metrics_namespace  = var.name
+  deployment_name    = var.name
   secrets            = { PGPASSWORD = var.database.password_from }
   policy_json        = data.aws_iam_policy_document.this.json
   size               = var.size

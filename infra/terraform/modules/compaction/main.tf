@@ -41,7 +41,7 @@ module "task" {
   name               = local.name
   image              = var.image
   command            = ["archive", "compact", "--older-than-days", tostring(var.older_than_days), "--json"]
-  metrics_namespace  = var.name
+  deployment_name    = var.name
   environment        = local.environment
   policy_json        = data.aws_iam_policy_document.this.json
   size               = var.size

@@ -1,5 +1,5 @@
 locals {
-  environment = merge({ POWERTOOLS_METRICS_NAMESPACE = var.metrics_namespace }, var.environment)
+  environment = merge({ MDM_DEPLOYMENT = var.deployment_name, POWERTOOLS_METRICS_NAMESPACE = var.deployment_name }, var.environment)
 }
 
 resource "aws_cloudwatch_log_group" "this" {

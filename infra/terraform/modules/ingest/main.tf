@@ -54,7 +54,7 @@ module "function" {
   architecture       = var.architecture
   memory_mb          = each.value.settings.memory_mb
   timeout_s          = each.value.settings.timeout_s
-  metrics_namespace  = var.name
+  deployment_name    = var.name
   environment        = local.environment
   policy_json        = data.aws_iam_policy_document.this[each.key].json
   vpc                = var.vpc

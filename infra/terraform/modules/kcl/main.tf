@@ -29,7 +29,7 @@ module "task" {
 
   name               = local.name
   image              = var.image
-  metrics_namespace  = var.name
+  deployment_name    = var.name
   environment        = local.environment
   policy_json        = data.aws_iam_policy_document.this.json
   size               = var.size

@@ -9,7 +9,7 @@ module "function" {
   architecture         = var.architecture
   memory_mb            = var.memory_mb
   timeout_s            = var.timeout_s
-  metrics_namespace    = var.name
+  deployment_name      = var.name
   environment          = var.consumer.environment
   policy_json          = var.consumer.policy_json
   vpc                  = var.vpc

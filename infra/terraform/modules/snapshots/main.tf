@@ -67,6 +67,7 @@ module "task" {
   name               = local.name
   image              = var.image
   command            = local.command
+  deployment_name    = var.name
   environment        = local.environment
   policy_json        = data.aws_iam_policy_document.this.json
   size               = var.size

@@ -4,7 +4,7 @@ locals {
   container = "main"
   scratch   = "scratch"
 
-  environment = merge({ POWERTOOLS_METRICS_NAMESPACE = var.metrics_namespace }, var.environment)
+  environment = merge({ MDM_DEPLOYMENT = var.deployment_name, POWERTOOLS_METRICS_NAMESPACE = var.deployment_name }, var.environment)
 
   health_check = var.health_check == null ? {} : {
     healthCheck = {

@@ -24,13 +24,13 @@ variable "command" {
   description = "Arguments of the image's entry point. Readable to those who may see the task: no password belongs here."
 }
 
-variable "metrics_namespace" {
+variable "deployment_name" {
   type        = string
-  description = "Namespace of the metrics that the task writes: the deployment's name, so that two in one account and region keep theirs apart."
+  description = "Name of the deployment: the namespace of the metrics that the task writes, and in each of its log lines, so that two in one account and region keep theirs apart."
 
   validation {
-    condition     = can(regex("^[0-9A-Za-z][0-9A-Za-z._#-]{0,254}$", var.metrics_namespace))
-    error_message = "metrics_namespace must be 1 to 255 letters, digits and . - _ #, of which the first is a letter or a digit, such as mdm-prod."
+    condition     = can(regex("^[0-9A-Za-z][0-9A-Za-z._#-]{0,254}$", var.deployment_name))
+    error_message = "deployment_name must be 1 to 255 letters, digits and . - _ #, of which the first is a letter or a digit, such as mdm-prod."
   }
 }
 

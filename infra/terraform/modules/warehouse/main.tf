@@ -29,7 +29,7 @@ module "function" {
   architecture         = var.architecture
   memory_mb            = var.memory_mb
   timeout_s            = var.timeout_s
-  metrics_namespace    = var.name
+  deployment_name      = var.name
   environment          = local.environment
   policy_json          = data.aws_iam_policy_document.this.json
   vpc                  = var.vpc

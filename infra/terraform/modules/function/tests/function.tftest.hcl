@@ -3,16 +3,16 @@ mock_provider "aws" {
 }
 
 variables {
-  metrics_namespace = "mdm-test"
-  name              = "mdm-test-resolve"
-  description       = "Resolves change events"
-  package           = "./main.tf" # any file: it is only hashed
-  handler           = "consumers.resolve.handler.handler"
-  memory_mb         = 1769
-  timeout_s         = 180
-  environment       = { MDM_RULES = "person" }
-  policy_json       = "{}"
-  kms_key_arn       = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  deployment_name = "mdm-test"
+  name            = "mdm-test-resolve"
+  description     = "Resolves change events"
+  package         = "./main.tf" # any file: it is only hashed
+  handler         = "consumers.resolve.handler.handler"
+  memory_mb       = 1769
+  timeout_s       = 180
+  environment     = { MDM_RULES = "person" }
+  policy_json     = "{}"
+  kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 }
 
 run "encrypted_and_traced" {
@@ -47,7 +47,7 @@ run "encrypted_and_traced" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables == tomap({ MDM_RULES = "person", POWERTOOLS_METRICS_NAMESPACE = "mdm-test" })
+    condition     = aws_lambda_function.this.environment[0].variables == tomap({ MDM_DEPLOYMENT = "mdm-test", MDM_RULES = "person", POWERTOOLS_METRICS_NAMESPACE = "mdm-test" })
     error_message = "The function has other settings than those given."
   }
 

@@ -3,13 +3,13 @@ mock_provider "aws" {
 }
 
 variables {
-  metrics_namespace = "mdm-test"
-  name              = "mdm-test-kcl"
-  image             = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mdm-kcl@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-  policy_json       = "{}"
-  size              = { cpu = 1024, memory_mb = 2048 }
-  user              = "10002:10002"
-  kms_key_arn       = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  deployment_name = "mdm-test"
+  name            = "mdm-test-kcl"
+  image           = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mdm-kcl@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  policy_json     = "{}"
+  size            = { cpu = 1024, memory_mb = 2048 }
+  user            = "10002:10002"
+  kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 }
 
 run "hardened" {
