@@ -10,15 +10,16 @@ from mdm_stream.errors import ConfigurationError
 if TYPE_CHECKING:
     from mdm_stream.aws.loopback import LoopbackKeys
 
-Service = Literal[
-    "cloudwatch", "ecs", "events", "iam", "kinesis", "kms", "lambda", "s3", "secretsmanager", "sns", "sqs", "sts"
-]
+Service = Literal["events", "kinesis", "s3", "secretsmanager", "sns", "sqs"]
+"""What functions and containers ask for: their packages have the data of these."""
+OperatorService = Service | Literal["cloudwatch", "ecs", "iam", "kms", "lambda", "sts"]
+"""What commands of an operator ask for, too."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def aws_client(
-    service: Service,
+    service: OperatorService,
     endpoint: str | None = None,
     region: str | None = None,
     *,

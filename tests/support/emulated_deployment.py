@@ -68,7 +68,13 @@ class Composition:
 
 FUNCTIONS = Composition(
     {
-        "snowflake": {"account": "org-account", "user": "MDM_WRITER", "database": "MDM", "schema": "GOLDEN"},
+        "snowflake": {
+            "account": "org-account",
+            "user": "MDM_WRITER",
+            "database": "MDM",
+            "schema": "GOLDEN",
+            "warehouse": "MDM_WH",
+        },
         "api_authorizer": {"jwt": {"issuer": "https://issuer.example.org", "audience": ["mdm"]}},
         "commands_image": f"{REGISTRY}/mdm-commands@{DIGEST}",
     }

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as UnreachedError
 
-from mdm_stream.aws.clients import Service, aws_client
+from mdm_stream.aws.clients import OperatorService, aws_client
 from mdm_stream.aws.errors import error_code
 from mdm_stream.cli.machine import Check
 from mdm_stream.errors import ConfigurationError
@@ -56,7 +56,7 @@ _ABSENT = frozenset(
 _UNSET = frozenset({"NoSuchPublicAccessBlockConfiguration", "ServerSideEncryptionConfigurationNotFoundError"})
 """Of a bucket that is there and lacks what was asked for."""
 
-Clients = Callable[[Service], Any]
+Clients = Callable[[OperatorService], Any]
 
 
 class Unanswered(Exception):  # noqa: N818 - an outcome that each check turns into a line
@@ -93,7 +93,7 @@ class AwsQuestions:
         self.ahead_s: float | None = None
         """Seconds by which this machine's clock was ahead of AWS's with the newest answer; ``None`` before one."""
 
-    def ask(self, service: Service, operation: str, resource: str, **request: Any) -> dict[str, Any]:
+    def ask(self, service: OperatorService, operation: str, resource: str, **request: Any) -> dict[str, Any]:
         """Return AWS's answer; ``Unanswered`` where there is none. ``resource`` is what a line calls it."""
         action = _ACTIONS.get(operation, f"{service}:{''.join(map(str.title, operation.split('_')))}")
         if service in self._unreached:
@@ -115,7 +115,7 @@ class AwsQuestions:
         return answer
 
     def pages(
-        self, service: Service, operation: str, resource: str, token: str, **request: Any
+        self, service: OperatorService, operation: str, resource: str, token: str, **request: Any
     ) -> Iterator[dict[str, Any]]:
         """Yield AWS's answers until one has no ``token`` for another."""
         for _ in range(PAGES_MAX):
@@ -125,7 +125,7 @@ class AwsQuestions:
                 return
             request = {**request, token: answer[token]}
 
-    def unset(self, service: Service, operation: str, resource: str, **request: Any) -> dict[str, Any]:
+    def unset(self, service: OperatorService, operation: str, resource: str, **request: Any) -> dict[str, Any]:
         """Return AWS's answer, or nothing where the thing is there and has no such configuration."""
         try:
             return self.ask(service, operation, resource, **request)
@@ -134,7 +134,7 @@ class AwsQuestions:
                 return {}
             raise
 
-    def _client(self, service: Service) -> Any:
+    def _client(self, service: OperatorService) -> Any:
         if service not in self._clients:
             self._clients[service] = self._open(service)
         return self._clients[service]
