@@ -35,7 +35,7 @@ output "function" {
 
 output "environment" {
   description = "Settings of the API as the function has them."
-  value       = local.environment
+  value       = module.function.environment
 }
 
 output "access_log_group_name" {

@@ -15,5 +15,5 @@ output "log_group_name" {
 
 output "environment" {
   description = "Settings of the task."
-  value       = local.environment
+  value       = module.task.environment
 }

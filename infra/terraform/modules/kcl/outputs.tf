@@ -15,7 +15,7 @@ output "table_names" {
 
 output "environment" {
   description = "Settings of the container."
-  value       = local.environment
+  value       = module.task.environment
 }
 
 output "log_group_name" {

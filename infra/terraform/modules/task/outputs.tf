@@ -27,3 +27,8 @@ output "log_group_name" {
   description = "Name of the task's log group."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "environment" {
+  description = "Settings of the task, as it has them."
+  value       = local.environment
+}

@@ -13,7 +13,7 @@ output "function" {
 
 output "environment" {
   description = "Settings of the consumer as the function has them."
-  value       = local.environment
+  value       = module.function.environment
 }
 
 output "private_key_secret_arn" {
