@@ -25,6 +25,7 @@ SERVER_FILES = {
     "test_capture_alarms_fire",
     "test_cli_commands",
     "test_cli_dlq",
+    "test_cli_doctor_environment",
     "test_cli_env",
     "test_cli_erase",
     "test_cli_publish",
