@@ -13,12 +13,13 @@ from math import ceil
 from mdm_stream.capacity.sizing import GB, Sizing
 from mdm_stream.capacity.tables import MeasuredTable, PriceTable
 from mdm_stream.capacity.workload import MONTH_DAYS, Footprint, Workload
+from mdm_stream.metrics import METRICS
 
 HOURS = 24 * MONTH_DAYS
 KB = 1_024
 PUT_UNIT_BYTES = 25 * KB
-METRICS, ALARMS, DASHBOARDS, KEYS = 40, 60, 1, 1
-"""Of a deployment: metrics of the consumers, alarms of the module ``observability``, its dashboard, its KMS key."""
+ALARMS, DASHBOARDS, KEYS = 60, 1, 1
+"""Of a deployment: alarms of the module ``observability``, its dashboard, its KMS key. It has every metric there is."""
 COMPACTION_VCPU, COMPACTION_GB, TASK_STARTS_H = 1.0, 2.0, 0.02
 BASE_ENDPOINTS = frozenset({"kinesis-streams", "xray"})
 ENDPOINTS_BY_PART = {
@@ -65,7 +66,7 @@ def monthly_costs(
         ("KMS", "kms_requests", size.kms_requests * MONTH_DAYS),
         ("CloudWatch and X-Ray", "log_gb_in", size.log_bytes * MONTH_DAYS / GB),
         ("CloudWatch and X-Ray", "log_gb_months", size.log_bytes * chosen.log_retention_days / GB),
-        ("CloudWatch and X-Ray", "metrics", METRICS),
+        ("CloudWatch and X-Ray", "metrics", len(METRICS)),
         ("CloudWatch and X-Ray", "alarms", ALARMS),
         ("CloudWatch and X-Ray", "dashboards", DASHBOARDS),
         ("CloudWatch and X-Ray", "traces", size.traces * MONTH_DAYS),
