@@ -38,14 +38,14 @@ LATE_US = 1_767_225_600_000_000
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed, which Spark needs"),
     pytest.mark.spark,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1_800),
 ]
 
 
 def _command(state: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run the command in a process of its own: a session of Spark is one for a process."""
     command = [sys.executable, "-m", "mdm_stream.cli.main", "reconcile", "--state", str(state), "--json", *arguments]
-    return subprocess.run(command, capture_output=True, timeout=800, check=False)
+    return subprocess.run(command, capture_output=True, timeout=1_500, check=False)
 
 
 def _damage(client: redis.Redis, index: RedisIndex) -> str:

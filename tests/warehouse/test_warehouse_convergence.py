@@ -34,6 +34,11 @@ class CrashingSession:
         self.atomic = atomic
         self.statements_left: int | None = None
 
+    @property
+    def statements(self) -> int:
+        """Statements that were run."""
+        return self.inner.statements
+
     def execute(self, sql: str, parameters: Sequence[object] = (), *, step: str) -> list[tuple[Any, ...]]:
         """Run one statement, or crash before it."""
         self._count()
