@@ -177,6 +177,10 @@ class _Interrupted:
         self._inner, self._left, self._other = inner, position, other
         self.dialect = inner.dialect
 
+    @property
+    def statements(self) -> int:
+        return self._inner.statements
+
     def execute(self, sql: str, parameters: Sequence[object] = (), *, step: str) -> list[tuple[Any, ...]]:
         self._left -= 1
         if self._left == 0:
