@@ -35,7 +35,7 @@ run "one_function_for_both_streams" {
   }
 
   assert {
-    condition     = output.environment == tomap({ MDM_DEPLOYMENT = "mdm-test", MDM_RULES = "person", POWERTOOLS_METRICS_NAMESPACE = "mdm-test" })
+    condition     = tomap(output.environment) == tomap({ MDM_DEPLOYMENT = "mdm-test", MDM_RULES = "person", POWERTOOLS_METRICS_NAMESPACE = "mdm-test" })
     error_message = "The function has other settings than the consumer's."
   }
 
