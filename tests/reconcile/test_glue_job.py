@@ -52,9 +52,9 @@ def test_a_run_says_keeps_and_leaves_what_it_should(deployed, spark, capsys):
     assert (report["drift"], report["bookmark"]["rules_digest"]) == (0, deployed.rules.digest)
 
     deployed.run(SKIP_UNCHANGED="true")
-    assert told(capsys) == [
-        {"domain": "person", "skipped": "nothing was archived or committed since the last clean run"}
-    ]
+    (line,) = told(capsys)
+    assert (line["service"], line["message"], line["domain"]) == ("reconcile", "skipped", "person")
+    assert line["why"] == "nothing was archived or committed since the last clean run"
 
     golden_id = deployed.damage()
     with pytest.raises(DriftFoundError, match=r"person: 1 differences are left \(1 stale_golden\); the report is /"):
@@ -80,7 +80,7 @@ def test_what_moved_since_is_not_skipped(deployed, spark, capsys):
     deployed.deliver(3, 2)
     told(capsys)
     deployed.run(SKIP_UNCHANGED="true")
-    assert "skipped" not in told(capsys)[0]
+    assert "skipped" not in {line.get("message") for line in told(capsys)}
     rules = deployed.folder / "rules.yaml"
     rules.write_text(DEMO_RULES.replace("version: 1", "version: 2").replace("0.9", "0.91", 1))
     assert load_ruleset(rules).digest != deployed.rules.digest
