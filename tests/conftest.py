@@ -36,6 +36,7 @@ SERVER_FILES = {
     "test_postgres_reader",
     "test_postgres_visibility",
     "test_cluster_client",
+    "test_deployed_damages",
     "test_index_server",
     "test_redis_cluster",
     "test_redis_rights",

@@ -1,28 +1,32 @@
-"""``mdm-stream doctor --environment``: each damage of a deployment is named by its line, and no secret is shown."""
+"""``mdm-stream doctor --environment``: settings, rights, clock and index are looked at, and no secret is shown."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import orjson
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner
-from deployed_world import HOUR_S, MAPPING, NAME, REGION, DeployedWorld, deploy, package
-from moto import mock_aws
-from moto.ecs.models import ecs_backends
+from deployed_examination import (
+    PolicySimulator,
+    fire_alarm,
+    found_in,
+    inventory_of,
+    not_ok,
+    questions,
+    remove_stream,
+    world,
+)
+from deployed_world import NAME, REGION, DeployedWorld, package
 
-from mdm_stream.aws.loopback import ACCOUNT_ID
 from mdm_stream.cli.commands.doctor import doctor
 from mdm_stream.cli.deployed import functions as deployed_functions
-from mdm_stream.cli.deployed.aws_questions import AwsQuestions
 from mdm_stream.cli.deployed.caller import CLOCK_S_MAX, CLOCK_S_WARN
 from mdm_stream.cli.deployed.examine import examine_deployment
 from mdm_stream.cli.deployed.functions import settings_checks
-from mdm_stream.cli.deployed.inventory import Inventory, read_inventory
+from mdm_stream.cli.deployed.inventory import read_inventory
 from mdm_stream.cli.machine import Check
 from mdm_stream.cli.main import run
 from mdm_stream.core.f_version import f_digest
@@ -32,206 +36,7 @@ from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.rules import load_ruleset
 
-
-class PolicySimulator:
-    """IAM, whose simulation moto does not have: all is allowed but what is ``denied``."""
-
-    def __init__(self, denied: frozenset[str] = frozenset(), code: str = "") -> None:
-        self.denied, self.code, self.asked = denied, code, 0
-
-    def simulate_principal_policy(self, *, PolicySourceArn, ActionNames, ResourceArns):  # noqa: N803 - AWS's names
-        """Answer as IAM does, or refuse."""
-        assert PolicySourceArn
-        assert ResourceArns
-        self.asked += 1
-        if self.code:
-            raise ClientError({"Error": {"Code": self.code, "Message": "not you"}}, "SimulatePrincipalPolicy")
-        decided = {True: "implicitDeny", False: "allowed"}
-        return {
-            "EvaluationResults": [
-                {"EvalActionName": each, "EvalDecision": decided[each in self.denied]} for each in ActionNames
-            ]
-        }
-
-
-@pytest.fixture
-def world(monkeypatch) -> Iterator[DeployedWorld]:
-    """A deployment in order."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "MDM_REDIS_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MOTO_ECS_SERVICE_RUNNING", "2")
-    with mock_aws(config={"lambda": {"use_docker": False}}):
-        yield deploy()
-
-
-def questions(iam: object = None, clock_s: Callable[[], float] | None = None, **instead: object) -> AwsQuestions:
-    """Return questions to moto, and to other clients where they are named."""
-    clients = {"iam": iam or PolicySimulator(), **instead}
-    open_client = lambda service: clients.get(service) or boto3.client(service, region_name=REGION)  # noqa: E731
-    return AwsQuestions(REGION, open_client, **({"clock_s": clock_s} if clock_s else {}))
-
-
-def inventory_of(world: DeployedWorld) -> Inventory:
-    """Return what the command makes of the world's outputs."""
-    return Inventory(**{**world.inventory, "settings": world.settings})
-
-
-def found_in(world: DeployedWorld, asked: AwsQuestions | None = None, **options: object) -> dict[str, Check]:
-    """Return the findings by name."""
-    checks = list(examine_deployment(inventory_of(world), questions=asked or questions(), **options))
-    assert len({check.name for check in checks}) == len(checks)
-    return {check.name: check for check in checks}
-
-
-def not_ok(found: dict[str, Check]) -> dict[str, str]:
-    """Return the status of each finding that is not in order."""
-    return {name: check.status for name, check in found.items() if check.status != "ok"}
-
-
-def test_a_deployment_in_order_has_nothing_to_do(world):
-    """Each thing of the inventory has its line; numbers that are not the default are information."""
-    found = found_in(world)
-    assert not_ok(found) == {}
-    assert set(found) >= {
-        "caller", "clock of AWS", "key", "stream changes", "stream golden", "bucket archive", "bucket quarantine",
-        "queue drops", "secret events-api", "alarms", "function resolve", "settings of resolve", "event source changes",
-        "service kcl", "settings of kcl",
-        "rights of publish", "rights of rebuild, erase, feed snapshot",
-    }  # fmt: skip
-    assert found["settings of resolve"].found.endswith("other than the default: MDM_EXPIRIES_PER_TICK_MAX=750 (500)")
-    assert found["stream changes"].found == f"{NAME}-changes is ACTIVE, 2 open shards, keeps 168 h, encrypted"
-
-
-def _shorten_retention(world):
-    world.client("kinesis").decrease_stream_retention_period(StreamName=f"{NAME}-changes", RetentionPeriodHours=24)
-
-
-def _decrypt_stream(world):
-    world.client("kinesis").stop_stream_encryption(
-        StreamName=f"{NAME}-golden", EncryptionType="KMS", KeyId=world.key_arn
-    )
-
-
-def _remove_stream(world):
-    world.client("kinesis").delete_stream(StreamName=f"{NAME}-golden")
-
-
-def _stop_versions(world):
-    world.client("s3").put_bucket_versioning(Bucket=f"{NAME}-archive", VersioningConfiguration={"Status": "Suspended"})
-
-
-def _open_bucket(world):
-    world.client("s3").delete_public_access_block(Bucket=f"{NAME}-quarantine")
-
-
-def _other_encryption(world):
-    world.client("s3").delete_bucket_encryption(Bucket=f"{NAME}-archive")
-
-
-def _remove_bucket(world):
-    world.client("s3").delete_bucket(Bucket=f"{NAME}-archive")
-
-
-def _dead_letter(world):
-    sqs = world.client("sqs")
-    url = sqs.get_queue_url(QueueName=f"{NAME}-drops-dead-letters")["QueueUrl"]
-    sqs.send_message(QueueUrl=url, MessageBody="a drop")
-
-
-def _no_redrive(world):
-    sqs = world.client("sqs")
-    url = sqs.get_queue_url(QueueName=f"{NAME}-drops")["QueueUrl"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": ""})
-
-
-def _disable_key(world):
-    world.client("kms").disable_key(KeyId=world.key_arn.rpartition("/")[2])
-
-
-def _empty_secret(world):
-    world.inventory["secrets"]["events-api"] = world.client("secretsmanager").create_secret(Name="empty")["ARN"]
-
-
-def _alarm(world):
-    world.client("cloudwatch").set_alarm_state(
-        AlarmName=f"{NAME}-iterator-age-golden", StateValue="ALARM", StateReason="old"
-    )
-
-
-def _mute_alarm(world):
-    world.client("cloudwatch").disable_alarm_actions(AlarmNames=[f"{NAME}-iterator-age-changes"])
-
-
-def _remove_alarm(world):
-    world.client("cloudwatch").delete_alarms(AlarmNames=[f"{NAME}-iterator-age-changes"])
-
-
-def _remove_function(world):
-    world.client("lambda").delete_function(FunctionName=f"{NAME}-resolve")
-
-
-def _remove_service(world):
-    world.client("ecs").delete_service(cluster=NAME, service=f"{NAME}-kcl", force=True)
-
-
-def _end_a_container(_world):
-    (service,) = ecs_backends[ACCOUNT_ID][REGION].services.values()
-    service.running_count = 1
-
-
-def _other_code(world):
-    world.inventory["functions"]["resolve"]["code_sha256"] = "AAAA"
-
-
-def _update_mapping(**changes):
-    def damage(world):
-        uuid = world.inventory["event_sources"]["changes"]["uuid"]
-        world.client("lambda").update_event_source_mapping(UUID=uuid, **changes)
-
-    return damage
-
-
-def _record_age_of_the_stream(world):
-    world.inventory["event_sources"]["changes"]["settings"] = {**MAPPING, "maximum_record_age_s": 168 * HOUR_S}
-    _update_mapping(MaximumRecordAgeInSeconds=168 * HOUR_S)(world)
-
-
-DAMAGES = [
-    (_shorten_retention, "stream changes", "failed", "keeps records for 24 h, and 168 h were applied"),
-    (_decrypt_stream, "stream golden", "failed", "is not encrypted by the deployment's key"),
-    (_remove_stream, "stream golden", "failed", "mdm-test-golden is not there"),
-    (_stop_versions, "bucket archive", "failed", "keeps no versions"),
-    (_open_bucket, "bucket quarantine", "failed", "may become public"),
-    (_other_encryption, "bucket archive", "failed", "is not encrypted by the deployment's key by default"),
-    (_remove_bucket, "bucket archive", "failed", "mdm-test-archive is not there"),
-    (_dead_letter, "queue drops", "warning", "1 dead letters"),
-    (_no_redrive, "queue drops", "failed", "does not send what fails to mdm-test-drops-dead-letters"),
-    (_disable_key, "key", "failed", "is Disabled"),
-    (_empty_secret, "secret events-api", "failed", "is empty"),
-    (_alarm, "alarm iterator-age-golden", "warning", "is in ALARM"),
-    (_mute_alarm, "alarms", "failed", "mdm-test-iterator-age-changes has its actions switched off"),
-    (_remove_alarm, "alarms", "failed", "mdm-test-iterator-age-changes is not there"),
-    (_remove_function, "function resolve", "failed", "mdm-test-resolve is not there"),
-    (_remove_service, "service kcl", "failed", "mdm-test-kcl is not there"),
-    (_end_a_container, "service kcl", "warning", "1 of 2 containers run"),
-    (_other_code, "function resolve", "failed", "runs another package than was applied"),
-    (_update_mapping(Enabled=False), "event source changes", "failed", "mdm-test-changes is not read"),
-    (_update_mapping(FunctionResponseTypes=[]), "event source changes", "failed", "ReportBatchItemFailures"),
-    (_update_mapping(BatchSize=7), "event source changes", "failed", "BatchSize is 7, and 500 was applied"),
-    (_record_age_of_the_stream, "event source changes", "failed", "records expire on the stream"),
-]
-
-
-@pytest.mark.parametrize(("damage", "name", "status", "text"), DAMAGES)
-def test_each_damage_is_named_by_its_line(world, damage, name, status, text):
-    """One line has changed, says what is wrong and what to do, and every other one is as before."""
-    damage(world)
-    found = found_in(world)
-    assert not_ok(found) == {name: status}
-    assert text in found[name].found
-    assert found[name].advice
+__all__ = ["world"]
 
 
 def configure(world: DeployedWorld, **changed: str) -> dict[str, Check]:
@@ -407,12 +212,12 @@ def test_the_command_shows_every_line_and_ends_by_what_failed(world, monkeypatch
     """Exit code 0 in order, 1 if something failed; one document with --json; no value of a secret or a text."""
     code, shown = ask(world, monkeypatch)
     assert code == 0, shown
-    _alarm(world)
+    fire_alarm(world)
     code, shown = ask(world, monkeypatch)
     assert code == 0, "a warning is no failure"
     assert "WARNING            alarm iterator-age-golden" in shown
     assert "-> see docs/operate/runbooks/iterator-age.md" in shown
-    _remove_stream(world)
+    remove_stream(world)
     code, shown = ask(world, monkeypatch, "--json")
     assert code == 1
     document = orjson.loads(shown)
