@@ -1,7 +1,8 @@
 #!lua flags=no-writes
 -- How much waits in an epoch, and how long the oldest of it has waited. KEYS[1]: the epoch's meta key.
--- Returns {golden changes to be published, age of the oldest, records to be evaluated again, open cases of the review queue, age of the
--- oldest}; ages in microseconds, 0 where nothing waits. What an epoch has to tell since it went live waits since then.
+-- Returns {golden changes to be published, age of the oldest, records to be evaluated again, open cases of the review
+-- queue, age of the oldest}; ages in microseconds, 0 where nothing waits. What an epoch has to tell since it went live
+-- waits since then.
 local prefix = string.sub(KEYS[1], 1, -5)
 local time = redis.call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
