@@ -26,6 +26,7 @@ from mdm_stream.decode.redrive_envelope import is_envelope
 from mdm_stream.deployment import WAREHOUSE_FILE, RunningStack, write_stack
 from mdm_stream.local.pipeline import start_consumers
 from mdm_stream.local.stack import CHANGES_STREAM, GOLDEN_STREAM, LocalStack
+from mdm_stream.resolve.source_watch import MARKS_AGE_S_MAX
 from mdm_stream.rules import load_ruleset
 from producers.publisher import Publisher
 
@@ -112,6 +113,13 @@ def rows(stack: LocalStack, name: str) -> int:
     return sum(row.refs[0].startswith(f"{name}/") for row in archive.read_new("person", set()))
 
 
+def stands_still(stack: LocalStack, name: str) -> bool:
+    """Tell whether nothing more of a source was archived while every worker read the marks of held sources anew."""
+    before = rows(stack, name)
+    time.sleep(2 * MARKS_AGE_S_MAX)
+    return rows(stack, name) == before
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Live through it once."""
@@ -127,6 +135,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             wait_for(lambda: rows(stack, "crm") > SOME)
             world.held = run(state, "hold", "crm", "--reason", "gone mad")
             wait_for(lambda: run(state, "list")["held"][0]["kept_aside"] > 0)
+            wait_for(lambda: stands_still(stack, "crm"))
             crm, erp = rows(stack, "crm"), rows(stack, "erp")
             wait_for(lambda: rows(stack, "erp") > erp + SOME)
             world.crm_grew_while_held, world.erp_grew_while_held = rows(stack, "crm") - crm, rows(stack, "erp") - erp

@@ -12,6 +12,9 @@ from mdm_stream.index.redis.epochs import epoch_prefix
 
 _STAMPED = ("block", "comp", "es")
 _JSON = ("review",)
+_TIMED = ("since",)
+"""Whose scores are when something was seen: information, not state. An epoch that catches up with several commits at a
+time does not see that a question was answered and asked anew between two of them, and keeps its first time."""
 
 
 def index_content(client: redis.Redis, namespace: str, domain: str, epoch: int) -> dict[str, Any]:
@@ -25,6 +28,8 @@ def index_content(client: redis.Redis, namespace: str, domain: str, epoch: int) 
         kind = client.type(key)
         if kind == b"set":
             found[name] = client.smembers(key)
+        elif name in _TIMED:
+            found[name] = set(client.zrange(key, 0, -1))
         elif kind == b"zset":
             found[name] = dict(client.zrange(key, 0, -1, withscores=True))
         else:
