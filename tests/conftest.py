@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,9 @@ SLOW_FILES = {
 
 LONG_FOLDERS = ("end_to_end", "torture", "warehouse", "rebuild")
 """Whose files run first where files stay on one worker: none of them is then what all others wait for at last."""
+
+# Also for the commands that a test runs in processes of their own.
+os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "support" / "spark_conf"))
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # how long an example takes says more of the machine than of the code

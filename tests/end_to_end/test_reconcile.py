@@ -31,7 +31,7 @@ from mdm_stream.simulate import DEMO_RULES, generate
 from producers.publisher import Publisher
 
 PEOPLE = 100
-RATE_S = 0.2
+RATE_S = 0.5
 SETTLE_S = 8
 LATE_US = 1_767_225_600_000_000
 

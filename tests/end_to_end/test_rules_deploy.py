@@ -18,7 +18,7 @@ pytestmark = [
 def test_rules_are_deployed_and_taken_back_under_load(tmp_path: Path) -> None:
     """Index, feed and warehouse are F under the rules of then, and the forecast came true."""
     pytest.importorskip("pyspark", reason="pyspark is not installed (pip install 'mdm-stream[spark]')")
-    found = run(tmp_path, people=120, rate_per_s=20)
+    found = run(tmp_path, people=120, rate_per_s=5)
     assert found.deployed["as_forecast"]
     assert found.deployed["actual"]["clusters"]["split"]["before"] > 0
     assert (found.there, found.back, found.lost) == ([], [], 0)

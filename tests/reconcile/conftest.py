@@ -26,8 +26,5 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         pytest.skip("Java is not installed, which Spark needs")
     session = local_session(2, Path(tmp_path_factory.mktemp("spark")), memory="1g")
     session.conf.set("spark.sql.shuffle.partitions", "2")
-    # To compile a query takes longer than to interpret it, where there are a few rows.
-    session.conf.set("spark.sql.codegen.wholeStage", "false")
-    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     yield session
     session.stop()
