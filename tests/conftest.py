@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import redis
-from fakesnow_copy import teach_account_parameters, teach_copy
+from fakesnow_copy import remember_statements, teach_account_parameters, teach_copy
 from hypothesis import HealthCheck, settings
 
 from mdm_stream.errors import ConfigurationError
@@ -200,6 +200,7 @@ def snowflake_server() -> Iterator[dict[str, Any]]:
     pytest.importorskip("uvicorn", reason="fakesnow's server extra is not installed (extra: dev)")
     teach_copy()
     teach_account_parameters()
+    remember_statements()
     with fakesnow.server() as connect_args:
         # A second is short for a shared machine: the first statement of a session loads the SQL parser.
         yield {**connect_args, "network_timeout": 30}

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 HISTORIES = 24
 ALIKE = 150
 
+pytestmark = pytest.mark.one_redis
+
 
 def filled_by_engine(client: redis.Redis, rules: Ruleset, events: Sequence[ChangeEvent]) -> RedisIndex:
     """Return an index that the engine has filled."""

@@ -328,6 +328,7 @@ def read_now(world: ReconcileWorld, name: str) -> IndexState:
     return index_state(workspace)
 
 
+@pytest.mark.one_redis
 @pytest.mark.timeout(900)  # a job on a machine that has other work
 def test_a_live_index_is_a_side(spark, redis_client, tmp_path: Path):
     """What an index holds compares with what F says, so a switch can be held against its forecast."""

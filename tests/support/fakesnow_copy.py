@@ -7,6 +7,7 @@ shows nothing about Snowflake itself.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,37 @@ def teach_account_parameters() -> None:
         return show_parameters(expression)
 
     transforms.show_parameters = of_the_account
+
+
+def remember_statements() -> None:
+    """Let this process's fakesnow server translate a statement once, which takes it seventy walks. Repeatable.
+
+    Left out is what depends on more than its text: on the session, its schema, its variables, or values that are bound.
+    """
+    import fakesnow.cursor as cursor  # noqa: PLC0415 - as above
+    from sqlglot import exp  # noqa: PLC0415
+
+    fake = cursor.FakeSnowflakeCursor
+    if hasattr(fake, "mdm_taught"):
+        return
+    fake.mdm_taught = True
+    transform = fake._transform
+    kept: dict[str, Any] = {}
+
+    def remembered(self: Any, expression: Any, params: Any) -> Any:
+        is_plain = isinstance(expression, exp.Select | exp.Insert | exp.Update | exp.Delete) or (
+            isinstance(expression, exp.Create) and (expression.kind == "VIEW" or expression.expression is None)
+        )
+        text = expression.sql(dialect="snowflake") if is_plain else ""
+        if not is_plain or _OF_A_SESSION.search(text):
+            return transform(self, expression, params)
+        if text not in kept:
+            kept[text] = transform(self, expression, params)
+        return kept[text].copy()
+
+    fake._transform = remembered
+
+
+_OF_A_SESSION = re.compile(
+    r"IDENTIFIER\(|INFORMATION_SCHEMA|RESULT_SCAN|[$]\w|@|CREATE (?!TABLE|VIEW|OR REPLACE)", re.IGNORECASE
+)
