@@ -2,8 +2,8 @@
 #
 #   make demo          stream a generated population through the local stack
 #   make test          all tests, but for long ones, those on Spark or of Terraform, and those that install packages anew
-#   make test-spark    those on Spark: F recomputed, compared with what is live, repaired, profiled
-#   make test-long     files that take half a minute and more: the warehouse in depth, mutants, the canary
+#   make test-spark    those on Spark, but for long ones: F recomputed, compared with what is live, profiled
+#   make test-long     files that take half a minute and more: the warehouse in depth, mutants, the canary, commands on Spark
 #   make test-infra    Terraform: form, pages, least privilege, settings as in the code; each module's tests, where terraform is installed
 #   make test-installs  each extra and each lock, installed anew by itself
 #   make test-fast     those that need no server and take no seconds each
@@ -97,11 +97,11 @@ test: .venv/.installed-dev
 # Files that take half a minute and more each: among the rest, everything would wait for it. Here and below only files
 # that may have such tests are read, since reading all takes a minute of each worker.
 test-long: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "long and not downloads and not spark and not infra" $(call files_with,mark.long) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "long and not downloads and not infra" $(call files_with,mark.long) $(ARGS)
 
 # F on Spark, and what is compared with it. Needs Java 17, and is skipped without.
 test-spark: .venv/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m spark $(call files_with,spark) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "spark and not long and not downloads" $(call files_with,spark) $(ARGS)
 
 # Skips what needs terraform, its provider or ministack where they are not to be had, and says so (-rs). TF_PLUGIN_DIR
 # names a folder that has the provider.

@@ -27,6 +27,7 @@ from producers.publisher import Publisher
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed, which Spark needs"),
     pytest.mark.spark,
+    pytest.mark.long,
     pytest.mark.timeout(1_200),
 ]
 

@@ -21,6 +21,7 @@ from mdm_stream.deployment import ARCHIVE_FOLDER
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed, which Spark needs"),
     pytest.mark.spark,
+    pytest.mark.long,
     pytest.mark.timeout(1_200),
 ]
 

@@ -38,6 +38,7 @@ LATE_US = 1_767_225_600_000_000
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed, which Spark needs"),
     pytest.mark.spark,
+    pytest.mark.long,
     pytest.mark.timeout(1_800),
 ]
 

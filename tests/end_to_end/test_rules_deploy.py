@@ -11,6 +11,7 @@ from switch_under_load import run
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed, which Spark needs"),
     pytest.mark.spark,
+    pytest.mark.long,
     pytest.mark.timeout(1_800),
 ]
 

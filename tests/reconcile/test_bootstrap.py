@@ -31,7 +31,7 @@ from mdm_stream.reconcile.workspace import Workspace
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.one_redis, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.one_redis, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 class EmptyWorld:

@@ -19,7 +19,7 @@ def world(spark, redis_client, tmp_path):
 
 
 @pytest.mark.one_redis
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_each_damage_is_named_and_repaired(world):
     """Without any nothing is waited for. All ways at once, each at a family of its own, are named; a repair brings the
@@ -42,7 +42,7 @@ def test_each_damage_is_named_and_repaired(world):
 
 
 @pytest.mark.one_redis
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_writers_may_go_on(world):
     """What they change is no drift; what is damaged beside them is found and repaired beside them, and F is reached."""

@@ -36,7 +36,7 @@ def told(capsys) -> list[dict]:
 
 
 @pytest.mark.one_redis
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_run_says_keeps_and_leaves_what_it_should(deployed, spark, capsys):
     """Clean, unchanged, damaged, repaired: the job fails where something is left, and no table outlives it."""
@@ -72,7 +72,7 @@ def test_a_run_says_keeps_and_leaves_what_it_should(deployed, spark, capsys):
 
 
 @pytest.mark.one_redis
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_what_moved_since_is_not_skipped(deployed, spark, capsys):
     """Neither new deliveries, nor other rules, nor another epoch's index."""
@@ -89,7 +89,7 @@ def test_what_moved_since_is_not_skipped(deployed, spark, capsys):
 
 
 @pytest.mark.one_redis
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_killed_job_is_gone_on_with_unless_it_is_old(deployed, spark, capsys, monkeypatch):
     """What was recomputed is read again within the time that it is good for, and computed anew after it."""

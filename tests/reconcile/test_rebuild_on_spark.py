@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NEW_RULES = small_rules(max_block_size=6, max_cluster_size=3)
 
-pytestmark = [pytest.mark.one_redis, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.one_redis, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 class SparkWorld(World):
