@@ -19,32 +19,39 @@ from typing import Any, Literal
 
 import click
 
+from mdm_stream.core.plain_text import DIRECTION, UNSEEN, plain
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
+
+__all__ = [
+    "Advance",
+    "json_option",
+    "phases",
+    "plain",
+    "plain_lines",
+    "print_csv",
+    "print_json",
+    "print_json_line",
+    "print_table",
+    "print_yaml",
+    "progress",
+    "say",
+    "say_error",
+]
 
 _WHOLE_CHARS_MAX = 32
 """What a first column may need to stay whole in a narrow terminal: the longest is the id of a dead letter."""
 _UNBROKEN_WIDTH = 100_000
 """Wider than any table: what reads a pipe or a file looks for whole lines."""
 
-_DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-_UNSEEN = "\u00ad\u180e\u200b\u2028\u2029\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-_SURROGATES = "\ud800-\udfff"
-_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_DIRECTION}{_UNSEEN}{_SURROGATES}]")
-"""Control characters, what directs writing, and what is not seen. The zero-width joiners stay: Persian and emoji need
-them, and they move nothing."""
-_UNSAFE_IN_JSON = re.compile(f"[\x7f-\x9f{_DIRECTION}{_UNSEEN}]")
-"""The same without what JSON escapes anyway, and cannot hold."""
+_UNSAFE_IN_JSON = re.compile(f"[\x7f-\x9f{DIRECTION}{UNSEEN}]")
+"""What a terminal must not have, without what JSON escapes anyway, and cannot hold."""
 
 PHASE_LINE_S = 5.0
 """Between two lines about the same step of something long."""
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is to do (0: unknown)."""
-
-
-def plain(text: str) -> str:
-    """Return one line of text as a terminal may have it: see the module's note."""
-    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escaped, text)
 
 
 def plain_lines(text: str) -> str:
@@ -98,12 +105,6 @@ def print_csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     written = csv.writer(sys.stdout, lineterminator="\n")
     for row in itertools.chain([headings], rows):
         written.writerow([spreadsheet_cell(plain(cell) if is_terminal else cell) for cell in row])
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    named = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
-    return named or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65_536 else f"\\U{code:08x}")
 
 
 def _escaped_in_json(found: re.Match[str]) -> str:
