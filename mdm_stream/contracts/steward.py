@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, field_serializer
 
+from mdm_stream.contracts.evidence_balance import EvidenceBalance
 from mdm_stream.contracts.feed_model import GoldenValue, RecordKey
 from mdm_stream.contracts.golden import Provenance
 from mdm_stream.core.cluster.clustering import RefusalReason
@@ -41,6 +42,11 @@ Conclusion = Literal[
     "suspended_keys",
     "waiting",
 ]
+
+
+Agreement = Literal["same", "partly", "differs", "missing"]
+"""Whether two records say the same of an attribute, as matching sees it; ``partly``: they share one of several values,
+``missing``: only one of the two has any."""
 
 
 class _View(BaseModel):
@@ -251,7 +257,10 @@ class LinkState(_View):
 
 
 class Explanation(_Document):
-    """Why two records are together, or are not; ``steward.explain.explain`` says what each field means."""
+    """Why two records are together, or are not; ``steward.explain.explain`` says what each field means.
+
+    ``balance`` is the score in the order in which it speaks. ``values`` and ``agreement`` are there if asked for.
+    """
 
     domain: str
     rules_version: int
@@ -266,7 +275,9 @@ class Explanation(_Document):
     link: LinkState | None
     path: list[LinkState]
     conclusion: Conclusion
+    balance: EvidenceBalance | None = None
     values: dict[str, tuple[GoldenValue, GoldenValue]] = {}
+    agreement: dict[str, Agreement] = {}
 
 
 class ReviewSide(_View):

@@ -36,6 +36,8 @@ from mdm_stream.steward.describe import (
     shown_value,
     status_of,
 )
+from mdm_stream.steward.evidence_balance import balance_of
+from mdm_stream.steward.side_by_side import agreement_of
 
 _SCORE: TypeAdapter[ScoreEvidence] = TypeAdapter(ScoreEvidence)
 
@@ -65,7 +67,8 @@ def explain(
     refused, if it was: the ``reason``, what stands between the two golden records that it would have joined (of the
     ``separated_count`` verdicts the first), and how many links between these were refused, it included: all of them
     are one review item. ``conclusion`` is all of it in a word, see ``CONCLUSIONS``. Attribute values are in it with
-    ``values`` alone, those of sensitive attributes with ``reveal`` too.
+    ``values`` alone, those of sensitive attributes with ``reveal`` too. ``balance`` has the comparisons of ``score`` in
+    the order in which they speak for and against a match.
     """
     if a.ref == b.ref:
         raise ValueError("a record has no pair with itself")
@@ -94,10 +97,12 @@ def explain(
         link=link,
         path=path,
         conclusion=_conclusion(decision, decided_by, together=together, linked=link is not None, path=bool(path)),
+        balance=None if score is None else balance_of(score),
     )
     if not values:
         return explanation
-    return explanation.model_copy(update={"values": _values(rules, a, b, reveal=reveal)})
+    shown = {"values": _values(rules, a, b, reveal=reveal), "agreement": agreement_of(rules, a, b)}
+    return explanation.model_copy(update=shown)
 
 
 def _score(rules: Ruleset, a: Record, b: Record) -> ScoreEvidence:
@@ -229,7 +234,7 @@ def _connection(
 
     def refusal(link: Edge, reason: RefusalReason) -> LinkRefusal:
         between = ordered(golden_of[link.a], golden_of[link.b])
-        return _refusal(rules, records, reason, refused_links[between], (clusters[link.a], clusters[link.b]))
+        return link_refusal(rules, records, reason, refused_links[between], (clusters[link.a], clusters[link.b]))
 
     cluster, pair = clusters[a.ref], ordered(a.ref, b.ref)
     together = b.ref in cluster
@@ -238,7 +243,7 @@ def _connection(
     return own, [described(link) for link in strongest_path(links, a.ref, b.ref) or []]
 
 
-def _refusal(
+def link_refusal(
     rules: Ruleset,
     records: Mapping[str, Record],
     reason: RefusalReason,

@@ -67,9 +67,9 @@ def test_an_explanation_has_its_fields_in_order_and_only_those_asked_for(index):
     without = explain_names(index, RULES, ("crm/1", "crm/2")).document()
     assert list(without) == [
         *("domain", "rules_version", "a", "b", "together", "decision", "decided_by", "verdict", "shared_keys"),
-        *("score", "link", "path", "conclusion"),
+        *("score", "link", "path", "conclusion", "balance"),
     ]
-    assert list(with_values) == [*without, "values"]
+    assert list(with_values) == [*without, "values", "agreement"]
     assert list(without["shared_keys"][0]) == ["expression", "size", "suspended"]
     assert list(with_values["shared_keys"][0]) == ["expression", "key", "size", "suspended"]
     assert list(without["link"]) == ["a", "b", "confidence", "weight_bits", "decided_by", "refused"]
