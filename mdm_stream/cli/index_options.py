@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mdm_stream.core.ruleset import Ruleset
     from mdm_stream.index.reader import IndexReader
 
-reveal_option = click.option("--reveal", is_flag=True, help="Show the values of sensitive attributes too.")
+reveal_option = click.option("--reveal", is_flag=True, help="Show values of sensitive attributes too: needs a right.")
 
 
 def index_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ How the right was given is no part of what is applied: the state is the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
@@ -65,6 +65,22 @@ class Grant:
         return f"{ops} of {', '.join(listed) or 'no source'}{more}"
 
 
+@dataclass(frozen=True, slots=True)
+class ViewGrant:
+    """A right to see: values of attributes that are not sensitive, and the sensitive attributes (``None``: all)."""
+
+    values: bool = True
+    sensitive: frozenset[str] | None = frozenset()
+
+    def joined(self, other: ViewGrant) -> ViewGrant:
+        """Return what one has who has both."""
+        mine, theirs = self.sensitive, other.sensitive
+        return ViewGrant(self.values or other.values, None if mine is None or theirs is None else mine | theirs)
+
+
+NO_VIEW: Final = ViewGrant(values=False)
+
+
 RECORDS = Grant(None, RECORD_OPS)
 """The default of the change stream, and of every stream that a policy does not name."""
 EVERYTHING = Grant(None, frozenset(OPS))
@@ -77,12 +93,14 @@ class Policy:
 
     Of ``signed_sources`` no record counts for the sake of its stream: a key has to have the right. ``callers`` are by
     ARN, or by the beginning of one with ``*`` behind it; the consumer asks nothing of them, since the API did.
+    ``viewers`` are who may see values, by account, group or ARN: commands that show them ask.
     """
 
     streams: Mapping[str, Grant]
     keys: Mapping[str, Grant]
     signed_sources: frozenset[str] = frozenset()
     callers: Mapping[str, Grant] = field(default_factory=dict)
+    viewers: Mapping[str, ViewGrant] = field(default_factory=dict)
 
     def of_stream(self, stream: str) -> tuple[str, Grant]:
         """Return a stream's grant, and the name that it has in the policy."""
@@ -91,8 +109,28 @@ class Policy:
 
     def of_caller(self, arn: str) -> Grant | None:
         """Return the grant of a caller, that of the longest name which is its ARN or begins it; ``None`` without."""
-        names = [name for name in self.callers if name == arn or (name[-1] == "*" and arn.startswith(name[:-1]))]
-        return self.callers[max(names, key=len)] if names else None
+        name = _fitting(self.callers, arn)
+        return None if name is None else self.callers[name]
+
+    def of_viewer(self, names: Collection[str]) -> ViewGrant:
+        """Return what a person of these names (``user:``, ``group:``, an ARN) may see: what any of them may.
+
+        An ARN has the grant of the longest name that is it or begins it with ``*`` behind.
+        """
+        found = NO_VIEW
+        for name in names:
+            fitting = [
+                each for each in self.viewers if each == name or (each[-1] == "*" and name.startswith(each[:-1]))
+            ]
+            if fitting:
+                found = found.joined(self.viewers[max(fitting, key=len)])
+        return found
+
+
+def _fitting(names: Iterable[str], said: str) -> str | None:
+    """Return the longest of ``names`` that is what was said, or begins it with ``*`` behind."""
+    fitting = [name for name in names if name == said or (name[-1] == "*" and said.startswith(name[:-1]))]
+    return max(fitting, key=len, default=None)
 
 
 def default_policy(steward_stream: str) -> Policy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from mdm_stream.contracts.feed_model import GoldenValue, RecordKey
@@ -27,9 +28,32 @@ MASK = "***"
 """What stands for a value that is not shown. It has one length, whatever the value's."""
 
 
-def shown_value(attribute: Attribute, value: str | Sequence[str] | None, *, reveal: bool) -> GoldenValue:
-    """Return an attribute's value as it may be shown: of a sensitive one only how many values there are."""
-    if value is None or reveal or not attribute.sensitive:
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a person is to see: values of attributes that are not sensitive, and the sensitive ones (``None``: all)."""
+
+    values: bool
+    sensitive: frozenset[str] | None
+
+    def covers(self, attribute: Attribute) -> bool:
+        """Whether an attribute's values are seen."""
+        if attribute.sensitive:
+            return self.sensitive is None or attribute.name in self.sensitive
+        return self.values
+
+
+Reveal = bool | Sight
+"""Which values are shown: all, all that are not sensitive, or what a right says."""
+
+
+def is_shown(attribute: Attribute, reveal: Reveal) -> bool:
+    """Whether an attribute's values are shown."""
+    return reveal.covers(attribute) if isinstance(reveal, Sight) else reveal or not attribute.sensitive
+
+
+def shown_value(attribute: Attribute, value: str | Sequence[str] | None, *, reveal: Reveal) -> GoldenValue:
+    """Return an attribute's value as it may be shown: of one that may not, only how many values there are."""
+    if value is None or is_shown(attribute, reveal):
         return value if value is None or isinstance(value, str) else list(value)
     return MASK if isinstance(value, str) else [MASK] * len(value)
 
@@ -40,7 +64,7 @@ def record_key(ref: str) -> RecordKey:
     return RecordKey(source=source, record_id=record_id)
 
 
-def describe_golden(rules: Ruleset, content: Mapping[str, Any], *, reveal: bool) -> GoldenContent:
+def describe_golden(rules: Ruleset, content: Mapping[str, Any], *, reveal: Reveal) -> GoldenContent:
     """Return a golden record's content as the feed carries it, sensitive values masked."""
     values = {
         attribute.name: shown_value(attribute, content["values"][attribute.name], reveal=reveal)
@@ -52,7 +76,7 @@ def describe_golden(rules: Ruleset, content: Mapping[str, Any], *, reveal: bool)
 
 
 def describe_record(
-    rules: Ruleset, record: Record, block_sizes: Mapping[str, int], *, reveal: bool
+    rules: Ruleset, record: Record, block_sizes: Mapping[str, int], *, reveal: Reveal
 ) -> SourceRecordState:
     """Return a source record's own state: attributes as standardised, each with the write that set it; keys; verdicts.
 
@@ -115,11 +139,11 @@ def describe_verdict(held: HeldVerdict) -> HeldDecision:
 
 
 def describe_keys(
-    rules: Ruleset, keys: Iterable[str], block_sizes: Mapping[str, int], *, reveal: bool, values: bool = True
+    rules: Ruleset, keys: Iterable[str], block_sizes: Mapping[str, int], *, reveal: Reveal, values: bool = True
 ) -> list[BlockingKey]:
     """Return blocking keys with their expression, size, and whether they are suspended, in the order of the rules.
 
-    A key is made of values: it is masked if a sensitive attribute is in it, and left out without ``values``.
+    A key is made of values: it is masked if an attribute of it may not be shown, and left out without ``values``.
     """
     expressions = {expression.tag: position for position, expression in enumerate(rules.blocking)}
     placed = sorted((expressions[key.partition(":")[0]], key) for key in keys)
@@ -128,7 +152,7 @@ def describe_keys(
         expression, size = rules.blocking[position], block_sizes[key]
         described = BlockingKey(expression=expression.text, size=size, suspended=size > rules.max_block_size)
         if values:
-            text = key.partition(":")[2] if reveal or not _is_sensitive(rules, expression) else MASK
+            text = key.partition(":")[2] if _may_be_shown(rules, expression, reveal) else MASK
             described = described.model_copy(update={"key": text})
         found.append(described)
     return found
@@ -150,5 +174,5 @@ def golden_id_in(component: HeldComponent | None, ref: str) -> str | None:
     return next((golden.golden_id for golden in component.golden if ref in golden.members), None)
 
 
-def _is_sensitive(rules: Ruleset, expression: KeyExpression) -> bool:
-    return any(rules.attributes[part.attribute].sensitive for part in expression.parts)
+def _may_be_shown(rules: Ruleset, expression: KeyExpression, reveal: Reveal) -> bool:
+    return all(is_shown(rules.attributes[part.attribute], reveal) for part in expression.parts)

@@ -28,6 +28,7 @@ from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.steward.describe import (
+    Reveal,
     describe_keys,
     describe_overrides_set_aside,
     describe_verdict,
@@ -56,7 +57,7 @@ class PairContext:
 
 
 def explain(
-    rules: Ruleset, a: Record, b: Record, around: PairContext, *, values: bool = False, reveal: bool = False
+    rules: Ruleset, a: Record, b: Record, around: PairContext, *, values: bool = False, reveal: Reveal = False
 ) -> Explanation:
     """Return why two different records are together or not.
 
@@ -280,7 +281,7 @@ def _side(rules: Ruleset, record: Record, golden_ids: Mapping[str, str | None]) 
     )
 
 
-def _values(rules: Ruleset, a: Record, b: Record, *, reveal: bool) -> dict[str, tuple[GoldenValue, GoldenValue]]:
+def _values(rules: Ruleset, a: Record, b: Record, *, reveal: Reveal) -> dict[str, tuple[GoldenValue, GoldenValue]]:
     """Return both values of every attribute that either record has."""
     shown = {}
     for position, attribute in enumerate(rules.attributes):

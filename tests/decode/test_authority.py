@@ -234,7 +234,7 @@ def test_the_policy_of_the_page_on_trust():
     ("text", "complaint"),
     [
         ("{", "is no JSON at line 1"),
-        ('{"stream": {}}', "stream is no setting of it; there are streams, keys, signed_sources and callers"),
+        ('{"stream": {}}', "stream is no setting of it; there are streams, keys, signed_sources, callers and viewers"),
         ('{"streams": {"a": {"allowed_ops": ["insert"]}}}', "streams.a.allowed_ops.0 should be 'upsert', 'patch'"),
         ('{"streams": {"a": {"allowed_sources": "crm"}}}', "streams.a.allowed_sources"),
         ('{"streams": {"a b": {}}}', "streams.a b should match pattern"),

@@ -31,12 +31,15 @@ def show(
     """Show the golden record of a source record, or of a golden id, and where each of its values comes from.
 
     For a source record also its own state. A golden id that is not live any more leads to where its first record is
-    now. Values of sensitive attributes are masked. The index is that of the local stack in --state, or --redis.
+    now. Values of sensitive attributes are masked but for --reveal, which takes a right to see them. The index is that
+    of the local stack in --state, or --redis.
     """
-    from mdm_stream.steward.inspect import show as look_up  # noqa: PLC0415 - --help does without
+    from mdm_stream.cli.view_rights import sight  # noqa: PLC0415 - --help does without
+    from mdm_stream.steward.inspect import show as look_up  # noqa: PLC0415
 
+    seen = sight(reveal=reveal, values=False, own_stack=redis_url is None)
     index, ruleset = open_index(state, redis_url, namespace, rules, domain)
-    found = look_up(index, ruleset, name, reveal=reveal).document()
+    found = look_up(index, ruleset, name, reveal=seen).document()
     if as_json:
         print_json(found)
         return
