@@ -41,7 +41,10 @@ COMMANDS: dict[str, Listing] = {
     "show": Listing(
         "mdm_stream.cli.commands.show:show", "Show a golden record, or a source record, with its provenance."
     ),
-    "explain": Listing("mdm_stream.cli.commands.explain:explain", "Say why two records are together or not."),
+    "explain": Listing(
+        "mdm_stream.cli.commands.explain:explain",
+        "Say why two records are together, and how a golden record came together.",
+    ),
     "trace": Listing(
         "mdm_stream.cli.commands.trace:trace", "Follow an event to golden record and warehouse, and back from there."
     ),

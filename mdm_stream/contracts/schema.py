@@ -20,6 +20,8 @@ from mdm_stream.contracts.events_api import BatchAnswer, EventAccepted, EventBat
 from mdm_stream.contracts.file_manifest import FileManifest
 from mdm_stream.contracts.file_notice import FileJobRequest, FileNotice
 from mdm_stream.contracts.golden import ClaimCheck, FeedEnvelope, QuarantinedEvent
+from mdm_stream.contracts.golden_explanation import GoldenExplanation
+from mdm_stream.contracts.review_next import ReviewNext
 from mdm_stream.contracts.steward import Explanation, Lookup, ReviewQueue
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -73,7 +75,9 @@ _CONTRACTS: dict[str, Contract] = {
     "problem": Contract("Problem (RFC 9457) of the events API", Problem, OUT),
     "lookup": Contract("What a record's name or a golden id leads to", Lookup, OUT),
     "explanation": Contract("Why two records are together, or are not", Explanation, OUT),
+    "golden_explanation": Contract("How a golden record came together", GoldenExplanation, OUT),
     "review": Contract("The first items of a review queue", ReviewQueue, OUT),
+    "review_next": Contract("The next open item of a review queue, with its explanation", ReviewNext, OUT),
 }
 
 _OF_ONE = ("additionalProperties", "items", "propertyNames")

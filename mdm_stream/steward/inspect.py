@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from mdm_stream.contracts.golden_explanation import GoldenExplanation
 from mdm_stream.contracts.steward import Explanation, Lookup, SourceRecordState
 from mdm_stream.core.cluster.golden import golden_id_of
 from mdm_stream.core.model import split_ref
@@ -18,8 +19,9 @@ from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import ConfigurationError, TerminalError, TransientError
 from mdm_stream.index.reader import IndexReader
-from mdm_stream.steward.describe import describe_golden, describe_record
+from mdm_stream.steward.describe import Reveal, describe_golden, describe_record
 from mdm_stream.steward.explain import PairContext, explain
+from mdm_stream.steward.explain_golden import explain_golden
 
 READ_ATTEMPTS_MAX = 5
 """How often reads that contradict each other are done again: each time another writer changed the same few records."""
@@ -37,7 +39,7 @@ class _ChangedMeanwhileError(TransientError):
     """Two reads contradict each other."""
 
 
-def show(index: IndexReader, rules: Ruleset, name: str, *, reveal: bool = False) -> Lookup:
+def show(index: IndexReader, rules: Ruleset, name: str, *, reveal: Reveal = False) -> Lookup:
     """Return what a record (``source/record_id``) or a golden id names.
 
     ``golden`` is the golden record as the feed carries it, ``None`` where there is none: the record is deleted, or the
@@ -64,7 +66,7 @@ def show(index: IndexReader, rules: Ruleset, name: str, *, reveal: bool = False)
 
 
 def explain_names(
-    index: IndexReader, rules: Ruleset, names: tuple[str, str], *, values: bool = False, reveal: bool = False
+    index: IndexReader, rules: Ruleset, names: tuple[str, str], *, values: bool = False, reveal: Reveal = False
 ) -> Explanation:
     """Return why two records, or the anchors of two golden ids, are together or not: see ``explain``.
 
@@ -80,6 +82,32 @@ def explain_names(
         records = _members(index, components, {a.ref: a, b.ref: b})
         sizes = _block_sizes(index, sorted(set(a.keys) & set(b.keys)))
         return explain(rules, a, b, PairContext(components, records, sizes), values=values, reveal=reveal)
+
+    return _consistently(look)
+
+
+def explain_golden_name(
+    index: IndexReader, rules: Ruleset, name: str, *, values: bool = False, reveal: Reveal = False
+) -> GoldenExplanation:
+    """Return how the golden record of a golden id, or of a record, came together: see ``explain_golden``.
+
+    ``redirected_from`` is a golden id that is not live any more: what its anchor is in now is explained.
+    ``NotFoundError`` if the name is unknown, or of a record that is in no golden record; ``ConfigurationError`` if it
+    is none.
+    """
+
+    def look() -> GoldenExplanation:
+        record = _known(index, find_record(index, rules, name))
+        if not record.live:
+            raise NotFoundError(f"{record.ref} is in no golden record now; mdm-stream show says what became of it")
+        near = index.read_neighbourhood([record.ref])
+        if record.ref not in near.component_of:
+            raise _ChangedMeanwhileError
+        component = near.components[near.component_of[record.ref]]
+        records = _members(index, {record.ref: component}, {record.ref: record})
+        found = explain_golden(rules, record.ref, component, records, values=values, reveal=reveal)
+        moved = _GOLDEN_ID.fullmatch(name) is not None and name != found.golden_id
+        return found.model_copy(update={"redirected_from": name}) if moved else found
 
     return _consistently(look)
 
@@ -102,7 +130,12 @@ def find_record(index: IndexReader, rules: Ruleset, name: str) -> str:
 
 
 def _shown(
-    rules: Ruleset, golden: dict[str, Any] | None, record: SourceRecordState | None, moved: str | None, *, reveal: bool
+    rules: Ruleset,
+    golden: dict[str, Any] | None,
+    record: SourceRecordState | None,
+    moved: str | None,
+    *,
+    reveal: Reveal,
 ) -> Lookup:
     return Lookup(
         domain=rules.domain,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+
 import orjson
 import pytest
 
@@ -29,6 +32,13 @@ ANN = {
 def rules():
     """The person pack."""
     return load_ruleset("person")
+
+
+@pytest.fixture(autouse=True)
+def rights(monkeypatch):
+    """Who runs the tests may see everything."""
+    me = f"user:{pwd.getpwuid(os.geteuid()).pw_name}"
+    monkeypatch.setenv("MDM_AUTHORITY", orjson.dumps({"viewers": {me: {"sensitive": "*"}}}).decode())
 
 
 @pytest.fixture
@@ -71,6 +81,23 @@ def test_show_prints_values_with_provenance(options, capsys, monkeypatch):
     assert "[bold]x (invalid)" in out
 
 
+def test_sensitive_values_take_a_right_and_not_a_flag_alone(options, capsys, monkeypatch):
+    """Without a grant --reveal is refused on an index that is not one's own; a grant may name single attributes."""
+    monkeypatch.delenv("MDM_AUTHORITY")
+    for argv in (("show", "erp/2"), ("explain", "crm/1", "erp/2", "--values"), ("explain", "crm/1")):
+        code, out, err = called(capsys, *argv, "--reveal", *options)
+        assert (code, out) == (2, "")
+        assert "has no right to see sensitive values" in err
+        assert called(capsys, *argv, *options)[0] == 0
+    me = f"user:{pwd.getpwuid(os.geteuid()).pw_name}"
+    monkeypatch.setenv("MDM_AUTHORITY", orjson.dumps({"viewers": {me: {"sensitive": ["birth_date"]}}}).decode())
+    out = called(capsys, "explain", "crm/1", "erp/2", "--values", "--reveal", *options)[1]
+    assert "1980-01-02" in out
+    assert "ann@x.org" not in out
+    monkeypatch.setenv("MDM_AUTHORITY", orjson.dumps({"viewers": {me: {"values": False}}}).decode())
+    assert "Okonkwo" not in called(capsys, "show", "erp/2", *options)[1]
+
+
 def test_show_speaks_json(options, capsys):
     """--json is one document; a deleted record has no golden record."""
     assert run(["show", "crm/1", "--json", *options]) == 0
@@ -95,20 +122,83 @@ def test_what_is_not_there_is_one_sentence_and_exit_code_1(options, capsys):
     assert "crm/404" in err
 
 
-def test_explain_prints_the_evidence(options, capsys, monkeypatch):
-    """People see the conclusion, shared keys, each comparison, and the links; values only when they ask."""
+def test_explain_says_first_what_speaks_for_and_against(options, capsys, monkeypatch):
+    """People see the conclusion and what speaks, strongest first; what says nothing and the rest only on request."""
     monkeypatch.setenv("COLUMNS", "200")
-    code, out, _ = called(capsys, "explain", "crm/1", "erp/2", *options)
-    assert code == 0
-    assert out.startswith("crm/1 and erp/2: They are one golden record: this pair is linked.")
-    for said in ("Decision on the pair: LINK, by score", "prior", "+12.50", "total", "Confidence: 0.9", "followed"):
-        assert said in out
-    assert "Okonkwo" not in out
+    assert run(["explain", "crm/1", "erp/2", *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "crm/1 and erp/2: They are one golden record: this pair is linked."
+    said = [line.split() for line in lines]
+    order = [line[:1] for line in said if line[:1] and line[0] in {"prior", "birth_date:", "family_name:", "total"}]
+    assert order == [["prior"], ["birth_date:"], ["family_name:"], ["total"]]
+    out = "\n".join(lines)
+    for each in (
+        "Decision on the pair: LINK, by score",
+        "+12.50",
+        "Confidence: 0.9",
+        "For a match",
+        "Against: nothing",
+    ):
+        assert each in out
+    assert "With --all also: 5 comparisons that say nothing, 3 shared blocking keys, 1 link" in out
+    for hidden in ("missing", "national_id", "followed", "Okonkwo"):
+        assert hidden not in out
+    everything = called(capsys, "explain", "crm/1", "erp/2", "--all", *options)[1]
+    for each in ("Says nothing (a value is missing: middle_name,", "followed", "Shared blocking keys"):
+        assert each in everything
+
+
+def test_explain_shows_values_side_by_side_when_asked(options, capsys, monkeypatch):
+    """Values come with --values, sensitive ones with --reveal too; a sign says whether the two are the same."""
+    monkeypatch.setenv("COLUMNS", "200")
     _, out, _ = called(capsys, "explain", "crm/1", "erp/2", "--values", *options)
-    assert "Okonkwo" in out
+    assert "family_name │ = │ Okonkwo │ Okonkwo" in out
     assert "1980-01-02" not in out
+    _, out, _ = called(capsys, "explain", "crm/1", "web/4", "--values", *options)
+    assert "[Ann]" in out
     _, out, _ = called(capsys, "explain", "crm/1", "erp/2", "--values", "--reveal", *options)
     assert "1980-01-02" in out
+
+
+def test_explain_writes_a_page_and_a_picture(options, capsys, tmp_path):
+    """--html and --svg write one file each, for their owner alone, that need nothing from outside."""
+    page, picture = tmp_path / "pair.html", tmp_path / "pair.svg"
+    argv = ["explain", "crm/1", "erp/2", "--values", "--html", page, "--svg", picture, *options]
+    code, out, err = called(capsys, *argv)
+    assert (code, out) == (0, "")
+    assert str(page) in err
+    assert str(picture) in err
+    assert page.stat().st_mode & 0o777 == picture.stat().st_mode & 0o777 == 0o600
+    for text in (page.read_text("utf-8"), picture.read_text("utf-8")):
+        assert "birth_date: exact" in text
+        assert "1980-01-02" not in text
+    code, _, err = called(capsys, "explain", "crm/1", "web/5", "--svg", tmp_path / "none.svg", *options)
+    assert code == 2
+    assert "no evidence to draw" in err
+    code, _, err = called(capsys, "explain", "crm/1", "erp/2", "--html", "/dev/null/x.html", *options)
+    assert code == 2
+    assert "cannot be written" in err
+
+
+def test_explain_tells_how_a_golden_record_came_together(options, capsys, monkeypatch, tmp_path):
+    """Of one name: the links, the weakest, what was refused, why values survived; as page and JSON too."""
+    monkeypatch.setenv("COLUMNS", "200")
+    golden_id = golden_id_of("person", "crm/1")
+    code, out, _ = called(capsys, "explain", golden_id, *options)
+    assert code == 0
+    assert out.startswith(f"Golden record {golden_id} of 2: crm/1, erp/2")
+    says = ("How it came together", "birth_date: exact", "Weakest link: number 1", "parts into 1 and 1", "survives")
+    for each in (*says, "No link to another golden record was refused", "Values are shown with --values"):
+        assert each in out
+    assert "Okonkwo" not in out
+    assert "family_name: Okonkwo" in called(capsys, "explain", "erp/2", "--values", *options)[1]
+    page = tmp_path / "golden.html"
+    assert run(["explain", "crm/1", "--html", str(page), "--json", *options]) == 0
+    assert orjson.loads(capsys.readouterr().out)["weakest"] == 1
+    assert "<svg" in page.read_text("utf-8")
+    code, _, err = called(capsys, "explain", "crm/1", "--svg", tmp_path / "x.svg", *options)
+    assert code == 2
+    assert "name two records" in err
 
 
 def test_explain_tells_what_keeps_records_apart(options, capsys):
@@ -158,7 +248,7 @@ def test_weighted_means_are_explained(redis_client, redis_url, capsys, tmp_path)
     Engine(mean, RedisIndex(redis_client, mean)).process(events)
     code, out, err = called(capsys, "explain", "crm/1", "crm/2", "--redis", redis_url, "--rules", path)
     assert (code, err) == (0, "")
-    for said in ("this pair is linked", "similarity", "1.000", "missing", "Confidence: 1.000000"):
+    for said in ("this pair is linked", "similarity 1.000", "(similarity)", "Confidence: 1.000000"):
         assert said in out
 
 

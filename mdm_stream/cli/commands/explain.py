@@ -1,29 +1,36 @@
-"""``mdm-stream explain``: why two records are one golden record, or are not."""
+"""``mdm-stream explain``: why two records are one golden record or not, and how a golden record came together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mdm_stream.cli.commands.show import print_overrides_set_aside, ref_of, size_of, text_of
 from mdm_stream.cli.index_options import index_options, open_index, reveal_option
-from mdm_stream.cli.output import print_json, print_table, say
+from mdm_stream.cli.output import print_json, say
+from mdm_stream.errors import ConfigurationError
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
-@click.option("--values", is_flag=True, help="Show the values of both side by side.")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="[B]", required=False)
+@click.option("--all", "all_of_it", is_flag=True, help="Say the rest too: what says nothing, keys, links; all joins.")
+@click.option("--values", is_flag=True, help="Show values: of two side by side, of one those that competed.")
+@click.option("--html", "html_file", type=_FILE, metavar="FILE", help="Write all of it as one page instead.")
+@click.option("--svg", "svg_file", type=_FILE, metavar="FILE", help="Write the waterfall of evidence as a picture.")
 @reveal_option
 @index_options
 def explain(
     *,
     a: str,
-    b: str,
+    b: str | None,
+    all_of_it: bool,
     values: bool,
+    html_file: Path | None,
+    svg_file: Path | None,
     state: Path,
     redis_url: str | None,
     namespace: str,
@@ -32,112 +39,70 @@ def explain(
     reveal: bool,
     as_json: bool,
 ) -> None:
-    """Say whether A and B are together, and why: shared blocking keys, evidence, decision, and the links between.
+    """Say why A and B are together or not; of A alone, how its golden record came together.
 
-    A and B are records (SOURCE/ID) or golden ids, which stand for the record that they are named after. Values are
-    shown with --values, those of sensitive attributes with --reveal too.
+    Of two: what speaks for and against, strongest first, and what decided. Of one: the links that join it, strongest
+    first, the weakest, what was refused and why, and why each value survived.
+
+    A and B are records (SOURCE/ID) or golden ids, which of two stand for the record that they are named after. Values
+    are shown with --values, those of sensitive attributes with --reveal too, both as far as it is one's right.
     """
-    from mdm_stream.steward.inspect import explain_names  # noqa: PLC0415 - --help does without
+    from mdm_stream.cli.view_rights import sight  # noqa: PLC0415 - --help does without
+    from mdm_stream.steward.inspect import explain_golden_name, explain_names  # noqa: PLC0415
 
+    if b is None and svg_file is not None:
+        raise click.UsageError("--svg draws the evidence on a pair: name two records; --html has the tree of one")
+    seen = sight(reveal=reveal, values=values, own_stack=redis_url is None)
     index, ruleset = open_index(state, redis_url, namespace, rules, domain)
-    document = explain_names(index, ruleset, (a, b), values=values, reveal=reveal).document()
+    if b is None:
+        document = explain_golden_name(index, ruleset, a, values=values, reveal=seen).document()
+        _write_golden(document, html_file)
+    else:
+        document = explain_names(index, ruleset, (a, b), values=values, reveal=seen).document()
+        _write_pair(document, html_file, svg_file)
     if as_json:
         print_json(document)
+    elif html_file is None and svg_file is None:
+        _print(document, pair=b is not None, all_of_it=all_of_it)
+
+
+def _print(document: dict[str, Any], *, pair: bool, all_of_it: bool) -> None:
+    if pair:
+        from mdm_stream.cli.explained_pair import print_explanation  # noqa: PLC0415 - --help does without
+
+        print_explanation(document, all_of_it=all_of_it)
     else:
-        print_explanation(document)
+        from mdm_stream.cli.explained_golden import print_golden_explanation  # noqa: PLC0415
+
+        print_golden_explanation(document, all_of_it=all_of_it)
 
 
-def print_explanation(document: Mapping[str, Any]) -> None:
-    """Write an explanation for people: the conclusion first, then what it rests on."""
-    from mdm_stream.steward.explain import CONCLUSIONS  # noqa: PLC0415 - --help does without
+def _write_golden(document: dict[str, Any], html_file: Path | None) -> None:
+    from mdm_stream.steward.golden_page import golden_page  # noqa: PLC0415 - few calls need it
 
-    a, b = document["a"], document["b"]
-    say(f"{ref_of(a)} and {ref_of(b)}: {CONCLUSIONS[document['conclusion']]}")
-    for side in (a, b):
-        held = f"golden record {side['golden_id']}" if side["golden_id"] else f"no golden record ({side['status']})"
-        say(f"  {ref_of(side)}: {held}")
-        print_overrides_set_aside(side)
-    verdict = document["verdict"]
-    if verdict is not None:
-        say(f"Verdict: {verdict['verdict']}, by {verdict['steward']}, version {verdict['version']}")
-    say(f"Decision on the pair: {document['decision']}, by {document['decided_by'].replace('_', ' ')}")
-    _print_keys(document)
-    if document["score"]:
-        _print_score(document["score"])
-    if document["path"]:
-        _print_links(document)
-    if "values" in document:
-        rows = [(name, *("" if v is None else text_of(v) for v in pair)) for name, pair in document["values"].items()]
-        print_table("Values", ("attribute", ref_of(a), ref_of(b)), rows, texts=True)
+    if html_file is not None:
+        write_shown(html_file, golden_page(document))
 
 
-def _print_keys(document: Mapping[str, Any]) -> None:
-    keys = document["shared_keys"]
-    if not keys:
-        say("Shared blocking keys: none")
-        return
-    rows = [(each["expression"], each.get("key", ""), size_of(each)) for each in keys]
-    if "key" in keys[0]:
-        print_table("Shared blocking keys", ("blocking key", "value", "records"), rows, texts=True)
-    else:
-        print_table("Shared blocking keys", ("blocking key", "records"), [(row[0], row[2]) for row in rows], texts=True)
+def _write_pair(document: dict[str, Any], html_file: Path | None, svg_file: Path | None) -> None:
+    from mdm_stream.steward.pair_page import pair_page, pair_picture  # noqa: PLC0415 - few calls need it
+    from mdm_stream.steward.waterfall_svg import svg_file as as_file  # noqa: PLC0415
+
+    if html_file is not None:
+        write_shown(html_file, pair_page(document))
+    if svg_file is not None:
+        picture = pair_picture(document)
+        if picture is None:
+            raise ConfigurationError("there is no evidence to draw: a record is not live, or nothing could be compared")
+        write_shown(svg_file, as_file(picture))
 
 
-def _print_score(score: Mapping[str, Any]) -> None:
-    rule = score["rule"]
-    if rule is not None:
-        means = "links" if rule["link"] else "keeps apart"
-        say(f"Deterministic rule {rule['name']!r} {means}; the comparisons below did not count")
-    rows = []
-    if score["method"] == "fellegi_sunter":
-        headings = ("evidence", "level", "bits")
-        rows.append(("prior", "", f"{score['prior_bits']:+.2f}"))
-        rows += [(each["name"], each["level"], f"{each['bits']:+.2f}") for each in score["comparisons"]]
-        rows.append(("total" if rule is None else "rule", "", f"{score['weight']:+.2f}"))
-    else:
-        headings = ("evidence", "similarity", "weight")
-        rows += [
-            (
-                each["name"],
-                "missing" if each["similarity"] is None else f"{each['similarity']:.3f}",
-                f"{each['weight']:g}",
-            )
-            for each in score["comparisons"]
-        ]
-    print_table("Evidence", headings, rows)
-    confidence = "none, as nothing could be compared" if score["confidence"] is None else f"{score['confidence']:.6f}"
-    thresholds = score["thresholds"]
-    say(f"Confidence: {confidence} (links from {thresholds['link']}, review from {thresholds['review']})")
+def write_shown(file: Path, content: str) -> None:
+    """Write a file that shows what an index holds, readable by its owner alone, and say so on stderr."""
+    from mdm_stream.files import write_atomically  # noqa: PLC0415
 
-
-def _print_links(document: Mapping[str, Any]) -> None:
-    links = document["path"]
-    if document["link"] and document["link"] not in links:
-        links = [document["link"], *links]
-    rows = [
-        (
-            f"{ref_of(link['a'])} - {ref_of(link['b'])}",
-            link["decided_by"],
-            f"{link['confidence']:.6f}",
-            f"{link['weight_bits']:+.2f}",
-            _clustering(link["refused"]),
-        )
-        for link in links
-    ]
-    print_table("Links between them", ("link", "by", "confidence", "bits", "clustering"), rows, texts=True)
-
-
-def _clustering(refused: Mapping[str, Any] | None) -> str:
-    """Return what clustering did with a link, and why."""
-    if refused is None:
-        return "followed"
-    if refused["reason"] in {"separated", "contradiction"}:
-        pairs = ", ".join(f"{ref_of(a)} and {ref_of(b)}" for a, b in refused["separated"])
-        more = refused["separated_count"] - len(refused["separated"])
-        pairs += f" and {more:,} more pairs" if more else ""
-        against = "a verdict separates" if refused["reason"] == "separated" else "it contradicts one that separates"
-        return f"refused: {against} {pairs}"
-    if refused["reason"] == "exclusive":
-        return f"refused: the two sides differ in {', '.join(refused['exclusive'])}, which is exclusive"
-    left, right = refused["sizes"]
-    return f"refused: {left:,} and {right:,} members are more than the {refused['max_cluster_size']:,} that may be"
+    try:
+        write_atomically(file, content.encode())
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from error
+    say(f"written: {file}", err=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mdm_stream.core.cluster.strategies import STRATEGIES, VALID_ONLY, Candidate, Narrow, valid_values
 from mdm_stream.core.model import MISSING, STEWARD_SOURCE, Standardised, Version, make_ref, split_ref
@@ -42,6 +43,18 @@ class Survivor:
 
     value: str | tuple[str, ...]
     origins: tuple[Origin, ...]
+
+
+class SurvivalWatch(Protocol):
+    """Looks on while values survive, rule by rule, and changes nothing: see ``survival_trace``."""
+
+    def begin(self, attributes: Sequence[int], candidates: Sequence[Candidate]) -> None:
+        """Take the candidates of the next rule, in the order of their keys; perhaps none."""
+        ...
+
+    def narrow(self, strategy: str, candidates: Sequence[Candidate]) -> None:
+        """Take those that a strategy left."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +115,15 @@ class _Origins:
         return origin
 
 
-def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
+def survive(rules: Ruleset, members: Sequence[Record], watch: SurvivalWatch | None = None) -> dict[str, Survivor]:
     """Return the surviving value of each attribute that any member has, by attribute name.
 
-    ``members`` are live records of one cluster, in any order.
+    ``members`` are live records of one cluster, in any order. ``watch`` sees what the rules do, in their order.
     """
     survivors: dict[str, Survivor] = {}
     plans = _plans(rules)
     origins = _Origins(rules)
-    if len(members) == 1:
+    if len(members) == 1 and watch is None:
         ordered = members
         for plan in plans:
             _survive_alone(plan, members[0], origins, survivors)
@@ -118,7 +131,10 @@ def survive(rules: Ruleset, members: Sequence[Record]) -> dict[str, Survivor]:
         ordered = sorted(members, key=lambda record: split_ref(record.ref))
         sources = [split_ref(record.ref)[0] for record in ordered]
         for plan in plans:
-            _survive_together(rules, plan, _candidates(plan, ordered, sources), origins, survivors)
+            candidates = _candidates(plan, ordered, sources)
+            if watch is not None:
+                watch.begin(plan.attributes, candidates)
+            _survive_together(rules, plan, candidates, origins, survivors, watch)
     if any(record.overrides for record in ordered):
         _override(rules, ordered, survivors)
     return survivors
@@ -194,7 +210,12 @@ def _survive_alone(plan: _Plan, record: Record, origins: _Origins, survivors: di
 
 
 def _survive_together(
-    rules: Ruleset, plan: _Plan, candidates: list[Candidate], origins: _Origins, survivors: dict[str, Survivor]
+    rules: Ruleset,
+    plan: _Plan,
+    candidates: list[Candidate],
+    origins: _Origins,
+    survivors: dict[str, Survivor],
+    watch: SurvivalWatch | None = None,
 ) -> None:
     """Do what a rule does to candidates in the order of their keys."""
     decided = TIE_BREAK
@@ -205,6 +226,8 @@ def _survive_together(
         if len(narrowed) < len(candidates):
             decided = name
         candidates = narrowed
+        if watch is not None:
+            watch.narrow(name, candidates)
     if not candidates:
         return
     if plan.union:
