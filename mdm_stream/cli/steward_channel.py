@@ -86,11 +86,15 @@ class StewardChannel:
         if redis_url is None and address.given_version is None:
             raise click.UsageError("--stream needs --redis, where the decisions that stand are, or --version")
         self.rules: Ruleset = chosen_ruleset(load_rulesets(rules), address.domain)
-        self.now_us = time.time_ns() // 1000
-        self._stream, self._endpoint, self._region = stream, endpoint, address.region
+        self.stream, self._endpoint, self._region = stream, endpoint, address.region
         self._redis_url, self._namespace = redis_url, address.namespace
         self._given_version = address.given_version
         self._signing_key = None if address.signing_key is None else read_signing_key(address.signing_key)
+
+    @property
+    def now_us(self) -> int:
+        """The time, in microseconds since 1970."""
+        return time.time_ns() // 1000
 
     def version(self, refs: Sequence[str], versions_to_beat: Callable[[RecordState], Iterable[Version]]) -> Version:
         """Return the version for a decision on records: the one given, or the one after those that it has to beat.
@@ -112,7 +116,17 @@ class StewardChannel:
         return next_version(versions_to_beat(known[refs[0]].state if refs[0] in known else EMPTY), self.now_us)
 
     def send(self, event: VerdictEvent | OverrideEvent, *, as_json: bool) -> None:
-        """Put a decision on the stream once it has been found valid, and say so; its values are not said again.
+        """Put a decision on the stream (``put``), and say so; its values are not said again."""
+        wire = self.put(event)
+        if "attributes" in wire:
+            wire["attributes"] = sorted(wire["attributes"])
+        if as_json:
+            print_json({"stream": self.stream, "sent": wire})
+        else:
+            say(f"{wire['op']} of version {wire['version']} sent to {self.stream}")
+
+    def put(self, event: VerdictEvent | OverrideEvent) -> dict[str, Any]:
+        """Put a decision on the stream once it has been found valid, and return it as it was sent.
 
         ``ConfigurationError`` with every reason why the consumer would reject it.
         """
@@ -126,17 +140,12 @@ class StewardChannel:
         except RejectedEventError as error:
             said = "; ".join(f"{reason.path or 'the decision'} {reason.message}" for reason in error.reasons)
             raise ConfigurationError(f"the decision was not sent: {said}") from error
-        wire = orjson.loads(raw)
+        wire: dict[str, Any] = orjson.loads(raw)
         client = aws_client("kinesis", self._endpoint, self._region, keys=self._keys)
-        with Publisher(client, self._stream, signing_key=self._signing_key) as publisher:
+        with Publisher(client, self.stream, signing_key=self._signing_key) as publisher:
             publisher.put(wire)
             publisher.flush()
-        if "attributes" in wire:
-            wire["attributes"] = sorted(wire["attributes"])
-        if as_json:
-            print_json({"stream": self._stream, "sent": wire})
-        else:
-            say(f"{wire['op']} of version {wire['version']} sent to {self._stream}")
+        return wire
 
 
 def record_reference(name: str) -> str:

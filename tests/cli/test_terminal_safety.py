@@ -2,6 +2,7 @@
 
 import os
 import pty
+import pwd
 import re
 import subprocess
 import sys
@@ -29,6 +30,7 @@ STYLE = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[lh]|2K|1A)")
 """What tables put around their headings, and bars use to draw themselves again."""
 ANN = {"given_name": f"Ann{EVIL}", "family_name": f"Okonkwo{EVIL}", "birth_date": "1980-01-02", "city": f"Leeds{EVIL}"}
 ONE, TWO, THREE = (f"crm/{number}{EVIL}" for number in (1, 2, 3))
+ME = f"user:{pwd.getpwuid(os.geteuid()).pw_name}"
 ARGUMENT = EVIL.replace("\x00", "")
 
 pytestmark = pytest.mark.one_redis
@@ -70,6 +72,7 @@ def on_a_terminal(folder, *arguments):
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "mdm_stream.cli.main", *map(str, arguments)]
     environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "400", "PYTHONIOENCODING": "utf-8"}
+    environment["MDM_AUTHORITY"] = orjson.dumps({"viewers": {ME: {"sensitive": "*"}}}).decode()
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, cwd=folder.parent, env=environment
     ) as process:
@@ -96,8 +99,11 @@ COMMANDS = {
     "show with an unknown option": (["show", f"--x{ARGUMENT}"], 2, "option"),
     "an unknown command": ([f"sh{ARGUMENT}"], 2, "no command"),
     "explain": (["explain", ONE, THREE, "--rules", "person", "--reveal"], 0, "steward"),
+    "explain all of it": (["explain", ONE, TWO, "--all", "--values", "--rules", "person", "--reveal"], 0, "Ann"),
+    "explain a golden record": (["explain", TWO, "--values", "--rules", "person", "--reveal"], 0, "Ann"),
     "explain in JSON": (["explain", ONE, TWO, "--rules", "person", "--reveal", "--json"], 0, "crm"),
     "review": (["review", "list", "--rules", "person"], 0, "steward"),
+    "review next": (["review", "next", "--json", "--rules", "person", "--reveal"], 0, "crm"),
     "hold": (["hold", "person", "--reason", "because \u202e\u200bof that"], 0, "because"),
     "release": (["release", f"person{ARGUMENT}"], 2, "no index"),
     "dlq list": (["dlq", "list"], 0, "unknown_source"),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.commands.show import ref_of
-from mdm_stream.cli.index_options import index_options, open_index
-from mdm_stream.cli.output import print_json, print_table, say
+from mdm_stream.cli.index_options import index_options, open_index, reveal_option
+from mdm_stream.cli.options import deployment_options
+from mdm_stream.cli.output import json_option, print_json, print_table, say
 from mdm_stream.cli.steward_channel import ChannelAddress, StewardChannel, record_reference, steward_options
 from mdm_stream.core.cluster.review_order import REASONS
 
@@ -111,6 +112,49 @@ def decide(*, a: str, b: str, verdict: Verdict, steward: str, as_json: bool, **a
     version = channel.version(refs, lambda state: verdict_versions(state, refs[1]))
     event = verdict_event(channel.rules.domain, refs, verdict, steward=steward, version=version, time_us=channel.now_us)
     channel.send(event, as_json=as_json)
+
+
+@review.command("next")
+@click.option("--steward", metavar="NAME", help="Who decides; it is kept with each decision. Needed but with --json.")
+@click.option("--reason", "reasons", multiple=True, type=click.Choice(REASONS), help="Only items of this reason.")
+@click.option("--signing-key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Sign decisions with the key in this file, whose name is its id.")  # fmt: skip
+@reveal_option
+@deployment_options(
+    "state", "stream", "endpoint", "region", "redis_url", "namespace", "rules", "domain",
+    stream="The steward stream; that of the local stack if left out.",
+)  # fmt: skip
+@json_option
+def next_(
+    *,
+    steward: str | None,
+    reasons: tuple[str, ...],
+    reveal: bool,
+    as_json: bool,
+    signing_key: Path | None,
+    **where: Any,
+) -> None:
+    """Decide on the queue, one pair at a time: both records side by side, what differs, what speaks for and against.
+
+    Keys: l link, s separate, k skip, u undo, q quit, ? help; from a pipe, a line each. A verdict is sent at once, as
+    `review decide` does; undo sends what stood before. Values are shown as far as it is one's right, sensitive ones
+    with --reveal too. --json writes the next item as one document, and asks nothing.
+    """
+    from mdm_stream.cli.view_rights import sight  # noqa: PLC0415 - --help does without
+    from mdm_stream.steward.review_session import ReviewSession  # noqa: PLC0415
+
+    if steward is None and not as_json:
+        raise click.UsageError("name who decides with --steward")
+    seen = sight(reveal=reveal, values=True, own_stack=where["redis_url"] is None)
+    index, ruleset = open_index(*(where[name] for name in ("state", "redis_url", "namespace", "rules", "domain")))
+    session = ReviewSession(index, ruleset, reasons=reasons, reveal=seen)
+    if as_json or steward is None:
+        print_json(session.document().document())
+        return
+    from mdm_stream.cli.review_next import ReviewDesk  # noqa: PLC0415
+
+    channel = StewardChannel(ChannelAddress(given_version=None, signing_key=signing_key, **where))
+    ReviewDesk(session, channel, steward).run()
 
 
 def _worded(reason: str) -> str:

@@ -1,0 +1,130 @@
+"""``review next`` on a real index and a real Kinesis API: keys decide, undo is an event, values are shown by right."""
+
+from __future__ import annotations
+
+import io
+
+import orjson
+import pytest
+from test_cli_steward import World, called
+
+from mdm_stream.cli.main import run
+from mdm_stream.core.model import RecordEvent
+from mdm_stream.rules import load_ruleset
+
+pytestmark = pytest.mark.one_redis
+
+NAMES = {"given_name": "Ann", "family_name": "Okonkwo"}
+EVIL = "\x1b[2J\u202e"
+
+
+@pytest.fixture(scope="module")
+def rules():
+    """The person pack."""
+    return load_ruleset("person")
+
+
+@pytest.fixture
+def world(redis_client, redis_url, server, rules, tmp_path, request, monkeypatch):
+    """Two pairs in the middle band: the same names, and nothing else to go by."""
+    world = World(redis_client, redis_url, server, rules, tmp_path, f"changes-{abs(hash(request.node.name))}")
+    world.apply(
+        RecordEvent("person", "crm", "1", "upsert", 1, 0, NAMES),
+        RecordEvent("person", "erp", "2", "upsert", 1, 1, {**NAMES, "city": f"Leeds{EVIL}"}),
+        RecordEvent("person", "crm", "5", "upsert", 1, 0, {"given_name": "Omar", "family_name": "Petrov"}),
+        RecordEvent("person", "erp", "6", "upsert", 1, 1, {"given_name": "Omar", "family_name": "Petrov"}),
+    )
+    monkeypatch.setenv("COLUMNS", "120")
+    return world
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Put answers on standard input, a line each."""
+
+    def put(*lines):
+        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+    return put
+
+
+def following(capsys, world, *more):
+    """Run the command; return exit code, stdout and stderr."""
+    return called(capsys, "review", "next", "--steward", "s-7", *more, *world.state)
+
+
+def test_one_pair_at_a_time_is_decided_by_keys(world, capsys, answers):
+    """Each verdict is sent at once, as an event under the steward's name; the rest is asked, and nothing twice."""
+    answers("l", "separate")
+    code, out, err = following(capsys, world)
+    assert (code, err) == (0, "")
+    sent = [event for _, _, event in world.sent()]
+    assert [(event.verdict, event.steward) for event in sent] == [("link", "s-7"), ("separate", "s-7")]
+    assert {(event.a, event.b) for event in sent} == {("crm/1", "erp/2"), ("crm/5", "erp/6")}
+    assert out.index("Okonkwo") < out.index("What speaks for and against")
+    assert "Nothing more is open. Done: 1 link, 1 separate." in out
+    assert out.count("Question") == 2
+
+
+def test_undo_takes_the_last_verdict_back_as_an_event(world, capsys, answers):
+    """What stood before is sent under a greater version, though the index has not seen the verdict yet."""
+    answers("u", "l", "u", "k", "s", "q")
+    code, out, _ = following(capsys, world)
+    assert code == 0
+    first, back, second = [event for _, _, event in world.sent()]
+    assert (first.verdict, back.verdict, second.verdict) == ("link", "none", "separate")
+    assert (first.a, first.b) == (back.a, back.b)
+    assert (second.a, second.b) != (first.a, first.b)
+    assert back.version > first.version
+    assert "Nothing was decided in this session" in out
+    assert "1 undone" in out
+    world.apply(back, first)
+    assert len(set(world.index.golden_of([first.a, first.b]).values())) == 2
+
+
+def test_other_keys_decide_nothing(world, capsys, answers):
+    """An unknown word asks again with what the keys mean; the end of the input, or of a session, sends nothing."""
+    answers("lnk", "", "?")
+    code, out, _ = following(capsys, world)
+    assert code == 0
+    assert out.count("a SEPARATE verdict is sent") == 3
+    assert world.sent() == []
+    assert "Done: nothing decided." in out
+
+
+def test_hostile_values_are_text(world, capsys, answers):
+    """A value that would clear the screen is shown as what it is."""
+    answers("q")
+    assert run(["review", "next", "--steward", "s-7", *world.state]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+
+
+def test_machines_get_one_document(world, capsys):
+    """--json writes the next item with its explanation and values, needs no name, and asks nothing."""
+    assert run(["review", "next", "--json", *world.state]) == 0
+    document = orjson.loads(capsys.readouterr().out)
+    assert document["total"] == 2
+    assert document["explanation"]["conclusion"] == "review"
+    assert document["explanation"]["values"]["family_name"] in (["Okonkwo"] * 2, ["Petrov"] * 2)
+    assert world.sent() == []
+
+
+def test_slips_are_told(world, capsys, monkeypatch):
+    """Without a name nothing can be decided; without a right no value is shown, and no decision taken blindly."""
+    code, _, err = called(capsys, "review", "next", *world.state)
+    assert code == 2
+    assert "--steward" in err
+    monkeypatch.setenv("MDM_AUTHORITY", '{"viewers": {"user:nobody-here": {}}}')
+    code, _, err = following(capsys, world)
+    assert code == 2
+    assert "has no right to see values" in err
+
+
+def test_an_empty_queue_is_said(world, capsys, answers):
+    """Nothing open is a sentence, not an error."""
+    answers()
+    code, out, _ = following(capsys, world, "--reason", "exclusive")
+    assert code == 0
+    assert "Nothing is open in the review queue." in out
