@@ -84,7 +84,8 @@ def _authority() -> Check:
     streams = [f"stream {name}: {grant.described()}" for name, grant in sorted(policy.streams.items())]
     keys = [f"key {name}: {grant.described()}" for name, grant in sorted(policy.keys.items())]
     signed = [f"must be signed: {', '.join(sorted(policy.signed_sources))}"] if policy.signed_sources else []
-    found = "; ".join([*streams, *keys, *signed])
+    viewers = [f"viewer {name} {grant.described()}" for name, grant in sorted(policy.viewers.items())]
+    found = "; ".join([*streams, *keys, *signed, *viewers])
     lacking = [
         n for n, grant in sorted(policy.streams.items()) if "redrive" in grant.ops and not grant.ops >= RECORD_OPS
     ]

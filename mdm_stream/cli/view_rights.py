@@ -48,7 +48,7 @@ def _right(*, own_stack: bool, environment: Mapping[str, str]) -> ViewGrant:
     from mdm_stream.decode.authority import ViewGrant  # noqa: PLC0415
     from mdm_stream.decode.authority_policy import policy_of  # noqa: PLC0415
 
-    policy = policy_of(environment.get("MDM_AUTHORITY", ""), environment.get("MDM_STEWARD_STREAM") or "mdm-steward")
+    policy = policy_of(environment.get("MDM_AUTHORITY", ""), steward_stream="")
     if not policy.viewers:
         return ViewGrant(values=True, sensitive=None if own_stack else frozenset())
     named_by_arn = any(name.startswith("arn:") for name in policy.viewers)

@@ -77,6 +77,12 @@ class ViewGrant:
         mine, theirs = self.sensitive, other.sensitive
         return ViewGrant(self.values or other.values, None if mine is None or theirs is None else mine | theirs)
 
+    def described(self) -> str:
+        """Return it for people."""
+        sensitive = "all sensitive ones" if self.sensitive is None else ", ".join(sorted(self.sensitive))
+        plain = "values of attributes that are not sensitive" if self.values else "no values that are not sensitive"
+        return f"sees {plain}, and {sensitive or 'no sensitive ones'}"
+
 
 NO_VIEW: Final = ViewGrant(values=False)
 

@@ -11,7 +11,17 @@ from source_tree import ROOT
 from mdm_stream.contracts.signature import SigningKey, signed
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Delivery, unpack
-from mdm_stream.decode.authority import EVERYTHING, OPS, RECORD_OPS, Authority, Grant, Policy, default_policy
+from mdm_stream.decode.authority import (
+    EVERYTHING,
+    NO_VIEW,
+    OPS,
+    RECORD_OPS,
+    Authority,
+    Grant,
+    Policy,
+    ViewGrant,
+    default_policy,
+)
 from mdm_stream.decode.authority_policy import policy_of
 from mdm_stream.decode.redrive_envelope import wrap
 from mdm_stream.errors import ConfigurationError, RejectedEventError
@@ -250,3 +260,25 @@ def test_a_setting_that_is_wrong_says_where(text, complaint):
         policy_of(text, STEWARD)
     assert "MDM_AUTHORITY" in str(caught.value)
     assert complaint in str(caught.value)
+
+
+def test_a_viewer_sees_what_any_name_may_see():
+    """Grants of several names add up, the longest beginning of an ARN counts, and another name sees nothing."""
+    policy = policy_of(
+        '{"viewers": {"user:ann": {"sensitive": ["born"]}, "group:privacy": {"values": false, "sensitive": "*"},'
+        ' "arn:aws:sts::1:assumed-role/*": {}, "arn:aws:sts::1:assumed-role/s/*": {"sensitive": ["mail"]}}}',
+        "mdm-steward",
+    )
+    assert policy.of_viewer(["user:ann"]) == ViewGrant(sensitive=frozenset({"born"}))
+    assert policy.of_viewer(["user:ann", "group:privacy"]) == ViewGrant(sensitive=None)
+    assert policy.of_viewer(["arn:aws:sts::1:assumed-role/s/ann"]) == ViewGrant(sensitive=frozenset({"mail"}))
+    assert policy.of_viewer(["user:bob", "group:ann"]) == NO_VIEW
+    assert "no values" in NO_VIEW.described()
+    assert policy.of_viewer(["user:ann"]).described().endswith("and born")
+
+
+@pytest.mark.parametrize("name", ["ann", "user:", "user:*", "group:a b", "arn:aws:sts::1:*x"])
+def test_a_viewer_is_an_account_a_group_or_an_arn(name):
+    """Another name is refused when the policy is read, and not passed over."""
+    with pytest.raises(ConfigurationError, match="MDM_AUTHORITY: viewers"):
+        policy_of(orjson.dumps({"viewers": {name: {}}}).decode(), "mdm-steward")
