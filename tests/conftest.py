@@ -42,6 +42,7 @@ SERVER_FILES = {
     "test_redis_cluster",
     "test_redis_rights",
     "test_replicated_witness",
+    "test_review_next",
     "test_warehouse_snowflake",
 }
 """Files that do so, among neighbours that do not."""
@@ -65,6 +66,7 @@ SLOW_FILES = {
     "test_csv_dialect",
     "test_engine",
     "test_explain",
+    "test_explain_golden",
     "test_f_mutants",
     "test_failover_under_load",
     "test_faults",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from mdm_stream.cli.explained_pair import print_balance, print_side_by_side
 from mdm_stream.cli.output import say
 from mdm_stream.core.model import Verdict
-from mdm_stream.steward.decide import next_version, verdict_event, verdict_versions
-from mdm_stream.steward.review_session import ReviewQuestion, ReviewSession, SessionDecision
+from mdm_stream.steward.decide import verdict_event, verdict_versions
+from mdm_stream.steward.review_session import ReviewQuestion, ReviewSession
 from mdm_stream.steward.wording import refusal_sentence
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class ReviewDesk:
         """Take a session, where its decisions go, and who decides."""
         self._session, self._channel, self._steward, self._read = session, channel, steward, read
         self._done: Counter[str] = Counter()
+        self._sent: dict[tuple[str, str], list[Version]] = {}
 
     def run(self) -> None:
         """Ask until nothing is open, or whoever is asked quits. Each verdict is sent before the next question."""
@@ -110,8 +111,8 @@ class ReviewDesk:
                     say(line)
 
     def _decide(self, question: ReviewQuestion, verdict: Verdict) -> None:
-        version = self._send(question, verdict)
-        self._session.decided(question, verdict, version)
+        self._send(question, verdict)
+        self._session.decided(question, verdict)
         self._done[verdict] += 1
 
     def _undo(self, question: ReviewQuestion) -> bool:
@@ -120,28 +121,24 @@ class ReviewDesk:
             say("Nothing was decided in this session that could be taken back.")
             return False
         self._session.ask_again(question)
-        self._send(last.question, last.question.verdict_before, after=last)
+        self._send(last.question, last.question.verdict_before)
         self._done["undone"] += 1
         return True
 
-    def _send(self, question: ReviewQuestion, verdict: Verdict, after: SessionDecision | None = None) -> Version:
-        """Send a verdict under a version above what stands, and above what this session sent and may not stand yet."""
+    def _send(self, question: ReviewQuestion, verdict: Verdict) -> None:
+        """Send a verdict under a version above what stands on the pair, and above what this session has sent on it."""
         a, b = question.pair
 
         def versions_to_beat(state: RecordState) -> list[Version]:
-            sent = [] if after is None else [after.version]
-            return [*verdict_versions(state, b), *sent]
+            return [*verdict_versions(state, b), *self._sent.get((a, b), ())]
 
         version = self._channel.version((a, b), versions_to_beat)
-        if after is not None:
-            version = next_version([version, after.version], self._channel.now_us)
-        event = verdict_event(
-            self._channel.rules.domain, (a, b), verdict, steward=self._steward, version=version,
-            time_us=self._channel.now_us,
-        )  # fmt: skip
-        wire = self._channel.put(event)
-        say(f"{verdict} on {a} {b}, version {wire['version']}, sent to {self._channel.stream}")
-        return version
+        now_us = self._channel.now_us
+        domain = self._channel.rules.domain
+        event = verdict_event(domain, (a, b), verdict, steward=self._steward, version=version, time_us=now_us)
+        self._channel.put(event)
+        self._sent.setdefault((a, b), []).append(version)
+        say(f"{verdict} on {a} {b}, version {version}, sent to {self._channel.stream}")
 
 
 def print_question(question: ReviewQuestion, number: int, session: ReviewSession) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mdm_stream.core.plain_text import plain
-from mdm_stream.steward.waterfall_svg import step_label
+from mdm_stream.steward.wording import step_label
 
 WIDTH_MAX = 120
 """Columns that a chart takes at most, however wide the terminal is."""

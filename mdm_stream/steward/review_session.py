@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mdm_stream.contracts.review_next import ReviewNext
 from mdm_stream.contracts.steward import Explanation, ReviewItem, ReviewSide
 from mdm_stream.core.cluster.review_order import CONTRADICTION
-from mdm_stream.core.model import Verdict, Version, make_ref
+from mdm_stream.core.model import Verdict, make_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.index.reader import IndexReader, Pair
@@ -50,11 +50,10 @@ class ReviewQuestion:
 
 @dataclass(frozen=True, slots=True)
 class SessionDecision:
-    """A verdict that this session has sent, on what it asked, under the version that it was sent with."""
+    """A verdict that this session has sent, on what it asked."""
 
     question: ReviewQuestion
     verdict: Verdict
-    version: Version
 
 
 class ReviewSession:
@@ -104,9 +103,9 @@ class ReviewSession:
             explanation=None if question is None else question.explanation,
         )
 
-    def decided(self, question: ReviewQuestion, verdict: Verdict, version: Version) -> None:
+    def decided(self, question: ReviewQuestion, verdict: Verdict) -> None:
         """Remember a verdict that was sent."""
-        self.decisions.append(SessionDecision(question, verdict, version))
+        self.decisions.append(SessionDecision(question, verdict))
 
     def take_back(self) -> SessionDecision | None:
         """Forget the last decision and return it, to be taken back; its question is next. ``None`` if there is none."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mdm_stream.steward.markup import Markup, text
+from mdm_stream.steward.wording import step_label
 
 _LABEL_WIDTH, _FIGURE_WIDTH, _CHART_WIDTH, _MARGIN = 300, 80, 520, 20
 _ROW_HEIGHT, _BAR_HEIGHT, _HEAD_HEIGHT = 28, 18, 44
@@ -27,12 +28,6 @@ class _Bar(NamedTuple):
     begins: float
     ends: float
     kind: str
-
-
-def step_label(step: Mapping[str, Any]) -> str:
-    """Return what a comparison found, for people: ``else``, the level for whatever fits no other, says ``differs``."""
-    label = "differs (else)" if step["label"] == "else" else step["label"]
-    return f"{step['name']}: {label}"
 
 
 def waterfall_svg(balance: Mapping[str, Any], title: str) -> Markup:

@@ -73,6 +73,12 @@ def link_text(link: Document) -> str:
     return f"{ref_text(link['a'])} - {ref_text(link['b'])}"
 
 
+def step_label(step: Document) -> str:
+    """Return what a comparison found, for people: ``else``, the level for whatever fits no other, says ``differs``."""
+    label = "differs (else)" if step["label"] == "else" else step["label"]
+    return f"{step['name']}: {label}"
+
+
 def silent_sentence(balance: Document) -> str | None:
     """Name the comparisons that say nothing, those with a missing value first; ``None`` if there is none."""
     missing = [each["name"] for each in balance["silent"] if each["missing"]]

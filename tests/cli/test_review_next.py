@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import time
 
 import orjson
 import pytest
 from test_cli_steward import World, called
 
 from mdm_stream.cli.main import run
-from mdm_stream.core.model import RecordEvent
+from mdm_stream.cli.review_next import ANSWERS, read_answer
+from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.rules import load_ruleset
 
 pytestmark = pytest.mark.one_redis
@@ -80,6 +82,37 @@ def test_undo_takes_the_last_verdict_back_as_an_event(world, capsys, answers):
     assert "1 undone" in out
     world.apply(back, first)
     assert len(set(world.index.golden_of([first.a, first.b]).values())) == 2
+
+
+def test_a_decision_after_an_undo_counts_whatever_other_clocks_say(world, capsys, answers):
+    """Each verdict of a session has a version above those before it, though a clock elsewhere is an hour ahead."""
+    ahead = time.time_ns() // 1000 + 3_600_000_000
+    world.apply(
+        VerdictEvent("person", "crm/1", "erp/2", "none", ahead, 5, "s-1"),
+        VerdictEvent("person", "crm/5", "erp/6", "none", ahead, 5, "s-1"),
+    )
+    answers("s", "u", "l", "q")
+    assert following(capsys, world)[0] == 0
+    sent = [event for _, _, event in world.sent()]
+    assert [event.verdict for event in sent] == ["separate", "none", "link"]
+    assert len({(event.a, event.b) for event in sent}) == 1
+    assert [event.version for event in sent] == [ahead + 1, ahead + 2, ahead + 3]
+    world.apply(*sent[::-1])
+    assert len(set(world.index.golden_of([sent[0].a, sent[0].b]).values())) == 1
+
+
+def test_on_a_terminal_one_key_is_enough(monkeypatch):
+    """No Enter is waited for; Ctrl-C and the end of input are the end of the session."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.getchar", lambda: "L")
+    assert ANSWERS[read_answer()] == "link"
+    for end in (KeyboardInterrupt, EOFError):
+
+        def ended(end=end):
+            raise end
+
+        monkeypatch.setattr("click.getchar", ended)
+        assert read_answer() is None
 
 
 def test_other_keys_decide_nothing(world, capsys, answers):

@@ -65,7 +65,7 @@ def test_every_open_item_is_asked_once(desk):
 def test_what_is_decided_is_not_asked_again_though_it_is_not_applied_yet(desk):
     """After a verdict nothing else about the same two golden records comes, while the consumer has yet to apply it."""
     question = desk.session.next_question()
-    desk.session.decided(question, "link", 5)
+    desk.session.decided(question, "link")
     assert desk.pairs() == QUEUE[2:]
 
 
@@ -79,11 +79,11 @@ def test_what_was_settled_meanwhile_is_left_out(desk):
 def test_undo_gives_back_what_stood_before(desk):
     """The last decision comes back with what stood before it; its question is next, and then the one that was on."""
     first = desk.session.next_question()
-    desk.session.decided(first, "separate", 7)
+    desk.session.decided(first, "separate")
     second = desk.session.next_question()
     assert second.pair == QUEUE[2]
     taken = desk.session.take_back()
-    assert (taken.question, taken.verdict, taken.version) == (first, "separate", 7)
+    assert (taken.question, taken.verdict) == (first, "separate")
     assert taken.question.verdict_before == "none"
     desk.session.ask_again(second)
     assert desk.session.next_question() == first
