@@ -117,4 +117,5 @@ def _smaller_side(whole: Sequence[str], behind: Sequence[str]) -> tuple[str, ...
         return tuple(sorted(behind))
     inside = set(behind)
     others = [ref for ref in whole if ref not in inside]
-    return tuple(min(sorted(behind), sorted(others), key=lambda side: (len(side), side)))
+    mine, rest = sorted(behind), sorted(others)
+    return tuple(mine if (len(mine), mine) < (len(rest), rest) else rest)
