@@ -30,6 +30,7 @@ STYLE = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[lh]|2K|1A)")
 """What tables put around their headings, and bars use to draw themselves again."""
 ANN = {"given_name": f"Ann{EVIL}", "family_name": f"Okonkwo{EVIL}", "birth_date": "1980-01-02", "city": f"Leeds{EVIL}"}
 ONE, TWO, THREE = (f"crm/{number}{EVIL}" for number in (1, 2, 3))
+DOUBTED = {name: value for name, value in ANN.items() if name != "birth_date"}
 ME = f"user:{pwd.getpwuid(os.geteuid()).pw_name}"
 ARGUMENT = EVIL.replace("\x00", "")
 
@@ -49,6 +50,7 @@ def stack(redis_client, redis_url, rules, tmp_path):
         RecordEvent("person", "crm", ref.partition("/")[2], "upsert", f"v{EVIL}", place, ANN)
         for place, ref in enumerate((ONE, TWO, THREE))
     ]
+    records.append(RecordEvent("person", "crm", f"4{EVIL}", "upsert", f"v{EVIL}", 4, DOUBTED))
     apart = VerdictEvent("person", ONE, THREE, "separate", f"1{EVIL}", 4, f"steward{EVIL}")
     together = VerdictEvent("person", TWO, THREE, "link", f"1{EVIL}", 4, f"steward{EVIL}")
     assert not Engine(rules, RedisIndex(redis_client, rules)).process([*records, apart, together]).failed
@@ -103,7 +105,8 @@ COMMANDS = {
     "explain a golden record": (["explain", TWO, "--values", "--rules", "person", "--reveal"], 0, "Ann"),
     "explain in JSON": (["explain", ONE, TWO, "--rules", "person", "--reveal", "--json"], 0, "crm"),
     "review": (["review", "list", "--rules", "person"], 0, "steward"),
-    "review next": (["review", "next", "--json", "--rules", "person", "--reveal"], 0, "crm"),
+    "review next": (["review", "next", "--steward", "s", "--stream", "x", "--rules", "person"], 0, "Question 1"),
+    "review next in JSON": (["review", "next", "--json", "--rules", "person", "--reveal"], 0, "Ann"),
     "hold": (["hold", "person", "--reason", "because \u202e\u200bof that"], 0, "because"),
     "release": (["release", f"person{ARGUMENT}"], 2, "no index"),
     "dlq list": (["dlq", "list"], 0, "unknown_source"),
