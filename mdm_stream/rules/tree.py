@@ -29,11 +29,23 @@ DEPTH_MAX = 24
 
 Scalar = str | int | float | bool | None
 
-_EVENT_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+EVENT_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]{1,3})?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None, "~": None}
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """What a file is expected to be: its name in messages, its least content, and its greatest size in bytes."""
+
+    what: str
+    example: str
+    bytes_max: int
+
+
+RULES_FILE = TreeFile("rule set", "extends: person", FILE_BYTES_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,48 +80,53 @@ def plain(node: Node) -> Any:
     return node.content
 
 
-def read_tree(path: Path, shown: str, named_at: Place | None = None) -> Node:
-    """Read a rule-set file into a tree whose root is a mapping. ``shown`` names the file in messages.
+def read_tree(path: Path, shown: str, named_at: Place | None = None, expected: TreeFile = RULES_FILE) -> Node:
+    """Read a file into a tree whose root is a mapping. ``shown`` names the file in messages.
 
     ``named_at`` is the line of another file that asked for this one, and is told of a file that cannot be read.
     Raises ``RulesError`` for a file that is missing, empty, too large, not text, not YAML, or not a mapping.
     """
-    return parse_tree(_read_text(path, shown, named_at), shown)
+    return parse_tree(read_text(path, shown, named_at, expected), shown, expected)
 
 
-def parse_tree(text: str, shown: str) -> Node:
-    """Parse the text of a rule set; see :func:`read_tree`."""
+def parse_tree(text: str, shown: str, expected: TreeFile = RULES_FILE) -> Node:
+    """Parse the text of a file; see :func:`read_tree`."""
+    what, example = expected.what, expected.example
     events = _events(text, shown)
     next(events)  # the start of the stream
     first = next(events)
     if isinstance(first, yaml.StreamEndEvent):
-        fail(Place(shown), "the file holds no rule set; expected a mapping; write at least 'extends: person'")
+        fail(Place(shown), f"the file holds no {what}; expected a mapping; write at least '{example}'")
     root = _compose(next(events), events, shown, None, 0)
     next(events)  # the end of the document
     after = next(events)
     if not isinstance(after, yaml.StreamEndEvent):
-        fail(_place(after, shown), "a second YAML document begins here; expected one rule set a file; move it out")
+        fail(_place(after, shown), f"a second YAML document begins here; expected one {what} a file; move it out")
     if not isinstance(root.content, dict):
-        fail(root.place, "the file is not a mapping; expected 'key: value' lines such as 'extends: person'")
+        fail(root.place, f"the file is not a mapping; expected 'key: value' lines such as '{example}'")
     return root
 
 
-def _read_text(path: Path, shown: str, named_at: Place | None) -> str:
+def read_text(path: Path, shown: str, named_at: Place | None = None, expected: TreeFile = RULES_FILE) -> str:
+    """Return the text of a file, without a byte order mark; raises what :func:`read_tree` does of a file."""
     where, it = (Place(shown), "") if named_at is None else (named_at, f"{shown}: ")
+    what = expected.what
+    or_pack = ", or the name of a pack" if expected is RULES_FILE else ""
     try:
         if not path.exists():
-            said = "there is no such file; expected a rule set in YAML, or the name of a pack; check the path"
+            said = f"there is no such file; expected a {what} in YAML{or_pack}; check the path"
             fail(where, it + said)
         if not path.is_file():
-            said = "this is not a regular file; expected a rule set in YAML; give the path of the file itself"
+            said = f"this is not a regular file; expected a {what} in YAML; give the path of the file itself"
             fail(where, it + said)
         with path.open("rb") as stream:
-            raw = stream.read(FILE_BYTES_MAX + 1)
+            raw = stream.read(expected.bytes_max + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the path is not valid"
         fail(where, f"{it}the file cannot be read ({reason}); check the path and its permissions")
-    if len(raw) > FILE_BYTES_MAX:
-        fail(where, f"{it}the file has more than {FILE_BYTES_MAX:,} bytes; expected a rule set; is it the right file?")
+    if len(raw) > expected.bytes_max:
+        size = f"{it}the file has more than {expected.bytes_max:,} bytes"
+        fail(where, f"{size}; expected a {what}; is it the right file?")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -123,7 +140,7 @@ def _read_text(path: Path, shown: str, named_at: Place | None) -> str:
 
 def _events(text: str, shown: str) -> Iterator[Any]:
     try:
-        yield from yaml.parse(text, Loader=_EVENT_LOADER)
+        yield from yaml.parse(text, Loader=EVENT_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -155,7 +172,7 @@ def _compose(event: Any, events: Iterator[Any], shown: str, key_place: Place | N
     if event.tag is not None:
         fail(place, f"tags are not allowed ({event.tag}); expected a plain value; remove the tag")
     if depth > DEPTH_MAX:
-        fail(place, f"nested more than {DEPTH_MAX} levels deep; expected a rule set; check brackets and indentation")
+        fail(place, f"nested more than {DEPTH_MAX} levels deep; expected less; check brackets and indentation")
     if isinstance(event, yaml.ScalarEvent):
         return Node(_scalar(event), place)
     if isinstance(event, yaml.SequenceStartEvent):

@@ -1,0 +1,32 @@
+"""What speaks for and against a pair, in one line."""
+
+from __future__ import annotations
+
+from mdm_stream.core.match.score import explain_pair
+from mdm_stream.core.record import Record
+from mdm_stream.core.ruleset import Ruleset
+
+EVIDENCE_MAX = 6
+"""Comparisons that are told of a pair, the weightiest first."""
+
+
+def pair_evidence(rules: Ruleset, a: Record, b: Record) -> tuple[float, str]:
+    """Return a pair's confidence by itself, and whether it was compared, its decision, and the weightiest evidence.
+
+    No value of a record is in the text.
+    """
+    explained = explain_pair(rules, a.match, b.match)
+    said = ""
+    if not set(a.keys) & set(b.keys):
+        said = "not compared, as they share no blocking key; they would be "
+    confidence = explained["confidence"]
+    said += f"{explained['decision']}, confidence {'none' if confidence is None else f'{confidence:.4f}'}"
+    if explained["rule"]:
+        return confidence, f"{said}, by rule {explained['rule']['name']!r}"
+    evidence = [each for each in explained["comparisons"] if each.get("bits")]
+    evidence.sort(key=lambda each: -abs(each["bits"]))
+    told = [f"{each['name']} [{each['level']}] {each['bits']:+g}" for each in evidence[:EVIDENCE_MAX]]
+    if explained["method"] != "fellegi_sunter":
+        known = [each for each in explained["comparisons"] if each["similarity"] is not None]
+        told = [f"{each['name']} {each['similarity']:.3f}" for each in known[:EVIDENCE_MAX]]
+    return confidence or 0.0, f"{said}; {', '.join(told)}" if told else said
