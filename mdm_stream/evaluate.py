@@ -88,14 +88,22 @@ def evaluate_files(crosswalk: Path | str, truth: Path | str, *, cross_source: bo
     that is missing, empty, lacks a column, is not UTF-8 CSV, or names a record twice. An empty crosswalk with a header
     is legal (every record alone); a truth without records is not.
     """
+    entities = read_truth(truth)
+    return evaluate(read_crosswalk(crosswalk), entities, cross_source=cross_source)
+
+
+def read_truth(truth: Path | str) -> dict[RecordRef, str]:
+    """Return the entity of each record of a truth file; raises what ``evaluate_files`` does of one."""
     entities = {(row[0], row[1]): row[2] for row in _unique_rows(Path(truth), TRUTH_COLUMNS, key=slice(0, 2))}
     if not entities:
         raise ConfigurationError(f"{truth} has no records: there is nothing to measure against; check the file")
-    clusters = {
-        (row[1], row[2]): f"{row[0]}/{row[3]}"
-        for row in _unique_rows(Path(crosswalk), CROSSWALK_COLUMNS, key=slice(1, 3))
-    }
-    return evaluate(clusters, entities, cross_source=cross_source)
+    return entities
+
+
+def read_crosswalk(crosswalk: Path | str) -> dict[RecordRef, str]:
+    """Return the cluster of each record of a crosswalk file; raises what ``evaluate_files`` does of one."""
+    rows = _unique_rows(Path(crosswalk), CROSSWALK_COLUMNS, key=slice(1, 3))
+    return {(row[1], row[2]): f"{row[0]}/{row[3]}" for row in rows}
 
 
 def evaluate(
