@@ -48,7 +48,7 @@ def _note(tree: Node, path: tuple[int | str, ...], detail: Any, findings: Findin
     name = path[-1] if path else "the rule set"
     place = tree.at(path).place
     if kind == "extra_forbidden":
-        known = _settings_at(path[:-1])
+        known = settings_at(path[:-1])
         where = f" in {_dotted(path[:-1])}" if path[:-1] else ""
         message = f"unknown setting {name!r}{where}{nearest(str(name), known)}; expected {one_of(known)}"
     elif kind == "missing":
@@ -84,15 +84,16 @@ def _quoted(expected: str) -> list[str]:
     return [part for part in expected.split("'") if part.strip(" ,or")]
 
 
-def _settings_at(path: tuple[int | str, ...]) -> list[str]:
-    """Return the settings that the model knows at a path."""
+def settings_at(path: tuple[int | str, ...]) -> list[str]:
+    """Return the settings that the model knows at a path, in its order; none where names are the author's own."""
     annotation: Any = RulesetModel
     for step in path:
         model = _model_in(annotation)
         if model is not None and step in model.model_fields:
             annotation = model.model_fields[str(step)].annotation
         else:
-            annotation = typing.get_args(_unwrapped(annotation))[-1] if isinstance(step, str) else annotation
+            inner = typing.get_args(_unwrapped(annotation))
+            annotation = (inner[-1] if inner else Any) if isinstance(step, str) else annotation
     model = _model_in(annotation)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 

@@ -11,6 +11,7 @@ import click
 
 from mdm_stream.cli.commands.rules_deploy import accept, deploy, rollback
 from mdm_stream.cli.commands.rules_diff import diff
+from mdm_stream.cli.commands.rules_fmt import rules_fmt
 from mdm_stream.cli.commands.rules_sweep import sweep
 from mdm_stream.cli.commands.rules_test import rules_test
 from mdm_stream.cli.options import archive_url_of, deployment_options
@@ -29,7 +30,7 @@ def rules() -> None:
     """Check and test rule sets, compare two on the same deliveries, put one in another's place; print a JSON Schema."""
 
 
-for _command in (rules_test, sweep, diff, deploy, rollback, accept):
+for _command in (rules_test, sweep, rules_fmt, diff, deploy, rollback, accept):
     rules.add_command(_command)
 
 
