@@ -22,6 +22,7 @@
 #   make check         linter, formatter, types, layers, form of commits, wire contracts: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make dictionary    write the page of the warehouse's columns anew, from the schema
+#   make rules-reference  write the page of the rule language's names anew, from the code
 #   make contracts     write the documents of the wire contracts anew, from the models
 #   make contracts-release  take them for the released ones, which make check compares with
 #   make dbt           install dbt for the package in integrations/dbt, which make test then runs, too
@@ -70,7 +71,7 @@ files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests | sort)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform game-day check layers dictionary contracts contracts-release dbt splink kcl ministack bench checkov infra-docs format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform game-day check layers dictionary rules-reference contracts contracts-release dbt splink kcl ministack bench checkov infra-docs format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -172,6 +173,9 @@ layers: .venv/.installed-dev
 
 dictionary: .venv/.installed-dev
 	$(BIN)/python tests/support/warehouse_dictionary.py
+
+rules-reference: .venv/.installed-dev
+	$(BIN)/python tests/support/rules_reference.py
 
 contracts: .venv/.installed-dev
 	$(BIN)/python tests/support/contract_documents.py write

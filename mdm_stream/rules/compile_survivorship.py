@@ -31,6 +31,8 @@ PARTS_AT_LEAST = 2
 AT_LEAST_MAX = 500
 """As many attributes as a domain may have."""
 
+HALF_LIFE_DAYS_MAX = 36_500
+
 OptionValue = str | int | float | bool | tuple[str, ...]
 
 
@@ -218,9 +220,9 @@ def _most_complete(node: Node, domain: _Domain) -> dict[str, OptionValue]:
 
 def _trust(node: Node, domain: _Domain) -> dict[str, OptionValue]:
     days = node.items.get("half_life_days", node).content
-    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 36_500:
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= HALF_LIFE_DAYS_MAX:
         advice = "write {trust: {half_life_days: 365}}"
-        domain.findings.error(node.place, f"'trust' needs half_life_days between 0 and 36500; {advice}")
+        domain.findings.error(node.place, f"'trust' needs half_life_days between 0 and {HALF_LIFE_DAYS_MAX}; {advice}")
         return {}
     return {"half_life_days": float(days)}
 

@@ -13,7 +13,7 @@ from typing import Literal, NoReturn
 
 from mdm_stream.errors import RulesError
 
-MESSAGE_CHARS_MAX = 600
+MESSAGE_CHARS_MAX = 2_000
 """Of a finding: the middle of a longer one, which repeats something long from the file, is left out."""
 
 FINDINGS_MAX = 100
@@ -24,8 +24,9 @@ Severity = Literal["error", "warning"]
 _LIKENED_MAX = 100
 """Characters of a name that is likened to others, which takes time that grows with its square."""
 
-LISTED_MAX = 12
-"""How many expected names one message lists before it says how many more there are."""
+LISTED_MAX = 100
+"""How many expected names one message lists before it says how many more there are: every name of the rule language,
+and of the attributes that most domains have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-_WHEN_SCHEMA = {
+WHEN_SCHEMA = {
     "description": "A kind (exact, null, else ...), {kind: threshold}, or {attribute: kind or {kind: threshold}}; "
     "of several all must hold.",
     "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "object", "minProperties": 1}],
 }
-_STRATEGY_SCHEMA = {
+STRATEGY_SCHEMA = {
     "description": "A strategy's name, or {name: {option: value}}.",
     "anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}],
 }
@@ -70,16 +70,16 @@ Names = Annotated[
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list), WithJsonSchema(_TEXTS_SCHEMA, mode="validation")]
 """One text, or a list of them that may be empty."""
 
-When = Annotated[Any, WithJsonSchema(_WHEN_SCHEMA)]
+When = Annotated[Any, WithJsonSchema(WHEN_SCHEMA)]
 """One condition; its grammar is read by :mod:`mdm_stream.rules.conditions`."""
 
-StrategyEntry = Annotated[Any, WithJsonSchema(_STRATEGY_SCHEMA)]
+StrategyEntry = Annotated[Any, WithJsonSchema(STRATEGY_SCHEMA)]
 Strategies = Annotated[
     tuple[StrategyEntry, ...],
     BeforeValidator(_as_strategies),
     Field(min_length=1),
     WithJsonSchema(
-        {"anyOf": [_STRATEGY_SCHEMA, {"type": "array", "items": _STRATEGY_SCHEMA, "minItems": 1}]}, mode="validation"
+        {"anyOf": [STRATEGY_SCHEMA, {"type": "array", "items": STRATEGY_SCHEMA, "minItems": 1}]}, mode="validation"
     ),
 ]
 """One strategy, or a list of them."""

@@ -69,7 +69,8 @@ class _Parser:
         if function is None:
             names = [*KEY_FUNCTIONS, UNORDERED]
             close = get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(sorted(names))}"
+            meant = f"did you mean {close[0]!r}? " if close else ""
+            hint = f"{meant}expected one of {', '.join(sorted(names))}"
             raise self._error(f"unknown function {name!r}", place, hint)
         self._take("(", "'('")
         attribute = self._attribute(*self._name("an attribute"))

@@ -43,8 +43,7 @@ class OptionSpec:
             return None if self.problem is None else self.problem(value)
         if not self.allowed:
             return "a text"
-        listed = ", ".join(repr(choice) for choice in self.allowed[:12])
-        return f"one of {listed}" + (", ..." if len(self.allowed) > 12 else "")
+        return f"one of {', '.join(choice or repr(choice) for choice in self.allowed)}"
 
 
 @dataclass(frozen=True, slots=True)
