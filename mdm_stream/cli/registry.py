@@ -37,7 +37,9 @@ COMMANDS: dict[str, Listing] = {
     "profile": Listing(
         "mdm_stream.cli.commands.profile:profile", "Find placeholders, and profile values and blocking."
     ),
-    "evaluate": Listing("mdm_stream.cli.commands.evaluate:evaluate", "Measure a crosswalk against the truth."),
+    "evaluate": Listing(
+        "mdm_stream.cli.commands.evaluate:evaluate", "Measure a crosswalk, or rules, against the truth."
+    ),
     "show": Listing(
         "mdm_stream.cli.commands.show:show", "Show a golden record, or a source record, with its provenance."
     ),
@@ -62,7 +64,7 @@ COMMANDS: dict[str, Listing] = {
         "mdm_stream.cli.commands.source:source", "Hold a whole source; take out what it sent between two moments."
     ),
     "rules": Listing(
-        "mdm_stream.cli.commands.rules:rules", "Check rule sets; compare two; put one to use, and go back; JSON Schema."
+        "mdm_stream.cli.commands.rules:rules", "Check, test, format, compare rule sets; put one to use, and go back."
     ),
     "contracts": Listing(
         "mdm_stream.cli.commands.contracts:contracts", "Print the wire contracts; say what a change of them breaks."
