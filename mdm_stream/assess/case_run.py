@@ -202,8 +202,8 @@ class _Checker:
         for attribute, expected in golden.values.items():
             value = content["values"].get(attribute)
             found = () if value is None else (value,) if isinstance(value, str) else tuple(value)
-            texts = [" | ".join(sorted(each)) or "(none)" for each in (expected, found)]
-            yield CaseCheck("golden", f"{golden.name} {attribute}", golden.place, *texts)
+            wanted, came = (" | ".join(sorted(each)) or "(none)" for each in (expected, found))
+            yield CaseCheck("golden", f"{golden.name} {attribute}", golden.place, wanted, came)
 
     def _reasons(self, pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
         """Say what the rules make of pairs by themselves, those nearest to a link first."""

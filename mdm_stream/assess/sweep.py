@@ -7,7 +7,7 @@ questions stewards would be asked, how many of them are matches, and what recall
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from mdm_stream.assess.labelled import ScoredSet, SetOutcome, outcome_at
 from mdm_stream.core.model import split_ref
@@ -39,7 +39,7 @@ class SweepStep:
 
     def as_dict(self) -> dict[str, object]:
         """Return the step as a JSON object."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
 
 def sweep(

@@ -162,7 +162,7 @@ def _in_brackets(value: WrittenValue, column: int) -> list[str] | None:
     pieces = [_piece(entry) for entry in value.entries]
     if any("\n" in piece for piece in pieces):
         return None
-    start, stop = "[]" if value.kind == "list" else "{}"
+    start, stop = ("[", "]") if value.kind == "list" else ("{", "}")
     whole = f"{start}{', '.join(pieces)}{stop}"
     if column + len(whole) <= WIDTH:
         return [whole]
@@ -186,7 +186,7 @@ def _piece(entry: WrittenEntry) -> str:
     value = entry.value
     if value.kind == "scalar":
         return f"{lead}{value.text.strip()}"
-    start, stop = "[]" if value.kind == "list" else "{}"
+    start, stop = ("[", "]") if value.kind == "list" else ("{", "}")
     return f"{lead}{start}{', '.join(map(_piece, value.entries))}{stop}"
 
 

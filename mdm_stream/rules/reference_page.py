@@ -141,7 +141,7 @@ def _form(annotation: object) -> str:
 
 def _bounds(metadata: Iterable[object]) -> str:
     """Return the bounds of a number, as its annotation has them."""
-    found = {}
+    found: dict[str, float] = {}
     for each in metadata:
         for constraint in getattr(each, "metadata", [each]):
             found |= {name: value for name in _BOUNDS if (value := getattr(constraint, name, None)) is not None}

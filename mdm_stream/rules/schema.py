@@ -135,12 +135,14 @@ def _option(spec: OptionSpec) -> Schema:
 
 def _thresholds() -> dict[str, Schema]:
     """Return the numbers that each kind with a threshold takes."""
-    return {
-        name: {"type": "number", "minimum": kind.threshold[0]}
-        | ({} if kind.threshold[1] >= UNBOUNDED else {"maximum": kind.threshold[1]})
-        for name, kind in PREDICATE_KINDS.items()
-        if kind.threshold is not None
-    }
+    found: dict[str, Schema] = {}
+    for name, kind in PREDICATE_KINDS.items():
+        if kind.threshold is not None:
+            low, high = kind.threshold
+            found[name] = {"type": "number", "minimum": low}
+            if high < UNBOUNDED:
+                found[name]["maximum"] = high
+    return found
 
 
 def _attribute_condition() -> Schema:

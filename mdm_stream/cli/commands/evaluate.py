@@ -63,7 +63,9 @@ def evaluate(
     if by and crosswalk is not None:
         raise click.UsageError("--by is about what the rules decide, not about a crosswalk; leave --crosswalk out")
     entities = read_truth(truth)
-    scored = groups = wrong = None
+    scored: ScoredSet | None = None
+    groups: list[WrongGroup] | None = None
+    wrong: WrongPairs | None = None
     with phases(quiet=True) as advance:
         clusters = read_crosswalk(crosswalk) if crosswalk is not None else {}
         if rules is not None:
