@@ -32,7 +32,8 @@ def junit_report(outcomes: Sequence[CaseOutcome]) -> bytes:
                 failure = ET.SubElement(case, "failure", type=outcome.failed[0].kind, message=_text(first))
                 failure.text = _text("\n".join(line for check in outcome.failed for line in failure_lines(check)))
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
 
 
 def failure_lines(check: CaseCheck) -> list[str]:

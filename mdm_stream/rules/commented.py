@@ -63,7 +63,7 @@ class WrittenEntry:
 def read_commented(text: str, shown: str) -> WrittenValue:
     """Return the root mapping of a text that ``parse_tree`` reads. ``RulesError`` for a form that cannot be kept."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    events = iter(yaml.parse(text, Loader=EVENT_LOADER))
+    events: Iterator[Any] = iter(yaml.parse(text, Loader=EVENT_LOADER))
     next(events)
     begin = next(events)
     if begin.version or begin.tags:
@@ -98,18 +98,21 @@ class _Builder:
     def value(self, event: Any) -> WrittenValue:
         """Return the value that an event begins, taking its content from the events."""
         start, stop = event.start_mark.index, event.end_mark.index
+        line, last_line = event.start_mark.line, event.end_mark.line
         if isinstance(event, yaml.ScalarEvent):
             raw = self._text[start:stop]
             if event.style in ("|", ">") and not _KEPT_FORM.fullmatch(raw.split("\n", 1)[0]):
-                place = Place(self._shown, event.start_mark.line + 1)
+                place = Place(self._shown, line + 1)
                 fail(place, "this block of text has a number or '+' behind its mark; write it in quotes instead")
-            return WrittenValue("scalar", start, stop, event.end_mark.line, raw)
+            return WrittenValue("scalar", start, stop, last_line, raw)
         kind = "list" if isinstance(event, yaml.SequenceStartEvent) else "mapping"
-        whole = WrittenValue(kind, start, stop, event.end_mark.line)
+        whole = WrittenValue(kind, start, stop, last_line)
         whole.flow = bool(event.flow_style)
-        while not isinstance(child := next(self._events), yaml.SequenceEndEvent | yaml.MappingEndEvent):
+        for child in self._events:
+            whole.stop, whole.last_line = child.end_mark.index, child.end_mark.line
+            if isinstance(child, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+                break
             whole.entries.append(self._entry(whole, child))
-        whole.stop, whole.last_line = child.end_mark.index, child.end_mark.line
         return whole
 
     def _entry(self, whole: WrittenValue, event: Any) -> WrittenEntry:
