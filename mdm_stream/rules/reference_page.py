@@ -99,13 +99,13 @@ def _models(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseM
     for name, field in model.model_fields.items():
         inner, suffix = _model_in(field.annotation)
         if inner is not None:
-            title = f"{path}.{_name(name, field)}{suffix}".lstrip(".")
+            title = f"{path}: {_name(name, field)}{suffix}".lstrip(": ")
             yield title, inner
             yield from _models(inner, title)
 
 
 def _model_in(annotation: object) -> tuple[type[BaseModel] | None, str]:
-    """Return the model that an annotation holds, and how it is reached: ``.NAME`` of a mapping, ``[]`` of a list."""
+    """Return the model that an annotation holds, and how it is reached: ``: NAME`` of a mapping, ``[]`` of a list."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if isinstance(annotation, type) and origin is None:
         return (annotation, "") if issubclass(annotation, BaseModel) else (None, "")
@@ -113,7 +113,7 @@ def _model_in(annotation: object) -> tuple[type[BaseModel] | None, str]:
         return _model_in(inner[0])
     if origin is dict:
         found, suffix = _model_in(inner[1])
-        return found, f".NAME{suffix}"
+        return found, f": NAME{suffix}"
     if origin is tuple:
         found, suffix = _model_in(inner[0])
         return found, f"[]{suffix}"
