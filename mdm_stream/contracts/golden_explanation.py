@@ -10,11 +10,11 @@ from mdm_stream.contracts.feed_model import GoldenValue, RecordKey
 from mdm_stream.contracts.steward import LinkState, Number
 
 
-class _Part(BaseModel):
+class _GoldenExplanationPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class JoinedLink(_Part):
+class JoinedLink(_GoldenExplanationPart):
     """A link that joined two groups of members: the ``number`` of the join, strongest first from 1.
 
     ``weight_bits``, ``confidence``, ``decided_by`` and ``evidence`` (the level of each comparison that says something)
@@ -34,7 +34,7 @@ class JoinedLink(_Part):
     cut_off_count: int
 
 
-class KeptApartFrom(_Part):
+class KeptApartFrom(_GoldenExplanationPart):
     """Another golden record that links lead to, and that was not joined: the strongest link, and why it was refused.
 
     ``answered``: a SEPARATE verdict stands between the two.
@@ -45,7 +45,7 @@ class KeptApartFrom(_Part):
     answered: bool
 
 
-class SurvivalCompetitor(_Part):
+class SurvivalCompetitor(_GoldenExplanationPart):
     """A record that a rule could choose. ``lost_by``: the strategy that left it behind, null if it survived.
 
     ``event_time`` is when the newest of its values was set; ``values``, if asked for, are what it offered.
@@ -58,7 +58,7 @@ class SurvivalCompetitor(_Part):
     values: dict[str, GoldenValue] = {}
 
 
-class SurvivalOfAttributes(_Part):
+class SurvivalOfAttributes(_GoldenExplanationPart):
     """What one rule of survivorship chose for its attributes, and from what.
 
     ``strategies`` are the rule's in order, with their options; ``decided_by`` is the one that decided (``record_key``:
@@ -73,7 +73,7 @@ class SurvivalOfAttributes(_Part):
     competitors: list[SurvivalCompetitor]
 
 
-class GoldenExplanation(_Part):
+class GoldenExplanation(_GoldenExplanationPart):
     """How one golden record came together, what was refused, and why each value survived.
 
     ``anchor`` is the member that the id is made from. ``joins`` are the links that connect the members, one fewer than

@@ -19,7 +19,7 @@ _LABEL_CHARS_MAX = 34
 _FONT = "font-family:system-ui,sans-serif;font-size:13px"
 
 
-class _Group(NamedTuple):
+class _Branch(NamedTuple):
     rows: tuple[str, ...]
     x: float
     y: float
@@ -33,12 +33,12 @@ def assembly_svg(document: Mapping[str, Any]) -> Markup | None:
     joins = document["joins"]
     rows = {ref: place for place, ref in enumerate(_in_tree_order(members, joins))}
     step = _TREE_WIDTH / max(len(joins), 1)
-    group_of = {ref: _Group((ref,), _LABEL_WIDTH, _MARGIN + (row + 0.5) * _ROW_HEIGHT) for ref, row in rows.items()}
+    group_of = {ref: _Branch((ref,), _LABEL_WIDTH, _MARGIN + (row + 0.5) * _ROW_HEIGHT) for ref, row in rows.items()}
     labels = "".join(_label(ref, group_of[ref].y) for ref in rows)
     forks = []
     for join in joins:
         left, right = group_of[ref_text(join["a"])], group_of[ref_text(join["b"])]
-        joined = _Group(left.rows + right.rows, _LABEL_WIDTH + step * join["number"], (left.y + right.y) / 2)
+        joined = _Branch(left.rows + right.rows, _LABEL_WIDTH + step * join["number"], (left.y + right.y) / 2)
         forks.append(_fork(join, left, right, joined))
         group_of.update(dict.fromkeys(joined.rows, joined))
     width, height = _LABEL_WIDTH + _TREE_WIDTH + 4 * _MARGIN, 2 * _MARGIN + _ROW_HEIGHT * len(members)
@@ -72,7 +72,7 @@ def _label(ref: str, y: float) -> str:
     )
 
 
-def _fork(join: Mapping[str, Any], left: _Group, right: _Group, joined: _Group) -> str:
+def _fork(join: Mapping[str, Any], left: _Branch, right: _Branch, joined: _Branch) -> str:
     dashes = ' stroke-dasharray="5 3"' if join["cut_off_count"] else ""
     said = f"{join['number']}: {ref_text(join['a'])} - {ref_text(join['b'])}, {join['weight_bits']:+.2f} bits"
     x = f"{joined.x:.1f}"
