@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mdm_stream.core.fold import RecordState
     from mdm_stream.core.model import Version
 
-Answer = Literal["link", "separate", "skip", "undo", "quit", "help"]
+Choice = Literal["link", "separate", "skip", "undo", "quit", "help"]
 
-ANSWERS: dict[str, Answer] = {
+ANSWERS: dict[str, Choice] = {
     "l": "link",
     "link": "link",
     "s": "separate",

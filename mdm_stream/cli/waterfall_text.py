@@ -37,7 +37,7 @@ _BLOCKS = _Glyphs("█", "▒", "◆", "┊", "│")
 _ASCII = _Glyphs("+", "-", "*", ":", "|")
 
 
-class _Row(NamedTuple):
+class _Beam(NamedTuple):
     label: str
     figure: str
     begins: float
@@ -76,16 +76,16 @@ def waterfall_lines(balance: Mapping[str, Any], width: int, encoding: str | None
     return [*lines, *chart.legend()]
 
 
-def _groups(balance: Mapping[str, Any]) -> list[tuple[str, list[_Row]]]:
+def _groups(balance: Mapping[str, Any]) -> list[tuple[str, list[_Beam]]]:
     in_bits = balance["unit"] == "bits"
     digits = 2 if in_bits else 3
     start = balance["start"]
-    first = _Row("prior", f"{start:+.{digits}f}", 0.0, start) if in_bits else _Row("link threshold", "", start, start)
+    first = _Beam("prior", f"{start:+.{digits}f}", 0.0, start) if in_bits else _Beam("link threshold", "", start, start)
     reached = balance["total"]
-    total = _Row("total", f"{reached:{'+' if in_bits else ''}.{digits}f}", reached, reached, is_total=True)
-    groups: list[tuple[str, list[_Row]]] = [("", [first])]
+    total = _Beam("total", f"{reached:{'+' if in_bits else ''}.{digits}f}", reached, reached, is_total=True)
+    groups: list[tuple[str, list[_Beam]]] = [("", [first])]
     for heading, name in (("For a match", "speaks_for"), ("Against", "speaks_against")):
-        rows = [_Row(plain(step_label(each)), f"{each['amount']:+.{digits}f}", *_ends(each)) for each in balance[name]]
+        rows = [_Beam(plain(step_label(each)), f"{each['amount']:+.{digits}f}", *_ends(each)) for each in balance[name]]
         groups.append((heading if rows else f"{heading}: nothing", rows))
     return [*groups, ("", [total])]
 
@@ -97,7 +97,7 @@ def _ends(step: Mapping[str, Any]) -> tuple[float, float]:
 class _Chart:
     """The bars beside the figures, on one scale; empty where they would be too narrow to say anything."""
 
-    def __init__(self, rows: Sequence[_Row], balance: Mapping[str, Any], width: int, glyphs: _Glyphs) -> None:
+    def __init__(self, rows: Sequence[_Beam], balance: Mapping[str, Any], width: int, glyphs: _Glyphs) -> None:
         self._width, self._glyphs, self._balance = width, glyphs, balance
         values = [value for row in rows for value in (row.begins, row.ends)]
         values += [balance["link_from"], balance["review_from"]]
@@ -106,7 +106,7 @@ class _Chart:
     def _column(self, value: float) -> int:
         return round((value - self._least) / self._span * (self._width - 1))
 
-    def bar(self, row: _Row) -> str:
+    def bar(self, row: _Beam) -> str:
         """Return one row's bar, over the marks of the thresholds."""
         if self._width < CHART_WIDTH_MIN:
             return ""

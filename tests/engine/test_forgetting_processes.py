@@ -41,7 +41,7 @@ ALLOWED = {
     "mdm_stream/warehouse/snowflake/options/option.py": "our own statements",
     "consumers/warehouse/handler.py": "the consumer itself",
     "mdm_stream/capacity/batches.py": "shapes of a day",
-    "mdm_stream/assess/labelled.py": "names of records, in a command that ends",
+    "mdm_stream/assess/labelled.py": "positions of pairs by how many records there are",
 }
 """Where functools may remember something, and what that is: no value of a record."""
 
