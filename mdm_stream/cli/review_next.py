@@ -78,7 +78,7 @@ class ReviewDesk:
         self._sent: dict[tuple[str, str], list[Version]] = {}
 
     def run(self) -> None:
-        """Ask until nothing is open, or whoever is asked quits. Each verdict is sent before the next question."""
+        """Ask until nothing is open, or the answer is to quit. Each verdict is sent before the next question."""
         number = 0
         while (question := self._session.next_question()) is not None:
             number += 1

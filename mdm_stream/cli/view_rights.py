@@ -3,7 +3,7 @@
 A flag says what is wanted, and the policy (``MDM_AUTHORITY``, its ``viewers``) what may be had. A person is the account
 and the groups of the process, which the system knows and no variable changes, and where the policy names ARNs the
 principal whose credentials AWS knows. Without viewers in the policy, the owner of a local stack sees all that it holds,
-and of another index nobody sees sensitive values.
+and no account sees sensitive values of another index.
 """
 
 from __future__ import annotations
