@@ -34,6 +34,7 @@ COMMANDS: dict[str, Listing] = {
     "generate": Listing(
         "mdm_stream.cli.commands.generate:generate", "Write an invented population as event files, with its truth."
     ),
+    "init": Listing("mdm_stream.cli.commands.init:init", "Draft rules for files of rows from what they hold."),
     "profile": Listing(
         "mdm_stream.cli.commands.profile:profile", "Find placeholders, and profile values and blocking."
     ),

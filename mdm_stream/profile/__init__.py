@@ -1,1 +1,1 @@
-"""What delivered records look like: today the values that suspiciously many of them share."""
+"""What records look like: the columns of files of rows, and values that many delivered records share."""

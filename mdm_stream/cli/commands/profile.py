@@ -1,7 +1,8 @@
-"""``mdm-stream profile``: what delivered records look like: the values that many of them share, and tables by Spark."""
+"""``mdm-stream profile``: what files of rows hold; what delivered records share; tables about them, by Spark."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from mdm_stream.cli.options import archive_url_of, deployment_options
 from mdm_stream.cli.output import json_option, print_json, print_table, progress, say
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.deployment import Deployment, running_stack
+from mdm_stream.errors import ConfigurationError
 from mdm_stream.rules import load_rulesets
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ EXIT_DRIFT = 3
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path())
 @click.option("--shared", is_flag=True, help="The values that suspiciously many records share.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the report on files of rows as a page, too.")  # fmt: skip
 @click.option("--on", "on", type=click.Choice(["archive"]), help="Read everything delivered, in place of FILES.")
 @click.option("--format", "format_", type=click.Choice(list(WIRE_FORMATS)), default=None,
               help="Default: CSV by the file's name, the others by the shape of each line.")  # fmt: skip
@@ -66,6 +70,7 @@ def profile(
     *,
     files: tuple[str, ...],
     shared: bool,
+    html: Path | None,
     on: str | None,
     format_: FormatName | None,
     sources: tuple[str, ...],
@@ -83,10 +88,14 @@ def profile(
     archive: str | None,
     as_json: bool,
 ) -> None:
-    """Say what the records of event FILES (.gz too), or of the archive, look like under rules. Reports: --shared,
-    --tables.
+    """Say what FILES of rows hold, or what records look like under rules (--shared, --tables).
 
-    --shared finds placeholders: phones, emails, identifiers, dates and addresses that far more records share than
+    Without either, FILES are rows (CSV of any dialect, JSON, NDJSON, Parquet; .gz and .zst too), and no rules are
+    needed: what each column means, how complete, distinct and well-formed it is, lengths, order of dates, countries of
+    phones, values that many rows share, and likely keys. --html writes it as a page.
+
+    --shared reads event FILES (.gz too), or the archive, and finds placeholders: phones, emails, identifiers,
+    dates and addresses that far more records share than
     typical ones, blocking keys past max_block_size, and what counts as a placeholder already; each with its records,
     sources, and with --show-values the lines to add under `placeholders:` of the rules. A record counts once, as it
     is after all that was delivered.
@@ -95,8 +104,12 @@ def profile(
     uniqueness, outliers, shared values, term frequencies, blocking with its estimated recall. --against compares it
     with an earlier one; without --on, FOLDER is a profile that is there already. Exit code 3: something drifted.
     """
-    if shared == (tables is not None):
-        raise click.UsageError("which report? --shared, or --tables FOLDER")
+    _check_reports(
+        files, html, shared=shared, tables=tables is not None, others=bool(on or against or until or format_)
+    )
+    if not shared and tables is None:
+        _of_columns(tuple(map(Path, files)), sources, html, show=show_values, as_json=as_json)
+        return
     if tables is not None:
         from mdm_stream.cli.profile_tables import TablesWanted  # noqa: PLC0415 - --help does without
 
@@ -122,9 +135,45 @@ def profile(
         return
     for document in documents:
         _tell(document, show=show_values)
+    _tell_rejected(rejected)
+
+
+def _tell_rejected(rejected: Counter[str]) -> None:
     if rejected:
         counts = ", ".join(f"{count:,} {code}" for code, count in rejected.most_common(REASONS_SHOWN))
         say(f"{rejected.total():,} events or rows cannot be read under these rules: {counts}")
+
+
+def _check_reports(files: tuple[str, ...], html: Path | None, *, shared: bool, tables: bool, others: bool) -> None:
+    if shared and tables:
+        raise click.UsageError("which report? --shared, or --tables FOLDER")
+    if not shared and not tables and (others or not files):
+        raise click.UsageError("which report? FILES of rows, --shared, or --tables FOLDER")
+    if html is not None and (shared or tables):
+        raise click.UsageError("--html belongs to the report on FILES of rows; leave --shared and --tables out")
+
+
+def _of_columns(
+    files: tuple[Path, ...], sources: tuple[str, ...], html: Path | None, *, show: bool, as_json: bool
+) -> None:
+    """Report on the columns of files of rows."""
+    from mdm_stream.cli.column_report import documents, tell_files, write_page  # noqa: PLC0415 - --help does without
+    from mdm_stream.draft.drafting import profile_files  # noqa: PLC0415
+
+    if sources and len(sources) != len(files):
+        raise click.UsageError(f"{len(files)} files and {len(sources)} times --source: name one for each file, or none")
+    if absent := [path for path in files if not path.is_file()]:
+        raise ConfigurationError(f"{absent[0]}: there is no such file")
+    with tempfile.TemporaryDirectory(prefix="mdm-stream-profile-") as folder, progress() as advance:
+        found = documents(profile_files(files, Path(folder), advance, sources), show=show)
+    if html is not None:
+        write_page(html, found)
+    if as_json:
+        print_json({"files": found})
+        return
+    tell_files(found)
+    if html is not None:
+        say(f"{html}: the same as a page")
 
 
 def _by_spark(wanted: TablesWanted, rules: tuple[str, ...], state: Path, archive: str | None, *, read: bool) -> int:

@@ -1,0 +1,1 @@
+"""A rule set for a company's own files, drafted from what they hold: ``mdm-stream init``."""

@@ -1,0 +1,135 @@
+"""What a first draft of rules makes of the records: blocks of each key, chances of agreement, and records to look at.
+
+The records are read as ``replay`` reads them, standardised and given keys by the engine's own functions: what is
+measured is what will be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mdm_stream.core.blocking.keys import blocking_keys
+from mdm_stream.core.canonical import digest_of_bytes
+from mdm_stream.core.model import RecordEvent
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.standardise import standardise_record
+from mdm_stream.decode.files.csv_rows import CsvFile
+from mdm_stream.draft.key_choice import KeyMeasure, measured_key
+from mdm_stream.draft.weights import ValueChance
+from mdm_stream.profile.columns.table_files import file_bytes
+
+MEASURED_RECORDS_MAX = 200_000
+"""Records whose keys are counted; of more, these are the first ones, and the pairs of all are more."""
+LOOKED_AT_MAX = 3_000
+"""Records that are resolved to show golden records: all of a small file, of a larger one those of small blocks."""
+SMALL_BLOCK = range(2, 7)
+PROGRESS_EVERY = 2_000
+REASONS_KEPT = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RuledFile:
+    """A file as ``replay`` reads it: its source is that of rows that name none."""
+
+    path: Path
+    source: str
+    loaded_at_us: int
+
+
+@dataclass(slots=True)
+class RowsRead:
+    """Counts of rows that were read and rejected; ``reasons`` counts why by code."""
+
+    read: int = 0
+    rejected: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def file_events(files: Sequence[RuledFile], rules: Ruleset, counts: RowsRead) -> Iterator[RecordEvent]:
+    """Yield the events of the rows of files under rules; count those that are rejected, by reason."""
+    for file in files:
+        for row in CsvFile(file_bytes(file.path), {rules.domain: rules}, file.source, file.loaded_at_us).rows():
+            if isinstance(row.outcome, RecordEvent):
+                counts.read += 1
+                yield row.outcome
+            else:
+                counts.rejected += 1
+                reason = row.outcome.reasons[0]
+                counts.reasons[f"{reason.code} ({reason.path})"] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of the records of files: keys by expression, chances by attribute, and events to resolve."""
+
+    records: int
+    rows: RowsRead
+    keys: Mapping[str, KeyMeasure]
+    chances: Mapping[str, ValueChance]
+    looked_at: tuple[RecordEvent, ...]
+    is_all: bool
+
+
+def measure(
+    files: Sequence[RuledFile], rules: Ruleset, advance: Progress = lambda _what, _done, _all: None
+) -> Measured:
+    """Return what rules make of files. Records in several rows count once, as their newest row has them."""
+    rows = RowsRead()
+    newest: dict[str, RecordEvent] = {}
+    for event in file_events(files, rules, rows):
+        held = newest.get(event.refs[0])
+        if held is None or event.version >= held.version:  # type: ignore[operator]  # of one source, so of one kind
+            newest[event.refs[0]] = event
+        if len(newest) >= MEASURED_RECORDS_MAX:
+            break
+    values: list[Counter[object]] = [Counter() for _ in rules.attributes]
+    blocks: dict[str, list[int]] = {}
+    events = list(newest.values())
+    for place, event in enumerate(events):
+        found = tuple(each.match for each in standardise_record(rules, event.source, event.attributes))
+        for counter, match in zip(values, found, strict=True):
+            if match is not None:
+                counter[match] += 1
+        for key in blocking_keys(rules, found):
+            blocks.setdefault(key, []).append(place)
+        if not place % PROGRESS_EVERY:
+            advance("records", place, len(events))
+    sizes: dict[str, list[int]] = {}
+    for key, members in blocks.items():
+        sizes.setdefault(key.partition(":")[0], []).append(len(members))
+    keys = {each.text: measured_key(sizes.get(each.tag, ()), rules.max_block_size) for each in rules.blocking}
+    chances = {
+        attribute.name: _chance(counter.values()) for attribute, counter in zip(rules.attributes, values, strict=True)
+    }
+    chosen = _looked_at(events, blocks.values())
+    return Measured(len(events), rows, keys, chances, chosen, len(chosen) == len(events))
+
+
+def _chance(counts: Iterable[int]) -> ValueChance:
+    listed = list(counts)
+    present = sum(listed)
+    same = sum(count * (count - 1) for count in listed)
+    return ValueChance(present, len(listed), same / (present * (present - 1)) if present > 1 else 0.0)
+
+
+def _looked_at(events: Sequence[RecordEvent], blocks: Iterable[Sequence[int]]) -> tuple[RecordEvent, ...]:
+    """Return the records to resolve: all, or those that share most small blocks. Chance has no part in it."""
+    if len(events) <= LOOKED_AT_MAX:
+        return tuple(events)
+    shared: Counter[tuple[int, ...]] = Counter(tuple(members) for members in blocks if len(members) in SMALL_BLOCK)
+    order = sorted(shared, key=lambda members: (-shared[members], _order_of(events[members[0]])))
+    chosen: dict[int, None] = {}
+    for members in order:
+        if len(chosen) + len(members) > LOOKED_AT_MAX:
+            break
+        chosen.update(dict.fromkeys(members))
+    return tuple(events[place] for place in sorted(chosen)) or tuple(events[:LOOKED_AT_MAX])
+
+
+def _order_of(event: RecordEvent) -> str:
+    return digest_of_bytes(event.refs[0].encode("utf-8", "surrogatepass"), 8)

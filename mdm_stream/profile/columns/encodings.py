@@ -1,0 +1,95 @@
+"""The encoding of a text that is not Unicode: found by which one makes words of its letters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+
+LOOKED_AT_BYTES = 262_144
+_CANDIDATES = (
+    "cp1252", "cp1250", "cp1251", "koi8-r", "koi8-u", "cp866", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257",
+    "gb18030", "cp932",
+    "big5", "euc-kr", "euc-jp",
+)  # fmt: skip
+_WORDS = re.compile(r"[^\W\d_]+")
+_WIDE = frozenset({"gb18030", "cp932", "big5", "euc-kr", "euc-jp"})
+_COMMON = {
+    "cp1252": "éèêàçüöäßñóíáúåøæãõâîôû", "cp1250": "łśżźćęąńóčšžřěůőűăâîșțáéíýúô", "cp1251": "оеаинтсрвлкмдпу",
+    "koi8-r": "оеаинтсрвлкмдпу",
+    "koi8-u": "оеаинтсрвлкмдпуіїє", "cp866": "оеаинтсрвлкмдпу", "cp1253": "αοιετσνηυρπκμλς",
+    "cp1254": "\u0131işğçöüİŞĞÇÖÜâ", "cp1255": "יוהלאתמבשר",
+    "cp1256": "المينرتبوهسدع", "cp1257": "āčēģīķļņšūžąęėįųõäöü",
+}  # fmt: skip
+_BETTER_BY = 0.08
+"""How much more of the text another encoding must make sense of to be taken in place of the first."""
+
+
+def encoding_of(beginning: bytes) -> str | None:
+    """Return the encoding of bytes that are neither UTF-8 nor UTF-16, by what a rule set calls it; else None.
+
+    Western European (``cp1252``) is what readers take anyway, so it is None, too. A guess from letters: short texts
+    in two encodings that share most letters cannot be told apart.
+    """
+    sample = beginning[:LOOKED_AT_BYTES]
+    if (
+        sample.isascii()
+        or sample.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"))
+        or sample.count(0) > len(sample) // 8
+    ):
+        return None
+    if _is_utf8(sample[: sample.rfind(b"\n") + 1 or len(sample)]):
+        return None
+    cut = sample[: sample.rfind(b"\n") + 1] or sample
+    scores = {encoding: score for encoding in _CANDIDATES if (score := _sense(cut, encoding)) is not None}
+    if not scores:
+        return None
+    best = max(scores, key=lambda each: scores[each])
+    base = scores.get("cp1252", -1.0)
+    return None if best == "cp1252" or scores[best] < base + _BETTER_BY or _is_mostly_utf8(cut) else best
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_mostly_utf8(text: bytes) -> bool:
+    decoded = text.decode("utf-8", "replace")
+    good = sum(not character.isascii() and character != "\ufffd" for character in decoded)
+    return good >= decoded.count("\ufffd")
+
+
+def _sense(sample: bytes, encoding: str) -> float | None:
+    """Return how much of what is beyond ASCII reads as words of one script, from 0 to 1; None if it cannot be read."""
+    try:
+        text = sample.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    beyond = [character for character in text if not character.isascii()]
+    if not beyond:
+        return None
+    letters = sum(character.isalpha() for character in beyond) / len(beyond)
+    if encoding in _WIDE:
+        kinds = Counter(unicodedata.name(character, "").split()[0] for character in beyond if character.isalpha())
+        usual = sum(kinds[each] for each in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")) / max(1, sum(kinds.values()))
+        rare = sum(character < "\u4e00" or character > "\u9fff" for character in beyond if character.isalpha())
+        kana = kinds["HIRAGANA"] + kinds["KATAKANA"]
+        own = {"cp932": kana > 0, "euc-jp": kana > 0, "euc-kr": kinds["HANGUL"] > 0}.get(encoding, rare == 0)
+        halfwidth = sum("\uff61" <= character <= "\uff9f" for character in beyond) / len(beyond)
+        return letters * usual * (0.95 if own else 0.5) - halfwidth
+    common = sum(
+        character.casefold() in _COMMON[encoding].casefold() for character in beyond if character.isalpha()
+    ) / len(beyond)
+    words = [word for word in _WORDS.findall(text) if not word.isascii()]
+    odd = sum(_is_odd(word) for word in words) / max(1, len(words))
+    return 0.5 * letters + 0.5 * common - 0.5 * odd
+
+
+def _is_odd(word: str) -> bool:
+    """Return whether a word mixes scripts, or has a capital after a small letter, as words in a wrong encoding do."""
+    scripts = {unicodedata.name(character, "").split()[0] for character in word}
+    return len(scripts) > 1 or re.search(r"[a-zà-ÿа-яё][A-ZÀ-ÞА-ЯЁ]", word) is not None

@@ -1,0 +1,202 @@
+"""Files of rows of any form and dialect, read as a table of texts: what is there before any rule says what it means.
+
+A file is read as the gatekeeper of files reads it (see :mod:`mdm_stream.decode.files`); what that refuses for want of a
+usable header (a column named twice, none at all) is read here all the same, and said.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from mdm_stream.core.csv_form import COLUMNS_MAX
+from mdm_stream.core.ruleset import Attribute, CsvForm, Match, Ruleset
+from mdm_stream.decode.files.compression import compression_of, decompressed
+from mdm_stream.decode.files.csv_beginning import read_dialect
+from mdm_stream.decode.files.csv_dialect import CsvDialect
+from mdm_stream.decode.files.csv_lines import LineTooLongError, iter_lines
+from mdm_stream.decode.files.csv_records import CsvRecords
+from mdm_stream.decode.files.csv_table import PADDING
+from mdm_stream.decode.files.event_files import PIECE_BYTES
+from mdm_stream.decode.files.open_file import open_rows
+from mdm_stream.decode.files.read_limits import ReadLimits
+from mdm_stream.errors import ConfigurationError, MdmError, RejectedEventError
+from mdm_stream.profile.columns.column_words import meanings_of_name
+from mdm_stream.profile.columns.encodings import encoding_of
+from mdm_stream.profile.columns.value_forms import forms_of
+
+HEADER_VALUES_MIN = 1
+"""Cells of a first row that are values beyond doubt from which on it is taken for a row, if no name in it is known."""
+_SURE_VALUES = frozenset({"email", "date", "uuid", "number", "marked_phone", "url", "iban"})
+_BEGINNING_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A file that was read: how it is written, its columns in their order, and how many rows it has.
+
+    ``rows_path`` is the file of its rows in plain CSV (UTF-8, commas, no blanks at the ends of cells, no header).
+    ``needs_copy`` says why the rules cannot be about the file itself, or is empty. ``encoding`` is what the rules must
+    declare of it. ``faulty`` counts rows that could not be read.
+    """
+
+    path: Path
+    form: str
+    dialect: str
+    columns: tuple[str, ...]
+    rows: int
+    faulty: int
+    rows_path: Path
+    needs_copy: str = ""
+    encoding: str | None = None
+
+
+def read_table(path: Path, rows_path: Path) -> TableFile:
+    """Read a file, and write its rows to ``rows_path``. ``ConfigurationError`` if it holds none that can be read."""
+    try:
+        beginning = _beginning(path)
+        if _is_text_table(path, beginning):
+            return _read_csv(path, beginning, rows_path)
+        return _read_other(path, rows_path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from error
+    except LineTooLongError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    except RejectedEventError as error:
+        reason = error.reasons[0]
+        raise ConfigurationError(f"{path}: {reason.path} {reason.message}") from error
+    except ConfigurationError:
+        raise
+    except MdmError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def file_bytes(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file in pieces, decompressed (gzip, zstd) where its first bytes say so."""
+    with path.open("rb") as file:
+        pieces = iter(lambda: file.read(PIECE_BYTES), b"")
+        first = next(pieces, b"")
+        compression = compression_of(first)
+        content: Iterable[bytes] = chain((first,), pieces)
+        yield from content if compression is None else decompressed(content, compression, ReadLimits())
+
+
+def _beginning(path: Path) -> bytes:
+    found = b""
+    for piece in file_bytes(path):
+        found += piece
+        if len(found) >= _BEGINNING_BYTES:
+            break
+    if not found:
+        raise ConfigurationError(f"{path}: the file is empty; expected a header and rows")
+    return found[:_BEGINNING_BYTES]
+
+
+def _is_text_table(path: Path, beginning: bytes) -> bool:
+    """Tell whether a file is CSV; what it is else, or that it is no table, the gatekeeper's reader finds."""
+    bare = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
+    looks_binary = beginning[:4] in (b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"ORC")
+    named = {suffix.lower() for suffix in path.suffixes} & {".csv", ".tsv", ".psv", ".txt"}
+    return not looks_binary and (bool(named) or bare[:1] not in (b"[", b"{"))
+
+
+def _read_csv(path: Path, beginning: bytes, rows_path: Path) -> TableFile:
+    encoding = encoding_of(beginning)
+    dialect, rest = read_dialect(file_bytes(path), CsvForm(encoding=encoding))  # type: ignore[arg-type]
+    records = iter(CsvRecords(iter_lines(rest, dialect, ReadLimits().line_bytes_max), dialect))
+    first = next((record.fields for record in records if record.fields), None)
+    if not isinstance(first, list):
+        raise ConfigurationError(
+            f"{path}: the header cannot be read; expected the names of the columns in the first row"
+        )
+    header = [cell.strip(PADDING) for cell in first]
+    if len(header) > COLUMNS_MAX:
+        raise ConfigurationError(f"{path}: the header has {len(header):,} columns; expected {COLUMNS_MAX:,} at most")
+    headless = _is_row(header)
+    columns, why = _usable_names([] if headless else header, len(header))
+    if headless:
+        why = "its first row holds values and no names of columns"
+    count, faulty = 0, 0
+    with rows_path.open("w", encoding="utf-8", newline="") as file:
+        written = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        if headless:
+            written.writerow(header)
+            count = 1
+        for record in records:
+            if not isinstance(record.fields, list):
+                faulty += 1
+                continue
+            cells = [_cell(field) for field in record.fields]
+            if any(cells):
+                written.writerow((cells + [""] * len(columns))[: len(columns)])
+                count += 1
+    if not count:
+        raise ConfigurationError(f"{path}: has a header and no row; expected records to look at")
+    return TableFile(path, "csv", str(dialect), columns, count, faulty, rows_path, why, encoding)
+
+
+def _cell(text: str) -> str:
+    bare = text.strip(PADDING)
+    return bare if bare.isprintable() else bare.replace("\x00", "")
+
+
+def _is_row(header: list[str]) -> bool:
+    """Return whether a first row holds values: some beyond doubt, and no name that is known."""
+    sure = sum(bool(forms_of(cell) & _SURE_VALUES) for cell in header if cell)
+    known = sum(bool(meanings_of_name(cell)) for cell in header if cell and not forms_of(cell) & _SURE_VALUES)
+    return sure >= HEADER_VALUES_MIN and known == 0
+
+
+def _usable_names(header: list[str], count: int) -> tuple[tuple[str, ...], str]:
+    """Return a name of its own for each column, and why the file's own names cannot be used, if they cannot."""
+    names: list[str] = []
+    why = ""
+    for place in range(count):
+        given = header[place] if place < len(header) else ""
+        name = given or f"column_{place + 1}"
+        if given and given in header[:place]:
+            why = "its header names a column twice"
+        while name in names:
+            name += "_2"
+        names.append(name)
+    return tuple(names), why
+
+
+def _read_other(path: Path, rows_path: Path) -> TableFile:
+    """Read JSON, NDJSON or Parquet as the gatekeeper does, under rules that use no column of it."""
+    opened = open_rows(file_bytes(path), path.name, {"any": _no_rules()}, "any", ReadLimits())
+    columns = [name for name in opened.rows.header if name != _UNUSED]
+    places = [place for place, name in enumerate(opened.rows.header) if name != _UNUSED]
+    count, faulty = 0, 0
+    with rows_path.open("w", encoding="utf-8", newline="") as file:
+        written = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for row in opened.rows:
+            cells = None if row.fault else _cells(row.raw, opened.rows.dialect)
+            if cells is None:
+                faulty += 1
+                continue
+            chosen = [_cell(cells[place]) if place < len(cells) else "" for place in places]
+            if any(chosen):
+                written.writerow(chosen)
+                count += 1
+    if not count:
+        raise ConfigurationError(f"{path}: has no row that can be read; expected objects with values")
+    names, _ = _usable_names(columns, len(columns))
+    return TableFile(path, opened.format, opened.format, names, count, faulty, rows_path)
+
+
+def _cells(raw: bytes, dialect: CsvDialect) -> list[str] | None:
+    records = CsvRecords(iter_lines((raw,), dialect, max(len(raw), 1)), dialect)
+    found = next(iter(islice(records, 1)), None)
+    return found.fields if found is not None and isinstance(found.fields, list) else None
+
+
+_UNUSED = "mdm_stream_uses_no_column"
+
+
+def _no_rules() -> Ruleset:
+    match = Match("fellegi_sunter", 0.01, 0.85, 0.5, (), ())
+    return Ruleset("any", 1, "", (Attribute(_UNUSED, "text"),), {}, (), 200, 200, match, ())
