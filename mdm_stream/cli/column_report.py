@@ -140,10 +140,11 @@ def tell_doubts(drafted: Drafted) -> None:
         say(f"  {said}")
 
 
-def tell_look(look: FirstLook) -> None:
+def tell_look(look: FirstLook, *, is_all: bool) -> None:
     """Write what came of the records that were resolved, and some golden records beside their members."""
+    which = "" if is_all else ", those that share most,"
     say(
-        f"{look.records:,} records resolved: {look.golden:,} golden records, {look.merged:,} of several records, "
+        f"{look.records:,} records{which} resolved: {look.golden:,} golden records, {look.merged:,} of several, "
         f"{look.reviews:,} pairs to review"
     )
     for example in look.examples:

@@ -34,8 +34,10 @@ _LISTED = frozenset({"identifier", "email", "phone"})
 _COMPARED_EXTRAS = frozenset({"identifier"})
 _NOT_COMPARED = frozenset({
     "birth_place", "nationality", "iban", "created_at", "date", "fax", "name_prefix", "name_suffix", "care_of",
-    "unit", "legal_form",
+    "unit", "legal_form", "key",
 })  # fmt: skip
+CANDIDATES_MAX = 56
+"""Expressions that are measured: a rule set has 64 keys at most."""
 _FIRST_PRIOR = 0.0001
 
 
@@ -110,7 +112,7 @@ def _profiled(table: TableFile, name: str, loaded_at_us: int, advance: Progress)
             "" if keys.copy_because else f"`replay` reads rows as CSV, and the file is {table.form}"
         )
         keys = replace(keys, copy_because="; ".join(filter(None, [because, keys.copy_because])))
-    return ProfiledFile(table, FileColumns(name, tuple(meanings), keys.parts), keys, loaded_at_us, shared)
+    return ProfiledFile(table, FileColumns(name, tuple(meanings), keys.key), keys, loaded_at_us, shared)
 
 
 def _shared(counted: RowsCounted, meanings: Sequence[ColumnMeaning]) -> Iterator[tuple[str, str, int]]:
@@ -118,7 +120,7 @@ def _shared(counted: RowsCounted, meanings: Sequence[ColumnMeaning]) -> Iterator
     for place, column in enumerate(meanings):
         kind = TYPE_OF_MEANING.get(column.meaning, "")
         counts = column.facts.counts
-        if kind not in SHARED_BY_MIN or column.meaning in ("code", "date", "created_at", "model_no"):
+        if kind not in SHARED_BY_MIN or column.meaning in ("code", "date", "created_at", "model_no", "key"):
             continue
         least = suspicious_from(kind, counts.values_by_records)
         for value, rows in counted.values_shared_by(place, least, SHARED_LISTED_MAX):
@@ -138,7 +140,7 @@ def draft_rules(
     ruled = [_ruled(each, out) for each in files]
     types = attribute_types(plan.attributes)
     all_types = types | _filled(plan)
-    options = candidates(all_types, _pack_keys(subject, set(all_types)))
+    options = candidates(all_types, _pack_keys(subject, set(all_types)))[:CANDIDATES_MAX]
     if not options:
         options = [
             KeyCandidate("first_value", _first_attribute(plan), is_packs=False, why="the only attribute there is")

@@ -30,7 +30,9 @@ OptionText = str | bool | int
 EXTRA_ATTRIBUTES_MAX = 60
 """Attributes beside those that are compared; columns beyond them are left out, which is said."""
 MULTI = frozenset({"email", "phone"})
-_NOT_KEPT = frozenset({"empty", "source", "version", "changed_at", "deleted", "key"})
+_NOT_KEPT = frozenset({"empty", "source", "version", "changed_at", "deleted"})
+_KEYS_ALONE = frozenset({"key", "source", "code", "other"})
+"""Meanings of a column that says nothing of a thing but which record it is."""
 _OF_PACK: Mapping[str, Mapping[str, str]] = {
     "person": {
         name: name for name in (
@@ -47,7 +49,7 @@ _OF_PACK: Mapping[str, Mapping[str, str]] = {
         "organisation": "name", "url": "website",
     },
 }  # fmt: skip
-_OWN_COLUMN = ("date", "code", "number", "category", "other", "unit", "care_of")
+_OWN_COLUMN = ("key", "date", "code", "number", "category", "other", "unit", "care_of")
 """Meanings whose attribute is called as the column is."""
 _OWN_NAMES: Mapping[str, str] = {
     "organisation": "organisation_name",
@@ -62,8 +64,8 @@ class FileColumns:
 
     source: str
     columns: tuple[ColumnMeaning, ...]
-    parts: tuple[str, ...] = ()
-    """Sources that the rows of the file name themselves, in a column ``source``."""
+    key: tuple[str, ...] = ()
+    """The columns that identify a row."""
 
     def first(self, meaning: str) -> ColumnMeaning | None:
         """Return the column of a meaning, the most complete one of several."""
@@ -158,13 +160,11 @@ class _SourcePlan:
             if columns:
                 self._add(meaning, columns, columns[0].by)
         for each in self._file.columns:
-            if each.name not in self._used and each.meaning not in (*_NOT_KEPT, *MULTI):
+            is_only_key = each.name in self._file.key and each.meaning in _KEYS_ALONE
+            if each.name not in self._used and not is_only_key and each.meaning not in (*_NOT_KEPT, *MULTI):
                 self._add_one(each)
-        left = tuple(
-            each.name
-            for each in self._file.columns
-            if each.name not in self._used and each.meaning not in ("source", "key")
-        )
+        kept = {*self._used, *self._file.key}
+        left = tuple(each.name for each in self._file.columns if each.name not in kept and each.meaning != "source")
         self._set_options()
         return PlannedSource(self._file, self._columns, self._options, self._notes, left)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +74,16 @@ def quoted(text: str) -> str:
     """Return a text as YAML has it: plain where nothing in it means anything else, else in double quotes."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 65_536 else f"\\U{code:08x}"
 
 
 def comment(text: str) -> str:
@@ -150,10 +158,12 @@ def _of_attribute(attribute: PlannedAttribute, rules: DraftedRules) -> str:
 
 
 def _sources(rules: DraftedRules) -> str:
-    lines = ["sources:"]
+    lines, named = ["sources:"], set()
     for source, keys, encoding in zip(rules.plan.sources, rules.source_keys, rules.encodings, strict=True):
         for name in keys.parts or (source.file.source,):
-            lines += _source(name, source, keys, encoding)
+            if name not in named:
+                lines += _source(name, source, keys, encoding)
+            named.add(name)
     return "\n".join(lines) + "\n"
 
 
@@ -216,10 +226,7 @@ def _placeholders(rules: DraftedRules) -> str:
         lines.append(f"  shared_{shared.attribute}:")
         lines.append(f"    attributes: {shared.attribute}")
         lines.append("    values:")
-        lines += [
-            _line(f"      - {json.dumps(value, ensure_ascii=False)}", f"{count:,} rows")
-            for value, count in shared.values
-        ]
+        lines += [_line(f"      - {quoted(value)}", f"{count:,} rows") for value, count in shared.values]
     return "\n".join(lines) + "\n"
 
 

@@ -24,6 +24,7 @@ _EPOCHS = {10: "seconds", 13: "milliseconds", 16: "microseconds"}
 _YEAR_1990_US = 631_152_000_000_000
 _UNITS_US = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
 _RESERVED = {"source": "names sources", "version": "is no whole number", "event_time": "is no time"}
+_BESIDE_KEYS = frozenset({"key", "source", "category", "country", "code", "region"})
 _NEVER_KEYS = frozenset({
     "given_name", "family_name", "full_name", "birth_date", "street", "city", "description", "title", "price",
     "date", "changed_at",
@@ -166,7 +167,7 @@ def _pair(
     keys = [place for place in complete if columns[place].meaning == "key"]
     beside = [
         place for place in complete
-        if columns[place].meaning in ("key", "source", "category", "country", "code", "region") and place not in keys[:1]
+        if columns[place].meaning in _BESIDE_KEYS and place not in keys[:1]
     ]  # fmt: skip
     pairs = [pair for pair in product(keys, beside) if pair[0] != pair[1]] + list(combinations(keys, 2))
     for pair in list(dict.fromkeys(pairs))[: 3 * KEY_COLUMNS_TRIED]:

@@ -94,4 +94,4 @@ def test_the_table_names_what_is_known():
     """Each meaning of the table has a fit for values; each but those that make no attribute has a type."""
     meanings = {meaning for meaning, _, _ in table_rows("column_words.csv")}
     assert meanings == set(_FITS)
-    assert meanings - set(TYPE_OF_MEANING) == {"key", "source", "changed_at", "deleted", "version"}
+    assert meanings - set(TYPE_OF_MEANING) == {"source", "changed_at", "deleted", "version"}

@@ -16,8 +16,14 @@ from pathlib import Path
 
 PERSONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "de": {
-        "given": ["Annegret", "Burkhard", "Detlef", "Elke", "Friederike", "Gerda", "Holger", "Irmgard", "Jochen", "Kerstin", "Lothar", "Margit", "Norbert", "Ottilie"],
-        "family": ["Abendroth", "Birkenfeld", "Dornbusch", "Eulenberg", "Fichtner", "Grünwald", "Hasselhorn", "Immendorf", "Kestenholz", "Lichtblau", "Möwe"],
+        "given": [
+            "Annegret", "Burkhard", "Detlef", "Elke", "Friederike", "Gerda", "Holger", "Irmgard", "Jochen",
+            "Kerstin", "Lothar", "Margit", "Norbert", "Ottilie",
+        ],
+        "family": [
+            "Abendroth", "Birkenfeld", "Dornbusch", "Eulenberg", "Fichtner", "Grünwald", "Hasselhorn", "Immendorf",
+            "Kestenholz", "Lichtblau", "Möwe",
+        ],
         "street": [
             "Ahornweg",
             "Bergstraße",
@@ -31,26 +37,50 @@ PERSONS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "city": ["Altenbruch", "Brunsbek", "Dornheim", "Elmstedt", "Fahrdorf", "Gransee", "Hohenfels", "Ilmenau"],
     },
     "es": {
-        "given": ["Anselmo", "Benita", "Casimiro", "Domitila", "Eulogio", "Florencia", "Gervasio", "Hermelinda", "Isidro", "Jacinta", "Leandro", "Modesta"],
-        "family": ["Arrizabalaga", "Bermúdez", "Caballero", "Dueñas", "Escribano", "Fuentes", "Galdós", "Hinojosa", "Ibáñez", "Lozano", "Montalbán", "Quesada"],
+        "given": [
+            "Anselmo", "Benita", "Casimiro", "Domitila", "Eulogio", "Florencia", "Gervasio", "Hermelinda",
+            "Isidro", "Jacinta", "Leandro", "Modesta",
+        ],
+        "family": [
+            "Arrizabalaga", "Bermúdez", "Caballero", "Dueñas", "Escribano", "Fuentes", "Galdós", "Hinojosa",
+            "Ibáñez", "Lozano", "Montalbán", "Quesada",
+        ],
         "street": ["Calle Mayor", "Avenida del Puerto", "Plaza Nueva", "Calle del Olmo", "Paseo Alto", "Calle Real"],
         "city": ["Almazán", "Briviesca", "Calahorra", "Daroca", "Estepa", "Frías", "Guadix", "Haro"],
     },
     "ru": {
-        "given": ["Аркадий", "Вениамин", "Геннадий", "Зинаида", "Клавдия", "Лариса", "Маргарита", "Пелагея", "Родион", "Серафима", "Тимофей", "Эдуард"],
-        "family": ["Берёзов", "Воронов", "Горшков", "Дубинин", "Ершов", "Жаров", "Зимин", "Калинин", "Лапин", "Мельников", "Орлов", "Рябов"],
+        "given": [
+            "Аркадий", "Вениамин", "Геннадий", "Зинаида", "Клавдия", "Лариса", "Маргарита", "Пелагея", "Родион",
+            "Серафима", "Тимофей", "Эдуард",
+        ],
+        "family": [
+            "Берёзов", "Воронов", "Горшков", "Дубинин", "Ершов", "Жаров", "Зимин", "Калинин", "Лапин", "Мельников",
+            "Орлов", "Рябов",
+        ],
         "street": ["ул. Садовая", "пр. Мира", "ул. Лесная", "пер. Тихий", "ул. Речная", "ул. Школьная"],
         "city": ["Боровск", "Вязьма", "Галич", "Дмитров", "Елец", "Зарайск", "Кашин", "Ливны"],
     },
     "tr": {
-        "given": ["Asuman", "Bekir", "Cemile", "Dursun", "Ercan", "Feride", "Gülay", "Halil", "İclal", "Jale", "Kadir", "Leman"],
-        "family": ["Akbulut", "Bozkurt", "Çamlıca", "Durmaz", "Erdemir", "Gündüz", "Ilgaz", "Karabulut", "Özkan", "Sarıkaya", "Taşkın", "Uğurlu"],
+        "given": [
+            "Asuman", "Bekir", "Cemile", "Dursun", "Ercan", "Feride", "Gülay", "Halil", "İclal", "Jale", "Kadir",
+            "Leman",
+        ],
+        "family": [
+            "Akbulut", "Bozkurt", "Çamlıca", "Durmaz", "Erdemir", "Gündüz", "Ilgaz", "Karabulut", "Özkan",
+            "Sarıkaya", "Taşkın", "Uğurlu",
+        ],
         "street": ["Çınar Sokak", "Atatürk Caddesi", "Gül Sok.", "İnönü Cad.", "Lale Sokağı", "Menekşe Sok."],
         "city": ["Amasya", "Burdur", "Çorum", "Düzce", "Edremit", "Fethiye", "Giresun", "Honaz"],
     },
     "pl": {
-        "given": ["Bożena", "Czesław", "Danuta", "Eugeniusz", "Felicja", "Gustaw", "Henryka", "Ireneusz", "Kazimiera", "Leokadia", "Mieczysław"],
-        "family": ["Brzozowski", "Cichocki", "Dębski", "Głowacki", "Jaworski", "Klimek", "Leśniak", "Malinowski", "Ostrowski", "Przybylski", "Rutkowski"],
+        "given": [
+            "Bożena", "Czesław", "Danuta", "Eugeniusz", "Felicja", "Gustaw", "Henryka", "Ireneusz", "Kazimiera",
+            "Leokadia", "Mieczysław",
+        ],
+        "family": [
+            "Brzozowski", "Cichocki", "Dębski", "Głowacki", "Jaworski", "Klimek", "Leśniak", "Malinowski",
+            "Ostrowski", "Przybylski", "Rutkowski",
+        ],
         "street": ["ul. Polna", "ul. Leśna", "al. Lipowa", "ul. Krótka", "os. Słoneczne", "ul. Ogrodowa"],
         "city": ["Brzeg", "Chełmno", "Dobczyce", "Garwolin", "Iława", "Krosno", "Leżajsk", "Mława"],
     },

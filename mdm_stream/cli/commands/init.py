@@ -74,7 +74,7 @@ def init(
         print_json(_document(out, found, drafted, took_s))
         return
     tell_files(found)
-    tell_look(drafted.look)
+    tell_look(drafted.look, is_all=drafted.measured.is_all)
     tell_doubts(drafted)
     say(f"{out / RULES_FILE}: {_summary(drafted)}; {took_s:.1f} s")
     say("next:")

@@ -18,6 +18,8 @@ _NUMBERED = re.compile(r"(?<=[^\W\d_])(?=\d)")
 _COMPOUND_CHARS_MIN = 5
 """Letters that a word needs to be looked for inside of another one (``kundenvorname``)."""
 _PART = 0.6
+_BOTH_NAMES = 0.95
+"""What a name says that has words for both names of a person in it."""
 _EXACT = 1.0
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
@@ -62,6 +64,8 @@ def meanings_of_name(name: str) -> dict[str, float]:
     for part, weight in _known_parts(plain):
         for meaning in known[part]:
             found[meaning] = max(found.get(meaning, 0.0), round(weight, 3))
+    if {"given_name", "family_name"} <= found.keys():
+        found["full_name"] = _BOTH_NAMES
     return found
 
 

@@ -19,6 +19,6 @@ TYPE_OF_MEANING: Mapping[str, str] = MappingProxyType({
     "year": "number", "category": "category", "created_at": "date", "date": "date", "iban": "identifier",
     "number": "number",
     "code": "identifier", "unit": "text", "street_number": "text", "care_of": "text", "name_prefix": "category",
-    "name_suffix": "category", "other": "text",
+    "name_suffix": "category", "other": "text", "key": "identifier",
 })  # fmt: skip
 """Meaning -> the name of a standardiser; meanings that make no attribute are absent."""

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from mdm_stream.profile.columns.column_words import meanings_of_name
 from mdm_stream.profile.columns.counted import ColumnCounts
-from mdm_stream.profile.columns.value_forms import form_shares, name_tokens
+from mdm_stream.profile.columns.value_forms import CODE_CHARS_MAX, form_shares, name_tokens
 
 FIT_MIN = 0.15
 """How well values have to fit a meaning that the column's name gives."""
@@ -105,9 +105,7 @@ def _coded(facts: ColumnFacts) -> float:
 def _spaced_code(facts: ColumnFacts) -> float:
     """Return the share of values that are codes once blanks are taken off: 12 345 678 901."""
     sample = facts.counts.sample
-    good = sum(
-        any(map(str.isdigit, text)) and len(text) <= 30 and len(text.split()) <= 6 and text.isascii() for text in sample
-    )
+    good = sum(len(text) <= CODE_CHARS_MAX and 2 * sum(map(str.isdigit, text)) >= len(text) for text in sample)
     return good / len(sample) if sample else 0.0
 
 
@@ -296,7 +294,7 @@ def _by_neighbours(found: list[ColumnMeaning]) -> list[ColumnMeaning]:
     result: list[ColumnMeaning] = []
     for each in found:
         wanted = _GENERAL_NAMES & each.facts.named.keys()
-        if each.meaning in _GENERAL_NAMES and wanted and "company" not in each.name.lower():
+        if each.meaning in (*_GENERAL_NAMES, "other") and wanted and "company" not in each.name.lower():
             others = [meaning for other, meaning in zip(found, named, strict=True) if other is not each]
             result.append(_named_thing(each, others))
         else:
@@ -367,7 +365,7 @@ def _by_company(column: ColumnMeaning, others: Sequence[str]) -> ColumnMeaning:
         meaning=best,
         score=0.7 if sure else 0.5,
         by="neighbours",
-        doubts=(*column.doubts, *(() if sure else (doubt,))),
+        doubts=() if sure else (doubt,),
     )
 
 

@@ -28,9 +28,7 @@ from mdm_stream.profile.columns.column_words import meanings_of_name
 from mdm_stream.profile.columns.encodings import encoding_of
 from mdm_stream.profile.columns.value_forms import forms_of
 
-HEADER_VALUES_MIN = 1
-"""Cells of a first row that are values beyond doubt from which on it is taken for a row, if no name in it is known."""
-_SURE_VALUES = frozenset({"email", "date", "uuid", "number", "marked_phone", "url", "iban"})
+_SURE_VALUES = frozenset({"email", "date", "uuid", "marked_phone", "url", "iban"})
 _BEGINNING_BYTES = 1_048_576
 
 
@@ -145,9 +143,11 @@ def _cell(text: str) -> str:
 
 def _is_row(header: list[str]) -> bool:
     """Return whether a first row holds values: some beyond doubt, and no name that is known."""
-    sure = sum(bool(forms_of(cell) & _SURE_VALUES) for cell in header if cell)
-    known = sum(bool(meanings_of_name(cell)) for cell in header if cell and not forms_of(cell) & _SURE_VALUES)
-    return sure >= HEADER_VALUES_MIN and known == 0
+    named = [cell for cell in header if cell]
+    sure = sum(bool(forms_of(cell) & _SURE_VALUES) for cell in named)
+    numbers = sum("number" in forms_of(cell) for cell in named)
+    known = sum(bool(meanings_of_name(cell)) for cell in named if not forms_of(cell) & {*_SURE_VALUES, "number"})
+    return known == 0 and (sure > 0 or 2 * numbers > len(named))
 
 
 def _usable_names(header: list[str], count: int) -> tuple[tuple[str, ...], str]:

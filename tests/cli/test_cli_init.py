@@ -1,0 +1,112 @@
+"""``mdm-stream init`` and ``profile FILE``: from a file to rules that the other commands take."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+import pytest
+from language_samples import GERMAN, GERMAN_MAKE, persons, products, write_csv, write_json
+
+from mdm_stream.cli.main import run
+
+NASTY = '<script>alert("x")</script>'
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A German file of persons."""
+    return write_csv(tmp_path / "kunden.csv", persons("de", GERMAN, GERMAN_MAKE), ";", "cp1252", "\r\n")
+
+
+def test_init_writes_rules_that_check_and_replay_take(file, tmp_path, capsys):
+    """The folder has rules, a page and notes; `rules check` finds nothing wrong, and `replay` makes golden records."""
+    out = tmp_path / "out"
+    assert run(["init", str(file), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "golden record" in said
+    assert {path.name for path in out.iterdir()} == {"rules.yaml", "profile.html", "README.md"}
+    assert run(["rules", "check", str(out / "rules.yaml")]) == 0
+    command = next(line for line in said.splitlines() if line.strip().startswith("mdm-stream replay"))
+    capsys.readouterr()
+    assert run([*command.split()[1:], "--json"]) == 0
+    rows = (out / "result" / "crosswalk.csv").read_text().splitlines()
+    assert len(rows) - 1 == len(persons("de", GERMAN, GERMAN_MAKE).rows)
+
+
+def test_what_replay_cannot_read_gets_a_copy(tmp_path, capsys):
+    """Rows of JSON come with a CSV copy that the rules are about, and the command that is shown reads it."""
+    file = write_json(
+        tmp_path / "articoli.json", products(("codice", "descrizione articolo", "marca", "EAN", "prezzo"))
+    )
+    out = tmp_path / "out"
+    assert run(["init", str(file), "--out", str(out), "--json"]) == 0
+    document = orjson.loads(capsys.readouterr().out)
+    assert document["inputs"] == [{"file": str(out / "articoli.csv"), "source": "articoli"}]
+    assert document["pack"] is None
+    assert document["resolved"]["of_several"] > 0
+    assert any(each["used"] for each in document["keys"])
+
+
+def test_rules_that_are_there_are_left_alone(file, tmp_path, capsys):
+    """A second draft does not write over rules that may have been changed."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "rules.yaml").write_text("extends: person\n")
+    assert run(["init", str(file), "--out", str(out)]) == 2
+    assert "already" in capsys.readouterr().err
+    assert (out / "rules.yaml").read_text() == "extends: person\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["absent.csv"], "no such file"),
+        (["--source", "a", "--source", "b"], "--source"),
+        (["--source", "a/b"], "no name of a source"),
+        (["--domain", "A"], "no name of a domain"),
+    ],
+)
+def test_a_wrong_call_says_what_is_wrong(file, tmp_path, capsys, arguments, said):
+    """What cannot be done is said in a sentence, with exit code 2."""
+    files = [] if arguments[0].endswith(".csv") else [str(file)]
+    assert run(["init", *files, *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_profile_reports_on_a_file_alone(file, tmp_path, capsys):
+    """Without rules, `profile FILE` says what each column means and how well it is filled; values are masked."""
+    page = tmp_path / "page.html"
+    assert run(["profile", str(file), "--html", str(page)]) == 0
+    said = capsys.readouterr().out
+    assert "birth date" in said
+    assert "day first" in said
+    written = page.read_text("utf-8")
+    assert "<svg" in written
+    assert "Abendroth" not in said + written
+    assert run(["profile", str(file), "--json", "--show-values"]) == 0
+    (document,) = orjson.loads(capsys.readouterr().out)["files"]
+    assert [each["meaning"] for each in document["columns"]][:4] == ["key", "given_name", "family_name", "birth_date"]
+    assert document["rows"] == len(persons("de", GERMAN, GERMAN_MAKE).rows)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--shared", "--html", "x.html"], ["--on", "archive"]])
+def test_profile_asks_which_report(arguments, capsys):
+    """Without files, or with options of another report, the command says which reports there are."""
+    assert run(["profile", *arguments]) == 2
+    assert "which report" in (said := capsys.readouterr().err) or "--html" in said
+
+
+def test_the_page_is_self_contained_and_escapes_what_files_hold(tmp_path):
+    """Names and values of a file are text in the page, whatever they are; it loads nothing and runs nothing."""
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        f"id,{NASTY.replace(',', '')}\n" + "".join(f'{n},"{NASTY}"\n' for n in range(5)).replace('("x")', "(1)")
+    )
+    page = tmp_path / "page.html"
+    assert run(["profile", str(path), "--html", str(page), "--show-values"]) == 0
+    written = page.read_text("utf-8")
+    assert "<script" not in written
+    assert "&lt;script&gt;" in written
+    assert re.findall(r'(?:src|href)="', written) == []
+    assert "default-src 'none'" in written

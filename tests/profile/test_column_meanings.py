@@ -1,0 +1,128 @@
+"""What columns mean, in several languages, with names that are known and without."""
+
+from __future__ import annotations
+
+import pytest
+from column_counts import counts_of
+from hypothesis import given
+from hypothesis import strategies as st
+from language_samples import (
+    FRENCH,
+    GERMAN,
+    GERMAN_MAKE,
+    ITALIAN,
+    POLISH,
+    POLISH_MAKE,
+    RUSSIAN,
+    RUSSIAN_MAKE,
+    SPANISH,
+    SPANISH_MAKE,
+    TURKISH,
+    TURKISH_MAKE,
+    organisations,
+    persons,
+    products,
+)
+
+from mdm_stream.profile.columns.meanings import SINGLE, family_first_share, meanings_of
+
+PERSON_FILES = {
+    "de": (GERMAN, GERMAN_MAKE), "es": (SPANISH, SPANISH_MAKE), "ru": (RUSSIAN, RUSSIAN_MAKE),
+    "tr": (TURKISH, TURKISH_MAKE), "pl": (POLISH, POLISH_MAKE),
+}  # fmt: skip
+MEANT = {
+    "id": "key", "given": "given_name", "family": "family_name", "full": "full_name", "family_first": "full_name",
+    "born": "birth_date", "slashed": "birth_date", "iso": "birth_date", "sex": "gender", "street": "street",
+    "line": "street",
+    "house": "street_number", "code": "postcode", "city": "city", "phone": "phone", "mail": "email",
+    "changed": "changed_at",
+}  # fmt: skip
+
+
+def meant(sample, names=None):
+    """The meaning of each column of a sample, under its own names or others."""
+    columns = [counts_of(name, cells) for name, cells in sample.columns().items()]
+    if names is not None:
+        columns = [counts_of(new, cells) for new, cells in zip(names, sample.columns().values(), strict=True)]
+    return [each.meaning for each in meanings_of(columns)]
+
+
+@pytest.mark.parametrize("language", PERSON_FILES)
+def test_columns_of_persons_are_known_in_their_language(language):
+    """Each column of a file of persons means what its authors call it."""
+    header, make = PERSON_FILES[language]
+    assert meant(persons(language, header, make)) == [MEANT[each] for each in make.split()]
+
+
+def test_columns_of_companies_and_articles_are_known():
+    """French companies and Italian articles are told by legal forms, register numbers, check digits and names."""
+    assert meant(organisations(FRENCH)) == [
+        "key", "organisation", "registration_no", "street", "postcode", "city", "phone", "url",
+    ]  # fmt: skip
+    assert meant(products(ITALIAN)) == ["key", "title", "brand", "gtin", "price"]
+
+
+@pytest.mark.parametrize("language", PERSON_FILES)
+def test_values_decide_where_names_say_nothing(language):
+    """Under names that mean nothing, emails are known, and so are dates of birth and street lines with a number."""
+    header, make = PERSON_FILES[language]
+    found = meant(persons(language, header, make), [f"c{place}" for place in range(len(header))])
+    for part, meaning in zip(make.split(), found, strict=True):
+        if part == "mail":
+            assert meaning == "email"
+        if part in ("born", "slashed", "iso"):
+            assert meaning == "birth_date"
+        if part == "line":
+            assert meaning == "street"
+
+
+def test_a_name_does_not_make_values_what_they_are_not():
+    """A column that is called a birth date and holds words is none, and that is said; emails under a wrong name are."""
+    columns = [
+        counts_of("geburtsdatum", [f"wort{n}" for n in range(50)]),
+        counts_of("telefon", [f"a{n}@firma.example" for n in range(50)]),
+    ]
+    first, second = meanings_of(columns)
+    assert first.meaning != "birth_date"
+    assert any("birth date" in said for said in first.doubts)
+    assert second.meaning == "email"
+
+
+def test_a_column_called_name_is_told_by_its_values_and_its_neighbours():
+    """Legal forms make it an organisation, given names a person, articles beside it a product."""
+    firms = [f"Korrigan{n} SARL" for n in range(40)]
+    families = ["Abendroth", "Birkenfeld", "Dornbusch", "Eulenberg", "Fichtner"]
+    people = [f"{given} {family}" for given in ("Anna", "Peter", "Olga", "Maria") for family in families]
+    things = [f"Lampe Modell {n} mit Schirm" for n in range(40)]
+    prices = counts_of("Preis", [f"{n},90" for n in range(40)])
+    brands = counts_of("Marke", ["Brontel", "Cavazza"] * 20)
+    assert meanings_of([counts_of("name", firms)])[0].meaning == "organisation"
+    assert meanings_of([counts_of("name", people)])[0].meaning == "full_name"
+    assert meanings_of([counts_of("name", things), prices, brands])[0].meaning == "title"
+
+
+def test_a_second_column_of_one_meaning_is_kept_and_said():
+    """Of two columns of birth dates one is taken, the other is no birth date and says so."""
+    days = [f"19{n % 70 + 30}-0{n % 9 + 1}-1{n % 9}" for n in range(60)]
+    found = meanings_of([counts_of("dob", days), counts_of("birth_date", [*days[:30], *[""] * 30])])
+    assert [each.meaning for each in found] == ["birth_date", "other"]
+    assert "second birth date" in found[1].doubts[0]
+
+
+@given(st.lists(st.lists(st.text(max_size=12), min_size=3, max_size=8), min_size=1, max_size=5), st.data())
+def test_any_columns_have_meanings(cells, data):
+    """Whatever a file holds, each column has one meaning, and no two share one that is single; always the same."""
+    rows = min(map(len, cells))
+    names = data.draw(st.lists(st.text(max_size=12), min_size=len(cells), max_size=len(cells)))
+    columns = [counts_of(name, column[:rows]) for name, column in zip(names, cells, strict=True)]
+    found = meanings_of(columns)
+    assert [each.name for each in found] == names
+    single = [each.meaning for each in found if each.meaning in SINGLE]
+    assert len(single) == len(set(single))
+    assert found == meanings_of(columns)
+
+
+def test_the_order_of_whole_names_is_told_by_known_given_names():
+    """Names with the family name first have a given name last; a comma says its order itself."""
+    assert family_first_share(["Kestenholz Anna", "Ершов Сергей", "Kestenholz, Anna"]) == (2, 0)
+    assert family_first_share(["Anna Kestenholz"]) == (0, 1)

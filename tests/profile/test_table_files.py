@@ -1,0 +1,127 @@
+"""Files of rows of any form and dialect are read as one table, and counted exactly."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from column_counts import counts_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from language_samples import RUSSIAN, RUSSIAN_MAKE, persons, write_csv, write_json
+
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.profile.columns.counted import RowsCounted
+from mdm_stream.profile.columns.encodings import encoding_of
+from mdm_stream.profile.columns.table_files import read_table
+
+ROWS = "id,given name,town\n1,Anna,Dornheim\n2,Petra,\n"
+
+
+def table(tmp_path, content, name="people.csv"):
+    """The table of a file with such content."""
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_table(path, tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", ROWS.encode()),
+        ("a.csv", ROWS.replace(",", ";").encode("utf-16")),
+        ("a.tsv", ROWS.replace(",", "\t").replace("\n", "\r\n").encode()),
+        ("a.csv.gz", gzip.compress(ROWS.encode())),
+        ("a.json", b'[{"id":1,"given name":"Anna","town":"Dornheim"},{"id":2,"given name":"Petra","town":null}]'),
+        ("a.ndjson", b'{"id":1,"given name":"Anna","town":"Dornheim"}\n{"id":2,"given name":"Petra"}\n'),
+    ],
+)
+def test_one_table_comes_of_every_form(tmp_path, name, content):
+    """The same rows as CSV of several dialects, JSON and NDJSON are the same table."""
+    found = table(tmp_path, content, name)
+    assert (found.columns, found.rows, found.faulty) == (("id", "given name", "town"), 2, 0)
+    assert found.rows_path.read_text("utf-8").replace('"', "") == "1,Anna,Dornheim\n2,Petra,\n"
+
+
+def test_parquet_is_a_table(tmp_path):
+    """A Parquet file's columns are those of its table."""
+    pq.write_table(pa.table({"id": [1, 2], "town": ["Dornheim", None]}), tmp_path / "a.parquet")
+    found = read_table(tmp_path / "a.parquet", tmp_path / "rows.csv")
+    assert (found.form, found.columns, found.rows) == ("parquet", ("id", "town"), 2)
+
+
+def test_a_file_without_a_header_is_read_with_names_of_places(tmp_path):
+    """A first row of values is a row, and that the rules need a copy with names is said."""
+    found = table(tmp_path, "17,anna@x.example,1980-04-03\n18,petra@x.example,1981-05-06\n")
+    assert (found.columns, found.rows) == (("column_1", "column_2", "column_3"), 2)
+    assert "first row" in found.needs_copy
+
+
+def test_a_header_that_names_a_column_twice_is_read(tmp_path):
+    """Columns of one name get one each, and that the rules need a copy is said."""
+    found = table(tmp_path, "id,name,name\n1,a,b\n")
+    assert len(set(found.columns)) == 3
+    assert "twice" in found.needs_copy
+
+
+@pytest.mark.parametrize("content", [b"", b"id,name\n", b"%PDF-1.7", b"PK\x03\x04"])
+def test_what_holds_no_rows_is_refused(tmp_path, content):
+    """An empty file, a header alone, a document and a workbook are refused with the file's name."""
+    with pytest.raises(ConfigurationError, match="people"):
+        table(tmp_path, content)
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866"])
+def test_cyrillic_encodings_are_told_apart(tmp_path, encoding):
+    """Russian in three old encodings is read as what it says."""
+    sample = persons("ru", RUSSIAN, RUSSIAN_MAKE, count=40)
+    path = write_csv(tmp_path / "a.csv", sample, ";", encoding)
+    found = read_table(path, tmp_path / "rows.csv")
+    assert found.encoding == encoding
+    assert found.columns == RUSSIAN
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1250", "Łukasz Dębski, Żaneta Głowacka, Jiří Dvořák, Zuzana Růžičková\n"),
+        ("cp932", "佐藤 翔太 さくら株式会社 東京都港区\n"),
+        ("gb18030", "王伟 上海市浦东新区 有限公司\n"),
+        (None, "Müller, Gärtner, Ñuñez, Élodie Français\n"),
+    ],
+)
+def test_letters_tell_the_encoding(encoding, text):
+    """Words of Central Europe, Japan and China are told by their letters; Western Europe needs no telling."""
+    assert encoding_of((text * 20).encode(encoding or "cp1252")) == encoding
+    assert encoding_of((text * 20).encode("utf-8")) is None
+
+
+def test_json_of_any_language_is_read(tmp_path):
+    """Names of members in another script are names of columns."""
+    sample = persons("ru", RUSSIAN, RUSSIAN_MAKE, count=10)
+    assert read_table(write_json(tmp_path / "a.json", sample), tmp_path / "rows.csv").columns == RUSSIAN
+
+
+CELLS = st.lists(
+    st.one_of(st.just(""), st.sampled_from(["Anna", "Petra", "ö", "中村", "a,b", 'say "so"']), st.integers().map(str)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(CELLS)
+def test_counts_are_those_of_counting_by_hand(tmp_path, cells):
+    """DuckDB's counts of a column are the slow and obvious ones."""
+    path = tmp_path / "rows.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([cell, "x"] for cell in cells)
+    counted = RowsCounted(path, ("town", "same"))
+    try:
+        assert counted.column(0) == counts_of("town", cells)
+        assert counted.distinct_of([0, 1])[1] == sum(map(bool, cells))
+    finally:
+        counted.close()
