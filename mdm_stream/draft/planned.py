@@ -372,12 +372,17 @@ def _loses_zeros(sample: Sequence[str], country: str) -> bool:
     return len(digits) > 0.5 * len(sample) and 0 < sum(0 < length - each <= 2 for each in digits) < 0.4 * len(digits)
 
 
+_WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", "else"})
+
+
 def attribute_name(column: str) -> str:
     """Return a name that an attribute may have for a column, in ASCII where its letters have an ASCII form."""
     plain = unicodedata.normalize("NFKD", plain_name(column)).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:56]
     if not name or not name[0].isalpha():
         name = f"column_{name}".strip("_") if name else f"column_{_digest(column)}"
+    if name in _WORDS_OF_YAML:
+        name = f"{name}_column"
     return name if re.fullmatch(ATTRIBUTE_PATTERN, name) else f"column_{_digest(column)}"
 
 

@@ -85,7 +85,7 @@ def _rounded(bits: float) -> float:
 
 _WORDED = (
     ("{token_sort: 0.95}", 0.85, "other order, one slip"),
-    ("{token_set: 0.95}", 0.5, "all words of one are in the other"),
+    ("{token_set: 0.95}", 0.7, "all words of one are in the other"),
     ("{token_sort: 0.85}", 0.55, ""),
     ("{token_sort: 0.75}", 0.25, ""),
     ("{token_set: 0.7}", 0.1, ""),

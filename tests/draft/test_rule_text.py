@@ -40,7 +40,7 @@ def test_every_column_and_file_has_a_name(text):
     assert re.fullmatch(SOURCE_PATTERN, source_name(text))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10, deadline=None)
 @given(st.lists(NAMES.map(str.strip), min_size=2, max_size=5, unique=True), st.integers(0, 3))
 def test_rules_for_any_header_are_valid(tmp_path_factory, header, seed):
     """Rules drafted for columns of any names pass the project's own check."""

@@ -112,7 +112,7 @@ CELLS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(CELLS)
 def test_counts_are_those_of_counting_by_hand(tmp_path, cells):
     """DuckDB's counts of a column are the slow and obvious ones."""

@@ -133,7 +133,7 @@ def persons(language: str, header: Sequence[str], make: str, count: int = 150, s
 def _person(language: str, words: Mapping[str, Sequence[str]], randomness: random.Random, thing: int) -> dict[str, str]:
     given, family = randomness.choice(words["given"]), randomness.choice(words["family"])
     year, month, day = randomness.randint(1935, 2004), randomness.randint(1, 12), randomness.randint(1, 28)
-    phones = {"de": "030 {:08}", "es": "6{:08}", "ru": "8 (495) {:07}", "tr": "0532 {:07}", "pl": "601 {:06}"}
+    phones = {"de": "030 {:07}", "es": "6{:08}", "ru": "8 (495) {:07}", "tr": "0532 {:07}", "pl": "601 {:06}"}
     codes = {"de": "{:05}", "es": "{:05}", "ru": "{:06}", "tr": "{:05}", "pl": "{:05}"}
     code = codes[language].format(randomness.randint(20_000, 69_999))
     return {
@@ -143,7 +143,7 @@ def _person(language: str, words: Mapping[str, Sequence[str]], randomness: rando
         "street": randomness.choice(words["street"]), "house": str(randomness.randint(1, 140)),
         "city": randomness.choice(words["city"]),
         "code": f"{code[:2]}-{code[2:]}" if language == "pl" else code,
-        "phone": phones[language].format(randomness.randint(200_000, 999_999) * (1 if language == "pl" else 10)),
+        "phone": phones[language].format(randomness.randint(200_000, 899_999) * (1 if language == "pl" else 10)),
         "mail": f"kontakt{thing}@mail{randomness.randint(1, 9)}.example",
         "changed": f"2024-0{randomness.randint(1, 9)}-1{thing % 9} 09:30:00",
     }  # fmt: skip

@@ -21,6 +21,11 @@ _COMMON = {
     "cp1254": "\u0131işğçöüİŞĞÇÖÜâ", "cp1255": "יוהלאתמבשר",
     "cp1256": "المينرتبوهسدع", "cp1257": "āčēģīķļņšūžąęėįųõäöü",
 }  # fmt: skip
+_OWN_LETTERS = frozenset({"cp932", "euc-jp", "euc-kr"})
+"""Wide encodings of languages that have letters beside ideographs."""
+_LATIN = frozenset({"cp1252", "cp1250", "cp1254", "cp1257"})
+_THREE_BEYOND = re.compile("[^\x00-\x7f]{3}")
+"""Latin words have letters beyond ASCII one by one; three in a row are another script in a wrong encoding."""
 _BETTER_BY = 0.08
 """How much more of the text another encoding must make sense of to be taken in place of the first."""
 
@@ -80,13 +85,14 @@ def _sense(sample: bytes, encoding: str) -> float | None:
         kana = kinds["HIRAGANA"] + kinds["KATAKANA"]
         own = {"cp932": kana > 0, "euc-jp": kana > 0, "euc-kr": kinds["HANGUL"] > 0}.get(encoding, rare == 0)
         halfwidth = sum("\uff61" <= character <= "\uff9f" for character in beyond) / len(beyond)
-        return letters * usual * (0.95 if own else 0.5) - halfwidth
+        return letters * usual * ((0.98 if encoding in _OWN_LETTERS else 0.95) if own else 0.5) - halfwidth
     common = sum(
         character.casefold() in _COMMON[encoding].casefold() for character in beyond if character.isalpha()
     ) / len(beyond)
     words = [word for word in _WORDS.findall(text) if not word.isascii()]
     odd = sum(_is_odd(word) for word in words) / max(1, len(words))
-    return 0.5 * letters + 0.5 * common - 0.5 * odd
+    dense = sum(_THREE_BEYOND.search(word) is not None for word in words) / max(1, len(words))
+    return 0.5 * letters + 0.5 * common - 0.5 * odd - (0.5 * dense if encoding in _LATIN else 0.0)
 
 
 def _is_odd(word: str) -> bool:
