@@ -16,7 +16,7 @@ from mdm_stream.draft.planned import Doubt, FileColumns, Plan, plan_of, source_n
 from mdm_stream.draft.rule_text import DraftComparison, DraftedRules, SharedPlaceholder, attribute_types, rule_text
 from mdm_stream.draft.source_keys import SourceKeys, source_keys
 from mdm_stream.draft.subject import Subject, subject_of
-from mdm_stream.draft.weights import levels_of, prior_of
+from mdm_stream.draft.weights import DraftLevel, levels_of, prior_of
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.profile.columns.counted import RowsCounted
 from mdm_stream.profile.columns.meaning_types import TYPE_OF_MEANING
@@ -25,6 +25,7 @@ from mdm_stream.profile.columns.table_files import TableFile, read_table
 from mdm_stream.profile.suspicion import SHARED_BY_MIN, suspicious_from
 from mdm_stream.rules import load_ruleset
 from mdm_stream.rules.extend import locate
+from mdm_stream.rules.tree import plain, read_tree
 
 RULES_FILE = "rules.yaml"
 SHARED_LISTED_MAX = 20
@@ -140,7 +141,7 @@ def draft_rules(
     ruled = [_ruled(each, out) for each in files]
     types = attribute_types(plan.attributes)
     all_types = types | _filled(plan)
-    options = candidates(all_types, _pack_keys(subject, set(all_types)))[:CANDIDATES_MAX]
+    options = candidates(all_types, _pack_keys(subject))[:CANDIDATES_MAX]
     if not options:
         options = [
             KeyCandidate("first_value", _first_attribute(plan), is_packs=False, why="the only attribute there is")
@@ -189,17 +190,11 @@ def _filled(plan: Plan) -> dict[str, str]:
     )
 
 
-def _pack_keys(subject: Subject, present: set[str]) -> list[tuple[str, str]]:
-    """Return the keys of the pack; all of them, as those whose attributes are absent are to be taken away."""
+def _pack_keys(subject: Subject) -> list[tuple[str, str]]:
+    """Return the names and expressions of the pack's keys, those of attributes that no file has, too."""
     if not subject.pack:
         return []
-    del present
-    from mdm_stream.rules.findings import Findings  # noqa: PLC0415
-    from mdm_stream.rules.tree import plain, read_tree  # noqa: PLC0415
-
-    path = locate(subject.pack)
-    del Findings
-    tree = plain(read_tree(path, subject.pack))
+    tree = plain(read_tree(locate(subject.pack), subject.pack))
     return [(name, str(expression)) for name, expression in tree["blocking"]["keys"].items()]
 
 
@@ -223,8 +218,6 @@ def _neutral(plan: Plan) -> list[DraftComparison]:
     """Return comparisons that weigh nothing, for the first draft, which is there to be measured."""
     if plan.subject.pack:
         return []
-    from mdm_stream.draft.weights import DraftLevel  # noqa: PLC0415
-
     levels = (DraftLevel("null", 0.0), DraftLevel("exact", 1.0), DraftLevel("else", 0.0))
     return [DraftComparison(plan.attributes[0].name, levels)] if plan.attributes else []
 

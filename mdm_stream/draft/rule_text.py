@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mdm_stream.draft.key_choice import KeyCandidate, KeyChoice
@@ -319,6 +319,6 @@ def _group(name: str, attributes: Sequence[str], strategies: str) -> str:
     return f"    {name}: {{attributes: [{', '.join(attributes)}], strategies: [{strategies}]}}"
 
 
-def attribute_types(attributes: Iterable[PlannedAttribute]) -> Mapping[str, str]:
+def attribute_types(attributes: Iterable[PlannedAttribute]) -> dict[str, str]:
     """Return the type of each attribute by its name."""
     return {each.name: each.type for each in attributes}

@@ -103,7 +103,7 @@ def _is_text_table(path: Path, beginning: bytes) -> bool:
 
 def _read_csv(path: Path, beginning: bytes, rows_path: Path) -> TableFile:
     encoding = encoding_of(beginning)
-    dialect, rest = read_dialect(file_bytes(path), CsvForm(encoding=encoding))  # type: ignore[arg-type]
+    dialect, rest = read_dialect(file_bytes(path), CsvForm(encoding=encoding))
     records = iter(CsvRecords(iter_lines(rest, dialect, ReadLimits().line_bytes_max), dialect))
     first = next((record.fields for record in records if record.fields), None)
     if not isinstance(first, list):
