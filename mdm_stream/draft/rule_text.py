@@ -192,8 +192,8 @@ def _source(name: str, source: PlannedSource, keys: SourceKeys, encoding: str | 
     if source.options:
         lines.append("    options:")
         for attribute, options in source.options.items():
-            listed = ", ".join(f"{option}: {_option(value)}" for option, value in options.items())
-            lines.append(_line(f"      {attribute}: {{{listed}}}", "as most of its values are written"))
+            said = ", ".join(f"{option}: {_option(value)}" for option, value in options.items())
+            lines.append(_line(f"      {attribute}: {{{said}}}", "as most of its values are written"))
     lines.append("    attributes:")
     for attribute, columns in source.columns.items():
         listed = [quoted(renamed.get(each, each)) for each in columns]

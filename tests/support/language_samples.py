@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+LETTERS = "abcdefghijklmnoprstuvwz"
 PERSONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "de": {
         "given": [
@@ -144,7 +145,7 @@ def _person(language: str, words: Mapping[str, Sequence[str]], randomness: rando
         "city": randomness.choice(words["city"]),
         "code": f"{code[:2]}-{code[2:]}" if language == "pl" else code,
         "phone": phones[language].format(randomness.randint(200_000, 899_999) * (1 if language == "pl" else 10)),
-        "mail": f"kontakt{thing}@mail{randomness.randint(1, 9)}.example",
+        "mail": f"{''.join(randomness.choices(LETTERS, k=9))}@mail{randomness.randint(1, 9)}.example",
         "changed": f"2024-0{randomness.randint(1, 9)}-1{thing % 9} 09:30:00",
     }  # fmt: skip
 
