@@ -12,6 +12,8 @@ KEY_PAIRS_A_RECORD_MAX = 12.0
 SUSPENDED_SHARE_MAX = 0.4
 """Of the records with a key of an expression, those that may be in blocks too large to be compared."""
 KEYS_MAX = 16
+RECORDS_MIN = 1_000
+"""A smaller file may have the pairs of so many records: they cost nothing, and its words repeat more."""
 _LEFT = "left out: "
 
 
@@ -128,7 +130,7 @@ def chosen_keys(measured: Sequence[tuple[KeyCandidate, KeyMeasure]], records: in
 
     At least one is chosen, the most selective that makes any pair, or else any. The order is that of the candidates.
     """
-    budget = PAIRS_A_RECORD_MAX * max(records, 100)
+    budget = PAIRS_A_RECORD_MAX * max(records, RECORDS_MIN)
     said: dict[str, tuple[bool, str]] = {}
     order = sorted(measured, key=lambda each: (not each[0].is_packs, _cost(each[1], records), each[0].name))
     spent = kept = 0
@@ -162,7 +164,7 @@ def _refusal(measure: KeyMeasure, records: int) -> str:
         return "no record has it"
     if measure.suspended > SUSPENDED_SHARE_MAX * measure.records:
         return "most of its blocks are too large"
-    if measure.pairs > KEY_PAIRS_A_RECORD_MAX * max(records, 100):
+    if measure.pairs > KEY_PAIRS_A_RECORD_MAX * max(records, RECORDS_MIN):
         return "it is not selective"
     if not measure.pairs:
         return "no two records share it"

@@ -16,6 +16,9 @@ from typing import NamedTuple
 U_MIN = 1e-5
 """The least chance of agreement that is believed: the sample of a file says little of rarer values."""
 IDENTIFIER_DISTINCTNESS_MIN = 0.3
+OWN_DISTINCTNESS_MIN = 0.4
+"""Where so many values differ, those that agree are mostly of one thing: they say nothing of chance."""
+_OF_ONE_THING = frozenset({"identifier", "text", "organisation", "full_name", "email", "phone", "url", "address"})
 
 
 class DraftLevel(NamedTuple):
@@ -56,7 +59,8 @@ _BITS_MAX: Mapping[str, float] = MappingProxyType({
 
 def agreement_bits(kind: str, chance: ValueChance) -> float:
     """Return the weight of equal values of a type, to half a bit: log2(m / u) within the bounds of the type."""
-    u = max(chance.agreement, U_MIN, 0.5 / max(1, chance.present))
+    is_own = kind in _OF_ONE_THING and chance.distinctness >= OWN_DISTINCTNESS_MIN
+    u = U_MIN if is_own else max(chance.agreement, U_MIN)
     bits = log2(_M.get(kind, 0.6) / u) if u < 1 else 0.0
     return max(0.0, min(_BITS_MAX.get(kind, 5.0), round(2 * bits) / 2))
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mdm_stream.draft.key_choice import (
     KEY_PAIRS_A_RECORD_MAX,
     PAIRS_A_RECORD_MAX,
+    RECORDS_MIN,
     KeyCandidate,
     KeyMeasure,
     candidates,
@@ -40,8 +41,8 @@ def test_chosen_keys_are_affordable_and_there_is_one(keys, records):
     assert [each.candidate for each in found] == [candidate for candidate, _ in measured]
     assert chosen
     if len(chosen) > 1:
-        assert sum(each.measure.pairs for each in chosen) <= PAIRS_A_RECORD_MAX * max(records, 100)
-        assert all(each.measure.pairs <= KEY_PAIRS_A_RECORD_MAX * max(records, 100) for each in chosen)
+        assert sum(each.measure.pairs for each in chosen) <= PAIRS_A_RECORD_MAX * max(records, RECORDS_MIN)
+        assert all(each.measure.pairs <= KEY_PAIRS_A_RECORD_MAX * max(records, RECORDS_MIN) for each in chosen)
     assert found == chosen_keys(measured, records)
 
 
