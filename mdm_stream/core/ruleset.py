@@ -193,15 +193,42 @@ class Predicate:
 
 
 @dataclass(frozen=True, slots=True)
+class TermBits:
+    """What a level's bits change by with the value that two records have in common: a rare one says more.
+
+    ``bits`` by match value of the attribute at this position; ``rest`` for values that are not in it, ``None`` if
+    nothing is known of them. See :func:`mdm_stream.core.match.terms.term_bits`.
+    """
+
+    attribute: int
+    bits: Mapping[str, float]
+    rest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Level:
     """One grade of a comparison: it applies if all its predicates hold and no level before it did.
 
-    ``bits`` is log2(m/u), the evidence for a match. ``label`` is shown to people.
+    ``bits`` is log2(m/u), the evidence for a match; ``terms``, if a model has learned them, are added by value.
+    ``label`` is shown to people.
     """
 
     label: str
     when: tuple[Predicate, ...]
     bits: float
+    terms: TermBits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """Two comparisons that are not independent: the bits to add at each level of the first and of the second.
+
+    ``first`` and ``second`` are places of comparisons; ``bits`` has a row for each level of the first.
+    """
+
+    first: int
+    second: int
+    bits: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +237,8 @@ class Comparison:
 
     For ``weighted_mean`` rule sets ``levels`` is empty and ``similarity`` (a predicate kind with a similarity, on
     ``attributes``) and ``weight`` are set; a missing value leaves the comparison out of the mean.
+
+    ``terms_of`` is the attribute of which a model learns term frequencies. It decides nothing; levels' ``terms`` do.
     """
 
     name: str
@@ -217,6 +246,7 @@ class Comparison:
     levels: tuple[Level, ...] = ()
     similarity: str | None = None
     weight: float = 0.0
+    terms_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +281,7 @@ class Match:
 
     ``prior`` is the probability that two records drawn at random are of one thing: every pair's match weight starts
     there. It is not that of a candidate pair, for what made the pair a candidate is counted by the comparisons.
+    ``dependences`` come from a learned model, and are added after all comparisons.
     """
 
     method: Method
@@ -260,6 +291,7 @@ class Match:
     deterministic: tuple[DeterministicRule, ...]
     comparisons: tuple[Comparison, ...]
     exclusive: tuple[int, ...] = ()
+    dependences: tuple[Dependence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

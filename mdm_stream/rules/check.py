@@ -16,6 +16,7 @@ from mdm_stream.errors import RulesError
 from mdm_stream.rules.compile import compile_ruleset
 from mdm_stream.rules.extend import locate, resolve, shown_name
 from mdm_stream.rules.findings import Finding, Findings, Place, RuleFindingsError
+from mdm_stream.rules.learned import read_learned
 from mdm_stream.rules.tree import Node
 from mdm_stream.rules.validate import validate
 
@@ -48,7 +49,9 @@ def check_file(path: str | Path) -> list[Finding]:
         located = locate(path)
         tree = resolve(located, findings)
         model = validate(tree, findings)
-        rules = compile_ruleset(model, tree, findings) if model is not None and not findings.errors else None
+        learned = read_learned(model, tree, findings) if model is not None and not findings.errors else None
+        usable = model is not None and not findings.errors
+        rules = compile_ruleset(model, tree, findings, learned) if model is not None and usable else None
     except RuleFindingsError as error:
         return list(error.findings)
     except RulesError as error:

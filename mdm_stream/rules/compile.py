@@ -27,6 +27,7 @@ from mdm_stream.rules.compile_placeholders import compile_placeholders
 from mdm_stream.rules.compile_survivorship import compile_survivorship
 from mdm_stream.rules.conditions import unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of
+from mdm_stream.rules.learned import LearnedModel
 from mdm_stream.rules.model import RulesetModel, SourceModel
 from mdm_stream.rules.tree import Node
 
@@ -41,13 +42,15 @@ KEYS_MAX = 64
 
 TAG_LENGTH_MIN = 3
 
-_NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore", "files"})
-_MEANING_IF_SET = frozenset({"unavailable_value", "publish"})
+_NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore", "files", "terms_of"})
+_MEANING_IF_SET = frozenset({"unavailable_value", "publish", "terms", "dependences"})
 """Fields that came after rules were in use: those that leave them out keep their digest."""
 
 
-def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Ruleset:
-    """Compile a validated rule set; ``tree`` says where everything was written.
+def compile_ruleset(
+    model: RulesetModel, tree: Node, findings: Findings, learned: LearnedModel | None = None
+) -> Ruleset:
+    """Compile a validated rule set; ``tree`` says where everything was written; ``learned`` is the model it names.
 
     Every problem goes to ``findings``. If any is an error the result is incomplete and must not be used. The digest is
     that of the rules' own meaning, bound to the F that this process runs.
@@ -67,7 +70,7 @@ def compile_ruleset(model: RulesetModel, tree: Node, findings: Findings) -> Rule
         max_keys=model.blocking.max_keys,
         max_links=model.limits.max_links,
         max_reviews=model.limits.max_reviews,
-        match=compile_match(model.match, tree.at(("match",)), attributes, findings),
+        match=compile_match(model.match, tree.at(("match",)), attributes, findings, learned),
         survivorship=compile_survivorship(
             model.survivorship, tree.at(("survivorship",)), attributes, tuple(model.sources), findings
         ),

@@ -10,6 +10,7 @@ from mdm_stream.core.match.compare import PREDICATE_KINDS, SIMILARITY_KINDS
 from mdm_stream.core.ruleset import Attribute, Comparison, DeterministicRule, Level, Match
 from mdm_stream.rules.conditions import Scope, describe, parse_condition, unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of
+from mdm_stream.rules.learned import LearnedModel, with_learned
 from mdm_stream.rules.model import ComparisonModel, LevelModel, MatchModel
 from mdm_stream.rules.tree import Node
 
@@ -17,8 +18,14 @@ BITS_DECIMALS = 6
 """Weights made from m and u are rounded to this, so that a digest does not hang on the last bit of a logarithm."""
 
 
-def compile_match(model: MatchModel, tree: Node, attributes: Sequence[Attribute], findings: Findings) -> Match:
-    """Compile the ``match`` section; ``tree`` is its node."""
+def compile_match(
+    model: MatchModel,
+    tree: Node,
+    attributes: Sequence[Attribute],
+    findings: Findings,
+    learned: LearnedModel | None = None,
+) -> Match:
+    """Compile the ``match`` section; ``tree`` is its node; weights are those of ``learned`` where there is one."""
     positions = {attribute.name: place for place, attribute in enumerate(attributes)}
     thresholds = model.thresholds
     if thresholds.review > thresholds.link:
@@ -26,7 +33,7 @@ def compile_match(model: MatchModel, tree: Node, attributes: Sequence[Attribute]
         findings.error(place, "review is greater than link; expected review <= link; lower it")
     if not model.comparisons and not model.deterministic:
         findings.error(tree.place, "nothing can match; expected comparisons or deterministic rules; add one")
-    return Match(
+    match = Match(
         method=model.method,
         prior=model.prior,
         link=thresholds.link,
@@ -38,6 +45,9 @@ def compile_match(model: MatchModel, tree: Node, attributes: Sequence[Attribute]
         ),
         exclusive=_exclusive(model, tree.at(("exclusive",)), attributes, positions, findings),
     )
+    if learned is None or findings.errors:
+        return match
+    return with_learned(match, learned, attributes, tree.at(("model",)).place, findings)
 
 
 def _exclusive(
@@ -103,6 +113,8 @@ def _comparison(
     attributes = _known(names, node.at(("attributes",)) if model.attributes else node, positions, findings)
     if method == "weighted_mean":
         return _similarity(name, model, attributes, node, findings)
+    if model.terms is not None and model.terms not in positions:
+        findings.error(node.at(("terms",)).place, unknown_attribute(model.terms, positions))
     for unfit in ("similarity", "weight"):
         if getattr(model, unfit) is not None:
             advice = "use levels, or set 'method: weighted_mean'"
@@ -112,12 +124,14 @@ def _comparison(
         _level(level, names, node.at(("levels", place)), positions, findings)
         for place, level in enumerate(model.levels)
     )
-    return Comparison(name, attributes, levels)
+    return Comparison(name, attributes, levels, terms_of=positions.get(model.terms or ""))
 
 
 def _similarity(
     name: str, model: ComparisonModel, attributes: tuple[int, ...], node: Node, findings: Findings
 ) -> Comparison:
+    if model.terms is not None:
+        findings.error(node.at(("terms",)).place, "'terms' has no meaning with weighted_mean; remove it")
     if model.levels:
         advice = "give 'similarity' and 'weight', or set 'method: fellegi_sunter'"
         findings.error(node.at(("levels",)).place, f"'levels' has no meaning with weighted_mean; {advice}")

@@ -9,6 +9,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.rules.compile import compile_ruleset
 from mdm_stream.rules.extend import locate, resolve, shown_name
 from mdm_stream.rules.findings import Findings, Place, fail
+from mdm_stream.rules.learned import read_learned
 from mdm_stream.rules.validate import validate
 
 
@@ -17,8 +18,17 @@ def load_ruleset(path_or_pack_name: str | Path) -> Ruleset:
 
     Raises ``RulesError`` with one line ``FILE:LINE: what is wrong; expected ...; do ...`` for each problem of the
     first stage that finds any (reading, extending, settings and their types, what names refer to). The result
-    depends on the files' content alone.
+    depends on the files' content alone: the rule set's, of those that it extends, and of the model that it names.
     """
+    return _loaded(path_or_pack_name, with_model=True)
+
+
+def load_written(path_or_pack_name: str | Path) -> Ruleset:
+    """Load a rule set as it is written, without the learned model that it may name: what a model is learned for."""
+    return _loaded(path_or_pack_name, with_model=False)
+
+
+def _loaded(path_or_pack_name: str | Path, *, with_model: bool) -> Ruleset:
     path = locate(path_or_pack_name)
     findings = Findings()
     tree = resolve(path, findings)
@@ -26,7 +36,9 @@ def load_ruleset(path_or_pack_name: str | Path) -> Ruleset:
     findings.raise_errors()
     if model is None:  # validate() notes an error whenever it returns none
         raise AssertionError("a rule set without a model has errors")
-    rules = compile_ruleset(model, tree, findings)
+    learned = read_learned(model, tree, findings) if with_model else None
+    findings.raise_errors()
+    rules = compile_ruleset(model, tree, findings, learned)
     findings.raise_errors()
     return rules
 

@@ -332,6 +332,10 @@ class ComparisonModel(_Part):
     levels: Annotated[
         tuple[LevelModel, ...], Field(max_length=36, description="From the best agreement to 'else'.")
     ] = ()
+    terms: Annotated[
+        str | None,
+        Field(description="The attribute whose rare values say more than common ones; a model learns how much."),
+    ] = None
     similarity: Annotated[str | None, Field(description="weighted_mean: a kind that has a similarity.")] = None
     weight: Annotated[float | None, Field(gt=0.0, le=1000.0, description="weighted_mean: its weight.")] = None
 
@@ -358,6 +362,14 @@ class MatchModel(_Part):
         "fellegi_sunter"
     )
     prior: Annotated[Probability, Field(description="How likely two records drawn at random are of one thing.")] = 0.01
+    model: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=512,
+            description="A file beside this one with learned weights: see mdm-stream rules train.",
+        ),
+    ] = None
     thresholds: ThresholdsModel = ThresholdsModel()
     deterministic: dict[str, DeterministicModel] = {}
     comparisons: dict[str, ComparisonModel]

@@ -12,8 +12,10 @@ import click
 from mdm_stream.cli.commands.rules_deploy import accept, deploy, rollback
 from mdm_stream.cli.commands.rules_diff import diff
 from mdm_stream.cli.commands.rules_fmt import rules_fmt
+from mdm_stream.cli.commands.rules_splink import import_splink
 from mdm_stream.cli.commands.rules_sweep import sweep
 from mdm_stream.cli.commands.rules_test import rules_test
+from mdm_stream.cli.commands.rules_train import train
 from mdm_stream.cli.options import archive_url_of, deployment_options
 from mdm_stream.cli.output import json_option, print_json, say
 from mdm_stream.deployment import Deployment
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def rules() -> None:
-    """Check and test rule sets, compare two on the same deliveries, put one in another's place; print a JSON Schema."""
+    """Check and test rule sets, learn weights, compare two on the same deliveries; print their JSON Schema."""
 
 
-for _command in (rules_test, sweep, rules_fmt, diff, deploy, rollback, accept):
+for _command in (rules_test, sweep, rules_fmt, diff, deploy, rollback, accept, train, import_splink):
     rules.add_command(_command)
 
 

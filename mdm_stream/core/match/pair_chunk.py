@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mdm_stream.core.match.columns import COSTLY_KINDS, Codes, Column, Floats, measure_columns
 from mdm_stream.core.match.compare import AT_MOST_MEASURES, bar_of
+from mdm_stream.core.match.terms import term_bits_of_columns
 from mdm_stream.core.model import MatchValues
-from mdm_stream.core.ruleset import Predicate
+from mdm_stream.core.ruleset import Predicate, TermBits
 
 EQUALITY_KINDS = frozenset({"exact", "intersect"})
 
@@ -81,6 +82,11 @@ class PairChunk:
             values[unknown] = self._measure(measure, attributes, unknown)
             known[unknown] = True
         return values[where]
+
+    def term_bits(self, terms: TermBits, name: str, where: Codes) -> Floats:
+        """Return what a level's terms add for each position of ``where``; ``name`` is unique to the terms."""
+        a, b = self._codes(terms.attribute, where)
+        return term_bits_of_columns(terms, name, self._column(terms.attribute), a, b)
 
     def _measure(self, measure: str, attributes: tuple[int, ...], where: Codes) -> Floats:
         if measure == "swap":

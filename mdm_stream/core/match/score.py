@@ -27,6 +27,7 @@ from mdm_stream.core.match.decide import (
     weighed,
 )
 from mdm_stream.core.match.score_bulk import Scored, score_many
+from mdm_stream.core.match.terms import term_bits, together_bits
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate, Ruleset
 
@@ -60,8 +61,13 @@ def score_pair(rules: Ruleset, a: MatchValues, b: MatchValues) -> PairScore | No
     if match.method == "fellegi_sunter":
         weight = bits_of(match.prior)
         levels = [level_of(comparison, a, b) for comparison in match.comparisons]
-        for comparison, level in zip(match.comparisons, levels, strict=True):
-            weight += comparison.levels[level].bits
+        for comparison, place in zip(match.comparisons, levels, strict=True):
+            level = comparison.levels[place]
+            weight += level.bits
+            if level.terms is not None:
+                weight += term_bits(level.terms, a, b)
+        for bits in together_bits(match, levels):
+            weight += bits
         return weighed(match, weight, "".join(LEVEL_DIGITS[level] for level in levels))
     similarities = _similarities(match, a, b)
     total, present = _mean_of(match, similarities)
@@ -120,15 +126,25 @@ def _mean_of(match: Match, similarities: list[float | None]) -> tuple[float, flo
 def _explain_weight(match: Match, a: MatchValues, b: MatchValues) -> dict[str, Any]:
     weight = prior = bits_of(match.prior)
     comparisons = []
-    for comparison in match.comparisons:
-        level = comparison.levels[level_of(comparison, a, b)]
+    levels = [level_of(comparison, a, b) for comparison in match.comparisons]
+    for comparison, place in zip(match.comparisons, levels, strict=True):
+        level = comparison.levels[place]
         weight += level.bits
-        evidence = {"level": level.label, "bits": level.bits, "predicates": _kinds(level.when)}
+        evidence: dict[str, Any] = {"level": level.label, "bits": level.bits, "predicates": _kinds(level.when)}
+        if level.terms is not None:
+            evidence["term_bits"] = term_bits(level.terms, a, b)
+            weight += evidence["term_bits"]
         comparisons.append({"name": comparison.name, **evidence})
+    together: list[dict[str, Any]] = []
+    for dependence, bits in zip(match.dependences, together_bits(match, levels), strict=True):
+        weight += bits
+        names = [match.comparisons[place].name for place in (dependence.first, dependence.second)]
+        together.append({"comparisons": names, "bits": bits})
     confidence = confidence_of(weight)
     decision = decision_of(match, confidence)
     totals = {"weight": weight, "confidence": confidence, "decision": decision}
-    return {"prior_bits": prior, "comparisons": comparisons, **totals}
+    dependences = {"dependences": together} if together else {}
+    return {"prior_bits": prior, "comparisons": comparisons, **dependences, **totals}
 
 
 def _explain_mean(match: Match, a: MatchValues, b: MatchValues) -> dict[str, Any]:

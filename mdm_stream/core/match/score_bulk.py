@@ -9,8 +9,8 @@ nothing else: the weights of the pairs that are left are added up again in the d
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 import numpy as np
@@ -30,9 +30,10 @@ from mdm_stream.core.match.decide import (
     weighed,
 )
 from mdm_stream.core.match.pair_chunk import PairChunk
+from mdm_stream.core.match.terms import least_and_most
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
-from mdm_stream.core.ruleset import Comparison, DeterministicRule, Level, Match, Predicate, Ruleset
+from mdm_stream.core.ruleset import Comparison, DeterministicRule, Level, Match, Predicate, Ruleset, TermBits
 
 PAIRS_MAX = 262_144
 """The most pairs evaluated at once. It bounds memory (some 100 MB for ten comparisons) and never changes a result."""
@@ -100,7 +101,7 @@ class _ScoringPlan:
     """What is worked out once from a rule set. Predicates stand with the cheap ones first.
 
     ``most`` is the greatest match weight that a pair can have, ``floor`` the least that can be worth a review, and
-    ``bits`` those of each level, by comparison.
+    ``bits`` those of each level, by comparison. ``terms`` are the levels whose bits change with the value.
     """
 
     match: Match
@@ -110,6 +111,8 @@ class _ScoringPlan:
     most: float
     floor: float
     bits: tuple[Floats, ...]
+    terms: Mapping[int, Mapping[int, TermBits]] = field(default_factory=dict)
+    together: tuple[Floats, ...] = ()
 
 
 def _make_plan(rules: Ruleset) -> _ScoringPlan:
@@ -123,13 +126,21 @@ def _make_plan(rules: Ruleset) -> _ScoringPlan:
         deterministic=deterministic,
         steps=tuple(_steps(match.comparisons)),
         prior=prior,
-        most=prior + sum(max(level.bits for level in each.levels) for each in match.comparisons),
+        most=prior
+        + sum(max(least_and_most(level)[1] for level in each.levels) for each in match.comparisons)
+        + sum(max(map(max, each.bits)) for each in match.dependences),
         floor=_weight_floor(match, prior),
         bits=tuple(np.array([level.bits for level in each.levels]) for each in match.comparisons),
+        terms={place: found for place, each in enumerate(match.comparisons) if (found := _terms_of(each))},
+        together=tuple(np.array(each.bits, np.float64) for each in match.dependences),
     )
 
 
 _plan = PerRuleset(_make_plan)
+
+
+def _terms_of(comparison: Comparison) -> dict[int, TermBits]:
+    return {place: level.terms for place, level in enumerate(comparison.levels) if level.terms is not None}
 
 
 def _cheap_first(when: tuple[Predicate, ...]) -> tuple[Predicate, ...]:
@@ -140,7 +151,7 @@ def _steps(comparisons: tuple[Comparison, ...]) -> list[_ScoringStep]:
     steps: list[_ScoringStep] = []
     for index, comparison in enumerate(comparisons):
         levels = tuple(replace(level, when=_cheap_first(level.when)) for level in comparison.levels)
-        bits = [level.bits for level in levels]
+        bits = [least_and_most(level)[1] for level in levels]
         cheap = len(list(takewhile(_is_cheap, levels)))
         before = max(bits)
         rest = max(bits[cheap:], default=-math.inf)
@@ -176,16 +187,21 @@ def _weigh(plan: _ScoringPlan, chunk: PairChunk) -> Scored:
     if (left < 0).any():
         raise ValueError("a comparison has no level that applies; its last must be 'else'")
     weights = np.full(left.shape[1], plan.prior)
-    for bits, row in zip(plan.bits, left, strict=True):
+    for place, (bits, row) in enumerate(zip(plan.bits, left, strict=True)):
         weights += bits[row]
+        for level, terms in plan.terms.get(place, {}).items():
+            there = np.flatnonzero(row == level)
+            weights[there] += chunk.term_bits(terms, f"{place}:{level}", chunk.active[there])
+    for each, table in zip(match.dependences, plan.together, strict=True):
+        weights += table[left[each.first], left[each.second]]
     digits = _digits(left)
-    # Pairs that are graded alike weigh alike: where many are, they share one score.
-    made: dict[str, PairScore | None] = {}
+    # Pairs that are graded alike, and of values as common, weigh alike: where many are, they share one score.
+    made: dict[tuple[str, float], PairScore | None] = {}
     scored: Scored = []
     for at, weight, text in zip(chunk.active.tolist(), weights.tolist(), digits, strict=True):
-        if text not in made:
-            made[text] = weighed(match, weight, text)
-        score = made[text]
+        if (text, weight) not in made:
+            made[text, weight] = weighed(match, weight, text)
+        score = made[text, weight]
         if score is not None:
             scored.append((at, score))
     return scored
@@ -205,8 +221,13 @@ def _weight_floor(match: Match, prior: float) -> float:
     lowest = _lowest(match)
     if lowest <= 0.0:
         return -math.inf
-    sizes = abs(prior) + sum(max(abs(level.bits) for level in each.levels) for each in match.comparisons)
+    sizes = abs(prior) + sum(max(map(_size, each.levels)) for each in match.comparisons)
+    sizes += sum(max(abs(bits) for row in each.bits for bits in row) for each in match.dependences)
     return bits_of(lowest) - ROUNDING_SLACK * (1.0 + sizes)
+
+
+def _size(level: Level) -> float:
+    return max(map(abs, (level.bits, *least_and_most(level))))
 
 
 def _lowest(match: Match) -> float:

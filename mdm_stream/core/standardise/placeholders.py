@@ -138,3 +138,8 @@ def is_email_placeholder(text: str) -> bool:
     if plain.startswith(_EMAIL_STARTS) or (len(bare) >= _NUMBERED_LOCAL_MIN and bare in _EMAIL_LOCALS):
         return True
     return plain in _EMAIL_LOCALS or (len(plain) <= 4 and plain == alphanumerics(domain))
+
+
+def is_no_placeholder(_text: str) -> bool:
+    """Return False: of a type whose values are compared as they are, none stands for nothing."""
+    return False

@@ -63,6 +63,7 @@ _TYPES = (
         split=names.split_full_name,
     ),
     TypeSpec("text", values.standardise_text, unset.is_word_placeholder, TEXT_CHARS_MAX),
+    TypeSpec("verbatim", values.standardise_verbatim, unset.is_no_placeholder, TEXT_CHARS_MAX, is_quantity=True),
     TypeSpec("organisation", organisations.standardise_organisation, unset.is_word_placeholder, WORDS_CHARS_MAX),
     TypeSpec("address", addresses.standardise_address, unset.is_address_placeholder, LINE_CHARS_MAX),
     TypeSpec("city", places.standardise_city, unset.is_word_placeholder, WORDS_CHARS_MAX),

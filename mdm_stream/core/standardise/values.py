@@ -1,4 +1,4 @@
-"""Types of no particular subject: text, category, identifier, number."""
+"""Types of no particular subject: text, verbatim, category, identifier, number."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from mdm_stream.core.standardise.text import alphanumerics, fold, words
 def standardise_text(text: str, _options: Options) -> Standardised:
     """Standardise free text: ``match`` is its folded words in their order."""
     return Standardised(text, words(fold(text)) or None)
+
+
+def standardise_verbatim(text: str, _options: Options) -> Standardised:
+    """Standardise a text that is compared as it is, for it was made ready before: capitals and marks count."""
+    return Standardised(text, text)
 
 
 _SYNONYM_TEXTS_MAX = 256

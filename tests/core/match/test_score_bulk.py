@@ -11,7 +11,17 @@ from mdm_stream.core.match import columns, score_bulk
 from mdm_stream.core.match.compare import PREDICATE_KINDS, SIMILARITY_KINDS
 from mdm_stream.core.match.score import FEW_PAIRS_MAX, score_pair, score_pairs
 from mdm_stream.core.match.score_bulk import score_many
-from mdm_stream.core.ruleset import Attribute, Comparison, DeterministicRule, Level, Match, Predicate, Ruleset
+from mdm_stream.core.ruleset import (
+    Attribute,
+    Comparison,
+    Dependence,
+    DeterministicRule,
+    Level,
+    Match,
+    Predicate,
+    Ruleset,
+    TermBits,
+)
 
 WIDTH = 3
 TEXTS = st.one_of(
@@ -44,11 +54,29 @@ def predicates(draw: st.DrawFn) -> Predicate:
 
 
 @st.composite
+def terms(draw: st.DrawFn) -> TermBits:
+    """Bits by value, for some values or for all."""
+    return TermBits(draw(ATTRIBUTE), draw(st.dictionaries(TEXTS, BITS, max_size=5)), draw(st.none() | BITS))
+
+
+@st.composite
 def comparisons(draw: st.DrawFn) -> Comparison:
-    """A comparison of up to four levels and else, with any bits."""
+    """A comparison of up to four levels and else, with any bits, some of them by value."""
     whens = draw(st.lists(st.lists(predicates(), min_size=1, max_size=3).map(tuple), max_size=4))
-    levels = tuple(Level("level", when, draw(BITS)) for when in [*whens, (Predicate("else", ()),)])
+    levels = tuple(
+        Level("level", when, draw(BITS), draw(st.none() | st.none() | terms()))
+        for when in [*whens, (Predicate("else", ()),)]
+    )
     return Comparison("comparison", (0,), levels)
+
+
+@st.composite
+def dependences(draw: st.DrawFn, compared: list[Comparison]) -> Dependence:
+    """A correction of any two comparisons, or of one with itself."""
+    first, second = draw(st.integers(0, len(compared) - 1)), draw(st.integers(0, len(compared) - 1))
+    rows, width = len(compared[first].levels), len(compared[second].levels)
+    table = draw(st.lists(st.tuples(*[BITS] * width), min_size=rows, max_size=rows))
+    return Dependence(first, second, tuple(table))
 
 
 @st.composite
@@ -67,6 +95,7 @@ def matches(draw: st.DrawFn) -> Match:
     compared = draw(st.lists(comparisons() if weighed else mean_comparisons(), max_size=4))
     review = draw(st.one_of(st.sampled_from([0.0, 1e-6, 0.5, 0.999999, 1.0]), st.floats(0, 1)))
     ruled = draw(st.lists(st.lists(predicates(), min_size=1, max_size=2).map(tuple), max_size=2))
+    together = draw(st.lists(dependences(compared), max_size=2)) if weighed and compared else []
     return Match(
         method="fellegi_sunter" if weighed else "weighted_mean",
         prior=draw(st.floats(1e-6, 0.9)),
@@ -77,6 +106,7 @@ def matches(draw: st.DrawFn) -> Match:
             for index, when in enumerate(ruled)
         ),
         comparisons=tuple(compared),
+        dependences=tuple(together),
     )
 
 

@@ -1,0 +1,91 @@
+"""Which comparisons are plainly not independent, and what to add where two of them say one thing.
+
+Fellegi and Sunter's model adds the weights of comparisons as if they were independent among matches and among others.
+A city and its postcode are not: who agrees on the one agrees on the other, and both together are counted twice. For
+such a pair of comparisons the weights of both are replaced by the weight of their levels together,
+
+    log2(m_ij / u_ij)  =  b_i + b_j + log2(m_ij / (m_i m_j)) - log2(u_ij / (u_i u_j)),
+
+whose last two terms are the correction. Corrections form a forest, so that each is of one pair of comparisons and none
+contradicts another (Chow and Liu, *Approximating discrete probability distributions with dependence trees*, 1968); the
+pairs of which matches would be weighed most wrongly come first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdm_stream.train.em import Estimate, Evidence
+from mdm_stream.train.vectors import Counts, LevelCounts
+
+STRENGTH_MIN_BITS = 1.0
+"""Two comparisons are plainly dependent if the weight of a match is wrong by so much on average."""
+MATCHES_MIN = 100
+"""Of fewer matches nothing is said about how two comparisons go together."""
+SHRINKING_PAIRS = 5.0
+"""So many pairs, spread as if the comparisons were independent, are added to each cell."""
+CORRECTION_MAX_BITS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedTogether:
+    """A correction of two comparisons, by place: bits by level of the first and of the second.
+
+    ``strength_bits`` is how much the weight of a match changes by it on average, up or down.
+    """
+
+    first: int
+    second: int
+    bits: Counts
+    strength_bits: float
+
+
+def dependences(evidence: Evidence, found: Estimate) -> tuple[LearnedTogether, ...]:
+    """Return the corrections that are worth making, the strongest first; a forest over the comparisons."""
+    matches = found.probability * evidence.candidates.counts
+    places = [place for place, each in enumerate(evidence.comparisons) if not each.kept]
+    pairs = [(a, b) for at, a in enumerate(places) for b in places[at + 1 :]]
+    tested = filter(None, (_correction(evidence, matches, a, b) for a, b in pairs))
+    ordered = sorted(tested, key=lambda each: (-each.strength_bits, each.first, each.second))
+    tree = {place: place for place in places}
+    chosen = []
+    for each in ordered:
+        one, other = _root(tree, each.first), _root(tree, each.second)
+        if one != other and each.strength_bits >= STRENGTH_MIN_BITS:
+            tree[one] = other
+            chosen.append(each)
+    return tuple(chosen)
+
+
+def _root(tree: dict[int, int], place: int) -> int:
+    while tree[place] != place:
+        place = tree[place]
+    return place
+
+
+def _correction(evidence: Evidence, matches: Counts, first: int, second: int) -> LearnedTogether | None:
+    one, other = evidence.comparisons[first], evidence.comparisons[second]
+    apart = np.uint64(one.apart & other.apart)
+    usable = (evidence.candidates.keys & apart) != 0
+    told = np.outer(~one.missing, ~other.missing)
+    at_match = np.where(told, _table(evidence.candidates, matches * usable, first, second, told.shape), 0.0)
+    at_other = np.where(told, _table(evidence.random, evidence.random.counts, first, second, told.shape), 0.0)
+    if at_match.sum() < MATCHES_MIN or at_other.sum() <= 0.0:
+        return None
+    bits = np.clip(_lift(at_match) - _lift(at_other), -CORRECTION_MAX_BITS, CORRECTION_MAX_BITS)
+    bits = np.where(told, bits, 0.0)
+    strength = float((np.abs(bits) * at_match).sum() / at_match.sum())
+    return LearnedTogether(first, second, bits, strength)
+
+
+def _table(vectors: LevelCounts, weights: Counts, first: int, second: int, shape: tuple[int, ...]) -> Counts:
+    cells = vectors.levels[:, first].astype(np.int64) * shape[1] + vectors.levels[:, second]
+    return np.bincount(cells, weights=weights, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def _lift(table: Counts) -> Counts:
+    """Return log2 of how much more often two levels come together than they would by chance, drawn towards nothing."""
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    return np.asarray(np.log2((table + SHRINKING_PAIRS) / (expected + SHRINKING_PAIRS)), np.float64)

@@ -1,0 +1,191 @@
+"""Expectation maximisation for Fellegi and Sunter's model, over distinct vectors of levels and their counts.
+
+    E   of each vector the probability that its pairs are matches, from the prior and the weights of its levels
+    M   of each level its weight, from how many matches (of candidate pairs) and non-matches (of pairs drawn at random)
+        are at it; the prior, from how many matches there are among all pairs
+
+(Winkler, *Using the EM algorithm for weight computation in the Fellegi-Sunter model of record linkage*, 1988.)
+
+Three things keep the estimates those of all pairs, though only candidates are looked at:
+
+* ``u`` is counted on pairs drawn at random, each weighted by the probability that it is no match.
+* ``m`` of a comparison is counted on those candidates alone that a key finds which reads none of its attributes: among
+  pairs that agree on a birth date because a key asked for it, birth dates say nothing about how often they agree.
+* The prior is that of all pairs. Matches that no key finds are estimated by capture and recapture (Chapman, *Some
+  properties of the hypergeometric distribution*, 1951) from keys that read different attributes.
+
+A pair's own probability needs no such care: given its levels, it does not matter why the pair was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdm_stream.train.vectors import Counts, LevelCounts
+from mdm_stream.train.weights import LevelWeights, level_weights
+
+ITERATIONS_MAX = 200
+CONVERGED_BITS = 1e-3
+"""When no weight moves by more, the estimates stand."""
+PRIOR_MAX = 0.5
+RECAPTURED_MIN = 7
+"""Matches that two keys must both find before anything is said about those that neither does."""
+COVERAGE_MIN = 0.2
+"""Less than this share of the matches is never assumed to be found: an estimate that says so rests on little."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradedComparison:
+    """What is known of a comparison before learning.
+
+    ``written`` are the weights of its levels in the rules. ``missing`` says which levels stand for missing values:
+    these keep their weights. A ``kept`` comparison keeps all of them. ``apart`` has the bits of the key expressions
+    that read none of its attributes; 0 if there are none.
+    """
+
+    name: str
+    written: Counts
+    missing: NDArray[np.bool_]
+    kept: bool
+    apart: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is learned from: candidate pairs, pairs drawn at random, and how many pairs there are at all.
+
+    ``share`` of the candidates were drawn. ``apart_keys``: of each key expression, the bits of those that read none of
+    its attributes. Where none of the candidates may be used for a comparison, all of them are.
+    """
+
+    comparisons: tuple[GradedComparison, ...]
+    candidates: LevelCounts
+    random: LevelCounts
+    pairs_in_all: float
+    share: float
+    apart_keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What was learned. ``weights`` by comparison and level; NaN for m and u of levels that keep their weight.
+
+    ``matches`` are the expected matches among the candidates that were looked at, ``matches_in_all`` those among all
+    pairs, ``used`` the expected matches that each comparison was learned from. ``probability`` is that of each vector
+    of candidates.
+    """
+
+    prior: float
+    weights: tuple[LevelWeights, ...]
+    matches: float
+    matches_in_all: float
+    used: tuple[float, ...]
+    probability: Counts
+    iterations: int
+    converged: bool
+
+
+Tables = Sequence[tuple[int, int, Counts]]
+"""Corrections of two comparisons together: their places, and bits by the level of the one and of the other."""
+
+
+def estimate(evidence: Evidence, prior: float, tables: Tables = ()) -> Estimate:
+    """Return what expectation maximisation learns, beginning with the weights and the prior of the rules.
+
+    ``tables`` are added to the weights and stay as they are. Pure: the same evidence gives the same estimate.
+    """
+    weights = [_as_written(each) for each in evidence.comparisons]
+    usable = [_usable(each, evidence.candidates) for each in evidence.comparisons]
+    finder = _Finder(evidence)
+    step = 0
+    moved = float("inf")
+    while True:
+        found = probabilities(evidence.candidates, prior, weights, tables)
+        matches = found * evidence.candidates.counts
+        apart = (1.0 - probabilities(evidence.random, prior, weights, tables)) * evidence.random.counts
+        prior, in_all = finder.prior(matches)
+        if moved <= CONVERGED_BITS or step >= ITERATIONS_MAX:
+            break
+        new = [
+            _learned(each, column, matches * mask, apart, evidence)
+            for column, (each, mask) in enumerate(zip(evidence.comparisons, usable, strict=True))
+        ]
+        moved = max(
+            (float(np.abs(a.bits - b.bits).max()) for a, b in zip(new, weights, strict=True) if len(a.bits)),
+            default=0.0,
+        )
+        weights, step = new, step + 1
+    used = tuple(float((matches * mask).sum()) for mask in usable)
+    total = float(matches.sum())
+    return Estimate(prior, tuple(weights), total, in_all, used, found, step, moved <= CONVERGED_BITS)
+
+
+def probabilities(vectors: LevelCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
+    """Return the probability of a match for each vector."""
+    return 1.0 / (1.0 + np.exp2(-np.clip(match_weights(vectors, prior, weights, tables), -1000.0, 1000.0)))
+
+
+def match_weights(vectors: LevelCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
+    """Return the match weight of each vector, in bits."""
+    total = np.full(len(vectors.counts), np.log2(prior / (1.0 - prior)))
+    for column, each in enumerate(weights):
+        total += each.bits[vectors.levels[:, column]]
+    for first, second, bits in tables:
+        total += bits[vectors.levels[:, first], vectors.levels[:, second]]
+    return total
+
+
+def _as_written(comparison: GradedComparison) -> LevelWeights:
+    nothing = np.full(len(comparison.written), np.nan)
+    return LevelWeights(comparison.written.copy(), nothing, nothing)
+
+
+def _usable(comparison: GradedComparison, candidates: LevelCounts) -> Counts:
+    """Return 1 for each vector whose pairs are found by a key that reads none of the comparison's attributes."""
+    mask = (candidates.keys & np.uint64(comparison.apart)) != 0
+    return np.asarray(mask if mask.any() else np.ones(len(mask)), np.float64)
+
+
+def _learned(
+    comparison: GradedComparison, column: int, matches: Counts, apart: Counts, evidence: Evidence
+) -> LevelWeights:
+    written = _as_written(comparison)
+    if comparison.kept:
+        return written
+    size = len(comparison.written)
+    told = ~comparison.missing
+    at_match = np.bincount(evidence.candidates.levels[:, column], weights=matches, minlength=size)
+    at_other = np.bincount(evidence.random.levels[:, column], weights=apart, minlength=size)
+    learned = level_weights(at_match[told], at_other[told], comparison.written[told])
+    for whole, part in zip(written, learned, strict=True):
+        whole[told] = part
+    return written
+
+
+class _Finder:
+    """How many matches there are among all pairs, from those that each key finds."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._masks, self._place = np.unique(evidence.candidates.keys, return_inverse=True)
+        tests = [(np.uint64(1 << key), np.uint64(apart)) for key, apart in enumerate(evidence.apart_keys) if apart]
+        self._tests = [((self._masks & own) != 0, (self._masks & apart) != 0) for own, apart in tests]
+
+    def prior(self, matches: Counts) -> tuple[float, float]:
+        """Return the prior of all pairs, and how many matches that is."""
+        evidence = self._evidence
+        by_mask = np.bincount(self._place, weights=matches, minlength=len(self._masks)) / evidence.share
+        found = float(by_mask.sum())
+        estimates = []
+        for own, apart in self._tests:
+            both = float(by_mask[own & apart].sum())
+            if both >= RECAPTURED_MIN:
+                estimates.append((float(by_mask[own].sum()) + 1) * (float(by_mask[apart].sum()) + 1) / (both + 1) - 1)
+        in_all = min(max(found, median(estimates)) if estimates else found, found / COVERAGE_MIN)
+        least = 1.0 / (2.0 * max(1.0, evidence.pairs_in_all))
+        return min(PRIOR_MAX, max(least, in_all / max(1.0, evidence.pairs_in_all))), in_all

@@ -1,0 +1,99 @@
+"""From the records of a domain to what is learned from: counted level vectors of candidates and of random pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdm_stream.core.canonical import digest_of
+from mdm_stream.core.f_version import rules_part
+from mdm_stream.core.match.level_vectors import level_vectors
+from mdm_stream.core.record import Record
+from mdm_stream.core.ruleset import Comparison, Ruleset
+from mdm_stream.train.em import Evidence, GradedComparison
+from mdm_stream.train.pairs import CANDIDATES_MAX, RANDOM_PAIRS_MAX, candidate_pairs, random_pairs
+from mdm_stream.train.vectors import level_counts
+
+_SEED_DIGITS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class PairLimits:
+    """How many pairs are learned from, at the most: it bounds time and memory."""
+
+    candidates_max: int = CANDIDATES_MAX
+    random_pairs_max: int = RANDOM_PAIRS_MAX
+
+
+def gather(rules: Ruleset, records: Mapping[str, Record], limits: PairLimits | None = None) -> Evidence:
+    """Return the evidence in live records, by reference. Their order changes nothing."""
+    limits = limits or PairLimits()
+    refs = sorted(ref for ref, record in records.items() if record.live)
+    seed = int(digest_of([rules_part(rules.digest), refs])[:_SEED_DIGITS], 16)
+    values = [records[ref].match for ref in refs]
+    comparisons = graded_comparisons(rules)
+    tags = [each.tag for each in rules.blocking]
+    pairs = candidate_pairs(
+        [records[ref].keys for ref in refs],
+        tags,
+        max_block_size=rules.max_block_size,
+        seed=seed,
+        pairs_max=limits.candidates_max,
+    )
+    found = level_vectors(rules.match.comparisons, values, pairs.left, pairs.right)
+    # What a kept comparison says of a random pair is needed nowhere: hardly any of them is near a match.
+    learned = [each for each, known in zip(rules.match.comparisons, comparisons, strict=True) if not known.kept]
+    places = [place for place, known in enumerate(comparisons) if not known.kept]
+    left, right = random_pairs(len(refs), seed=seed, pairs_max=limits.random_pairs_max)
+    drawn = np.zeros((len(left), len(comparisons)), np.int8)
+    for place, known in enumerate(comparisons):
+        drawn[:, place] = len(known.written) - 1
+    drawn[:, places] = level_vectors(learned, values, left, right)
+    return Evidence(
+        comparisons=comparisons,
+        candidates=level_counts(found, pairs.keys),
+        random=level_counts(drawn),
+        pairs_in_all=len(refs) * (len(refs) - 1) / 2,
+        share=pairs.share,
+        apart_keys=tuple(_apart(rules, places) for places in _attributes_of_keys(rules)),
+    )
+
+
+def graded_comparisons(rules: Ruleset) -> tuple[GradedComparison, ...]:
+    """Return what is known of each comparison before learning.
+
+    A comparison without a positive level takes back what others counted twice, and keeps what its author wrote.
+    """
+    return tuple(
+        GradedComparison(
+            name=each.name,
+            written=np.array([level.bits for level in each.levels], np.float64),
+            missing=np.array([all(test.kind == "null" for test in level.when) for level in each.levels], np.bool_),
+            kept=all(level.bits <= 0.0 for level in each.levels),
+            apart=_apart(rules, _attributes_of(each)),
+        )
+        for each in rules.match.comparisons
+    )
+
+
+def _attributes_of(comparison: Comparison) -> frozenset[int]:
+    tests = (test for level in comparison.levels for test in level.when)
+    return frozenset(comparison.attributes).union(*(test.attributes for test in tests))
+
+
+def _attributes_of_keys(rules: Ruleset) -> Sequence[frozenset[int]]:
+    """Return the attributes that each key expression reads, with those that fill them."""
+    names = {attribute.name: place for place, attribute in enumerate(rules.attributes)}
+    filling: dict[int, set[int]] = {}
+    for place, attribute in enumerate(rules.attributes):
+        for target in attribute.fills.values():
+            filling.setdefault(names[target], set()).add(place)
+    read = [{part.attribute for part in each.parts} for each in rules.blocking]
+    return [frozenset(places.union(*(filling.get(place, set()) for place in places))) for places in read]
+
+
+def _apart(rules: Ruleset, attributes: frozenset[int]) -> int:
+    """Return the bits of the key expressions that read none of these attributes."""
+    return sum(1 << key for key, read in enumerate(_attributes_of_keys(rules)) if not read & attributes)

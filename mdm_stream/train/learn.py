@@ -1,0 +1,243 @@
+"""Learning a model: records in, a :class:`~mdm_stream.rules.learned.LearnedModel` out, with what is to be said of it.
+
+    1  gather level vectors of candidate pairs and of random ones        (:mod:`mdm_stream.train.gather`)
+    2  estimate weights and prior by expectation maximisation            (:mod:`mdm_stream.train.em`)
+    3  find comparisons that are plainly dependent, and estimate again   (:mod:`mdm_stream.train.dependence`)
+    4  table the frequencies of declared attributes                      (:mod:`mdm_stream.train.terms`)
+    5  calibrate confidence by verdicts, if there are any                (:mod:`mdm_stream.train.calibrate`)
+
+Pure: the same rules and records give the same model, byte for byte, whatever their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mdm_stream.core.cluster.edges import verdict_on
+from mdm_stream.core.f_version import rules_part
+from mdm_stream.core.match.score import explain_pair
+from mdm_stream.core.record import Record
+from mdm_stream.core.ruleset import Comparison, Level, Ruleset
+from mdm_stream.errors import ConfigurationError
+from mdm_stream.rules.compile import with_digest
+from mdm_stream.rules.findings import Findings, Place
+from mdm_stream.rules.learned import (
+    LEARNED_DECIMALS,
+    MODEL_FORMAT,
+    Calibration,
+    LearnedComparison,
+    LearnedDependence,
+    LearnedLevel,
+    LearnedModel,
+    LevelTerms,
+    TermTable,
+    level_text,
+    with_learned,
+)
+from mdm_stream.rules.model import BITS_MAX
+from mdm_stream.train.calibrate import calibrated
+from mdm_stream.train.dependence import LearnedTogether, dependences
+from mdm_stream.train.em import Estimate, Evidence, estimate
+from mdm_stream.train.gather import PairLimits, gather
+from mdm_stream.train.terms import TermFrequencies, term_frequencies
+from mdm_stream.train.weights import LevelWeights
+
+MATCHES_KNOWN_MIN = 30
+"""Of fewer matches, weights are mostly those that were written, and that is said."""
+VERDICTS_MIN = 20
+"""Fewer verdicts calibrate nothing."""
+SHARE_DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """A model, what it was learned from, and warnings: what could not be known, a sentence each."""
+
+    model: LearnedModel
+    estimate: Estimate
+    evidence: Evidence
+    warnings: tuple[str, ...]
+
+
+def learn(
+    rules: Ruleset, records: Mapping[str, Record], limits: PairLimits | None = None, *, by_verdicts: bool = False
+) -> Learning:
+    """Return the model of these rules, as they are written, for these records by reference.
+
+    ``ConfigurationError`` if the rules do not add evidence in bits, or if there are no two records to compare.
+    """
+    if rules.match.method != "fellegi_sunter":
+        raise ConfigurationError(
+            "only rules of method fellegi_sunter have weights to learn; these take a weighted mean"
+        )
+    live = {ref: record for ref, record in records.items() if record.live}
+    if len(live) < 2:
+        raise ConfigurationError(
+            "there are no two records to learn from; give files with records that the rules accept"
+        )
+    evidence = gather(rules, live, limits)
+    first = estimate(evidence, rules.match.prior)
+    together = dependences(evidence, first)
+    tables = [(each.first, each.second, each.bits) for each in together]
+    found = estimate(evidence, rules.match.prior, tables) if tables else first
+    tabled, untold = _terms(rules, live)
+    model = LearnedModel(
+        format=MODEL_FORMAT,
+        domain=rules.domain,
+        about=_about(rules, evidence, found, len(live)),
+        prior=found.prior,
+        comparisons={
+            each.name: _learned_comparison(rules, each, weights, tabled)
+            for each, weights in zip(rules.match.comparisons, found.weights, strict=True)
+        },
+        dependences=tuple(_learned_dependence(rules, each) for each in together),
+        terms={name: TermTable(values=each.values, rest=each.rest) for name, each in tabled.items()},
+    )
+    warnings = [*untold, *_unknown(rules, evidence, found)]
+    if by_verdicts:
+        model, said = with_verdicts(rules, model, live)
+        warnings += said
+    return Learning(model, found, evidence, tuple(warnings))
+
+
+def with_verdicts(rules: Ruleset, model: LearnedModel, records: Mapping[str, Record]) -> tuple[LearnedModel, list[str]]:
+    """Return the model with its confidence calibrated by stewards' verdicts, and what is to be said.
+
+    Verdicts are on pairs that stewards were asked about: they tell how right a confidence is, and not how often two
+    records agree, so that they change slope and offset and no single weight.
+    """
+    pairs = sorted(
+        {
+            (min(ref, other), max(ref, other))
+            for ref, record in records.items()
+            for other in record.state.verdicts
+            if other in records and other != ref
+        }
+    )
+    decided = [(a, b, verdict_on(records[a], records[b])) for a, b in pairs]
+    known = [(a, b, verdict == "link") for a, b, verdict in decided if verdict in ("link", "separate")]
+    links = sum(link for _, _, link in known)
+    if len(known) < VERDICTS_MIN or not 0 < links < len(known):
+        said = f"{len(known)} verdicts, {links} of them LINK: confidence is not calibrated by them"
+        return model, [f"{said}; it takes {VERDICTS_MIN}, and both kinds"]
+    scored = in_use(rules, model.model_copy(update={"calibration": Calibration()}))
+    weights = [float(explain_pair(scored, records[a].match, records[b].match)["weight"]) for a, b, _ in known]
+    slope, offset = calibrated(weights, [link for _, _, link in known])
+    calibration = Calibration(slope=round(slope, LEARNED_DECIMALS), offset=round(offset, LEARNED_DECIMALS))
+    about = {**model.about, "verdicts": len(known), "verdicts_link": links}
+    return model.model_copy(update={"calibration": calibration, "about": about}), []
+
+
+def in_use(rules: Ruleset, model: LearnedModel) -> Ruleset:
+    """Return written rules with the weights of a model, as they are loaded when they name its file.
+
+    ``RulesError`` if it does not fit.
+    """
+    findings = Findings()
+    match = with_learned(rules.match, model, rules.attributes, Place("model"), findings)
+    findings.raise_errors()
+    return with_digest(replace(rules, match=match))
+
+
+def _learned_comparison(
+    rules: Ruleset, comparison: Comparison, weights: LevelWeights, tabled: Mapping[str, TermFrequencies]
+) -> LearnedComparison:
+    return LearnedComparison(
+        levels=tuple(
+            LearnedLevel(
+                when=level_text(level, rules.attributes),
+                bits=round(float(np.clip(weights.bits[place], -BITS_MAX, BITS_MAX)), LEARNED_DECIMALS),
+                m=_share(weights.m[place]),
+                u=_share(weights.u[place]),
+                terms=_level_terms(rules, comparison, level, tabled),
+            )
+            for place, level in enumerate(comparison.levels)
+        )
+    )
+
+
+def _share(share: float) -> float | None:
+    return None if np.isnan(share) else round(float(share), SHARE_DECIMALS)
+
+
+def _level_terms(
+    rules: Ruleset, comparison: Comparison, level: Level, tabled: Mapping[str, TermFrequencies]
+) -> LevelTerms | None:
+    """Return the terms of a level that asks for equality of the declared attribute."""
+    if comparison.terms_of is None or rules.attributes[comparison.terms_of].name not in tabled:
+        return None
+    if not any(
+        test.kind in ("exact", "intersect") and test.attributes == (comparison.terms_of,) for test in level.when
+    ):
+        return None
+    name = rules.attributes[comparison.terms_of].name
+    return LevelTerms(attribute=name, u=tabled[name].agreeing)
+
+
+def _learned_dependence(rules: Ruleset, together: LearnedTogether) -> LearnedDependence:
+    names = (rules.match.comparisons[together.first].name, rules.match.comparisons[together.second].name)
+    rows = tuple(tuple(round(float(bits), LEARNED_DECIMALS) for bits in row) for row in together.bits)
+    return LearnedDependence(comparisons=names, bits=rows)
+
+
+def _terms(rules: Ruleset, records: Mapping[str, Record]) -> tuple[dict[str, TermFrequencies], list[str]]:
+    """Return the frequencies of the declared attributes by name, and a warning for each that has none."""
+    tabled: dict[str, TermFrequencies] = {}
+    untold = []
+    for comparison in rules.match.comparisons:
+        if comparison.terms_of is None:
+            continue
+        attribute = rules.attributes[comparison.terms_of]
+        if attribute.sensitive:
+            untold.append(f"{attribute.name} is sensitive: its values are in no model, so it has no term frequencies")
+            continue
+        found = term_frequencies((record.match for record in records.values()), comparison.terms_of)
+        if found is None:
+            untold.append(f"no two records share a {attribute.name}: it has no term frequencies")
+        else:
+            tabled[attribute.name] = found
+    return tabled, untold
+
+
+def _unknown(rules: Ruleset, evidence: Evidence, found: Estimate) -> list[str]:
+    """Return what could not be known, a sentence each."""
+    said = []
+    if not found.converged:
+        said.append(
+            f"the estimates still moved after {found.iterations} steps: more records, or fewer levels, would help"
+        )
+    if evidence.candidates.pairs == 0:
+        said.append("no two records share a blocking key that is at work: every weight stays as it was written")
+    elif found.matches < MATCHES_KNOWN_MIN:
+        kept = "the weights stay near those that were written"
+        said.append(f"about {found.matches:.0f} matches among {evidence.candidates.pairs:,.0f} candidates: {kept}")
+    for known, weights, used in zip(evidence.comparisons, found.weights, found.used, strict=True):
+        if known.kept:
+            continue
+        if not known.apart:
+            said.append(f"{known.name}: every blocking key reads what it compares, so its agreements count too much")
+        elif used < MATCHES_KNOWN_MIN <= found.matches:
+            said.append(f"{known.name}: about {used:.0f} matches are found by keys that do not read what it compares")
+        comparison = next(each for each in rules.match.comparisons if each.name == known.name)
+        for level, bits in zip(comparison.levels, weights.bits, strict=True):
+            if bits < 0.0 and any(test.kind == "exact" for test in level.when):
+                said.append(f"{known.name}: agreement ({level.label}) speaks against a match, {bits:.1f} bits")
+    return said
+
+
+def _about(rules: Ruleset, evidence: Evidence, found: Estimate, records: int) -> dict[str, object]:
+    """Return where a model comes from: numbers and digests, the same for the same input."""
+    return {
+        "method": "expectation maximisation",
+        "rules": rules_part(rules.digest),
+        "records": records,
+        "candidate_pairs": round(evidence.candidates.pairs),
+        "candidate_share": round(evidence.share, SHARE_DECIMALS),
+        "random_pairs": round(evidence.random.pairs),
+        "matches": round(found.matches, 1),
+        "matches_in_all": round(found.matches_in_all, 1),
+        "iterations": found.iterations,
+    }
