@@ -142,7 +142,7 @@ def match_weights(vectors: LevelCounts, prior: float, weights: Sequence[LevelWei
 
 def _as_written(comparison: GradedComparison) -> LevelWeights:
     nothing = np.full(len(comparison.written), np.nan)
-    return LevelWeights(comparison.written.copy(), nothing, nothing)
+    return LevelWeights(comparison.written.copy(), nothing, nothing.copy())
 
 
 def _usable(comparison: GradedComparison, candidates: LevelCounts) -> Counts:

@@ -39,7 +39,7 @@ def level_weights(matches: Counts, others: Counts, written: Counts) -> LevelWeig
     all_matches, all_others = float(matches.sum()), float(others.sum())
     if all_matches <= 0.0 or all_others <= 0.0:
         nothing = np.full(len(written), np.nan)
-        return LevelWeights(written.copy(), nothing, nothing)
+        return LevelWeights(written.copy(), nothing, nothing.copy())
     low, high = np.full(len(written), -WEIGHT_MAX), np.full(len(written), WEIGHT_MAX)
     pooled = matches + others
     shift = np.log2(all_matches / all_others)
