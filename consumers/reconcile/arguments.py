@@ -19,6 +19,7 @@ from mdm_stream.errors import ConfigurationError
 from mdm_stream.metrics.namespace import DEFAULT_NAMESPACE, NAMESPACE_PATTERN
 from mdm_stream.objects.opening import open_object_store
 from mdm_stream.reconcile.compare import SAMPLES, SETTLE_S
+from mdm_stream.rules.use_model import named_model
 from mdm_stream.settings import ResolveSettings, Settings
 from mdm_stream.warehouse import WarehouseSettings
 from mdm_stream.warehouse.settings import SnowflakeSettings
@@ -61,7 +62,7 @@ class Arguments:
 def read_arguments(arguments: Sequence[str], environment: Mapping[str, str], scratch: str) -> Arguments:
     """Return what the arguments say, over the environment; ``ConfigurationError`` for a wrong or an unknown one.
 
-    Rule sets on S3 are fetched into the folder ``scratch``.
+    Rule sets on S3 are fetched into the folder ``scratch``, each with the model that it names beside it.
     """
     named = {f"{_PREFIX}{name}": value for name, value in _pairs(arguments) if not _OF_GLUE.fullmatch(name)}
     known = set(_variables())
@@ -96,6 +97,11 @@ def _fetched(rules: str, folder: Path) -> Iterator[str]:
             yield each
             continue
         place, _, name = each.rpartition("/")
-        path = folder / f"{number}-{name}"
-        path.write_bytes(open_object_store(place).get(name))
+        store = open_object_store(place)
+        path = folder / str(number) / name
+        path.parent.mkdir()
+        path.write_bytes(store.get(name))
+        model = named_model(path)
+        if model is not None:
+            path.with_name(model).write_bytes(store.get(model))
         yield str(path)

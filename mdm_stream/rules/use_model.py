@@ -25,6 +25,18 @@ def model_path(rules_file: str) -> Path:
     return path.with_name(path.stem + MODEL_SUFFIX)
 
 
+def named_model(rules_file: Path) -> str | None:
+    """Return the name of the model that a rule-set file names, if that is in the same folder; else ``None``.
+
+    ``RulesError`` for a file that is no rule set.
+    """
+    match = read_tree(rules_file, str(rules_file)).items.get("match")
+    named = None if match is None else match.items.get("model")
+    if named is None or not isinstance(named.content, str):
+        return None
+    return named.content if Path(named.content).name == named.content else None
+
+
 def use_model(rules_file: str, model: Path) -> str:
     """Make a rule-set file name a model, and say what was done. The file is replaced as a whole or not at all.
 

@@ -165,16 +165,19 @@ def _term(lexemes: list[str], sql: str) -> Term:
 
 
 def _equal(text: str) -> Term | None:
-    found = re.fullmatch(f"{_L} = {_R}", text)
-    return None if found is None else Term("exact", _columns(found[1], found[2]))
+    found = re.fullmatch(r"([^ ]+)~([lr]) = ([^ ]+)~([lr])", text)
+    if found is None or found[2] == found[4]:
+        return None
+    return Term("exact", _columns(*(found.group(1, 3) if found[2] == "l" else found.group(3, 1))))
 
 
 def _similar(text: str) -> Term | None:
-    found = re.fullmatch(rf"([a-z_]+) \( {_L} , {_R} \) (>=|<=) {_NUMBER}", text)
-    if found is None or found[1] not in _FUNCTIONS:
+    found = re.fullmatch(rf"([a-z_]+) \( ([^ ]+)~([lr]) , ([^ ]+)~([lr]) \) (>=|<=) {_NUMBER}", text)
+    if found is None or found[1] not in _FUNCTIONS or found[3] == found[5]:
         return None
     kind, sign = _FUNCTIONS[found[1]]
-    return Term(kind, _columns(found[2], found[3]), float(found[5])) if found[4] == sign else None
+    left, right = found.group(2, 4) if found[3] == "l" else found.group(4, 2)
+    return Term(kind, _columns(left, right), float(found[7])) if found[6] == sign else None
 
 
 def _near(text: str) -> Term | None:

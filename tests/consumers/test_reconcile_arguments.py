@@ -78,13 +78,17 @@ def test_arguments_come_before_the_environment(tmp_path):
 
 
 def test_rules_are_fetched_from_s3(bucket, tmp_path, monkeypatch):
-    """A pack, and files of one name in two folders."""
+    """A pack, and files of one name in two folders, one of which names a model beside it."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     for folder in ("a", "b"):
         bucket.put_object(Bucket=BUCKET, Key=f"rules/{folder}/rules.yaml", Body=f"domain: {folder}\n".encode())
-    rules = f"person,s3://{BUCKET}/rules/a/rules.yaml,s3://{BUCKET}/rules/b/rules.yaml"
+    named = b"domain: c\nmatch:\n  model: rules.model.json\n"
+    bucket.put_object(Bucket=BUCKET, Key="rules/c/rules.yaml", Body=named)
+    bucket.put_object(Bucket=BUCKET, Key="rules/c/rules.model.json", Body=b"{}")
+    rules = ",".join(["person", *(f"s3://{BUCKET}/rules/{folder}/rules.yaml" for folder in "abc")])
     found = read_arguments(arguments(RULES=rules), {}, str(tmp_path)).deployment.rules
     assert found[0] == "person"
-    assert [Path(path).read_text() for path in found[1:]] == ["domain: a\n", "domain: b\n"]
+    assert [Path(path).read_text() for path in found[1:]] == ["domain: a\n", "domain: b\n", named.decode()]
+    assert Path(found[3]).with_name("rules.model.json").read_text() == "{}"

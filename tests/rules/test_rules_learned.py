@@ -142,7 +142,7 @@ WRONG = {
     "no model": (b"[]", "write it again"),
     "another domain": (orjson.dumps(model(domain="company")), "domain 'company'"),
     "a setting": (orjson.dumps(model(weights={})), "weights: extra inputs"),
-    "infinite": (orjson.dumps(model()).replace(b'"bits":6.0', b'"bits":1e400'), "bits"),
+    "infinite": (orjson.dumps(model()).replace(b'"bits":6.0', b'"bits":1e400'), "infinity"),
     "too sure": (orjson.dumps(model()).replace(b'"bits":6.0', b'"bits":99.0'), "less than or equal to 60"),
     "other levels": (orjson.dumps(other_levels()), "level 2 of comparison 'name' is 'exact name' in the rules"),
     "one level less": (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.event_inputs import accepted_events, named_inputs
+from mdm_stream.cli.options import archive_url_of, deployment_options
 from mdm_stream.cli.output import json_option, phases, print_json, print_table, say
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.errors import ConfigurationError
@@ -26,7 +27,7 @@ PAIRS_MAX = 5_000_000
 
 @click.command()
 @click.argument("rules_file", metavar="RULES")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="archive|FILE...")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="The model; RULES with .model.json for .yaml if left out.")  # fmt: skip
 @click.option("--use", is_flag=True, help="Name the model in RULES, if they do not name it yet.")
@@ -40,6 +41,7 @@ PAIRS_MAX = 5_000_000
 @click.option("--source", "sources", multiple=True,
               help="The source of CSV rows without one, and of CDC rows of any table: one, or one a file.")  # fmt: skip
 @click.option("--as-of", metavar="TIME", help="The time of a CSV load; that of the file if left out.")
+@deployment_options("state", "archive", archive="The archive that is meant; that of the local stack if left out.")
 @json_option
 def train(
     *,
@@ -53,15 +55,18 @@ def train(
     format_: FormatName | None,
     sources: tuple[str, ...],
     as_of: str | None,
+    state: Path,
+    archive: str | None,
     as_json: bool,
 ) -> None:
-    """Learn the weights of RULES from event FILES (.gz too), and write them as a model beside the rules.
+    """Learn the weights of RULES from event FILES (.gz too) or the archive, and write them as a model beside them.
 
     No labels are needed: how often others agree is counted on pairs drawn at random, how often matches do is estimated
     by expectation maximisation over candidate pairs. Shows each level before and after, and says what could not be
     known. The rules use the model when they name it: `match: {model: FILE}`. The same files give the same model.
     """
-    from mdm_stream.core.record import build_record  # noqa: PLC0415 - --help does without
+    from mdm_stream.cli.archived_states import archived_states  # noqa: PLC0415 - --help does without
+    from mdm_stream.core.record import build_record  # noqa: PLC0415
     from mdm_stream.core.reference import fold_events  # noqa: PLC0415
     from mdm_stream.rules import load_written  # noqa: PLC0415
     from mdm_stream.rules.use_model import model_path, use_model  # noqa: PLC0415
@@ -73,10 +78,15 @@ def train(
     path = out or model_path(rules_file)
     limits = PairLimits(candidates or CANDIDATES_MAX, random_pairs or RANDOM_PAIRS_MAX)
     rejected: Counter[str] = Counter()
-    inputs = named_inputs(files, format_, sources, as_of, time.time_ns() // 1_000)
+    if ARCHIVE in files and (len(files) > 1 or format_ or sources or as_of):
+        raise click.UsageError("the archive is read alone, and as it is; a file of that name is ./archive")
     with phases(quiet=as_json) as advance:
         advance("reading records", 0, 0)
-        states = fold_events(accepted_events(inputs, {rules.domain: rules}, rejected, "nothing was learned"))
+        if ARCHIVE in files:
+            states = archived_states(archive_url_of(state, archive), rules, rejected)
+        else:
+            inputs = named_inputs(files, format_, sources, as_of, time.time_ns() // 1_000)
+            states = fold_events(accepted_events(inputs, {rules.domain: rules}, rejected, "nothing was learned"))
         records = {ref: build_record(rules, ref, state) for ref, state in states.items()}
         advance("learning", 0, 0)
         learned = learn(rules, records, limits, by_verdicts=verdicts)

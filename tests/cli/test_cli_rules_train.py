@@ -1,0 +1,86 @@
+"""``rules train`` and ``rules import-splink``: files in, a model beside the rules, and what it says of it."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from source_tree import ROOT
+
+from mdm_stream.cli.main import run
+from mdm_stream.rules import load_ruleset
+
+RULES = """extends: person
+version: 1
+sources: {crm: {attributes: {given_name: first, family_name: last, birth_date: born, city: town}}}
+"""
+NAMES = ["ba", "co", "di", "fe", "gu", "ka", "lo", "mi", "ne", "pu", "ra", "so"]
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A rule set, and a CSV file with two records of each of 60 persons."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES, "utf-8")
+    lines = ["record_id,first,last,born,town"]
+    for person in range(60):
+        first = NAMES[person % 12] + NAMES[person % 7] + "na"
+        last = NAMES[person % 5] + NAMES[(person * 5) % 12] + "son"
+        rest = f"{first},{last},19{40 + person % 50}-03-{10 + person % 18},{NAMES[person % 6]}ville"
+        lines += [f"{person}-{copy},{rest}" for copy in range(2)]
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    return tmp_path
+
+
+def train(work, *options):
+    """Run the command on the fixture's files."""
+    return run(["rules", "train", str(work / "rules.yaml"), str(work / "rows.csv"), "--source", "crm",
+                "--random-pairs", "5000", *options])  # fmt: skip
+
+
+def test_it_writes_a_model_and_names_it(work, capsys):
+    """The table of levels and what was found are printed; with --use the rules score with the model from then on."""
+    before = load_ruleset(work / "rules.yaml").digest
+    assert train(work) == 0
+    said = capsys.readouterr().out
+    assert "bits before" in said
+    assert "matches found" in said
+    assert "match: {model: rules.model.json}" in said
+    assert load_ruleset(work / "rules.yaml").digest == before
+    assert train(work, "--use") == 0
+    assert "model: rules.model.json" in (work / "rules.yaml").read_text("utf-8")
+    assert load_ruleset(work / "rules.yaml").digest != before
+
+
+def test_json_says_all_of_it(work, capsys):
+    """Levels with m, u and bits before and after, warnings, and where the model is."""
+    assert train(work, "--json") == 0
+    found = orjson.loads(capsys.readouterr().out)
+    assert {"domain", "prior", "levels", "warnings", "dependences", "terms", "about", "file"} <= set(found)
+    assert {"comparison", "level", "m", "u", "bits_before", "bits"} <= set(found["levels"][0])
+
+
+def test_training_again_begins_with_what_is_written(work):
+    """A model that the rules name already is no part of what is learned: the second one is the first, byte for byte."""
+    assert train(work, "--use") == 0
+    first = (work / "rules.model.json").read_bytes()
+    assert train(work, "--use") == 0
+    assert (work / "rules.model.json").read_bytes() == first
+
+
+def test_a_pack_has_no_place_for_a_model(work, capsys):
+    """Nothing is written into the package."""
+    assert run(["rules", "train", "person", str(work / "rows.csv")]) == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_a_splink_model_becomes_rules(work, capsys):
+    """Two files that load; the notes say what is not as in Splink."""
+    folder = ROOT / "tests" / "fixtures" / "splink"
+    terms = [f"--terms={name}={folder / f'tf_{name}.csv'}" for name in ("given", "family", "city")]
+    out = work / "splink.yaml"
+    assert run(["rules", "import-splink", str(folder / "model.json"), "--out", str(out), *terms, "--json"]) == 0
+    found = orjson.loads(capsys.readouterr().out)
+    assert found["digest"] == load_ruleset(out).digest
+    assert run(["rules", "import-splink", str(folder / "model.json"), "--out", str(work / "other.yaml")]) == 2
+    assert "--terms given=FILE" in capsys.readouterr().err
+    assert not (work / "other.yaml").exists()
