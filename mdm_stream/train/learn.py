@@ -18,7 +18,7 @@ import numpy as np
 
 from mdm_stream.core.cluster.edges import verdict_on
 from mdm_stream.core.f_version import rules_part
-from mdm_stream.core.match.score import explain_pair
+from mdm_stream.core.match.score import explain_pair, score_pair
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Comparison, Level, Ruleset
 from mdm_stream.errors import ConfigurationError
@@ -127,8 +127,16 @@ def with_verdicts(rules: Ruleset, model: LearnedModel, records: Mapping[str, Rec
     weights = [float(explain_pair(scored, records[a].match, records[b].match)["weight"]) for a, b, _ in known]
     slope, offset = calibrated(weights, [link for _, _, link in known])
     calibration = Calibration(slope=round(slope, LEARNED_DECIMALS), offset=round(offset, LEARNED_DECIMALS))
-    about = {**model.about, "verdicts": len(known), "verdicts_link": links}
-    return model.model_copy(update={"calibration": calibration, "about": about}), []
+    new = model.model_copy(update={"calibration": calibration})
+    told = {"verdicts": len(known), "verdicts_link": links, "verdicts_against_written": _against(rules, known, records),
+            "verdicts_against_model": _against(in_use(rules, new), known, records)}  # fmt: skip
+    return new.model_copy(update={"about": {**model.about, **told}}), []
+
+
+def _against(rules: Ruleset, known: list[tuple[str, str, bool]], records: Mapping[str, Record]) -> int:
+    """Return on how many pairs the rules decide otherwise than stewards: LINK where these separated, or the reverse."""
+    scores = ((score_pair(rules, records[a].match, records[b].match), link) for a, b, link in known)
+    return sum((score is not None and score.link) != link for score, link in scores)
 
 
 def in_use(rules: Ruleset, model: LearnedModel) -> Ruleset:

@@ -154,6 +154,14 @@ def _show(document: dict[str, Any], rejected: Counter[str]) -> None:
         f"{about['records']:,} records, {about['candidate_pairs']:,} candidate pairs, {about['random_pairs']:,} random "
         f"pairs: about {about['matches']:,.0f} matches found, {about['matches_in_all']:,.0f} in all"
     )
+    if "verdicts" in about:
+        calibration = document["calibration"]
+        say(
+            f"{about['verdicts']:,} verdicts: slope {calibration['slope']:.2f}, offset "
+            f"{calibration['offset']:.1f} bits; "
+            f"{about['verdicts_against_written']:,} against the rules as written, "
+            f"{about['verdicts_against_model']:,} against the model"
+        )
     say(f"prior {document['prior_before']:.2g} before, {document['prior']:.2g} learned")
     kept = sorted({row["comparison"] for row in document["levels"] if row["kept"]})
     if kept:
