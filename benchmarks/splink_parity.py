@@ -40,8 +40,12 @@ def records(count: int, seed: int) -> list[dict[str, Any]]:
     found = []
     for number in range(count):
         row = dict(people[number % len(people)])
+        other = _person(randomness)
+        for name, share in (("given", 0.1), ("family", 0.08), ("street", 0.2), ("city", 0.2), ("phones", 0.3)):
+            if randomness.random() < share:
+                row[name] = other[name]
         for name in ("given", "family", "street"):
-            if randomness.random() < 0.15:
+            if randomness.random() < 0.2:
                 row[name] = _slip(row[name], randomness)
         if randomness.random() < 0.1:
             row["born"] = (
@@ -58,8 +62,8 @@ def _person(randomness: random.Random) -> dict[str, Any]:
     def word(syllables: int) -> str:
         return "".join(randomness.choices(SYLLABLES, range(15, 0, -1), k=syllables))
 
-    day = date(1940, 1, 1) + timedelta(days=randomness.randrange(25_000))
-    phones = [f"{randomness.randrange(10**6):06}" for _ in range(randomness.choice((1, 1, 2)))]
+    day = date(1940, 1, 1) + timedelta(days=randomness.randrange(1_500))
+    phones = [f"{randomness.randrange(10**4):04}" for _ in range(randomness.choice((1, 1, 2)))]
     street = f"{randomness.randrange(1, 90)} {word(3)} street"
     city = randomness.choices(CITIES, (30, 20, 10, 5, 2, 1))[0]
     return {

@@ -41,11 +41,11 @@ Bits = Annotated[float, Field(ge=-BITS_MAX, le=BITS_MAX)]
 Frequency = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-class _Strict(BaseModel):
+class _LearnedPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class LevelTerms(_Strict):
+class LevelTerms(_LearnedPart):
     """How a level's weight changes with the value: by ``weight`` times log2(``u`` / the value's frequency).
 
     ``u`` is how often two random records agree on the attribute; a frequency counts as ``floor`` at the least.
@@ -57,7 +57,7 @@ class LevelTerms(_Strict):
     floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
 
-class LearnedLevel(_Strict):
+class LearnedLevel(_LearnedPart):
     """One level: its condition as text, its weight, and the shares that the weight comes from where they are known."""
 
     when: str
@@ -67,34 +67,34 @@ class LearnedLevel(_Strict):
     terms: LevelTerms | None = None
 
 
-class LearnedComparison(_Strict):
+class LearnedComparison(_LearnedPart):
     """The levels of one comparison, in the order of the rules."""
 
     levels: tuple[LearnedLevel, ...]
 
 
-class LearnedDependence(_Strict):
+class LearnedDependence(_LearnedPart):
     """Bits to add at each level of the first comparison (rows) and of the second."""
 
     comparisons: tuple[str, str]
     bits: tuple[tuple[Bits, ...], ...]
 
 
-class TermTable(_Strict):
+class TermTable(_LearnedPart):
     """How frequent the values of an attribute are. ``rest`` is for those not listed; without it they say nothing."""
 
     values: Annotated[dict[str, Frequency], Field(max_length=TERMS_MAX)]
     rest: Frequency | None = None
 
 
-class Calibration(_Strict):
+class Calibration(_LearnedPart):
     """What a match weight is turned into: ``slope`` times it, plus ``offset`` bits (Platt, 1999)."""
 
     slope: Annotated[float, Field(ge=SLOPE_MIN, le=SLOPE_MAX)] = 1.0
     offset: Bits = 0.0
 
 
-class LearnedModel(_Strict):
+class LearnedModel(_LearnedPart):
     """A model file. ``about`` says where it comes from, for people: it decides nothing."""
 
     format: Literal[1]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdm_stream.train.em import Estimate, Evidence
+from mdm_stream.train.em import TrainingEstimate, TrainingEvidence, probabilities
 from mdm_stream.train.vectors import Counts, LevelCounts
 
 STRENGTH_MIN_BITS = 1.0
@@ -42,12 +42,13 @@ class LearnedTogether:
     strength_bits: float
 
 
-def dependences(evidence: Evidence, found: Estimate) -> tuple[LearnedTogether, ...]:
+def dependences(evidence: TrainingEvidence, found: TrainingEstimate) -> tuple[LearnedTogether, ...]:
     """Return the corrections that are worth making, the strongest first; a forest over the comparisons."""
     matches = found.probability * evidence.candidates.counts
+    others = (1.0 - probabilities(evidence.random, found.prior, found.weights)) * evidence.random.counts
     places = [place for place, each in enumerate(evidence.comparisons) if not each.kept]
     pairs = [(a, b) for at, a in enumerate(places) for b in places[at + 1 :]]
-    tested = filter(None, (_correction(evidence, matches, a, b) for a, b in pairs))
+    tested = filter(None, (_correction(evidence, matches, others, a, b) for a, b in pairs))
     ordered = sorted(tested, key=lambda each: (-each.strength_bits, each.first, each.second))
     tree = {place: place for place in places}
     chosen = []
@@ -65,13 +66,15 @@ def _root(tree: dict[int, int], place: int) -> int:
     return place
 
 
-def _correction(evidence: Evidence, matches: Counts, first: int, second: int) -> LearnedTogether | None:
+def _correction(
+    evidence: TrainingEvidence, matches: Counts, others: Counts, first: int, second: int
+) -> LearnedTogether | None:
     one, other = evidence.comparisons[first], evidence.comparisons[second]
     apart = np.uint64(one.apart & other.apart)
     usable = (evidence.candidates.keys & apart) != 0
     told = np.outer(~one.missing, ~other.missing)
     at_match = np.where(told, _table(evidence.candidates, matches * usable, first, second, told.shape), 0.0)
-    at_other = np.where(told, _table(evidence.random, evidence.random.counts, first, second, told.shape), 0.0)
+    at_other = np.where(told, _table(evidence.random, others, first, second, told.shape), 0.0)
     if at_match.sum() < MATCHES_MIN or at_other.sum() <= 0.0:
         return None
     bits = np.clip(_lift(at_match) - _lift(at_other), -CORRECTION_MAX_BITS, CORRECTION_MAX_BITS)

@@ -56,7 +56,7 @@ class GradedComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class TrainingEvidence:
     """What is learned from: candidate pairs, pairs drawn at random, and how many pairs there are at all.
 
     ``share`` of the candidates were drawn. ``apart_keys``: of each key expression, the bits of those that read none of
@@ -72,7 +72,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class TrainingEstimate:
     """What was learned. ``weights`` by comparison and level; NaN for m and u of levels that keep their weight.
 
     ``matches`` are the expected matches among the candidates that were looked at, ``matches_in_all`` those among all
@@ -94,7 +94,7 @@ Tables = Sequence[tuple[int, int, Counts]]
 """Corrections of two comparisons together: their places, and bits by the level of the one and of the other."""
 
 
-def estimate(evidence: Evidence, prior: float, tables: Tables = ()) -> Estimate:
+def estimate(evidence: TrainingEvidence, prior: float, tables: Tables = ()) -> TrainingEstimate:
     """Return what expectation maximisation learns, beginning with the weights and the prior of the rules.
 
     ``tables`` are added to the weights and stay as they are. Pure: the same evidence gives the same estimate.
@@ -122,7 +122,7 @@ def estimate(evidence: Evidence, prior: float, tables: Tables = ()) -> Estimate:
         weights, step = new, step + 1
     used = tuple(float((matches * mask).sum()) for mask in usable)
     total = float(matches.sum())
-    return Estimate(prior, tuple(weights), total, in_all, used, found, step, moved <= CONVERGED_BITS)
+    return TrainingEstimate(prior, tuple(weights), total, in_all, used, found, step, moved <= CONVERGED_BITS)
 
 
 def probabilities(vectors: LevelCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
@@ -152,7 +152,7 @@ def _usable(comparison: GradedComparison, candidates: LevelCounts) -> Counts:
 
 
 def _learned(
-    comparison: GradedComparison, column: int, matches: Counts, apart: Counts, evidence: Evidence
+    comparison: GradedComparison, column: int, matches: Counts, apart: Counts, evidence: TrainingEvidence
 ) -> LevelWeights:
     written = _as_written(comparison)
     if comparison.kept:
@@ -170,7 +170,7 @@ def _learned(
 class _Finder:
     """How many matches there are among all pairs, from those that each key finds."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: TrainingEvidence) -> None:
         self._evidence = evidence
         self._masks, self._place = np.unique(evidence.candidates.keys, return_inverse=True)
         tests = [(np.uint64(1 << key), np.uint64(apart)) for key, apart in enumerate(evidence.apart_keys) if apart]

@@ -12,7 +12,7 @@ from mdm_stream.core.f_version import rules_part
 from mdm_stream.core.match.level_vectors import level_vectors
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Comparison, Ruleset
-from mdm_stream.train.em import Evidence, GradedComparison
+from mdm_stream.train.em import GradedComparison, TrainingEvidence
 from mdm_stream.train.pairs import CANDIDATES_MAX, RANDOM_PAIRS_MAX, candidate_pairs, random_pairs
 from mdm_stream.train.vectors import level_counts
 
@@ -27,7 +27,7 @@ class PairLimits:
     random_pairs_max: int = RANDOM_PAIRS_MAX
 
 
-def gather(rules: Ruleset, records: Mapping[str, Record], limits: PairLimits | None = None) -> Evidence:
+def gather(rules: Ruleset, records: Mapping[str, Record], limits: PairLimits | None = None) -> TrainingEvidence:
     """Return the evidence in live records, by reference. Their order changes nothing."""
     limits = limits or PairLimits()
     refs = sorted(ref for ref, record in records.items() if record.live)
@@ -51,7 +51,7 @@ def gather(rules: Ruleset, records: Mapping[str, Record], limits: PairLimits | N
     for place, known in enumerate(comparisons):
         drawn[:, place] = len(known.written) - 1
     drawn[:, places] = level_vectors(learned, values, left, right)
-    return Evidence(
+    return TrainingEvidence(
         comparisons=comparisons,
         candidates=level_counts(found, pairs.keys),
         random=level_counts(drawn),

@@ -40,7 +40,7 @@ from mdm_stream.rules.learned import (
 from mdm_stream.rules.model import BITS_MAX
 from mdm_stream.train.calibrate import calibrated
 from mdm_stream.train.dependence import LearnedTogether, dependences
-from mdm_stream.train.em import Estimate, Evidence, estimate
+from mdm_stream.train.em import TrainingEstimate, TrainingEvidence, estimate
 from mdm_stream.train.gather import PairLimits, gather
 from mdm_stream.train.terms import TermFrequencies, term_frequencies
 from mdm_stream.train.weights import LevelWeights
@@ -57,8 +57,8 @@ class Learning:
     """A model, what it was learned from, and warnings: what could not be known, a sentence each."""
 
     model: LearnedModel
-    estimate: Estimate
-    evidence: Evidence
+    estimate: TrainingEstimate
+    evidence: TrainingEvidence
     warnings: tuple[str, ...]
 
 
@@ -210,7 +210,7 @@ def _terms(rules: Ruleset, records: Mapping[str, Record]) -> tuple[dict[str, Ter
     return tabled, untold
 
 
-def _unknown(rules: Ruleset, evidence: Evidence, found: Estimate) -> list[str]:
+def _unknown(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate) -> list[str]:
     """Return what could not be known, a sentence each."""
     said = []
     if not found.converged:
@@ -231,12 +231,12 @@ def _unknown(rules: Ruleset, evidence: Evidence, found: Estimate) -> list[str]:
             said.append(f"{known.name}: about {used:.0f} matches are found by keys that do not read what it compares")
         comparison = next(each for each in rules.match.comparisons if each.name == known.name)
         for level, bits in zip(comparison.levels, weights.bits, strict=True):
-            if bits < 0.0 and any(test.kind == "exact" for test in level.when):
+            if bits < 0.0 and all(test.kind in ("exact", "intersect") for test in level.when):
                 said.append(f"{known.name}: agreement ({level.label}) speaks against a match, {bits:.1f} bits")
     return said
 
 
-def _about(rules: Ruleset, evidence: Evidence, found: Estimate, records: int) -> dict[str, object]:
+def _about(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate, records: int) -> dict[str, object]:
     """Return where a model comes from: numbers and digests, the same for the same input."""
     return {
         "method": "expectation maximisation",

@@ -132,11 +132,14 @@ def read_terms(path: Path, column: str) -> dict[str, float]:
                 raise ConfigurationError(
                     f"{path}: expected the columns {wanted[0]} and {wanted[1]}, as Splink has them"
                 )
-            return {row[wanted[0]]: float(row[wanted[1]]) for row in rows if row[wanted[0]]}
+            found = {row[wanted[0]]: float(row[wanted[1]]) for row in rows if row[wanted[0]]}
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error, ValueError, TypeError) as error:
         raise ConfigurationError(f"{path}: is no CSV file of values and their frequencies") from error
+    if any(not 0.0 < frequency <= 1.0 for frequency in found.values()):
+        raise ConfigurationError(f"{path}: a frequency is not above 0 and at most 1")
+    return found
 
 
 def _table(terms: Mapping[str, Mapping[str, float]], name: str) -> TermTable:
@@ -233,15 +236,24 @@ def _level_terms(
             f"with --terms {column}=FILE (linker.table_management.compute_tf_table({column!r}))"
         )
         return None
-    exact = (Term("exact", (str(column),)),)
-    at_exact = level if level.get("disable_tf_exact_match_detection") else next(
-        (other for other, held in read if tuple(Term(t.kind, tuple(c.lower() for c in t.columns)) for t in held)
-         == (Term("exact", (attribute,)),) or held == exact), None)  # fmt: skip
+    at_exact = _exact_level(level, attribute, read)
     u = None if at_exact is None else at_exact.get("u_probability")
     if not isinstance(u, int | float) or not 0.0 < u <= 1.0:
         work.problems.append(f"comparison {name!r} has no exact level of {column!r} with a u_probability")
         return None
     return LevelTerms(attribute=attribute, u=float(u), weight=weight, floor=float(level.get("tf_minimum_u_value", 0.0)))
+
+
+def _exact_level(
+    level: Mapping[str, Any], attribute: str, read: list[tuple[Mapping[str, Any], tuple[Term, ...]]]
+) -> Mapping[str, Any] | None:
+    """Return the level whose u the term frequencies of an attribute are compared with, as Splink finds it."""
+    if level.get("disable_tf_exact_match_detection"):
+        return level
+    for other, terms in read:
+        if [(term.kind, [column.lower() for column in term.columns]) for term in terms] == [("exact", [attribute])]:
+            return other
+    return None
 
 
 def _blocking(settings: Mapping[str, Any], work: _Import) -> dict[str, str]:

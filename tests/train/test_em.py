@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.train import em
-from mdm_stream.train.em import Evidence, GradedComparison, estimate
+from mdm_stream.train.em import GradedComparison, TrainingEvidence, estimate
 from mdm_stream.train.vectors import level_counts
 from mdm_stream.train.weights import PRIOR_BITS
 
@@ -35,14 +35,14 @@ def keys_of(levels: np.ndarray) -> np.ndarray:
     return ((levels == 1).astype(np.uint64) << np.arange(levels.shape[1], dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
 
 
-def simulated(seed: int, *, others: int = 400_000) -> Evidence:
+def simulated(seed: int, *, others: int = 400_000) -> TrainingEvidence:
     """Return what is gathered of so many matches and other pairs; candidates are pairs that agree somewhere."""
     randomness = np.random.default_rng(seed)
     matches, apart = drawn(randomness, M, MATCHES), drawn(randomness, U, others)
     levels = np.concatenate([matches, apart])
     keys = keys_of(levels)
     found = keys != 0
-    return Evidence(
+    return TrainingEvidence(
         comparisons=tuple(
             GradedComparison(f"c{place}", WRITTEN, np.array([True, False, False, False]), False, 0b1111 & ~(1 << place))
             for place in range(len(M))
@@ -79,7 +79,7 @@ def test_blocking_would_mislead_without_care():
 
 
 @st.composite
-def evidences(draw: st.DrawFn) -> Evidence:
+def evidences(draw: st.DrawFn) -> TrainingEvidence:
     """A few pairs of any levels and keys, with comparisons of any weights."""
     comparisons, keys = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     level = st.integers(0, LEVELS - 1)
@@ -96,7 +96,7 @@ def evidences(draw: st.DrawFn) -> Evidence:
         )
         for place in range(comparisons)
     )
-    return Evidence(
+    return TrainingEvidence(
         known,
         level_counts(np.array(candidates, np.int8), np.array(masks, np.uint64)),
         level_counts(np.array(random, np.int8)),
@@ -108,7 +108,7 @@ def evidences(draw: st.DrawFn) -> Evidence:
 
 @settings(max_examples=40, deadline=None)
 @given(evidences(), st.floats(0.001, 0.5), st.integers(1, 4))
-def test_it_is_the_obvious_computation(evidence: Evidence, prior: float, steps: int):
+def test_it_is_the_obvious_computation(evidence: TrainingEvidence, prior: float, steps: int):
     """Vectorised over counts it gives what loops over pairs and levels give, step by step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(em, "ITERATIONS_MAX", steps)
@@ -120,7 +120,7 @@ def test_it_is_the_obvious_computation(evidence: Evidence, prior: float, steps: 
         assert each.bits == pytest.approx(expected, abs=1e-5)
 
 
-def slowly(evidence: Evidence, prior: float, steps: int) -> tuple[list[list[float]], float]:
+def slowly(evidence: TrainingEvidence, prior: float, steps: int) -> tuple[list[list[float]], float]:
     """Expectation maximisation, pair by pair."""
     bits = [each.written.tolist() for each in evidence.comparisons]
     candidates = [
@@ -159,7 +159,7 @@ def slowly(evidence: Evidence, prior: float, steps: int) -> tuple[list[list[floa
         bits, step = new, step + 1
 
 
-def slow_prior(evidence: Evidence, masks: list[int], matched: list[float]) -> float:
+def slow_prior(evidence: TrainingEvidence, masks: list[int], matched: list[float]) -> float:
     """Chapman's estimate from each key and those apart from it; the middle one counts."""
     found = sum(matched)
     estimates = []
@@ -204,7 +204,7 @@ def greatest(match: float, other: float, matches: float, others: float, written:
 
 @settings(max_examples=30, deadline=None)
 @given(evidences(), st.randoms(use_true_random=False))
-def test_the_order_of_pairs_changes_nothing(evidence: Evidence, randomness):
+def test_the_order_of_pairs_changes_nothing(evidence: TrainingEvidence, randomness):
     """The same pairs in any order are the same counts, to the last bit."""
     levels = np.repeat(evidence.candidates.levels, evidence.candidates.counts.astype(int), axis=0)
     keys = np.repeat(evidence.candidates.keys, evidence.candidates.counts.astype(int))

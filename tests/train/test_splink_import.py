@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import math
 
 import orjson
 import pytest
@@ -20,6 +21,9 @@ FIXTURE = ROOT / "tests" / "fixtures" / "splink"
 SETTINGS = orjson.loads((FIXTURE / "model.json").read_bytes())
 TERMS = {column: read_terms(FIXTURE / f"tf_{column}.csv", column) for column in ("given", "family", "city")}
 PARITY = 1e-6
+LEAST, MOST = 1e-15, 0.999
+"""Between these a probability tells the match weight, which says more of a pair that is plainly none."""
+WEIGHT_PARITY = 1e-5
 
 
 def written(tmp_path, settings, terms):
@@ -40,8 +44,12 @@ def test_pairs_have_the_probability_that_splink_gave_them(tmp_path):
         pairs = list(csv.DictReader(stream))
     assert len(pairs) > 200
     for each in pairs:
-        own = explain_pair(rules, values[each["ref_l"]], values[each["ref_r"]])["confidence"]
-        assert own == pytest.approx(float(each["match_probability"]), abs=PARITY), (each["ref_l"], each["ref_r"])
+        own = explain_pair(rules, values[each["ref_l"]], values[each["ref_r"]])
+        probability = float(each["match_probability"])
+        assert own["confidence"] == pytest.approx(probability, abs=PARITY), (each["ref_l"], each["ref_r"])
+        if LEAST < probability < MOST:
+            weight = math.log2(probability / (1 - probability))
+            assert own["weight"] == pytest.approx(weight, abs=WEIGHT_PARITY), (each["ref_l"], each["ref_r"])
 
 
 def test_frequencies_that_are_missing_are_asked_for():

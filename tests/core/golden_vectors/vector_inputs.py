@@ -30,6 +30,7 @@ TEXTS_OF_TYPE: Mapping[str, Sequence[str]] = {
     "name": (*texts.given, *texts.family, *texts.names),
     "full_name": (*FULL_NAMES, *texts.names),
     "text": (*texts.streets[:15], *texts.organisations[:15], *texts.categories),
+    "verbatim": (*texts.streets[:15], *texts.organisations[:15]),
     "organisation": texts.organisations,
     "address": texts.streets,
     "city": texts.cities,
