@@ -49,9 +49,12 @@ def check_file(path: str | Path) -> list[Finding]:
         located = locate(path)
         tree = resolve(located, findings)
         model = validate(tree, findings)
-        learned = read_learned(model, tree, findings) if model is not None and not findings.errors else None
-        usable = model is not None and not findings.errors
-        rules = compile_ruleset(model, tree, findings, learned) if model is not None and usable else None
+        rules = None
+        if model is not None and not findings.errors:
+            learned = read_learned(model, tree, findings)
+            compile_ruleset(model, tree, findings, learned)
+            # Warnings are about what the author wrote, which learned weights are not.
+            rules = compile_ruleset(model, tree, Findings())
     except RuleFindingsError as error:
         return list(error.findings)
     except RulesError as error:
