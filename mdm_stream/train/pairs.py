@@ -98,8 +98,8 @@ def random_pairs(records: int, *, seed: int, pairs_max: int = RANDOM_PAIRS_MAX) 
     if records < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     if records * (records - 1) // 2 <= pairs_max:
-        left, right = np.triu_indices(records, 1)
-        return left.astype(np.int64), right.astype(np.int64)
+        upper = np.triu_indices(records, 1)
+        return upper[0].astype(np.int64), upper[1].astype(np.int64)
     counter = np.arange(pairs_max, dtype=np.uint64)
     left = (mixed(counter * np.uint64(2), seed) % np.uint64(records)).astype(np.int64)
     step = (mixed(counter * np.uint64(2) + np.uint64(1), seed) % np.uint64(records - 1)).astype(np.int64) + 1
