@@ -24,7 +24,7 @@ from mdm_stream.rules.findings import Findings, Place, nearest
 from mdm_stream.rules.model import BITS_MAX, RulesetModel
 from mdm_stream.rules.tree import Node
 
-MODEL_FORMAT = 1
+MODEL_FORMAT: Literal[1] = 1
 """The form of a model file. A release reads the forms up to its own."""
 MODEL_BYTES_MAX = 64 * 1024 * 1024
 """A model without term frequencies has some 20 kB; each value in a table of them takes some 30 bytes."""

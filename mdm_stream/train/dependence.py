@@ -85,7 +85,8 @@ def _correction(
 
 def _table(vectors: LevelCounts, weights: Counts, first: int, second: int, shape: tuple[int, ...]) -> Counts:
     cells = vectors.levels[:, first].astype(np.int64) * shape[1] + vectors.levels[:, second]
-    return np.bincount(cells, weights=weights, minlength=shape[0] * shape[1]).reshape(shape)
+    counted = np.bincount(cells, weights=weights, minlength=shape[0] * shape[1])
+    return np.asarray(counted.reshape(shape), np.float64)
 
 
 def _lift(table: Counts) -> Counts:

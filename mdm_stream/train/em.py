@@ -26,6 +26,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from mdm_stream.core.match.level_vectors import Levels
 from mdm_stream.train.vectors import Counts, LevelCounts
 from mdm_stream.train.weights import LevelWeights, level_weights
 
@@ -159,12 +160,16 @@ def _learned(
         return written
     size = len(comparison.written)
     told = ~comparison.missing
-    at_match = np.bincount(evidence.candidates.levels[:, column], weights=matches, minlength=size)
-    at_other = np.bincount(evidence.random.levels[:, column], weights=apart, minlength=size)
+    at_match = _at_levels(evidence.candidates.levels[:, column], matches, size)
+    at_other = _at_levels(evidence.random.levels[:, column], apart, size)
     learned = level_weights(at_match[told], at_other[told], comparison.written[told])
     for whole, part in zip(written, learned, strict=True):
         whole[told] = part
     return written
+
+
+def _at_levels(levels: Levels, weights: Counts, size: int) -> Counts:
+    return np.asarray(np.bincount(levels, weights=weights, minlength=size), np.float64)
 
 
 class _Finder:

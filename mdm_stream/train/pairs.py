@@ -83,8 +83,8 @@ def _kept(blocks: list[tuple[int, list[int]]], records: int, share: float, seed:
     for start in range(0, len(blocks), at_once):
         part = blocks[start : start + at_once]
         members = np.array([rows for _, rows in part], np.int64)
-        found = (members[:, upper[0]] * records + members[:, upper[1]]).ravel()
-        bits = np.repeat(np.uint64(1) << np.array([bit for bit, _ in part], np.uint64), len(upper[0]))
+        found: Rows = (members[:, upper[0]] * records + members[:, upper[1]]).ravel()
+        bits: Masks = np.repeat(np.uint64(1) << np.array([bit for bit, _ in part], np.uint64), len(upper[0]))
         if share < 1.0:
             drawn = mixed(found.astype(np.uint64), seed) < np.uint64(share * 2.0**64)
             found, bits = found[drawn], bits[drawn]

@@ -40,7 +40,8 @@ def level_weights(matches: Counts, others: Counts, written: Counts) -> LevelWeig
     if all_matches <= 0.0 or all_others <= 0.0:
         nothing = np.full(len(written), np.nan)
         return LevelWeights(written.copy(), nothing, nothing.copy())
-    low, high = np.full(len(written), -WEIGHT_MAX), np.full(len(written), WEIGHT_MAX)
+    low: Counts = np.full(len(written), -WEIGHT_MAX)
+    high: Counts = np.full(len(written), WEIGHT_MAX)
     pooled = matches + others
     shift = np.log2(all_matches / all_others)
     for _ in range(_HALVINGS):

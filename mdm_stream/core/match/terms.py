@@ -51,7 +51,7 @@ def term_bits_of_columns(terms: TermBits, name: str, column: Column, a: Codes, b
         return math.nan if found is None else found
 
     table = column.derived(name, known, np.float64)
-    return np.nan_to_num(np.fmin(table[a], table[b]), nan=0.0)
+    return np.asarray(np.nan_to_num(np.fmin(table[a], table[b]), nan=0.0), np.float64)
 
 
 def _one_by_one(terms: TermBits, column: Column, a: Codes, b: Codes) -> Floats:
