@@ -45,7 +45,9 @@ class LearnedTogether:
 def dependences(evidence: TrainingEvidence, found: TrainingEstimate) -> tuple[LearnedTogether, ...]:
     """Return the corrections that are worth making, the strongest first; a forest over the comparisons."""
     matches = found.probability * evidence.candidates.counts
-    others = (1.0 - probabilities(evidence.random, found.prior, found.weights)) * evidence.random.counts
+    drawn = (1.0 - probabilities(evidence.random, found.prior, found.weights)) * evidence.random.counts
+    near = (1.0 - found.probability) * evidence.candidates.counts / evidence.share
+    others = (drawn * (evidence.pairs_in_all / max(1.0, evidence.random.pairs)), near)
     places = [place for place, each in enumerate(evidence.comparisons) if not each.kept]
     pairs = [(a, b) for at, a in enumerate(places) for b in places[at + 1 :]]
     tested = filter(None, (_correction(evidence, matches, others, a, b) for a, b in pairs))
@@ -67,20 +69,34 @@ def _root(tree: dict[int, int], place: int) -> int:
 
 
 def _correction(
-    evidence: TrainingEvidence, matches: Counts, others: Counts, first: int, second: int
+    evidence: TrainingEvidence, matches: Counts, others: tuple[Counts, Counts], first: int, second: int
 ) -> LearnedTogether | None:
     one, other = evidence.comparisons[first], evidence.comparisons[second]
     apart = np.uint64(one.apart & other.apart)
     usable = (evidence.candidates.keys & apart) != 0
     told = np.outer(~one.missing, ~other.missing)
     at_match = np.where(told, _table(evidence.candidates, matches * usable, first, second, told.shape), 0.0)
-    at_other = np.where(told, _table(evidence.random, others, first, second, told.shape), 0.0)
+    at_other = np.where(told, _others(evidence, others, first, second, told.shape), 0.0)
     if at_match.sum() < MATCHES_MIN or at_other.sum() <= 0.0:
         return None
     bits = np.clip(_lift(at_match) - _lift(at_other), -CORRECTION_MAX_BITS, CORRECTION_MAX_BITS)
     bits = np.where(told, bits, 0.0)
     strength = float((np.abs(bits) * at_match).sum() / at_match.sum())
     return LearnedTogether(first, second, bits, strength)
+
+
+def _others(
+    evidence: TrainingEvidence, others: tuple[Counts, Counts], first: int, second: int, shape: tuple[int, ...]
+) -> Counts:
+    """Return how many pairs that are no matches are at each two levels, of all pairs.
+
+    Random pairs hardly ever show what is rare and related (sites of a group, a household); candidates that are no
+    matches show it, and are a part of all pairs, so that there are at least so many.
+    """
+    drawn, near = others
+    return np.maximum(
+        _table(evidence.random, drawn, first, second, shape), _table(evidence.candidates, near, first, second, shape)
+    )
 
 
 def _table(vectors: LevelCounts, weights: Counts, first: int, second: int, shape: tuple[int, ...]) -> Counts:

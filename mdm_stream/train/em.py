@@ -77,14 +77,15 @@ class TrainingEstimate:
     """What was learned. ``weights`` by comparison and level; NaN for m and u of levels that keep their weight.
 
     ``matches`` are the expected matches among the candidates that were looked at, ``matches_in_all`` those among all
-    pairs, ``used`` the expected matches that each comparison was learned from. ``probability`` is that of each vector
-    of candidates.
+    pairs, ``written_matches`` those that the written weights expect among the candidates, ``used`` the expected matches
+    that each comparison was learned from. ``probability`` is that of each vector of candidates.
     """
 
     prior: float
     weights: tuple[LevelWeights, ...]
     matches: float
     matches_in_all: float
+    written_matches: float
     used: tuple[float, ...]
     probability: Counts
     iterations: int
@@ -95,22 +96,25 @@ Tables = Sequence[tuple[int, int, Counts]]
 """Corrections of two comparisons together: their places, and bits by the level of the one and of the other."""
 
 
-def estimate(evidence: TrainingEvidence, prior: float, tables: Tables = ()) -> TrainingEstimate:
+def estimate(
+    evidence: TrainingEvidence, prior: float, tables: Tables = (), steps_max: int | None = None
+) -> TrainingEstimate:
     """Return what expectation maximisation learns, beginning with the weights and the prior of the rules.
 
-    ``tables`` are added to the weights and stay as they are. Pure: the same evidence gives the same estimate.
+    ``tables`` are added to the weights and stay as they are; with ``steps_max`` 0 the weights are those written. Pure:
+    the same evidence gives the same estimate.
     """
     weights = [_as_written(each) for each in evidence.comparisons]
     usable = [_usable(each, evidence.candidates) for each in evidence.comparisons]
     finder = _Finder(evidence)
-    step = 0
-    moved = float("inf")
+    step, moved, written_matches = 0, float("inf"), 0.0
     while True:
         found = probabilities(evidence.candidates, prior, weights, tables)
         matches = found * evidence.candidates.counts
         apart = (1.0 - probabilities(evidence.random, prior, weights, tables)) * evidence.random.counts
         prior, in_all = finder.prior(matches)
-        if moved <= CONVERGED_BITS or step >= ITERATIONS_MAX:
+        written_matches = written_matches if step else float(matches.sum())
+        if moved <= CONVERGED_BITS or step >= (ITERATIONS_MAX if steps_max is None else steps_max):
             break
         new = [
             _learned(each, column, matches * mask, apart, evidence)
@@ -123,7 +127,8 @@ def estimate(evidence: TrainingEvidence, prior: float, tables: Tables = ()) -> T
         weights, step = new, step + 1
     used = tuple(float((matches * mask).sum()) for mask in usable)
     total = float(matches.sum())
-    return TrainingEstimate(prior, tuple(weights), total, in_all, used, found, step, moved <= CONVERGED_BITS)
+    converged = moved <= CONVERGED_BITS
+    return TrainingEstimate(prior, tuple(weights), total, in_all, written_matches, used, found, step, converged)
 
 
 def probabilities(vectors: LevelCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:

@@ -49,6 +49,8 @@ MATCHES_KNOWN_MIN = 30
 """Of fewer matches, weights are mostly those that were written, and that is said."""
 VERDICTS_MIN = 20
 """Fewer verdicts calibrate nothing."""
+MORE_MATCHES_MAX = 1.7
+"""If so many times the matches are found that the written weights expect, another thing was learned: not used."""
 SHARE_DECIMALS = 9
 
 
@@ -80,10 +82,14 @@ def learn(
         )
     evidence = gather(rules, live, limits)
     first = estimate(evidence, rules.match.prior)
-    together = dependences(evidence, first)
+    drifted = first.matches > MORE_MATCHES_MAX * max(first.written_matches, MATCHES_KNOWN_MIN)
+    together = () if drifted else dependences(evidence, first)
     tables = [(each.first, each.second, each.bits) for each in together]
     found = estimate(evidence, rules.match.prior, tables) if tables else first
-    tabled, untold = _terms(rules, live)
+    if drifted:
+        as_written = estimate(evidence, rules.match.prior, steps_max=0)
+        found = replace(as_written, prior=rules.match.prior)
+    tabled, untold = ({}, [_drift(first)]) if drifted else _terms(rules, live)
     model = LearnedModel(
         format=MODEL_FORMAT,
         domain=rules.domain,
@@ -101,6 +107,14 @@ def learn(
         model, said = with_verdicts(rules, model, live)
         warnings += said
     return Learning(model, found, evidence, tuple(warnings))
+
+
+def _drift(found: TrainingEstimate) -> str:
+    return (
+        f"about {found.matches:,.0f} matches would be learned where the weights as written expect "
+        f"{found.written_matches:,.0f}: things that are related (sites of a group, a household) look like one, so "
+        "everything stays as it was written"
+    )
 
 
 def with_verdicts(rules: Ruleset, model: LearnedModel, records: Mapping[str, Record]) -> tuple[LearnedModel, list[str]]:
@@ -213,7 +227,7 @@ def _terms(rules: Ruleset, records: Mapping[str, Record]) -> tuple[dict[str, Ter
 def _unknown(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate) -> list[str]:
     """Return what could not be known, a sentence each."""
     said = []
-    if not found.converged:
+    if found.iterations and not found.converged:
         said.append(
             f"the estimates still moved after {found.iterations} steps: more records, or fewer levels, would help"
         )
