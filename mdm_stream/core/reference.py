@@ -12,6 +12,8 @@ from itertools import combinations
 
 import orjson
 
+from mdm_stream.core.blocking.generic_values import value_keys, without_values
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
 from mdm_stream.core.cluster.golden import resolve_component, review_item
@@ -81,33 +83,29 @@ def resolve_states(rules: Ruleset, states: Mapping[str, RecordState]) -> Resolut
 def _edges(rules: Ruleset, records: Mapping[str, Record]) -> list[Edge]:
     """Return every pair that is decided LINK or REVIEW, in pair order."""
     edges = []
-    candidates = _candidate_pairs(rules, records)
+    open_keys, closed_keys = _keys(rules, records)
+    candidates = {ordered(a, b) for members in open_keys.values() for a, b in combinations(members, 2)}
     for a, b in sorted(candidates | _verdict_pairs(records)):
         verdict = verdict_on(records[a], records[b])
         if verdict == "link":
             edges.append(verdict_edge((a, b)))
         elif verdict == "none" and (a, b) in candidates:
-            score = score_pair(rules, records[a].match, records[b].match)
+            generic = value_keys(rules, closed_keys & set(records[a].keys) & set(records[b].keys))
+            left, right = (without_values(rules, records[ref].match, generic) for ref in (a, b))
+            score = score_pair(rules, left, right)
             if score is not None:
                 edges.append(scored_edge((a, b), score))
     return edges
 
 
-def _blocks(records: Mapping[str, Record]) -> dict[str, list[str]]:
+def _keys(rules: Ruleset, records: Mapping[str, Record]) -> tuple[dict[str, list[str]], set[str]]:
+    """Return the members of each key that makes candidates, and the keys that too many records share."""
     blocks: dict[str, list[str]] = {}
     for ref, record in records.items():
         for key in record.keys:
             blocks.setdefault(key, []).append(ref)
-    return blocks
-
-
-def _candidate_pairs(rules: Ruleset, records: Mapping[str, Record]) -> set[tuple[str, str]]:
-    return {
-        ordered(a, b)
-        for members in _blocks(records).values()
-        if len(members) <= rules.max_block_size
-        for a, b in combinations(members, 2)
-    }
+    closed = {key for key, members in blocks.items() if len(members) > block_limit(rules, key)}
+    return {key: members for key, members in blocks.items() if key not in closed}, closed
 
 
 def _verdict_pairs(records: Mapping[str, Record]) -> set[tuple[str, str]]:

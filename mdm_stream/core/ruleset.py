@@ -148,11 +148,15 @@ class KeyExpression:
     """One blocking-key expression: its parts joined. A record whose part is missing has no such key.
 
     ``tag`` is short, unique in the rule set, and prefixes every key, so keys of two expressions never meet.
+
+    ``refined_above``: how many live records may share a key of it before their further keys, of the expressions that
+    refine this one, take its place; ``None`` if none do. See :mod:`mdm_stream.core.blocking.limits`.
     """
 
     tag: str
     text: str
     parts: tuple[KeyPart, ...]
+    refined_above: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-import numpy as np
-
 from mdm_stream.aws.deadline import NEVER, Deadline, OutOfTimeError
 from mdm_stream.aws.retry import full_jitter
-from mdm_stream.core.cluster.edges import Edge, scored_edge, verdict_on
+from mdm_stream.core.blocking.limits import block_limit
+from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.faults import EngineFault, is_of_the_process
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
-from mdm_stream.core.match.score import score_pairs
 from mdm_stream.core.memo import forget_values
 from mdm_stream.core.model import EraseEvent, split_ref
 from mdm_stream.core.plan.commit import ABSENT, BlockView, HeldComponent, Revision
+from mdm_stream.core.plan.pair_scoring import generic_keys, pairs_to_score, score_edges
 from mdm_stream.core.plan.planning import (
     PlanInput,
     block_view,
@@ -301,14 +300,15 @@ class Engine:
     def _read(self, revisions: list[Revision], report: BatchReport) -> PlanInput:
         """Read what the batch touches, and score its pairs."""
         by_key = revisions_by_key(revisions)
-        members_max = members_read_max(self._rules, revisions)
-        blocks = _views(self._index.read_blocks(list(by_key), members_max), by_key)
-        mates = candidates(self._rules, revisions, blocks)
+        members_max = members_read_max(self._rules, by_key)
+        blocks = _views(self._rules, self._index.read_blocks(members_max), by_key)
+        mates = candidates(revisions, blocks)
         mine = {revision.ref: revision.after for revision in revisions}
         partners = _verdict_partners(revisions)
         records = {**self._load(mates, partners), **mine}
         live = {ref: record for ref, record in records.items() if record.live}
-        edges = self._score(mates, live, report) + verdict_links(revisions, live)
+        generic = generic_keys(self._rules, revisions, blocks)
+        edges = self._score(mates, live, generic, report) + verdict_links(revisions, live)
 
         links = [edge for edge in edges if edge.link]
         linked = {edge.a for edge in links} | {edge.b for edge in links}
@@ -377,29 +377,19 @@ class Engine:
         return {**found, **loaded}
 
     def _score(
-        self, mates: Mapping[str, Mapping[str, str]], live: Mapping[str, Record], report: BatchReport
+        self,
+        mates: Mapping[str, Mapping[str, str]],
+        live: Mapping[str, Record],
+        generic: Mapping[str, frozenset[str]],
+        report: BatchReport,
     ) -> list[Edge]:
-        """Score every candidate pair of the batch in bulk; return the edges."""
-        pairs = sorted(
-            {
-                (ref, mate) if ref < mate else (mate, ref)
-                for ref, found in mates.items()
-                for mate in found
-                if mate in live
-            }
-        )
-        judged = {ref for ref in mates.keys() | {a for a, _ in pairs} if live[ref].state.verdicts}
-        pairs = [(a, b) for a, b in pairs if a not in judged or verdict_on(live[a], live[b]) == "none"]
+        """Score every candidate pair of the batch in bulk; return the edges. ``generic``: see ``generic_keys``."""
+        pairs = pairs_to_score(mates, live)
         report.pairs += len(pairs)
         if not pairs:
             return []
-        refs = sorted({a for a, _ in pairs} | {b for _, b in pairs})
-        position = {ref: i for i, ref in enumerate(refs)}
-        left = np.array([position[a] for a, _ in pairs], np.int64)
-        right = np.array([position[b] for _, b in pairs], np.int64)
         with self._spans.stage("score"):
-            scores = score_pairs(self._rules, [live[ref].match for ref in refs], left, right)
-        return [scored_edge(pairs[i], score) for i, score in scores]
+            return score_edges(self._rules, pairs, live, generic)
 
     def _retried(self, call: Callable[[], T]) -> T:
         for attempt in range(1, self._settings.transient_attempts_max):
@@ -424,9 +414,9 @@ class Engine:
         self._sleep(min(wait_s, self._deadline.left_s()))
 
 
-def _views(blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]]) -> dict[str, BlockView]:
+def _views(rules: Ruleset, blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]]) -> dict[str, BlockView]:
     return {
-        key: block_view(blocks[key].stamp, blocks[key].members, blocks[key].size, key, sharers)
+        key: block_view(blocks[key].stamp, blocks[key].members, blocks[key].size, key, sharers, block_limit(rules, key))
         for key, sharers in by_key.items()
     }
 

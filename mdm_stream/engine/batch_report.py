@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from mdm_stream.core.blocking.keys import key_digest
+from mdm_stream.core.blocking.limits import tag_of
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.position_fall import PositionFall
 from mdm_stream.core.record import Record, overrides_set_aside
@@ -74,11 +75,11 @@ class BatchReport:
             self.set_aside[why] = self.set_aside.get(why, 0) + count
 
     def note_suspended(self, rules: Ruleset, keys: Iterable[str]) -> None:
-        """Note blocking keys that too many records share now."""
+        """Note blocking keys that too many records share now; not those that others refine, which is no loss."""
         for key in keys:
-            tag = key.partition(":")[0]
-            text = next(expression.text for expression in rules.blocking if expression.tag == tag)
-            self.suspended.append(SuspendedKey(rules.domain, text, key_digest(key)))
+            expression = next(each for each in rules.blocking if each.tag == tag_of(key))
+            if expression.refined_above is None:
+                self.suspended.append(SuspendedKey(rules.domain, expression.text, key_digest(key)))
 
     @property
     def suspended_by_expression(self) -> dict[str, int]:

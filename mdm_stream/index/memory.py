@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from mdm_stream.aws.deadline import Deadline
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan.commit import ABSENT, Commit, HeldComponent, HeldReview
 from mdm_stream.core.record import Record
@@ -65,13 +66,13 @@ class MemoryIndex:
         with self._lock:
             return {ref: self._records[ref] for ref in refs if ref in self._records}
 
-    def read_blocks(self, keys: Sequence[str], members_max: int) -> dict[str, Block]:
-        """Return the block of every key."""
+    def read_blocks(self, members_max: Mapping[str, int]) -> dict[str, Block]:
+        """Return the block of every key, with its members up to so many."""
         found = {}
         with self._lock:
-            for key in keys:
+            for key, most in members_max.items():
                 stamp, members = self._blocks.get(key, (ABSENT, {}))
-                found[key] = Block(stamp, len(members), dict(members) if len(members) <= members_max else None)
+                found[key] = Block(stamp, len(members), dict(members) if len(members) <= most else None)
         return found
 
     def read_neighbourhood(
@@ -241,9 +242,8 @@ class MemoryIndex:
             ("edges", commit.expect_edges, lambda ref: self._edge_stamps.get(ref, ABSENT)),
         )
         found = {what for what, read, now in compared if any(now(name) != held for name, held in read.items())}
-        limit = self._rules.max_block_size
         for key, growth in commit.expect_suspended.items():
-            size = len(self._blocks[key][1]) if key in self._blocks else 0
+            size, limit = len(self._blocks[key][1]) if key in self._blocks else 0, block_limit(self._rules, key)
             if size <= limit or size + growth <= limit:
                 found.add("suspended")
         return found

@@ -144,8 +144,8 @@ class IndexReads(Protocol):
         """Return the records of ``refs`` that are known (tombstones included)."""
         ...
 
-    def read_blocks(self, keys: Sequence[str], members_max: int) -> dict[str, Block]:
-        """Return the block of every key; members are left out of blocks larger than ``members_max``."""
+    def read_blocks(self, members_max: Mapping[str, int]) -> dict[str, Block]:
+        """Return the block of every key; members are left out of blocks larger than their ``members_max``."""
         ...
 
     def read_neighbourhood(

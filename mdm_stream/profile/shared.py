@@ -216,7 +216,7 @@ class _SharedGroups:
 
     def _suspended(self) -> Iterator[SharedOf]:
         limit = self._rules.max_block_size + 1
-        for expression in self._rules.blocking:
+        for expression in (each for each in self._rules.blocking if each.refined_above is None):
             most = self._values.get(f"k{expression.tag}")
             if most is None or not most.most:
                 continue

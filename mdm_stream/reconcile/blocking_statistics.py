@@ -11,12 +11,14 @@ little in them are missed by every expression, so that true pairs are more than 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from mdm_stream.core.cluster.edges import VERDICT_RULE
 from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.reconcile.closed_keys import limit_sql
 from mdm_stream.reconcile.digests import with_digest
 
 if TYPE_CHECKING:
@@ -118,27 +120,32 @@ def block_statistics(
     ``records``: ``records.RECORDS``; ``sizes``: ``edges.block_sizes``; ``links``: ``edges.EDGES``, those that F keeps.
     """
     live = records.where("live")
-    blocks = {row["tag"]: row.asDict() for row in _by_expression(sizes, rules.max_block_size).toLocalIterator()}
+    blocks = {row["tag"]: row.asDict() for row in _by_expression(sizes, limit_sql(rules)).toLocalIterator()}
     with_key = live.selectExpr("explode(array_distinct(transform(keys, each -> substring_index(each, ':', 1)))) AS tag")
     having = {row["tag"]: row["count"] for row in with_key.groupBy("tag").count().toLocalIterator()}
     expressions = expressions_of(rules)
-    found = _found(expressions, _tags_of_pairs(live, sizes, links, rules.max_block_size))
+    found = _found(expressions, _tags_of_pairs(live, sizes, links, limit_sql(rules)))
     whole, linked = live.count(), int(found["linked"])
     statistics = [
         _statistics(each, place, found, blocks.get(each.tag, {}), having.get(each.tag, 0), whole)
         for place, each in enumerate(expressions)
     ]
+    return statistics, recall_of(statistics, linked, int(found["decided"]), int(found["decided_found"]))
+
+
+def recall_of(statistics: Sequence[BlockStatistics], linked: int, decided: int = 0, decided_found: int = 0) -> Recall:
+    """Return the figures of all expressions together, from those of each and the pairs that any of them finds."""
     estimates = [each.estimated_pairs for each in statistics if each.estimated_pairs is not None]
     middle = max(median(estimates), float(linked)) if estimates else None
     greatest = max([*estimates, float(linked)]) if estimates else None
-    return statistics, Recall(
+    return Recall(
         linked=linked,
         estimated_pairs=middle,
         estimated_pairs_max=greatest,
         estimated_recall=linked / middle if middle else None,
         estimated_recall_min=linked / greatest if greatest else None,
-        decided=int(found["decided"]),
-        decided_found=int(found["decided_found"]),
+        decided=decided,
+        decided_found=decided_found,
     )
 
 
@@ -154,27 +161,27 @@ def largest_blocks(rules: Ruleset, sizes: DataFrame, *, values: bool) -> DataFra
     ranked = tagged.withColumn("rank", F.row_number().over(largest_first)).where(f"rank <= {LARGEST_BLOCKS}")
     named = ranked.join(texts, "tag")
     return with_digest(named, "key").selectExpr(
-        "expression", "rank", "digest", "members AS records", f"members > {rules.max_block_size} AS suspended",
+        "expression", "rank", "digest", "members AS records", f"members > {limit_sql(rules)} AS suspended",
         f"{'key' if values else 'CAST(NULL AS string)'} AS key",
     ).orderBy("expression", "rank")  # fmt: skip
 
 
-def _by_expression(sizes: DataFrame, max_block_size: int) -> DataFrame:
+def _by_expression(sizes: DataFrame, limit: str) -> DataFrame:
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - Spark's own name
 
     wanted = {
         "keys": "count(*)",
         "single_keys": "count_if(members = 1)",
-        "suspended_keys": f"count_if(members > {max_block_size})",
-        "suspended_records": f"sum(IF(members > {max_block_size}, members, 0))",
-        "pairs": f"sum(IF(members <= {max_block_size}, members * (members - 1) div 2, 0))",
+        "suspended_keys": f"count_if(members > {limit})",
+        "suspended_records": f"sum(IF(members > {limit}, members, 0))",
+        "pairs": f"sum(IF(members <= {limit}, members * (members - 1) div 2, 0))",
         "largest": "max(members)",
     }
-    tagged = sizes.selectExpr("substring_index(key, ':', 1) AS tag", "members")
+    tagged = sizes.selectExpr("substring_index(key, ':', 1) AS tag", "key", "members")
     return tagged.groupBy("tag").agg(*(F.expr(text).alias(name) for name, text in wanted.items()))
 
 
-def _tags_of_pairs(live: DataFrame, sizes: DataFrame, links: DataFrame, max_block_size: int) -> DataFrame:
+def _tags_of_pairs(live: DataFrame, sizes: DataFrame, links: DataFrame, limit: str) -> DataFrame:
     """Return ``decided, tags`` of each pair that F links: by a verdict or not, and the expressions that find it."""
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - Spark's own name
 
@@ -184,7 +191,7 @@ def _tags_of_pairs(live: DataFrame, sizes: DataFrame, links: DataFrame, max_bloc
     shared = pairs.join(first, "a_rid").join(second, "b_rid").selectExpr(
         "a_rid", "b_rid", "decided", "explode_outer(array_intersect(a_keys, b_keys)) AS key"
     )  # fmt: skip
-    suspended = sizes.where(f"members > {max_block_size}").selectExpr("key", "true AS suspended")
+    suspended = sizes.where(f"members > {limit}").selectExpr("key", "true AS suspended")
     tagged = shared.join(suspended, "key", "left").selectExpr(
         "a_rid", "b_rid", "decided", "IF(suspended, NULL, substring_index(key, ':', 1)) AS tag"
     )

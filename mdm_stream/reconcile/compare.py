@@ -176,7 +176,7 @@ class Compare:
         again = self._tables.within("again")
         asked = self._tables.write("asked", _around(suspects, index, self._expected.links))
         portions = chain(_portions(suspects), _ref_portions(asked))
-        write_again(self._scanner, portions, self._rules.max_block_size, again)
+        write_again(self._scanner, portions, self._rules, again)
         if not suspects.isEmpty():
             self._sleep(self._settings.settle_s)
         live = live_index(self._packed, again)

@@ -1,10 +1,10 @@
 """Candidate pairs by shared blocking keys, scored in bulk, and of them the edges that F keeps.
 
-A key with more than ``max_block_size`` records is suspended, one with a single record has no pair: both leave before a
-value is moved. So no block is larger than that limit whatever a source sends, and no task has more to do than the
-largest blocks that it happens to have; the join that takes the keys out is one whose skewed partitions Spark splits
-(adaptive execution). What is shuffled is a row for each record and block, never one for each pair: pairs exist as
-numbers in arrays, inside one batch.
+A key with more records than its limit (``max_block_size``, or less where it is refined) is closed, one with a single
+record has no pair: both leave before a value is moved. So no block is larger than that limit whatever a source sends,
+and no task has more to do than the largest blocks that it happens to have; the join that takes the keys out is one
+whose skewed partitions Spark splits (adaptive execution). What is shuffled is a row for each record and block, never
+one for each pair: pairs exist as numbers in arrays, inside one batch.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mdm_stream.core.blocking.generic_values import Places, compared_values, value_attributes
 from mdm_stream.core.cluster.edges import VERDICT_RULE, VERDICT_WEIGHT_BITS
 from mdm_stream.core.match.score_bulk import PAIRS_MAX, score_many
 from mdm_stream.core.model import MatchValues
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
+from mdm_stream.reconcile.closed_keys import TAG, limit_sql
 from mdm_stream.reconcile.records import decode_match
 from mdm_stream.reconcile.session import gathered
 from mdm_stream.reconcile.worker_rules import WorkerRules
@@ -36,6 +37,9 @@ EDGES = (
 
 EDGE_COLUMNS = ("a", "b", "link", "weight", "confidence", "rule", "levels")
 
+_VALUES = ("rid", "ref", "match", "generic")
+"""What is known of a record of a block. ``generic``: its keys of one value that too many records share, if any."""
+
 PAIRS_PER_BATCH = PAIRS_MAX
 """Pairs of several blocks that are scored together: what the scorer takes at once."""
 
@@ -47,10 +51,22 @@ def block_sizes(records: DataFrame) -> DataFrame:
 
 def score_edges(rules: WorkerRules, records: DataFrame, sizes: DataFrame) -> DataFrame:
     """Return the edges (``EDGES``) of all pairs that share a block, each once, verdicts not looked at."""
-    at_work = sizes.where(f"members BETWEEN 2 AND {rules.rules.max_block_size}").select("key")
+    at_work = sizes.where(f"members BETWEEN 2 AND {limit_sql(rules.rules)}").select("key")
     members = records.select("rid", _explode("keys", "key")).join(at_work, "key")
-    valued = members.join(records.select("rid", "ref", "match"), "rid").select("key", "rid", "ref", "match")
+    values = records.select("rid", "ref", "match").join(_generic_keys(rules, records, sizes), "rid", "left")
+    valued = members.join(values, "rid").select("key", *_VALUES)
     return gathered(valued, "key").mapInArrow(partial(_score_blocks, rules), EDGES).dropDuplicates(["a_rid", "b_rid"])
+
+
+def _generic_keys(rules: WorkerRules, records: DataFrame, sizes: DataFrame) -> DataFrame:
+    """Return ``rid, generic``: the keys of one value that too many records share, of each record that has any."""
+    from pyspark.sql import functions as F  # noqa: PLC0415, N812 - Spark's own name
+
+    tags = sorted(value_attributes(rules.rules))
+    named = F.col("tag").isin(tags) & F.expr(f"members > {limit_sql(rules.rules)}")
+    shared = sizes.withColumn("tag", F.expr(TAG.format(key="key"))).where(named).select("key")
+    holders = records.select("rid", _explode("keys", "key")).join(shared, "key")
+    return holders.groupBy("rid").agg(F.collect_set("key").alias("generic"))
 
 
 def decided_edges(records: DataFrame, scored: DataFrame) -> DataFrame:
@@ -115,24 +131,26 @@ class _PairBatch:
         self._rids: list[int] = []
         self._refs: list[str] = []
         self._match: list[MatchValues] = []
+        self._generic: list[frozenset[str]] = []
         self._blocks: dict[int, list[int]] = defaultdict(list)
 
     def add(self, block: list[tuple[Any, ...]]) -> None:
-        """Add all pairs of a block's ``(key, rid, ref, match)``."""
+        """Add all pairs of a block's ``(key, *_VALUES)``."""
         count = len(block)
-        self._blocks[count] += [self._place(rid, ref, match) for _, rid, ref, match in block]
+        self._blocks[count] += [self._place(*values) for _, *values in block]
         self.pairs += count * (count - 1) // 2
 
-    def _place(self, rid: int, ref: str, match: bytes) -> int:
+    def _place(self, rid: int, ref: str, match: bytes, generic: list[str] | None) -> int:
         place = self._places.get(rid)
         if place is None:
             place = self._places[rid] = len(self._rids)
             self._rids.append(rid)
             self._refs.append(ref)
             self._match.append(decode_match(match))
+            self._generic.append(frozenset(generic or ()))
         return place
 
-    def _sides(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _sides(self) -> tuple[Places, Places]:
         """Return the places of both records of each pair: most blocks are small, so those of one size go together."""
         left, right = [], []
         for count, places in self._blocks.items():
@@ -154,7 +172,8 @@ class _PairBatch:
         left, right = np.where(swapped, other, one), np.where(swapped, one, other)
         distinct = np.unique(left * count + right)
         left, right = distinct // count, distinct % count
-        for position, score in score_many(rules.rules, self._match, left, right):
+        compared = compared_values(rules.rules, self._match, self._generic, left, right)
+        for position, score in score_many(rules.rules, *compared):
             a, b = int(left[position]), int(right[position])
             yield (
                 self._refs[a], self._refs[b], self._rids[a], self._rids[b],
@@ -174,7 +193,7 @@ def _score_blocks(rules: WorkerRules, batches: Batches) -> Batches:
 
 def _scored(rules: WorkerRules, batches: Batches) -> Iterator[tuple[Any, ...]]:
     batch = _PairBatch()
-    for _, block in runs_of(rows_in(batches, ["key", "rid", "ref", "match"])):
+    for _, block in runs_of(rows_in(batches, ["key", *_VALUES])):
         if batch.pairs and batch.pairs + len(block) * (len(block) - 1) // 2 > PAIRS_PER_BATCH:
             yield from batch.scored(rules)
             batch = _PairBatch()

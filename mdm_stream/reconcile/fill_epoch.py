@@ -24,6 +24,7 @@ from mdm_stream.index.redis.bulk import BulkSettings, BulkWriter
 from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.codec import encode_record
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
+from mdm_stream.reconcile.closed_keys import limit_sql
 from mdm_stream.reconcile.edges import EDGE_COLUMNS
 from mdm_stream.reconcile.recompute import Resolved
 from mdm_stream.reconcile.worker_rules import WorkerRules
@@ -85,7 +86,7 @@ def fill_epoch(workspace: Workspace, rules: WorkerRules, state: Resolved, target
     on with the table that it was at.
     """
     revisions = _keyed(state.records)
-    sizes = state.sizes.selectExpr("key", f"members > {rules.rules.max_block_size} AS suspended")
+    sizes = state.sizes.selectExpr("key", f"members > {limit_sql(rules.rules)} AS suspended")
     blocks = revisions.join(sizes, "key")
     opened = blocks.where("NOT suspended").select("key", "ref", "revision")
     closed = blocks.where("suspended").select("key", "ref", "revision")

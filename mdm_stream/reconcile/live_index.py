@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.plan.commit import HeldComponent
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.errors import EpochChangedError
 from mdm_stream.index.port import Neighbourhood
 from mdm_stream.index.reader import Pair
@@ -94,9 +96,7 @@ def write_index(scanner: RedisScanner, workspace: Workspace) -> IndexRead:
     return IndexRead(before, scanner.reached(), records, scanner.counters.round_trips - trips)
 
 
-def write_again(
-    scanner: RedisScanner, asked: Iterable[Around], max_block_size: int, workspace: Workspace
-) -> EpochPosition:
+def write_again(scanner: RedisScanner, asked: Iterable[Around], rules: Ruleset, workspace: Workspace) -> EpochPosition:
     """Write the tables of what is around some records, each portion as it was at one moment; return the position then.
 
     That is so because components and REVIEW edges are read before and after the rest, and carry the stamp of their last
@@ -104,17 +104,17 @@ def write_again(
     """
     with workspace.table_files(TABLES) as tables:
         for around in asked:
-            _write_around(scanner, around, max_block_size, tables)
+            _write_around(scanner, around, rules, tables)
         for refs in scanner.waiting():
             tables.add("waiting", ((ref,) for ref in refs))
     return scanner.reached()
 
 
-def _write_around(scanner: RedisScanner, around: Around, max_block_size: int, tables: TableFiles) -> None:
+def _write_around(scanner: RedisScanner, around: Around, rules: Ruleset, tables: TableFiles) -> None:
     asked = sorted(around.refs)
     for _ in range(READS_MAX):
         first = scanner.read_neighbourhood(asked)
-        found = _Moment(scanner, around, first, max_block_size)
+        found = _Moment(scanner, around, first, rules)
         if _stamps(scanner.read_neighbourhood(asked)) == _stamps(first):
             break
     else:
@@ -133,7 +133,7 @@ def _write_around(scanner: RedisScanner, around: Around, max_block_size: int, ta
 class _Moment:
     """What was read around some records, between two reads of their components."""
 
-    def __init__(self, scanner: RedisScanner, around: Around, near: Neighbourhood, max_block_size: int) -> None:
+    def __init__(self, scanner: RedisScanner, around: Around, near: Neighbourhood, rules: Ruleset) -> None:
         asked = sorted(around.refs)
         members = {ref for component in near.components.values() for ref in component.members}
         closure = sorted(members.union(asked))
@@ -146,7 +146,7 @@ class _Moment:
         self.doubts = [review.edge for review in scanner.doubts_of(asked)]
         keys_of = {ref: _keys(ref, stored) for ref, stored in self.records}
         keys = sorted({key for several in keys_of.values() for key in several})
-        blocks = scanner.read_blocks(keys, max_block_size)
+        blocks = scanner.read_blocks({key: block_limit(rules, key) for key in keys})
         # What is evaluated again after the blocks were read, and by then is not in the queue any more, has changed a
         # component that is read once more after this.
         self.waiting = [ref for page in scanner.waiting() for ref in page] if keys else []

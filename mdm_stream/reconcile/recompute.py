@@ -21,6 +21,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.rebuild.kept import digest_of_exclusions
 from mdm_stream.rebuild.load import LoadCounters
+from mdm_stream.reconcile.closed_keys import limit_sql
 from mdm_stream.reconcile.components import ROUNDS_MAX, component_roots
 from mdm_stream.reconcile.edges import block_sizes, decided_edges, kept_edges, score_edges
 from mdm_stream.reconcile.folded_states import OpenArchive, counted, fold_archive
@@ -141,7 +142,7 @@ def resolve_folded(
         review=review,
         sizes=sizes,
         held=resolved.where("kind IN ('component', 'page', 'member')").select("kind", "first", "second", "content"),
-        blocks=_figures(sizes, rules.max_block_size),
+        blocks=_figures(sizes, rules),
         rounds=rounds,
     )
 
@@ -174,8 +175,8 @@ def read_all(
     )
 
 
-def _figures(sizes: DataFrame, max_block_size: int) -> BlockFigures:
-    at_work = f"members <= {max_block_size}"
+def _figures(sizes: DataFrame, rules: Ruleset) -> BlockFigures:
+    at_work = f"members <= {limit_sql(rules)}"
     row = sizes.selectExpr(
         "count(*) AS keys",
         f"count_if(NOT {at_work}) AS suspended",

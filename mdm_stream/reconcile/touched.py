@@ -21,6 +21,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder
 from mdm_stream.rebuild.load import LoadCounters, states_of
 from mdm_stream.reconcile.arrow_rows import Batches, batches_of, rows_in, runs_of
+from mdm_stream.reconcile.closed_keys import limit_sql
 from mdm_stream.reconcile.live_tables import LiveIndex
 from mdm_stream.reconcile.session import gathered
 from mdm_stream.reconcile.worker_rules import WorkerRules
@@ -83,7 +84,7 @@ def touched_records(
     # A key with more records than may share one is suspended, whatever the moved ones do: it makes nobody a candidate.
     sharers = scanned.selectExpr("ref", "explode(keys) AS key").join(theirs, "key", "left_semi")
     always = sharers.join(unsettled, "ref", "left_anti").groupBy("key").count()
-    suspended = always.where(f"count > {rules.max_block_size}").select("key")
+    suspended = always.where(f"count > {limit_sql(rules)}").select("key")
     mates = sharers.join(suspended, "key", "left_anti").select("ref")
     near = live.near.join(unsettled.withColumnRenamed("ref", "other"), "other", "left_semi").select("ref")
     first = unsettled.unionByName(mates).unionByName(near).distinct()

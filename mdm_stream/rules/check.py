@@ -14,6 +14,7 @@ from mdm_stream.core.match.compare import AT_MOST_MEASURES, SIMILARITY_KINDS
 from mdm_stream.core.ruleset import Comparison, KeyPart, Level, Predicate, Ruleset
 from mdm_stream.errors import RulesError
 from mdm_stream.rules.compile import compile_ruleset
+from mdm_stream.rules.compile_blocking import key_places
 from mdm_stream.rules.extend import locate, resolve, shown_name
 from mdm_stream.rules.findings import Finding, Findings, Place, RuleFindingsError
 from mdm_stream.rules.learned import read_learned
@@ -175,19 +176,15 @@ _HOLD_OF_EQUALS = (
 
 
 def _of_keys(own: _File) -> _Warnings:
-    names = _key_names(own)
+    places = key_places(own.tree.at(("blocking", "keys")))
     for key in own.rules.blocking:
-        place = own.place("blocking", "keys", names[key.text])
+        place = places[key.text]
         unfilled = [own.name(part.attribute) for part in key.parts if own.name(part.attribute) not in own.filled]
         if unfilled:
             yield place, f"no source gives {unfilled[0]!r}, so this key never meets; map a column to it or remove it"
-        if sum(_bits_of(own, part) for part in key.parts) < SELECTIVITY_BITS_MIN:
+        if key.refined_above is None and sum(_bits_of(own, part) for part in key.parts) < SELECTIVITY_BITS_MIN:
             blocks = f"its blocks grow past max_block_size ({own.rules.max_block_size}) and are suspended"
             yield place, f"this key takes few values, so {blocks}; add a part"
-
-
-def _key_names(own: _File) -> dict[str, str]:
-    return {str(node.content): name for name, node in own.tree.at(("blocking", "keys")).items.items()}
 
 
 def _bits_of(own: _File, part: KeyPart) -> float:

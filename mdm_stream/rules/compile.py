@@ -7,16 +7,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mdm_stream.core.blocking.keys import parse_key
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import bind
 from mdm_stream.core.model import STEWARD_SOURCE
 from mdm_stream.core.name_patterns import ATTRIBUTE_PATTERN, SOURCE_PATTERN, TABLE_PATTERN
-from mdm_stream.core.ruleset import Attribute, KeyExpression, KeyPart, Ruleset, Source
+from mdm_stream.core.ruleset import Attribute, Ruleset, Source
 from mdm_stream.core.standardise import TYPE_OPTIONS
 from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.attribute_types import check_options, check_type, country_of
+from mdm_stream.rules.compile_blocking import compile_blocking
 from mdm_stream.rules.compile_clock import compile_clock
 from mdm_stream.rules.compile_columns import check_ignored, compile_columns, compile_unavailable
 from mdm_stream.rules.compile_delivery import check_prefixes, compile_delivery
@@ -26,7 +26,7 @@ from mdm_stream.rules.compile_match import compile_match
 from mdm_stream.rules.compile_placeholders import compile_placeholders
 from mdm_stream.rules.compile_survivorship import compile_survivorship
 from mdm_stream.rules.conditions import unknown_attribute
-from mdm_stream.rules.findings import Findings, nearest, one_of
+from mdm_stream.rules.findings import Findings
 from mdm_stream.rules.learned import LearnedModel
 from mdm_stream.rules.model import RulesetModel, SourceModel
 from mdm_stream.rules.tree import Node
@@ -37,13 +37,8 @@ ATTRIBUTES_MAX = 500
 PATTERNS_MAX = 100
 """Attributes with a pattern, each of which may take some megabytes of memory in every process."""
 
-KEYS_MAX = 64
-"""Every record is indexed under each key, so each one costs memory and time for every record."""
-
-TAG_LENGTH_MIN = 3
-
 _NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore", "files", "terms_of"})
-_MEANING_IF_SET = frozenset({"unavailable_value", "publish", "terms", "dependences"})
+_MEANING_IF_SET = frozenset({"unavailable_value", "publish", "terms", "dependences", "refined_above"})
 """Fields that came after rules were in use: those that leave them out keep their digest."""
 
 
@@ -64,7 +59,13 @@ def compile_ruleset(
         attributes=attributes,
         sources=_sources(model, tree.at(("sources",)), attributes, findings),
         placeholders=compile_placeholders(model.placeholders, tree, attributes, findings),
-        blocking=_blocking(model, tree.at(("blocking", "keys")), positions, findings),
+        blocking=compile_blocking(
+            model.blocking,
+            tree.at(("blocking", "keys")),
+            positions,
+            lambda parts: digest_of(_meaning(parts)),
+            findings,
+        ),
         max_block_size=model.blocking.max_block_size,
         max_cluster_size=model.limits.max_cluster_size,
         max_keys=model.blocking.max_keys,
@@ -207,44 +208,3 @@ def _check_feed(
         findings.error(place, "'table' is not a table; expected schema.table or table; correct it")
     elif (other := feeds.setdefault((source.format, source.table), name)) != name:
         findings.error(place, f"this table already feeds source {other!r}; expected one source a table; drop one")
-
-
-def _blocking(
-    model: RulesetModel, node: Node, positions: Mapping[str, int], findings: Findings
-) -> tuple[KeyExpression, ...]:
-    if not model.blocking.keys:
-        findings.error(node.place, "no blocking keys, so no records would be compared; expected at least one; add it")
-    if len(model.blocking.keys) > KEYS_MAX:
-        findings.error(node.place, f"{len(model.blocking.keys)} blocking keys; expected at most {KEYS_MAX}; drop some")
-
-    def index_of(attribute: str) -> int:
-        if attribute not in positions:
-            raise ValueError(f"expected {one_of(positions)}{nearest(attribute, positions)}")
-        return positions[attribute]
-
-    parsed: dict[tuple[KeyPart, ...], tuple[str, str]] = {}
-    for name, text in model.blocking.keys.items():
-        place = node.at((name,)).place
-        try:
-            parts = parse_key(text, index_of)
-        except ValueError as error:
-            findings.error(place, f"blocking key {name!r}: {error}")
-            continue
-        first = parsed.setdefault(parts, (name, text))
-        if first[0] != name:
-            findings.error(place, f"blocking key {name!r} is the same as {first[0]!r}; expected another; remove one")
-    tags = _tags(list(parsed))
-    return tuple(KeyExpression(tags[parts], text, parts) for parts, (_, text) in parsed.items())
-
-
-def _tags(keys: list[tuple[KeyPart, ...]]) -> dict[tuple[KeyPart, ...], str]:
-    """Return a short tag for each key expression, derived from what it computes.
-
-    So renaming, reordering or adding expressions leaves the keys of the others as they are. The tags are all of the
-    least length that tells them apart.
-    """
-    digests = {parts: digest_of(_meaning(parts)) for parts in keys}
-    length = TAG_LENGTH_MIN
-    while len({digest[:length] for digest in digests.values()}) < len(digests):
-        length += 1
-    return {parts: digest[:length] for parts, digest in digests.items()}

@@ -24,6 +24,9 @@ BITS_MAX = 60.0
 BLOCK_SIZE_MAX = 5_000
 """A block of n records may cost n^2 / 2 scored pairs: 12 million at this size, the most that one batch can bear."""
 
+REFINE_ABOVE = 20
+"""A key that others refine makes at most so many candidates of a record, if the rules name no other number."""
+
 CLUSTER_SIZE_MAX = 5_000
 
 RECORD_KEYS_MAX = 64
@@ -41,6 +44,11 @@ def _as_list(value: object) -> object:
 def _as_strategies(value: object) -> object:
     """Let one strategy, a name or one with its options, stand for a list of one."""
     return (value,) if isinstance(value, str) or (isinstance(value, dict) and value) else value
+
+
+def _as_key(value: object) -> object:
+    """Let an expression stand for a key that nothing refines."""
+    return {"key": value} if isinstance(value, str) else value
 
 
 def _as_rule(value: object) -> object:
@@ -298,6 +306,28 @@ class PlaceholdersModel(_Part):
     patterns: Annotated[Texts, Field(description="Expressions that match a whole value.")] = ()
 
 
+class BlockingKeyModel(_Part):
+    """A blocking key, and what splits its blocks where they grow too large."""
+
+    key: Annotated[str, Field(description="An expression, such as soundex(family_name) + year(born).")]
+    refine_above: Annotated[
+        int | None,
+        Field(ge=2, le=BLOCK_SIZE_MAX, description="Where more live records share a value, 'refine' splits them."),
+    ] = None
+    refine: Annotated[
+        tuple[Annotated[BlockingKeyModel, BeforeValidator(_as_key)], ...],
+        BeforeValidator(_as_list),
+        Field(description="Further expressions, each of which splits such a block, and may be refined itself."),
+    ] = ()
+
+    @property
+    def limit(self) -> int | None:
+        """More live records than this take to what refines the key; ``None`` if nothing does."""
+        if not self.refine:
+            return None
+        return REFINE_ABOVE if self.refine_above is None else self.refine_above
+
+
 class BlockingModel(_Part):
     """Which records are compared at all: those that share the value of a key."""
 
@@ -307,7 +337,10 @@ class BlockingModel(_Part):
     max_keys: Annotated[
         int, Field(ge=1, le=RECORD_KEYS_MAX, description="The most key values that one expression gives a record.")
     ] = 8
-    keys: Annotated[dict[str, str], Field(description="Name: expression, such as soundex(family_name) + year(born).")]
+    keys: Annotated[
+        dict[str, Annotated[BlockingKeyModel, BeforeValidator(_as_key)]],
+        Field(description="Name: expression, such as soundex(family_name) + year(born); or one with what refines it."),
+    ]
 
 
 class LevelModel(_Part):

@@ -50,6 +50,9 @@ def ruleset_schema() -> dict[str, Any]:
         for key in properties:
             items = owner["properties"][key]
             items["additionalProperties"] = {"anyOf": [items["additionalProperties"], _REMOVED]}
+    blocking_key = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/BlockingKeyModel"}]}
+    definitions["BlockingKeyModel"]["properties"]["refine"]["items"] = blocking_key
+    definitions["BlockingModel"]["properties"]["keys"]["additionalProperties"]["anyOf"][:1] = blocking_key["anyOf"]
     rule = definitions["SurvivorshipModel"]["properties"]["rules"]["additionalProperties"]
     strategies = definitions["SurvivorshipRuleModel"]["properties"]["strategies"]
     rule["anyOf"] = [

@@ -17,6 +17,7 @@ from mdm_stream.contracts.steward import (
     SourceRecordState,
     WholeWrite,
 )
+from mdm_stream.core.blocking.limits import expression_limit
 from mdm_stream.core.fold import HeldVerdict
 from mdm_stream.core.model import InvalidReason, split_ref
 from mdm_stream.core.plan.commit import HeldComponent
@@ -150,7 +151,9 @@ def describe_keys(
     found = []
     for position, key in placed:
         expression, size = rules.blocking[position], block_sizes[key]
-        described = BlockingKey(expression=expression.text, size=size, suspended=size > rules.max_block_size)
+        described = BlockingKey(
+            expression=expression.text, size=size, suspended=size > expression_limit(rules, expression)
+        )
         if values:
             text = key.partition(":")[2] if _may_be_shown(rules, expression, reveal) else MASK
             described = described.model_copy(update={"key": text})

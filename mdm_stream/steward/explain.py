@@ -19,6 +19,8 @@ from mdm_stream.contracts.steward import (
     PairSide,
     ScoreEvidence,
 )
+from mdm_stream.core.blocking.generic_values import value_keys, without_values
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import SEPARATED_LISTED_MAX, RefusalReason
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
 from mdm_stream.core.cluster.golden import resolve_component, separated_pairs
@@ -74,7 +76,7 @@ def explain(
     if a.ref == b.ref:
         raise ValueError("a record has no pair with itself")
     shared = describe_keys(rules, set(a.keys) & set(b.keys), around.block_sizes, reveal=reveal, values=values)
-    score = _score(rules, a, b) if a.live and b.live else None
+    score = _score(rules, a, b, around.block_sizes) if a.live and b.live else None
     decision, decided_by = _decision(a, b, shared, score)
     golden_ids = {record.ref: golden_id_in(around.components.get(record.ref), record.ref) for record in (a, b)}
     verdict = a.state.verdicts.get(b.ref) if a.ref in b.state.verdicts else None
@@ -106,8 +108,11 @@ def explain(
     return explanation.model_copy(update=shown)
 
 
-def _score(rules: Ruleset, a: Record, b: Record) -> ScoreEvidence:
-    score: ScoreEvidence = _SCORE.validate_python(explain_pair(rules, a.match, b.match))
+def _score(rules: Ruleset, a: Record, b: Record, block_sizes: Mapping[str, int]) -> ScoreEvidence:
+    """Return what compares the two; a value that they share with too many others counts as missing."""
+    generic = [key for key in value_keys(rules, block_sizes) if block_sizes[key] > block_limit(rules, key)]
+    left, right = (without_values(rules, record.match, generic) for record in (a, b))
+    score: ScoreEvidence = _SCORE.validate_python(explain_pair(rules, left, right))
     return score
 
 

@@ -164,7 +164,7 @@ def _members(index: IndexReader, components: dict[str, HeldComponent], pair: dic
 
 
 def _block_sizes(index: IndexReader, keys: list[str]) -> dict[str, int]:
-    return {key: block.size for key, block in index.read_blocks(keys, members_max=0).items()}
+    return {key: block.size for key, block in index.read_blocks(dict.fromkeys(keys, 0)).items()}
 
 
 def _consistently(look: Callable[[], T]) -> T:

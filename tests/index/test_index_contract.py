@@ -69,8 +69,8 @@ def test_nothing_is_there_at_first(index):
     """Reads of what does not exist, and of nothing at all, are empty, not errors."""
     assert index.read_records([]) == {}
     assert index.read_records(["crm/1"]) == {}
-    assert index.read_blocks([], LIMIT) == {}
-    assert index.read_blocks(["k"], LIMIT) == {"k": Block("", 0, {})}
+    assert index.read_blocks({}) == {}
+    assert index.read_blocks({"k": LIMIT}) == {"k": Block("", 0, {})}
     assert index.read_neighbourhood([]) == Neighbourhood({}, {}, {}, {})
     assert index.read_neighbourhood(["crm/1"]) == Neighbourhood({}, {}, {}, {})
     assert index.pending(10) == []
@@ -120,7 +120,7 @@ def test_a_commit_that_conflicts_writes_nothing_at_all(index):
     winner = Commit(put_records=[record("crm/3")], changes=[OutboxChange("g3", b"3")])
     assert index.commit([loser, winner]) == [CommitOutcome(("record",)), APPLIED]
     assert list(index.read_records(["crm/1", "crm/2", "crm/3"])) == ["crm/3"]
-    assert index.read_blocks(["k", "s"], LIMIT) == {"k": Block("", 0, {}), "s": Block("", 0, {})}
+    assert index.read_blocks({"k": LIMIT, "s": LIMIT}) == {"k": Block("", 0, {}), "s": Block("", 0, {})}
     assert index.read_neighbourhood(["crm/2"]) == Neighbourhood({}, {}, {}, {})
     assert index.pending(10) == []
     assert [(entry.sequence, entry.content) for entry in index.read(10)] == [(1, b"3")]
@@ -142,34 +142,34 @@ def test_every_reason_of_a_conflict_is_told_once(index):
 def test_an_open_block_is_written_whole_and_stamped(index):
     """Each write gives a new stamp, an expectation of an old one conflicts, and a block without members is gone."""
     commit(index, put_blocks={"k": dict.fromkeys(ODD_REFS[:LIMIT], "r1")})
-    first = index.read_blocks(["k"], LIMIT)["k"]
+    first = index.read_blocks({"k": LIMIT})["k"]
     assert (first.size, first.members) == (LIMIT, dict.fromkeys(ODD_REFS[:LIMIT], "r1"))
     commit(index, put_blocks={"k": {"crm/1": "r2"}}, expect_blocks={"k": first.stamp})
-    second = index.read_blocks(["k"], LIMIT)["k"]
+    second = index.read_blocks({"k": LIMIT})["k"]
     assert second.stamp != first.stamp
     assert second.members == {"crm/1": "r2"}
     assert commit(index, put_blocks={"k": {}}, expect_blocks={"k": first.stamp}).conflicts == ("block",)
     assert commit(index, put_blocks={"k": {}}, expect_blocks={"k": second.stamp}) == APPLIED
-    assert index.read_blocks(["k"], LIMIT) == {"k": Block("", 0, {})}
+    assert index.read_blocks({"k": LIMIT}) == {"k": Block("", 0, {})}
 
 
 def test_a_suspended_block_grows_shrinks_and_resumes(index):
     """Its members are told up to the size asked for, its size always; every change gives it a new stamp."""
     members = {f"crm/{n}": "r" for n in range(LIMIT + 1)}
     commit(index, suspend={"k": members})
-    suspended = index.read_blocks(["k"], LIMIT)["k"]
+    suspended = index.read_blocks({"k": LIMIT})["k"]
     assert (suspended.size, suspended.members) == (LIMIT + 1, None)
-    assert index.read_blocks(["k"], LIMIT + 1)["k"].members == members
+    assert index.read_blocks({"k": LIMIT + 1})["k"].members == members
     commit(index, grow={"k": {"crm/9": "r9", "crm/0": "r0"}}, expect_suspended={"k": 1})
     commit(index, shrink={"k": ["crm/1"]}, expect_suspended={"k": -1})
-    changed = index.read_blocks(["k"], 100)["k"]
+    changed = index.read_blocks({"k": 100})["k"]
     assert changed.members == {"crm/0": "r0", "crm/2": "r", "crm/3": "r", "crm/9": "r9"}
     assert commit(index, expect_blocks={"k": suspended.stamp}).conflicts == ("block",)
     opened = {"crm/0": "r0", "crm/2": "r"}
     commit(index, put_blocks={"k": opened}, resume=["k"], expect_blocks={"k": changed.stamp})
-    assert index.read_blocks(["k"], LIMIT)["k"].members == opened
+    assert index.read_blocks({"k": LIMIT})["k"].members == opened
     commit(index, put_blocks={"k": {}})
-    assert index.read_blocks(["k"], 100) == {"k": Block("", 0, {})}
+    assert index.read_blocks({"k": 100}) == {"k": Block("", 0, {})}
 
 
 @pytest.mark.parametrize(("size", "growth", "holds"), [(4, 0, True), (5, -1, True), (4, -1, False), (3, 1, False)])
@@ -290,8 +290,8 @@ def test_commits_of_any_size_are_taken(index):
     )
     assert index.commit([everything]) == [APPLIED]
     assert len(index.read_records(refs)) == count
-    assert {key: block.members for key, block in index.read_blocks(list(blocks), LIMIT).items()} == blocks
-    assert index.read_blocks(["big"], count)["big"].size == count
+    assert {key: block.members for key, block in index.read_blocks(dict.fromkeys(blocks, LIMIT)).items()} == blocks
+    assert index.read_blocks({"big": count})["big"].size == count
     assert index.read_neighbourhood([refs[7]]).components[refs[0]].members == tuple(refs)
     assert len(index.pending(count)) == count
     assert index.read(count + 1)[-1].sequence == count
@@ -306,7 +306,7 @@ def test_commits_of_any_size_are_taken(index):
     assert index.commit([gone]) == [APPLIED]
     assert index.pending(10) == []
     assert index.snapshot().crosswalk == {}
-    assert index.read_blocks(["big", "k1"], count) == {"big": Block("", 0, {}), "k1": Block("", 0, {})}
+    assert index.read_blocks({"big": count, "k1": count}) == {"big": Block("", 0, {}), "k1": Block("", 0, {})}
 
 
 @pytest.mark.parametrize("place", [0, CHUNK // 2 - 1, CHUNK // 2, CHUNK])
@@ -374,9 +374,9 @@ def test_an_index_of_other_rules_is_refused(redis_client):
 def test_a_server_that_forgot_the_scripts_is_taught_them_again(redis_client):
     """A restart empties the script cache; the next call loads what it needs."""
     index = RedisIndex(redis_client, RULES)
-    index.read_blocks(["k"], LIMIT)
+    index.read_blocks({"k": LIMIT})
     commit(index, put_blocks={"k": {"crm/1": "r"}})
     redis_client.script_flush()
-    assert index.read_blocks(["k"], LIMIT)["k"].members == {"crm/1": "r"}
+    assert index.read_blocks({"k": LIMIT})["k"].members == {"crm/1": "r"}
     redis_client.script_flush()
     assert commit(index, put_blocks={"k": {}}) == APPLIED

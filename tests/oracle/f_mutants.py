@@ -12,7 +12,7 @@ import pytest
 
 from mdm_stream.core import fold as folding
 from mdm_stream.core import record
-from mdm_stream.core.blocking import keys
+from mdm_stream.core.blocking import generic_values, keys, limits
 from mdm_stream.core.cluster import clustering, golden, strategies, strongest, survive
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge
 from mdm_stream.core.model import split_ref
@@ -231,6 +231,12 @@ MUTANTS: dict[str, Break] = {
     ),
     "cluster: of equal links the last pair first": _strength(
         lambda edge, tier: (tier, -edge.weight, [-ord(letter) for letter in edge.a + edge.b])
+    ),
+    "keys: a refined key goes on to its suspension": lambda patch: patch.setattr(
+        limits, "expression_limit", lambda rules, _: rules.max_block_size
+    ),
+    "keys: a value that too many share is evidence": lambda patch: patch.setattr(
+        generic_values, "value_attributes", lambda _: {}
     ),
     "keys: of too many the greatest digests stay": _greatest_digests,
     "links: verdicts count among the strongest": _verdicts_count,

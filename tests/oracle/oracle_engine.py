@@ -141,8 +141,7 @@ def ruleset(rules, number=0) -> Ruleset:
         ),
         sources={name: _source(name, source, names) for name, source in rules["sources"].items()},
         blocking=tuple(
-            KeyExpression(f"k{i}", f"k{i}", tuple(KeyPart(function, place(name), n) for function, name, n in parts))
-            for i, parts in enumerate(rules["blocking"])
+            each for i, key in enumerate(rules["blocking"]) for each in _key_expressions(f"k{i}", key, place)
         ),
         max_block_size=rules["max_block_size"],
         max_cluster_size=rules["max_cluster_size"],
@@ -169,6 +168,14 @@ def ruleset(rules, number=0) -> Ruleset:
             for rule in rules["survivorship"]
         ),
     )
+
+
+def _key_expressions(tag, key, place):
+    """Return the expression of a key, and after it those that refine it."""
+    parts = tuple(KeyPart(function, place(name), n) for function, name, n in key["parts"])
+    yield KeyExpression(tag, tag, parts, key["above"])
+    for i, further in enumerate(key["refine"]):
+        yield from _key_expressions(f"{tag}-{i}", further, place)
 
 
 def _attribute(attribute):

@@ -84,34 +84,52 @@ def _fill(rules, values, written):
 
 def _decided(rules, records):
     """Return the links and the pairs in the middle band, by pair; a verdict overrides what the evidence says."""
-    blocks = {}
-    for ref, record in records.items():
-        for place, parts in enumerate(rules["blocking"]):
-            texts = [plain_values.key_texts(function, n, record["values"][name]) for function, name, n in parts]
-            found = [(text,) for text in _fewest(rules, texts[0], str)]
-            for more in texts[1:]:
-                longer = {(*some, text) for some in found for text in _fewest(rules, more, str)}
-                found = _fewest(rules, longer, lambda key: "|".join(sorted(key)))
-            for key in found:
-                blocks.setdefault((place, key), []).append(ref)
-    candidates = {
-        pair
-        for members in blocks.values()
-        if len(members) <= rules["max_block_size"]
-        for pair in combinations(sorted(members), 2)
-    }
+    candidates, common = set(), []
+    for key in rules["blocking"]:
+        paired, crowded = _blocked(rules, records, key)
+        candidates |= paired
+        if crowded and not key["refine"] and len(key["parts"]) == 1 and key["parts"][0][0] == "exact":
+            common.append((key["parts"][0][1], crowded))
     links, doubts = {}, {}
     for a, b in combinations(sorted(records), 2):
         word = records[a]["verdicts"].get(b, "none")
         if word == "link":
             links[a, b] = {"tier": 0, "weight": 60.0, "confidence": 1.0, "rule": "verdict", "evidence": {}}
         elif word == "none" and (a, b) in candidates:
-            evidence = _evidence(rules, records[a]["matches"], records[b]["matches"])
+            evidence = _evidence(rules, *_telling(common, records, a, b))
             if evidence is not None and evidence["confidence"] >= rules["link"]:
                 links[a, b] = evidence
             elif evidence is not None and evidence["confidence"] >= rules["review"]:
                 doubts[a, b] = evidence
     return _strongest(links, rules["max_links"]), _strongest(doubts, rules["max_reviews"])
+
+
+def _blocked(rules, records, key):
+    """Return the pairs that a key and those that refine it make, and the members of its own values that make none."""
+    limit = min(key["above"] or rules["max_block_size"], rules["max_block_size"])
+    blocks = {}
+    for ref, record in records.items():
+        texts = [plain_values.key_texts(function, n, record["values"][name]) for function, name, n in key["parts"]]
+        found = [(text,) for text in _fewest(rules, texts[0], str)]
+        for more in texts[1:]:
+            longer = {(*some, text) for some in found for text in _fewest(rules, more, str)}
+            found = _fewest(rules, longer, lambda values: "|".join(sorted(values)))
+        for values in found:
+            blocks.setdefault(values, []).append(ref)
+    pairs = {pair for members in blocks.values() if len(members) <= limit for pair in combinations(sorted(members), 2)}
+    for further in key["refine"]:
+        pairs |= _blocked(rules, records, further)[0]
+    return pairs, {values: members for values, members in blocks.items() if len(members) > limit}
+
+
+def _telling(common, records, a, b):
+    """Return what two records say when they are compared: not the values that both share with too many others."""
+    sides = [dict(records[ref]["matches"]) for ref in (a, b)]
+    for name, crowded in common:
+        shared = {values[0] for values, members in crowded.items() if a in members and b in members}
+        for side in sides:
+            side[name] = [text for text in side[name] if text not in shared]
+    return sides
 
 
 def _strongest(edges, most):

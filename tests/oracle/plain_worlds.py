@@ -70,6 +70,14 @@ BLOCKING = [
     [("last", "family", 2), ("exact", "kind", 0)],
     [("exact", "sums", 0), ("exact", "given", 0)],
 ]
+REFINING = [
+    ("first", "given", 1),
+    ("year", "born", 0),
+    ("exact", "codes", 0),
+    ("token", "note", 0),
+    ("exact", "kind", 0),
+]
+"""What keys are refined by."""
 
 
 def when(kind, name=None, threshold=None):
@@ -122,7 +130,7 @@ def rules_of(seed):
         "domain": "person",
         "attributes": attributes,
         "sources": _with_ways(ways, _sources(chance)),
-        "blocking": chance.sample(BLOCKING, chance.randint(2, 4)),
+        "blocking": _blocking(seed, chance.sample(BLOCKING, chance.randint(2, 4))),
         "max_block_size": chance.choice([2, 3, 4, 50, 50]),
         "max_cluster_size": chance.choice([2, 3, 5, 50, 50]),
         "max_links": chance.choice([1, 2, 3, 32]),
@@ -137,6 +145,20 @@ def rules_of(seed):
         "exclusive": chance.choice([[], [], ["tax"], ["born"], ["tax", "kind"]]),
         "survivorship": _survivorship(chance, [attribute["name"] for attribute in attributes]),
     }
+
+
+def _blocking(seed, keys):
+    """Let some keys be refined: past ``above`` records by one or two further parts, some of which are refined too."""
+    chance = random.Random(f"refining {seed}")
+    return [_key(chance, parts, 0) for parts in keys]
+
+
+def _key(chance, parts, depth):
+    if depth == 2 or chance.random() > (0.5, 0.4)[depth]:
+        return {"parts": parts, "above": None, "refine": []}
+    further = chance.sample(REFINING, chance.randint(1, 2))
+    refine = [_key(chance, [*parts, part], depth + 1) for part in further if part not in parts]
+    return {"parts": parts, "above": chance.choice([2, 2, 3]) if refine else None, "refine": refine}
 
 
 def _sources(chance):

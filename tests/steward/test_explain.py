@@ -76,7 +76,7 @@ def around(rules, index, a, b):
     near = index.read_neighbourhood([a.ref, b.ref])
     components = {ref: near.components[held] for ref, held in near.component_of.items()}
     members = sorted({ref for component in components.values() for ref in component.members})
-    blocks = index.read_blocks(sorted(set(a.keys) & set(b.keys)), 0)
+    blocks = index.read_blocks(dict.fromkeys(sorted(set(a.keys) & set(b.keys)), 0))
     return PairContext(components, index.read_records(members), {key: block.size for key, block in blocks.items()})
 
 

@@ -33,20 +33,33 @@ def _levels(position: int, exact: float, near: float, differ: float) -> tuple[Le
 
 
 def small_rules(
-    max_block_size: int = 4, max_cluster_size: int = 5, exclusive: tuple[int, ...] = (), kept: int = 32
+    max_block_size: int = 4,
+    max_cluster_size: int = 5,
+    exclusive: tuple[int, ...] = (),
+    kept: int = 32,
+    refined_above: int | None = None,
 ) -> Ruleset:
     """Rules under which a few values make links, reviews, conflicts, and blocks that cross their limit.
 
-    ``kept`` is how many links, and how many pairs in the middle band, are kept for the sake of each record.
+    ``kept`` is how many links, and how many pairs in the middle band, are kept for the sake of each record. With
+    ``refined_above`` the family name is refined past so many records, by the given name's initial and by the birth
+    year, and the former again by the email address.
     """
 
-    def key(tag: str, text: str) -> KeyExpression:
-        return KeyExpression(tag, text, parse_key(text, ATTRIBUTES.index))
+    def key(tag: str, text: str, refined_above: int | None = None) -> KeyExpression:
+        return KeyExpression(tag, text, parse_key(text, ATTRIBUTES.index), refined_above)
+
+    family = "soundex(family_name)"
+    refining = (
+        key("ng", f"{family} + first(given_name, 1)", refined_above),
+        key("nge", f"{family} + first(given_name, 1) + email"),
+        key("nb", f"{family} + year(birth_date)"),
+    )
 
     return Ruleset(
         domain="person",
         version=1,
-        digest=f"small-{max_block_size}-{max_cluster_size}-{exclusive}-{kept}",
+        digest=f"small-{max_block_size}-{max_cluster_size}-{exclusive}-{kept}-{refined_above}",
         attributes=(
             Attribute("given_name", "name"),
             Attribute("family_name", "name"),
@@ -61,9 +74,10 @@ def small_rules(
             "tail": Source("tail", version_kind="position"),
         },
         blocking=(
-            key("n", "soundex(family_name)"),
+            key("n", family, refined_above),
             key("g", "first(given_name, 1) + year(birth_date)"),
             key("e", "email"),
+            *(refining if refined_above else ()),
         ),
         max_block_size=max_block_size,
         max_cluster_size=max_cluster_size,

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import redis
 
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.cluster.golden import ResolvedComponent, digest_of_item, resolve_component, review_item
@@ -190,7 +191,7 @@ def _blocks(rules: Ruleset, live: Mapping[str, Record]) -> Keys:
     for ref, record in live.items():
         for key in record.keys:
             blocks.setdefault(key, {})[ref] = record.revision
-    suspended = {key: members for key, members in blocks.items() if len(members) > rules.max_block_size}
+    suspended = {key: members for key, members in blocks.items() if len(members) > block_limit(rules, key)}
     keys: Keys = {"block": {key: "suspended" if key in suspended else members for key, members in blocks.items()}}
     return keys | {f"b:{key}": members for key, members in suspended.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -76,8 +76,8 @@ def _remember_blocks(patch: pytest.MonkeyPatch) -> None:
     fresh = RedisIndex.read_blocks
     seen: dict[tuple[int, str], dict[str, str]] = {}
 
-    def read_blocks(index: RedisIndex, keys: Sequence[str], members_max: int) -> Mapping[str, Block]:
-        blocks = fresh(index, keys, members_max)
+    def read_blocks(index: RedisIndex, members_max: Mapping[str, int]) -> Mapping[str, Block]:
+        blocks = fresh(index, members_max)
         for key, block in blocks.items():
             if block.members is not None:
                 block.members = dict(seen.setdefault((id(index), key), dict(block.members)))

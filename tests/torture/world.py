@@ -24,9 +24,11 @@ RULES = (
     small_rules(exclusive=(2,), kept=1),
     small_rules(50, 50, kept=1),
     small_rules(50, 4, kept=2),
+    small_rules(3, refined_above=2),
+    small_rules(50, 50, kept=2, refined_above=2),
 )
-"""Blocks that cross their limit at once or never, clusters that are cut at two members or never, exclusive values; and
-records that keep all of their links and questions, or the strongest alone.
+"""Blocks that cross their limit at once or never, clusters that are cut at two members or never, exclusive values;
+records that keep all of their links and questions, or the strongest alone; and keys that refine themselves.
 """
 
 _DENSE: Mapping[str, Sequence[Value]] = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mdm_stream.cli.commands.rules_blocking import blocking
 from mdm_stream.cli.commands.rules_deploy import accept, deploy, rollback
 from mdm_stream.cli.commands.rules_diff import diff
 from mdm_stream.cli.commands.rules_fmt import rules_fmt
@@ -32,7 +33,7 @@ def rules() -> None:
     """Check and test rule sets, learn weights, compare two on the same deliveries; print their JSON Schema."""
 
 
-for _command in (rules_test, sweep, rules_fmt, diff, deploy, rollback, accept, train, import_splink):
+for _command in (rules_test, sweep, rules_fmt, blocking, diff, deploy, rollback, accept, train, import_splink):
     rules.add_command(_command)
 
 

@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from mdm_stream.core.blocking.functions import KEY_FUNCTIONS, SEVERAL, Texts
+from mdm_stream.core.blocking.limits import expression_limit
 from mdm_stream.core.blocking.syntax import parse_key
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import KeyExpression, KeyPart, Ruleset
 
-__all__ = ["KEY_CHARACTERS_MAX", "blocking_keys", "candidates_max", "key_digest", "parse_key"]
+__all__ = ["KEY_CHARACTERS_MAX", "blocking_keys", "candidates_max", "key_digest", "key_of", "parse_key"]
 
 KEY_CHARACTERS_MAX = 64
 """The length of the longest key. A longer one keeps its beginning and ends in a digest of the whole."""
@@ -56,9 +57,11 @@ def blocking_keys(rules: Ruleset, values: MatchValues) -> Texts:
     for tag, calls, groups in plan.expressions:
         combination = [text for call in calls if (text := only[call]) is not None]
         if len(combination) == len(calls):
-            keys.add(_key(tag, _regrouped(groups, combination) if groups else combination))
+            keys.add(key_of(tag, _regrouped(groups, combination) if groups else combination))
         elif all(columns := [texts[call] for call in calls]):
-            keys.update(_fewest({_key(tag, _regrouped(groups, each)) for each in _combinations(columns, limit)}, limit))
+            keys.update(
+                _fewest({key_of(tag, _regrouped(groups, each)) for each in _combinations(columns, limit)}, limit)
+            )
     return tuple(sorted(keys))
 
 
@@ -67,8 +70,10 @@ def candidates_max(rules: Ruleset) -> int:
 
     An expression gives one key where none of its parts can have several values.
     """
-    keys = sum(rules.max_keys if _may_be_several(rules, expression) else 1 for expression in rules.blocking)
-    return keys * (rules.max_block_size - 1)
+    return sum(
+        (rules.max_keys if _may_be_several(rules, expression) else 1) * (expression_limit(rules, expression) - 1)
+        for expression in rules.blocking
+    )
 
 
 def _may_be_several(rules: Ruleset, expression: KeyExpression) -> bool:
@@ -137,7 +142,8 @@ def _fewest(texts: Collection[str], limit: int) -> Collection[str]:
     return sorted(texts, key=_digest)[:limit]
 
 
-def _key(tag: str, combination: Sequence[str]) -> str:
+def key_of(tag: str, combination: Sequence[str]) -> str:
+    """Return the key of an expression, by its tag, from the texts that its parts yield."""
     key = f"{tag}:{'|'.join(combination)}"
     if len(key) <= KEY_CHARACTERS_MAX and key.isprintable():
         return key

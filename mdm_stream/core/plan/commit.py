@@ -103,6 +103,8 @@ class HeldComponent:
 class BlockView:
     """One blocking key before and after the batch. ``members`` (after the batch) is ``None`` if it stays suspended.
 
+    ``limit``: how many members it may have to make candidates, see :mod:`mdm_stream.core.blocking.limits`.
+
     (Not frozen, like ``Block``: there are a dozen a record, and frozen ones take three times as long to make.)
     """
 
@@ -110,14 +112,17 @@ class BlockView:
     size_before: int
     size_after: int
     members: Mapping[str, str] | None
+    limit: int
 
-    def open_before(self, max_block_size: int) -> bool:
+    @property
+    def open_before(self) -> bool:
         """Whether the key makes candidates before the batch."""
-        return self.size_before <= max_block_size
+        return self.size_before <= self.limit
 
-    def open_after(self, max_block_size: int) -> bool:
+    @property
+    def open_after(self) -> bool:
         """Whether the key makes candidates after the batch."""
-        return self.size_after <= max_block_size
+        return self.size_after <= self.limit
 
 
 @dataclass(frozen=True, slots=True)

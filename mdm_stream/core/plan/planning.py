@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_edge, verdict_on
 from mdm_stream.core.cluster.golden import (
     Golden,
@@ -41,16 +42,21 @@ from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 
 
-def members_read_max(rules: Ruleset, revisions: Sequence[Revision]) -> int:
-    """Return the size up to which a block's members must be read: one that the batch can bring back under the limit."""
-    leaving = sum(1 for revision in revisions if revision.keys_before)
-    return rules.max_block_size + leaving
+def members_read_max(rules: Ruleset, by_key: Mapping[str, Sequence[Revision]]) -> dict[str, int]:
+    """Return for each key the size up to which its members must be read: the batch can bring so many under its limit.
+
+    ``by_key``: the records of the batch by each key that they leave, keep or enter.
+    """
+    return {key: block_limit(rules, key) + len(sharers) for key, sharers in by_key.items()}
 
 
 def block_view(
-    stamp: str, after: dict[str, str] | None, size: int, key: str, revisions: Iterable[Revision]
+    stamp: str, after: dict[str, str] | None, size: int, key: str, revisions: Iterable[Revision], limit: int
 ) -> BlockView:
-    """Return a block as it is before and after the batch; its members (``after``) are brought up to date in place."""
+    """Return a block as it is before and after the batch; its members (``after``) are brought up to date in place.
+
+    ``limit``: how many members it may have to make candidates.
+    """
     growth = 0
     for revision in revisions:
         was, will = key in revision.keys_before, key in revision.after.keys
@@ -60,7 +66,7 @@ def block_view(
                 after[revision.ref] = revision.after.revision
             else:
                 after.pop(revision.ref, None)
-    return BlockView(stamp, size, size + growth if after is None else len(after), after)
+    return BlockView(stamp, size, size + growth if after is None else len(after), after, limit)
 
 
 def revisions_by_key(revisions: Iterable[Revision]) -> dict[str, list[Revision]]:
@@ -72,16 +78,14 @@ def revisions_by_key(revisions: Iterable[Revision]) -> dict[str, list[Revision]]
     return by_key
 
 
-def candidates(
-    rules: Ruleset, revisions: Sequence[Revision], blocks: Mapping[str, BlockView]
-) -> dict[str, dict[str, str]]:
+def candidates(revisions: Sequence[Revision], blocks: Mapping[str, BlockView]) -> dict[str, dict[str, str]]:
     """Return, for each live record of the batch, its candidates as ``reference -> revision``."""
     found: dict[str, dict[str, str]] = {}
     for revision in revisions:
         mates: dict[str, str] = {}
         for key in revision.after.keys:
             view = blocks[key]
-            if view.members is not None and view.size_after <= rules.max_block_size:
+            if view.members is not None and view.open_after:
                 mates.update(view.members)
         mates.pop(revision.ref, None)
         if revision.after.live:
@@ -141,10 +145,9 @@ def _groups(batch: PlanInput) -> list[list[Revision]]:
     """Cut the batch where nothing is shared: no open blocking key, no component, no verdict."""
     position = {revision.ref: i for i, revision in enumerate(batch.revisions)}
     parts = Partition(len(position))
-    limit = batch.rules.max_block_size
     for key, sharers in revisions_by_key(batch.revisions).items():
         view = batch.blocks[key]
-        if view.open_before(limit) or view.open_after(limit):
+        if view.open_before or view.open_after:
             for sharer in sharers[1:]:
                 parts.join(position[sharers[0].ref], position[sharer.ref])
             # A record may have entered the block after the batch read it as being elsewhere. Its mates were scored with
@@ -234,7 +237,6 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
 
 def _expect_and_place(batch: PlanInput, revisions: list[Revision], commit: Commit) -> None:
     """Set the expectations on records and blocks, and the writes of records and blocks."""
-    limit = batch.rules.max_block_size
     in_group = set(commit.refs)
     for revision in revisions:
         commit.expect_records[revision.ref] = ABSENT if revision.before is None else revision.before.revision
@@ -242,7 +244,7 @@ def _expect_and_place(batch: PlanInput, revisions: list[Revision], commit: Commi
             commit.put_records.append(revision.after)
     for key, sharers in revisions_by_key(revisions).items():
         view = batch.blocks[key]
-        before, after = view.open_before(limit), view.open_after(limit)
+        before, after = view.open_before, view.open_after
         if before or after:
             commit.expect_blocks[key] = view.stamp
             if any(revision.changed for revision in sharers):

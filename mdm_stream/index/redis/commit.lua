@@ -37,9 +37,10 @@ expect('rec', p.expect_records, 'record')
 expect('comp', p.expect_components, 'component')
 expect('block', p.expect_blocks, 'block')
 expect('es', p.expect_edges, 'edges')
-for i = 1, #p.expect_suspended, 2 do
+for i = 1, #p.expect_suspended, 3 do
   local size = redis.call('HLEN', prefix .. 'b:' .. p.expect_suspended[i])
-  if size <= p.max_block_size or size + p.expect_suspended[i + 1] <= p.max_block_size then
+  local growth, limit = p.expect_suspended[i + 1], p.expect_suspended[i + 2]
+  if size <= limit or size + growth <= limit then
     conflicts[#conflicts + 1] = 'suspended'
   end
 end

@@ -37,6 +37,7 @@ import orjson
 import redis
 
 from mdm_stream.aws.deadline import Deadline
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import ERASED
 from mdm_stream.core.plan.commit import Commit, OutboxChange
@@ -261,7 +262,11 @@ class RedisIndex(RedisReader):
             "expect_components": _flat(commit.expect_components),
             "expect_blocks": _flat(commit.expect_blocks),
             "expect_edges": _flat(commit.expect_edges),
-            "expect_suspended": _flat(commit.expect_suspended),
+            "expect_suspended": [
+                x
+                for key, growth in commit.expect_suspended.items()
+                for x in (key, growth, block_limit(self._rules, key))
+            ],
             "put_records": [x for record in commit.put_records for x in (record.ref, encode_record(record))],
             "put_blocks": [
                 x for key, members in commit.put_blocks.items() if members for x in (key, encode_block(members))

@@ -113,7 +113,6 @@ class OpenEpoch:
             "epoch": str(self.number),
             "server": self.bind().server,
             "state": self.state,
-            "max_block_size": self.rules.max_block_size,
         }
         packed: bytes = msgpack.packb(fence | parts, use_bin_type=False)
         return packed

@@ -94,12 +94,13 @@ class RedisReader:
         self.counters.bytes_read += sum(len(item) for item in stored if item)
         return {ref: decode_record(ref, item) for ref, item in zip(refs, stored, strict=True) if item is not None}
 
-    def read_blocks(self, keys: Sequence[str], members_max: int) -> dict[str, Block]:
+    def read_blocks(self, members_max: Mapping[str, int]) -> dict[str, Block]:
         """Return the block of every key. One round trip."""
-        if not keys:
+        if not members_max:
             return {}
-        reply = self._epoch.script("read_blocks", members_max, msgpack.packb(list(keys)))
-        return {key: _block(item) for key, item in zip(keys, reply, strict=True)}
+        asked = msgpack.packb([list(members_max), list(members_max.values())])
+        reply = self._epoch.script("read_blocks", asked)
+        return {key: _block(item) for key, item in zip(members_max, reply, strict=True)}
 
     def read_neighbourhood(
         self, refs: Sequence[str], *, changing: Sequence[str] = (), ends: Sequence[str] = ()

@@ -1,0 +1,80 @@
+"""Values that too many records share to be evidence: a switchboard's number, ``info@`` of a large company.
+
+An attribute that is a blocking key by itself (``phone``, not ``phone + birth_date``) has its values counted already:
+each is one key, and the key is suspended while more than ``max_block_size`` live records share it. Two records that
+agree on such a value agree on nothing, so between these two it counts as missing. A key that others refine is of a
+value that many are expected to share, and is left alone.
+
+Only what both records of a pair share is looked at: its key is one of both, so whoever plans for either of them rests
+on its block already, and a key that crosses its limit has all its members evaluated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdm_stream.core.blocking.keys import key_of
+from mdm_stream.core.blocking.limits import tag_of
+from mdm_stream.core.model import MatchValues
+from mdm_stream.core.per_ruleset import PerRuleset
+from mdm_stream.core.ruleset import Ruleset
+
+Places = NDArray[np.int64]
+
+
+def _make_attributes(rules: Ruleset) -> Mapping[str, int]:
+    return {
+        expression.tag: expression.parts[0].attribute
+        for expression in rules.blocking
+        if len(expression.parts) == 1 and expression.parts[0].function == "exact" and expression.refined_above is None
+    }
+
+
+value_attributes = PerRuleset(_make_attributes)
+"""The attributes that are a key by themselves, by the tag of their expression."""
+
+
+def value_keys(rules: Ruleset, keys: Iterable[str]) -> list[str]:
+    """Return those of some keys that stand for one value of one attribute."""
+    attributes = value_attributes(rules)
+    return [key for key in keys if tag_of(key) in attributes]
+
+
+def without_values(rules: Ruleset, values: MatchValues, keys: Collection[str]) -> MatchValues:
+    """Return a record's match values without those that some of its keys, each of one value, stand for."""
+    if not keys:
+        return values
+    attributes = value_attributes(rules)
+    left = list(values)
+    for tag in {tag_of(key) for key in keys}:
+        position = attributes[tag]
+        value = left[position]
+        if isinstance(value, tuple):
+            left[position] = tuple(each for each in value if key_of(tag, (each,)) not in keys)
+        elif value is not None and key_of(tag, (value,)) in keys:
+            left[position] = None
+    return tuple(left)
+
+
+def compared_values(
+    rules: Ruleset, match: Sequence[MatchValues], generic: Sequence[frozenset[str]], left: Places, right: Places
+) -> tuple[list[MatchValues], Places, Places]:
+    """Return match values, and the places in them of the two sides of each pair, without what says nothing in it.
+
+    ``match`` and ``generic`` (the keys of one value that too many records share) are of the records; ``left`` and
+    ``right`` the places of each pair's two records. What is returned begins with ``match``.
+    """
+    values, sides = list(match), (left.copy(), right.copy())
+    has_any = np.fromiter(map(bool, generic), np.bool_, len(generic))
+    known: dict[tuple[int, frozenset[str]], int] = {}
+    for position in np.nonzero(has_any[left] & has_any[right])[0].tolist():
+        places = int(left[position]), int(right[position])
+        shared = generic[places[0]] & generic[places[1]]
+        for side, place in zip(sides, places, strict=True):
+            if shared and known.setdefault((place, shared), len(values)) == len(values):
+                values.append(without_values(rules, match[place], shared))
+            side[position] = known[place, shared] if shared else place
+    return values, *sides

@@ -1,0 +1,220 @@
+"""What blocking makes of records that fit in this process: see ``blocking_statistics``, which does it on Spark.
+
+Beside what each expression finds, it says what closed keys cost: of the pairs that share a key which too many records
+share, and that no other key finds, a sample is scored. How many of these would be linked is an estimate of the matches
+that are lost to the limit, with its standard error (of a proportion of a simple random sample).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdm_stream.core.blocking.generic_values import compared_values, value_attributes
+from mdm_stream.core.blocking.keys import key_digest
+from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
+from mdm_stream.core.match.score_bulk import PAIRS_MAX, score_many
+from mdm_stream.core.model import MatchValues
+from mdm_stream.core.record import build_record
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.reconcile.block_table import Blocks, BlockTable, Ints
+from mdm_stream.reconcile.blocking_statistics import (
+    BlockStatistics,
+    Expression,
+    Recall,
+    chapman,
+    expressions_of,
+    recall_of,
+)
+
+SAMPLED_PAIRS = 10_000
+"""Pairs of closed keys that are scored: the standard error of the share that would link is 0.5 % at the most."""
+LISTED_BLOCKS = 5
+"""Blocks of each expression that are listed: those of the most records."""
+
+
+@dataclass(frozen=True, slots=True)
+class LargeBlock:
+    """One of the largest blocks of an expression. ``key`` is made of values."""
+
+    expression: str
+    digest: str
+    key: str
+    records: int
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LostPairs:
+    """What keys that too many records share do not find.
+
+    ``in_closed_keys`` counts the pairs that share such a key, each key for itself; of ``sampled`` ones ``unfound``
+    share no other key that is at work, and ``linked`` of these would be linked. ``estimated_links`` are the pairs that
+    would be linked in all, ``standard_error`` is its own; the rest of a cluster may find them by other pairs.
+    """
+
+    in_closed_keys: int
+    sampled: int
+    unfound: int
+    linked: int
+    estimated_links: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingReport:
+    """What blocking makes of the live records of a domain. ``pairs``: distinct candidate pairs.
+
+    ``pairs_a_record`` is how many an event finds on average while the records come one by one: a pair is found once,
+    by the later of its records.
+    """
+
+    domain: str
+    records: int
+    pairs: int
+    pairs_a_record: float
+    largest_open: int
+    expressions: list[BlockStatistics]
+    recall: Recall
+    lost: LostPairs
+    largest: list[LargeBlock]
+
+
+def blocking_report(rules: Ruleset, events: Iterable[Foldable]) -> BlockingReport:
+    """Return the figures of what was delivered: events in any order. Stewards' verdicts are not looked at."""
+    states: dict[str, RecordState] = {}
+    for event in events:
+        for ref in event.refs:
+            states[ref] = fold(states.get(ref, EMPTY), event, ref).state
+    table = BlockTable(rules)
+    match: list[MatchValues] = []
+    keys: list[tuple[str, ...]] = []
+    for ref in sorted(states):
+        record = build_record(rules, ref, states.pop(ref))
+        if record.live:
+            table.add(record.keys)
+            match.append(record.match)
+            keys.append(record.keys)
+    blocks = table.blocks()
+    pairs, finders = blocks.pairs()
+    scorer = _Scorer(rules, match, _generic(rules, blocks, keys))
+    linked = finders[scorer.linked(pairs)]
+    expressions = expressions_of(rules)
+    with_key = _with_key(rules, keys)
+    statistics = [_statistics(expressions, place, blocks, linked, with_key[place]) for place in range(len(expressions))]
+    return BlockingReport(
+        domain=rules.domain,
+        records=blocks.records,
+        pairs=len(pairs),
+        pairs_a_record=len(pairs) / blocks.records if blocks.records else 0.0,
+        largest_open=int(blocks.sizes[blocks.open].max(initial=0)),
+        expressions=statistics,
+        recall=recall_of(statistics, len(linked)),
+        lost=_lost(scorer, blocks, pairs),
+        largest=[each for place in range(len(expressions)) for each in _largest(rules, place, blocks, keys)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scorer:
+    """Scores pairs of records by their places. ``generic``: each record's values that too many others share."""
+
+    rules: Ruleset
+    match: Sequence[MatchValues]
+    generic: Sequence[frozenset[str]]
+
+    def linked(self, pairs: Ints) -> list[int]:
+        """Return the positions of the pairs that score as links."""
+        found: list[int] = []
+        for start in range(0, len(pairs), PAIRS_MAX):
+            left, right = np.divmod(pairs[start : start + PAIRS_MAX], len(self.match))
+            compared = compared_values(self.rules, self.match, self.generic, left, right)
+            found += [start + position for position, score in score_many(self.rules, *compared) if score.link]
+        return found
+
+
+def _generic(rules: Ruleset, blocks: Blocks, keys: Sequence[tuple[str, ...]]) -> list[frozenset[str]]:
+    """Return each record's keys of one value that too many records share."""
+    found: dict[int, set[str]] = {}
+    attributes = value_attributes(rules)
+    for place, expression in enumerate(rules.blocking):
+        if expression.tag in attributes:
+            for block in np.nonzero((blocks.tags == place) & ~blocks.open)[0].tolist():
+                rows = blocks.members(block).tolist()
+                key = _shared_key(expression.tag, [keys[row] for row in rows])
+                for row in rows:
+                    found.setdefault(row, set()).add(key)
+    return [frozenset(found.get(row, ())) for row in range(blocks.records)]
+
+
+def _with_key(rules: Ruleset, keys: Sequence[tuple[str, ...]]) -> list[int]:
+    """Return how many records have a key of each expression."""
+    counts = dict.fromkeys((each.tag for each in rules.blocking), 0)
+    for own in keys:
+        for tag in {key.partition(":")[0] for key in own}:
+            counts[tag] += 1
+    return list(counts.values())
+
+
+def _statistics(
+    expressions: Sequence[Expression], place: int, blocks: Blocks, linked: NDArray[np.uint64], having: int
+) -> BlockStatistics:
+    each = expressions[place]
+    own_bit = np.uint64(1 << place)
+    tags = [other.tag for other in expressions]
+    apart_bits = np.uint64(sum(1 << tags.index(tag) for tag in each.apart))
+    own, apart = (linked & own_bit) != 0, (linked & apart_bits) != 0
+    sizes, opened = (found[blocks.tags == place] for found in (blocks.sizes, blocks.open))
+    return BlockStatistics(
+        expression=each.text,
+        tag=each.tag,
+        keys=len(sizes),
+        records=having,
+        records_without=blocks.records - having,
+        single_keys=int((sizes == 1).sum()),
+        suspended_keys=int((~opened).sum()),
+        suspended_records=int(sizes[~opened].sum()),
+        pairs=int((sizes[opened] * (sizes[opened] - 1) // 2).sum()),
+        largest=int(sizes.max(initial=0)),
+        linked=int(own.sum()),
+        only=int((linked == own_bit).sum()),
+        share_of_linked=float(own.mean()) if len(linked) else None,
+        apart_linked=int(apart.sum()),
+        both=int((own & apart).sum()),
+        estimated_pairs=chapman(int(own.sum()), int(apart.sum()), int((own & apart).sum())),
+    )
+
+
+def _lost(scorer: _Scorer, blocks: Blocks, pairs: Ints) -> LostPairs:
+    closed = np.nonzero(~blocks.open)[0]
+    sizes = blocks.sizes[closed]
+    whole = int((sizes * (sizes - 1) // 2).sum())
+    if not whole:
+        return LostPairs(0, 0, 0, 0, 0.0, 0.0)
+    sampled = blocks.sampled_pairs(closed, min(SAMPLED_PAIRS, whole))
+    places = np.minimum(np.searchsorted(pairs, sampled), max(len(pairs) - 1, 0))
+    unfound = sampled[pairs[places] != sampled] if len(pairs) else sampled
+    linked = len(scorer.linked(unfound))
+    share = linked / len(sampled)
+    error = sqrt(share * (1 - share) / len(sampled))
+    return LostPairs(whole, len(sampled), len(unfound), linked, share * whole, error * whole)
+
+
+def _largest(rules: Ruleset, place: int, blocks: Blocks, keys: Sequence[tuple[str, ...]]) -> list[LargeBlock]:
+    expression = rules.blocking[place]
+    own = np.nonzero((blocks.tags == place) & (blocks.sizes > 1))[0]
+    first = own[np.argsort(-blocks.sizes[own], kind="stable")][:LISTED_BLOCKS]
+    return [
+        LargeBlock(expression.text, key_digest(key), key, int(blocks.sizes[block]), not bool(blocks.open[block]))
+        for block in first.tolist()
+        for key in [_shared_key(expression.tag, [keys[row] for row in blocks.members(block).tolist()])]
+    ]
+
+
+def _shared_key(tag: str, keys: Sequence[tuple[str, ...]]) -> str:
+    """Return the least key of an expression that several records share."""
+    return min(key for key in set(keys[0]).intersection(*keys[1:]) if key.startswith(f"{tag}:"))

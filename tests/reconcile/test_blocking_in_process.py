@@ -1,0 +1,103 @@
+"""``rules blocking``: what it counts is what F does, and what it estimates is near what is known."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import combinations
+
+import numpy as np
+import pytest
+from small_world import small_rules
+
+from mdm_stream.cli.main import run
+from mdm_stream.core.blocking.limits import block_limit
+from mdm_stream.core.model import RecordEvent
+from mdm_stream.core.record import build_record
+from mdm_stream.core.reference import fold_events
+from mdm_stream.reconcile.block_table import BlockTable
+from mdm_stream.reconcile.blocking_in_process import blocking_report
+
+RULES = small_rules(max_block_size=6, refined_above=3)
+
+
+def people(count: int) -> list[RecordEvent]:
+    """Return records that share names, birth years and addresses, each in blocks of another size."""
+    return [
+        RecordEvent("person", "crm", str(number), "upsert", 1, number, {
+            "given_name": ("Ann", "Bob", "Cleo", None)[number % 4],
+            "family_name": ("Lee", "Kim", "Roth")[number % 3],
+            "birth_date": f"19{60 + number % 7}-01-0{1 + number % 3}" if number % 5 else None,
+            "email": (f"{number // 2}@x.org",) if number % 11 else ("info@x.org",),
+        })
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def blocks_of(events):
+    """Return the members of each key, by hand."""
+    blocks: dict[str, list[int]] = {}
+    for place, (ref, state) in enumerate(sorted(fold_events(events).items())):
+        for key in build_record(RULES, ref, state).keys:
+            blocks.setdefault(key, []).append(place)
+    return blocks
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 40, 90])
+def test_pairs_and_blocks_are_those_of_f(count):
+    """Distinct pairs of all open keys, and of each expression its keys, largest block and closed ones."""
+    events = people(count)
+    blocks = blocks_of(events)
+    opened = {key: members for key, members in blocks.items() if len(members) <= block_limit(RULES, key)}
+    report = blocking_report(RULES, events)
+    assert report.records == count
+    assert report.pairs == len({pair for members in opened.values() for pair in combinations(members, 2)})
+    assert report.largest_open == max(map(len, opened.values()), default=0)
+    for each in report.expressions:
+        own = {key: members for key, members in blocks.items() if key.startswith(f"{each.tag}:")}
+        assert (each.keys, each.largest) == (len(own), max(map(len, own.values()), default=0))
+        assert each.suspended_keys == len(own.keys() - opened.keys())
+        assert each.records == len({place for members in own.values() for place in members})
+
+
+def test_what_closed_keys_lose_is_estimated_from_pairs_that_no_other_key_finds():
+    """Few enough pairs are all looked at, with repetition; a rule set that closes nothing loses nothing."""
+    lost = blocking_report(RULES, people(90)).lost
+    assert 0 < lost.linked <= lost.unfound <= lost.sampled
+    assert lost.estimated_links == pytest.approx(lost.linked / lost.sampled * lost.in_closed_keys)
+    wide = blocking_report(small_rules(max_block_size=5_000), people(90)).lost
+    assert (wide.in_closed_keys, wide.estimated_links) == (0, 0.0)
+
+
+def test_a_sample_of_pairs_is_the_same_each_time_and_of_the_blocks_alone():
+    """A report of the same file says the same."""
+    table = BlockTable(RULES)
+    for keys in (["n:a", "g:x"], ["n:a"], ["n:a"], ["g:x"]):
+        table.add(keys)
+    blocks = table.blocks()
+    largest = [int(np.argmax(blocks.sizes))]
+    first = blocks.sampled_pairs(largest, 50)
+    assert (first == blocks.sampled_pairs(largest, 50)).all()
+    assert {divmod(pair, blocks.records) for pair in first.tolist()} == {(0, 1), (0, 2), (1, 2)}
+
+
+def test_the_command_shows_it_without_a_value(tmp_path, monkeypatch, capsys):
+    """A table for people and a document for machines; keys, which are values, only when they are asked for."""
+    path = tmp_path / "people.csv"
+    rows = [f"{n},Ann,Lee,198{n % 3}-01-01,{n % 4}@x.org" for n in range(12)]
+    path.write_text("\n".join(["record_id,given_name,family_name,birth_date,email", *rows]) + "\n")
+
+    def shown(*options: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["mdm-stream", "rules", "blocking", "person", str(path), *options])
+        assert run() == 0
+        return capsys.readouterr().out
+
+    text = shown("--source", "crm")
+    assert "candidate pairs" in text
+    assert "12 live records" in text
+    assert "lee" not in text
+    document = json.loads(shown("--source", "crm", "--json"))
+    assert document["records"] == 12
+    assert document["pairs"] > 0
+    assert "key" not in document["largest"][0]
+    assert "1980-01-01" in shown("--source", "crm", "--show-values")
