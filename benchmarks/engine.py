@@ -35,10 +35,10 @@ from rapidfuzz import process
 from rapidfuzz.distance import JaroWinkler
 
 from mdm_stream.core.model import ChangeEvent, MatchValues
+from mdm_stream.core.plan import pair_scoring
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Decoder, Delivery
 from mdm_stream.decode.files.event_files import file_lines, line_events
-from mdm_stream.engine import batch as engine_batch
 from mdm_stream.engine.batch import Engine
 from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.process import settle_garbage_collector
@@ -220,17 +220,17 @@ def profiled(profiler: cProfile.Profile | None) -> Iterator[None]:
 def scored_pairs() -> Iterator[list[Pairs]]:
     """Yield a list that gets the arguments of every bulk scoring that the engine does in the block."""
     scored: list[Pairs] = []
-    real = engine_batch.score_pairs
+    real = pair_scoring.score_pairs
 
     def listening(rules: Ruleset, records: Sequence[MatchValues], left: Any, right: Any) -> Any:
         scored.append((records, left, right))
         return real(rules, records, left, right)
 
-    engine_batch.score_pairs = listening
+    pair_scoring.score_pairs = listening
     try:
         yield scored
     finally:
-        engine_batch.score_pairs = real
+        pair_scoring.score_pairs = real
 
 
 def bare_rapidfuzz(rules: Ruleset, scored: Sequence[Pairs], run: Run) -> None:

@@ -1,14 +1,14 @@
 """The blocks of records that fit in this process, as arrays: sizes, candidate pairs, and which keys find them.
 
-A row for each record and key: the key as a 64-bit digest, the place of its expression, the place of its record; 13
-bytes each, so that a million records of fifteen keys take 200 MB. Two keys with one digest would count as one: among
-15 million that is expected of 10^-5 pairs of keys.
+A row for each record and key: the key as a 64-bit digest, and the place of its record; 12 bytes each, so that a million
+records of fifteen keys take 180 MB. Two keys with one digest would count as one: among 15 million keys that is expected
+of 10^-5 pairs.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,85 +22,89 @@ Ints = NDArray[np.int64]
 _DIGEST_BYTES = 8
 
 
-class BlockTable:
-    """Keys of records, added in the order of their places; then their blocks.
+class KeyBlocks:
+    """The blocks of one key expression. ``sizes``: how many records share each key; ``open``: it makes candidates."""
 
-    ``records`` is how many were added. Expressions are named by their place among those of the rules.
-    """
+    def __init__(self, digests: NDArray[np.uint64], rows: NDArray[np.uint32], limit: int) -> None:
+        """Take a row for each record and key: the key's digest, and the place of its record."""
+        order = np.argsort(digests, kind="stable")
+        ordered = digests[order]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = ordered[1:] != ordered[:-1]
+        self._starts = np.nonzero(first)[0]
+        self._rows = rows[order]
+        self.sizes = np.diff(np.append(self._starts, len(order)))
+        self.open = self.sizes <= limit
+
+    def members(self, block: int) -> Ints:
+        """Return the records of one block, by their places, ascending."""
+        start = int(self._starts[block])
+        return self._rows[start : start + int(self.sizes[block])].astype(np.int64)
+
+    def pairs(self, records: int) -> Ints:
+        """Return the distinct pairs of its open blocks, as ``left * records + right`` with left < right, ascending."""
+        found = [np.empty(0, np.int64)]
+        own = self.open & (self.sizes > 1)
+        for size in np.unique(self.sizes[own]).tolist():
+            firsts = self._starts[own & (self.sizes == size)]
+            rows = self._rows[firsts[:, None] + np.arange(size)].astype(np.int64)
+            one, other = np.triu_indices(size, 1)
+            found.append((rows[:, one] * records + rows[:, other]).ravel())
+        return np.unique(np.concatenate(found))
+
+
+class BlockTable:
+    """Keys of records, added in the order of their places. ``records``: how many were added."""
 
     def __init__(self, rules: Ruleset) -> None:
         self.records = 0
-        self.limits = np.array([expression_limit(rules, each) for each in rules.blocking], np.int64)
+        self._limits = [expression_limit(rules, each) for each in rules.blocking]
         self._places = {each.tag: place for place, each in enumerate(rules.blocking)}
-        self._digests, self._tags, self._rows = array("Q"), array("B"), array("I")
+        self._digests = [array("Q") for _ in self._limits]
+        self._rows = [array("I") for _ in self._limits]
 
     def add(self, keys: Iterable[str]) -> None:
         """Add the next record by its blocking keys."""
         for key in keys:
+            place = self._places[tag_of(key)]
             digest = digest_of_bytes(key.encode("utf-8", "surrogatepass"), _DIGEST_BYTES)
-            self._digests.append(int(digest, 16))
-            self._tags.append(self._places[tag_of(key)])
-            self._rows.append(self.records)
+            self._digests[place].append(int(digest, 16))
+            self._rows[place].append(self.records)
         self.records += 1
 
-    def blocks(self) -> Blocks:
-        """Return the blocks of all that was added."""
-        digests = np.frombuffer(self._digests, np.uint64) if self._digests else np.empty(0, np.uint64)
-        order = np.argsort(digests, kind="stable")
-        tags = np.frombuffer(self._tags, np.uint8)[order] if self._tags else np.empty(0, np.uint8)
-        rows = np.frombuffer(self._rows, np.uint32)[order] if self._rows else np.empty(0, np.uint32)
-        sorted_digests = digests[order]
-        starts = np.nonzero(np.r_[True, sorted_digests[1:] != sorted_digests[:-1]])[0] if len(rows) else order[:0]
-        return Blocks(self.records, self.limits, tags[starts].astype(np.int64), starts.astype(np.int64), rows)
+    def rows_of(self, place: int) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        """Return digests and records of the keys of the expression at a place."""
+        return np.array(self._digests[place], np.uint64), np.array(self._rows[place], np.uint32)
+
+    def blocks(self) -> list[KeyBlocks]:
+        """Return the blocks of each expression, in the order of the rules."""
+        return [KeyBlocks(*self.rows_of(place), limit) for place, limit in enumerate(self._limits)]
 
 
-class Blocks:
-    """Blocks of keys. ``tags``: the place of each key's expression; ``sizes``: how many records share it."""
+def candidate_pairs(blocks: Sequence[KeyBlocks], records: int) -> tuple[Ints, NDArray[np.uint64]]:
+    """Return all candidate pairs, ascending, and of each the expressions that find it: a bit for each, by its place."""
+    by_key = [each.pairs(records) for each in blocks]
+    pairs = np.unique(np.concatenate([np.empty(0, np.int64), *by_key]))
+    finders = np.zeros(len(pairs), np.uint64)
+    for place, own in enumerate(by_key):
+        finders[np.searchsorted(pairs, own)] |= np.uint64(1 << place)
+    return pairs, finders
 
-    def __init__(self, records: int, limits: Ints, tags: Ints, starts: Ints, members: NDArray[np.uint32]) -> None:
-        self.records = records
-        self.limits = limits
-        self.tags = tags
-        self.sizes = np.diff(np.r_[starts, len(members)])
-        self.open = self.sizes <= limits[tags]
-        self._starts = starts
-        self._members = members
 
-    def members(self, block: int) -> Ints:
-        """Return the records of one block."""
-        start = int(self._starts[block])
-        return self._members[start : start + int(self.sizes[block])].astype(np.int64)
+def pairs_in_closed(blocks: Sequence[KeyBlocks]) -> int:
+    """Return how many pairs share a closed key, counted in each such key."""
+    return sum(int((each.sizes * (each.sizes - 1) // 2)[~each.open].sum()) for each in blocks)
 
-    def pairs_of(self, tag: int) -> Ints:
-        """Return the distinct pairs that an expression finds, as ``left * records + right`` with left < right."""
-        found = [np.empty(0, np.int64)]
-        own = (self.tags == tag) & self.open & (self.sizes > 1)
-        for size in np.unique(self.sizes[own]).tolist():
-            firsts = self._starts[own & (self.sizes == size)]
-            rows = np.sort(self._members[firsts[:, None] + np.arange(size)].astype(np.int64), axis=1)
-            one, other = np.triu_indices(size, 1)
-            found.append((rows[:, one] * self.records + rows[:, other]).ravel())
-        return np.unique(np.concatenate(found))
 
-    def pairs(self) -> tuple[Ints, NDArray[np.uint64]]:
-        """Return all candidate pairs, and of each the expressions that find it: a bit for each, by its place."""
-        by_tag = [self.pairs_of(tag) for tag in range(len(self.limits))]
-        pairs = np.unique(np.concatenate([np.empty(0, np.int64), *by_tag]))
-        finders = np.zeros(len(pairs), np.uint64)
-        for tag, own in enumerate(by_tag):
-            finders[np.searchsorted(pairs, own)] |= np.uint64(1 << tag)
-        return pairs, finders
-
-    def sampled_pairs(self, blocks: Sequence[int] | Ints, count: int, seed: int = 0) -> Ints:
-        """Return ``count`` random pairs of the given blocks, each as likely as any other; the same for one seed."""
-        chance = np.random.default_rng(seed)
-        chosen = np.asarray(blocks, np.int64)
-        sizes = self.sizes[chosen]
-        weights = sizes * (sizes - 1) / 2
-        drawn = chance.choice(chosen, size=count, p=weights / weights.sum())
-        return np.array(list(self._one_pair_each(drawn, chance)), np.int64)
-
-    def _one_pair_each(self, blocks: Ints, chance: np.random.Generator) -> Iterator[int]:
-        for block in blocks.tolist():
-            left, right = sorted(chance.choice(self.members(block), size=2, replace=False).tolist())
-            yield left * self.records + right
+def sampled_closed_pairs(blocks: Sequence[KeyBlocks], records: int, count: int, seed: int = 0) -> Ints:
+    """Return random pairs of closed keys, with repetition, each as likely as any other; the same for one seed."""
+    chance = np.random.default_rng(seed)
+    closed = [(place, block) for place, each in enumerate(blocks) for block in np.nonzero(~each.open)[0].tolist()]
+    sizes = np.array([blocks[place].sizes[block] for place, block in closed], np.float64)
+    weights = sizes * (sizes - 1)
+    found = []
+    for drawn in chance.choice(len(closed), size=count, p=weights / weights.sum()).tolist():
+        place, block = closed[drawn]
+        left, right = sorted(chance.choice(blocks[place].members(block), size=2, replace=False).tolist())
+        found.append(left * records + right)
+    return np.array(found, np.int64)

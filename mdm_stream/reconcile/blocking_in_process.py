@@ -21,7 +21,14 @@ from mdm_stream.core.match.score_bulk import PAIRS_MAX, score_many
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.record import build_record
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.reconcile.block_table import Blocks, BlockTable, Ints
+from mdm_stream.reconcile.block_table import (
+    BlockTable,
+    Ints,
+    KeyBlocks,
+    candidate_pairs,
+    pairs_in_closed,
+    sampled_closed_pairs,
+)
 from mdm_stream.reconcile.blocking_statistics import (
     BlockStatistics,
     Expression,
@@ -100,7 +107,7 @@ def blocking_report(rules: Ruleset, events: Iterable[Foldable]) -> BlockingRepor
             match.append(record.match)
             keys.append(record.keys)
     blocks = table.blocks()
-    pairs, finders = blocks.pairs()
+    pairs, finders = candidate_pairs(blocks, table.records)
     scorer = _Scorer(rules, match, _generic(rules, blocks, keys))
     linked = finders[scorer.linked(pairs)]
     expressions = expressions_of(rules)
@@ -108,14 +115,14 @@ def blocking_report(rules: Ruleset, events: Iterable[Foldable]) -> BlockingRepor
     statistics = [_statistics(expressions, place, blocks, linked, with_key[place]) for place in range(len(expressions))]
     return BlockingReport(
         domain=rules.domain,
-        records=blocks.records,
+        records=table.records,
         pairs=len(pairs),
-        pairs_a_record=len(pairs) / blocks.records if blocks.records else 0.0,
-        largest_open=int(blocks.sizes[blocks.open].max(initial=0)),
+        pairs_a_record=len(pairs) / table.records if table.records else 0.0,
+        largest_open=max((int(each.sizes[each.open].max(initial=0)) for each in blocks), default=0),
         expressions=statistics,
         recall=recall_of(statistics, len(linked)),
         lost=_lost(scorer, blocks, pairs),
-        largest=[each for place in range(len(expressions)) for each in _largest(rules, place, blocks, keys)],
+        largest=[each for place, own in enumerate(blocks) for each in _largest(rules, place, own, keys)],
     )
 
 
@@ -137,18 +144,18 @@ class _Scorer:
         return found
 
 
-def _generic(rules: Ruleset, blocks: Blocks, keys: Sequence[tuple[str, ...]]) -> list[frozenset[str]]:
+def _generic(rules: Ruleset, blocks: Sequence[KeyBlocks], keys: Sequence[tuple[str, ...]]) -> list[frozenset[str]]:
     """Return each record's keys of one value that too many records share."""
     found: dict[int, set[str]] = {}
     attributes = value_attributes(rules)
     for place, expression in enumerate(rules.blocking):
         if expression.tag in attributes:
-            for block in np.nonzero((blocks.tags == place) & ~blocks.open)[0].tolist():
-                rows = blocks.members(block).tolist()
+            for block in np.nonzero(~blocks[place].open)[0].tolist():
+                rows = blocks[place].members(block).tolist()
                 key = _shared_key(expression.tag, [keys[row] for row in rows])
                 for row in rows:
                     found.setdefault(row, set()).add(key)
-    return [frozenset(found.get(row, ())) for row in range(blocks.records)]
+    return [frozenset(found.get(row, ())) for row in range(len(keys))]
 
 
 def _with_key(rules: Ruleset, keys: Sequence[tuple[str, ...]]) -> list[int]:
@@ -161,20 +168,26 @@ def _with_key(rules: Ruleset, keys: Sequence[tuple[str, ...]]) -> list[int]:
 
 
 def _statistics(
-    expressions: Sequence[Expression], place: int, blocks: Blocks, linked: NDArray[np.uint64], having: int
+    expressions: Sequence[Expression],
+    place: int,
+    blocks: KeyBlocks,
+    linked: NDArray[np.uint64],
+    counts: tuple[int, int],
 ) -> BlockStatistics:
+    """Return the figures of one expression. ``counts``: records that have a key of it, and all."""
+    having, whole = counts
     each = expressions[place]
     own_bit = np.uint64(1 << place)
     tags = [other.tag for other in expressions]
     apart_bits = np.uint64(sum(1 << tags.index(tag) for tag in each.apart))
     own, apart = (linked & own_bit) != 0, (linked & apart_bits) != 0
-    sizes, opened = (found[blocks.tags == place] for found in (blocks.sizes, blocks.open))
+    sizes, opened = blocks.sizes, blocks.open
     return BlockStatistics(
         expression=each.text,
         tag=each.tag,
         keys=len(sizes),
         records=having,
-        records_without=blocks.records - having,
+        records_without=whole - having,
         single_keys=int((sizes == 1).sum()),
         suspended_keys=int((~opened).sum()),
         suspended_records=int(sizes[~opened].sum()),
@@ -189,30 +202,28 @@ def _statistics(
     )
 
 
-def _lost(scorer: _Scorer, blocks: Blocks, pairs: Ints) -> LostPairs:
-    closed = np.nonzero(~blocks.open)[0]
-    sizes = blocks.sizes[closed]
-    whole = int((sizes * (sizes - 1) // 2).sum())
+def _lost(scorer: _Scorer, blocks: Sequence[KeyBlocks], pairs: Ints) -> LostPairs:
+    whole = pairs_in_closed(blocks)
     if not whole:
         return LostPairs(0, 0, 0, 0, 0.0, 0.0)
-    sampled = blocks.sampled_pairs(closed, min(SAMPLED_PAIRS, whole))
-    places = np.minimum(np.searchsorted(pairs, sampled), max(len(pairs) - 1, 0))
-    unfound = sampled[pairs[places] != sampled] if len(pairs) else sampled
+    sampled = sampled_closed_pairs(blocks, len(scorer.match), min(SAMPLED_PAIRS, whole))
+    unfound = sampled[~np.isin(sampled, pairs)]
     linked = len(scorer.linked(unfound))
     share = linked / len(sampled)
     error = sqrt(share * (1 - share) / len(sampled))
     return LostPairs(whole, len(sampled), len(unfound), linked, share * whole, error * whole)
 
 
-def _largest(rules: Ruleset, place: int, blocks: Blocks, keys: Sequence[tuple[str, ...]]) -> list[LargeBlock]:
+def _largest(rules: Ruleset, place: int, blocks: KeyBlocks, keys: Sequence[tuple[str, ...]]) -> list[LargeBlock]:
     expression = rules.blocking[place]
-    own = np.nonzero((blocks.tags == place) & (blocks.sizes > 1))[0]
+    own = np.nonzero(blocks.sizes > 1)[0]
     first = own[np.argsort(-blocks.sizes[own], kind="stable")][:LISTED_BLOCKS]
-    return [
-        LargeBlock(expression.text, key_digest(key), key, int(blocks.sizes[block]), not bool(blocks.open[block]))
-        for block in first.tolist()
-        for key in [_shared_key(expression.tag, [keys[row] for row in blocks.members(block).tolist()])]
-    ]
+    found = []
+    for block in first.tolist():
+        key = _shared_key(expression.tag, [keys[row] for row in blocks.members(block).tolist()])
+        size, closed = int(blocks.sizes[block]), not bool(blocks.open[block])
+        found.append(LargeBlock(expression.text, key_digest(key), key, size, closed))
+    return found
 
 
 def _shared_key(tag: str, keys: Sequence[tuple[str, ...]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,19 @@ def test_small_histories_come_out_as_the_reference_says(spark: SparkSession, tmp
     assert len(expected.golden) > HISTORIES
     folded = spark.createDataFrame(folded_rows(world.events, tasks=3), "ref string, state binary")
     found = resolve_folded(Workspace(spark, str(tmp_path)), world.rules, folded)
+    assert differences(expected, resolution_of(found)) == []
+
+
+def test_refined_keys_and_common_values_come_out_as_the_reference_says(spark: SparkSession, tmp_path: Path) -> None:
+    """Blocks split by what refines their key, and addresses that too many records share are no evidence."""
+    rules = small_rules(max_block_size=8, max_cluster_size=50, refined_above=4)
+    events = [person_event(number) for number in range(150)]
+    expected = resolve(rules, events)
+    assert expected != resolve(small_rules(max_block_size=8, max_cluster_size=50), events)
+    common = replace(rules, blocking=tuple(each for each in rules.blocking if each.tag != "e"))
+    assert expected != resolve(common, events)  # no pair meets by an address; what it says is the difference
+    folded = spark.createDataFrame(folded_rows(events, tasks=3), "ref string, state binary")
+    found = resolve_folded(Workspace(spark, str(tmp_path)), rules, folded)
     assert differences(expected, resolution_of(found)) == []
 
 
