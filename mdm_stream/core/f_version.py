@@ -29,7 +29,7 @@ from mdm_stream.core.canonical import canonical_json, digest_of
 from mdm_stream.core.standardise.text import table_rows
 from mdm_stream.errors import ConfigurationError
 
-F_VERSION = 4
+F_VERSION = 5
 """Raise it when F gives another result for some input: another value, key, score, cluster, golden record or review
 item, or other events for the same raw bytes. ``tests/core/golden_vectors`` finds most such changes, and says so."""
 
