@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.match import phonetics
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, Level, Predicate, Ruleset
@@ -50,7 +51,7 @@ def write_splink_records(tables: Path, rules: Ruleset, out: Path) -> tuple[int, 
     the first of an attribute or a key expression were left out.
     """
     names = [attribute.name for attribute in rules.attributes]
-    suspended = _suspended(tables, rules.max_block_size)
+    closed = _closed(tables, rules)
     columns: dict[str, list[str | None]] = {"ref": []}
     columns |= {name: [] for name in names}
     columns |= {f"{name}_{kind}": [] for name in names for kind in MADE_READY}
@@ -61,17 +62,17 @@ def write_splink_records(tables: Path, rules: Ruleset, out: Path) -> tuple[int, 
         for row in found.filter(found["live"]).to_pylist():
             columns["ref"].append(row["ref"])
             left_out += _add_values(columns, names, decode_match(row["match"]))
-            left_out += _add_keys(columns, rules, (key for key in row["keys"] if key not in suspended))
+            left_out += _add_keys(columns, rules, (key for key in row["keys"] if key not in closed))
     pq.write_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), out)
     return len(columns["ref"]), left_out
 
 
-def _suspended(tables: Path, max_block_size: int) -> set[str]:
+def _closed(tables: Path, rules: Ruleset) -> set[str]:
     found: set[str] = set()
     for path in sorted((tables / "blocks").glob("*.parquet")):
         table = pq.read_table(path)
         found.update(key for key, n in zip(*(table[name].to_pylist() for name in ("key", "members")), strict=True)
-                     if n > max_block_size)  # fmt: skip
+                     if n > block_limit(rules, key))  # fmt: skip
     return found
 
 

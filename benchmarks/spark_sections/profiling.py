@@ -21,6 +21,7 @@ from histories import RULES_DEFAULT
 from rebuild import deliveries
 from show import Show
 
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.model import ChangeEvent, RecordEvent
 from mdm_stream.core.record import build_record
 from mdm_stream.core.reference import fold_events
@@ -144,7 +145,7 @@ def _true_recall(rules: Ruleset, events: list[ChangeEvent], truth: Path) -> floa
         for row in csv.DictReader(lines):
             entities[row["entity_id"]].append(f"{row['source']}/{row['record_id']}")
     pairs = [pair for refs in entities.values() for pair in combinations(refs, 2)]
-    met = sum(any(members[key] <= rules.max_block_size for key in keys[a] & keys[b]) for a, b in pairs)
+    met = sum(any(members[key] <= block_limit(rules, key) for key in keys[a] & keys[b]) for a, b in pairs)
     return met / len(pairs)
 
 

@@ -21,6 +21,7 @@ from mdm_stream.archive.rows import rows_of
 from mdm_stream.cli.main import run
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.blocking.keys import key_digest
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_ref
 from mdm_stream.core.record import Record, build_record
@@ -216,7 +217,7 @@ def test_blocks_and_recall_are_those_of_the_records(profiled: dict[str, Any], li
         for key in each.keys:
             blocks[key].add(each.ref)
     tags = {each.tag: each for each in RULES.blocking}
-    at_work = {key: refs for key, refs in blocks.items() if len(refs) <= RULES.max_block_size}
+    at_work = {key: refs for key, refs in blocks.items() if len(refs) <= block_limit(RULES, key)}
     finding = {
         (link.a, link.b): {key.partition(":")[0] for key, refs in at_work.items() if {link.a, link.b} <= refs}
         for link in profiled["links"]
