@@ -112,7 +112,10 @@ def blocking_report(rules: Ruleset, events: Iterable[Foldable]) -> BlockingRepor
     linked = finders[scorer.linked(pairs)]
     expressions = expressions_of(rules)
     with_key = _with_key(rules, keys)
-    statistics = [_statistics(expressions, place, blocks, linked, with_key[place]) for place in range(len(expressions))]
+    statistics = [
+        _statistics(expressions, place, own, linked, (with_key[place], table.records))
+        for place, own in enumerate(blocks)
+    ]
     return BlockingReport(
         domain=rules.domain,
         records=table.records,
