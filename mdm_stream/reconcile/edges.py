@@ -53,20 +53,23 @@ def score_edges(rules: WorkerRules, records: DataFrame, sizes: DataFrame) -> Dat
     """Return the edges (``EDGES``) of all pairs that share a block, each once, verdicts not looked at."""
     at_work = sizes.where(f"members BETWEEN 2 AND {limit_sql(rules.rules)}").select("key")
     members = records.select("rid", _explode("keys", "key")).join(at_work, "key")
-    values = records.select("rid", "ref", "match").join(_generic_keys(rules, records, sizes), "rid", "left")
+    values = _with_generic_keys(rules, records, sizes)
     valued = members.join(values, "rid").select("key", *_VALUES)
     return gathered(valued, "key").mapInArrow(partial(_score_blocks, rules), EDGES).dropDuplicates(["a_rid", "b_rid"])
 
 
-def _generic_keys(rules: WorkerRules, records: DataFrame, sizes: DataFrame) -> DataFrame:
-    """Return ``rid, generic``: the keys of one value that too many records share, of each record that has any."""
+def _with_generic_keys(rules: WorkerRules, records: DataFrame, sizes: DataFrame) -> DataFrame:
+    """Return ``_VALUES`` of each record: what is compared, and its keys of one value that too many records share."""
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - Spark's own name
 
     tags = sorted(value_attributes(rules.rules))
+    if not tags:
+        return records.selectExpr("rid", "ref", "match", "CAST(NULL AS array<string>) AS generic")
     named = F.col("tag").isin(tags) & F.expr(f"members > {limit_sql(rules.rules)}")
     shared = sizes.withColumn("tag", F.expr(TAG.format(key="key"))).where(named).select("key")
     holders = records.select("rid", _explode("keys", "key")).join(shared, "key")
-    return holders.groupBy("rid").agg(F.collect_set("key").alias("generic"))
+    generic = holders.groupBy("rid").agg(F.collect_set("key").alias("generic"))
+    return records.select("rid", "ref", "match").join(generic, "rid", "left")
 
 
 def decided_edges(records: DataFrame, scored: DataFrame) -> DataFrame:
