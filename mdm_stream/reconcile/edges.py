@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mdm_stream.core.blocking.generic_values import Places, compared_values, value_attributes
+from mdm_stream.core.blocking.generic_values import RecordPlaces, compared_values, value_attributes
 from mdm_stream.core.cluster.edges import VERDICT_RULE, VERDICT_WEIGHT_BITS
 from mdm_stream.core.match.score_bulk import PAIRS_MAX, score_many
 from mdm_stream.core.model import MatchValues
@@ -153,7 +153,7 @@ class _PairBatch:
             self._generic.append(frozenset(generic or ()))
         return place
 
-    def _sides(self) -> tuple[Places, Places]:
+    def _sides(self) -> tuple[RecordPlaces, RecordPlaces]:
         """Return the places of both records of each pair: most blocks are small, so those of one size go together."""
         left, right = [], []
         for count, places in self._blocks.items():

@@ -22,7 +22,7 @@ from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Ruleset
 
-Places = NDArray[np.int64]
+RecordPlaces = NDArray[np.int64]
 
 
 def _make_attributes(rules: Ruleset) -> Mapping[str, int]:
@@ -60,8 +60,12 @@ def without_values(rules: Ruleset, values: MatchValues, keys: Collection[str]) -
 
 
 def compared_values(
-    rules: Ruleset, match: Sequence[MatchValues], generic: Sequence[frozenset[str]], left: Places, right: Places
-) -> tuple[list[MatchValues], Places, Places]:
+    rules: Ruleset,
+    match: Sequence[MatchValues],
+    generic: Sequence[frozenset[str]],
+    left: RecordPlaces,
+    right: RecordPlaces,
+) -> tuple[list[MatchValues], RecordPlaces, RecordPlaces]:
     """Return match values, and the places in them of the two sides of each pair, without what says nothing in it.
 
     ``match`` and ``generic`` (the keys of one value that too many records share) are of the records; ``left`` and
