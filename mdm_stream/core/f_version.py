@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 from unicodedata import unidata_version
 
+import anyascii
 import jellyfish
 import nameparser
 import orjson
@@ -33,12 +34,17 @@ F_VERSION = 5
 """Raise it when F gives another result for some input: another value, key, score, cluster, golden record or review
 item, or other events for the same raw bytes. ``tests/core/golden_vectors`` finds most such changes, and says so."""
 
-STORED_FORMAT = 3
+STORED_FORMAT = 4
 """Raise it when records, components, edges, blocks or keys are written to an index in another form. The archive has
 a number of its own, ``ARCHIVE_FORMAT``, because every release must be able to rebuild from it, an older one too."""
 
 WORD_TABLES = (
     "countries.csv",
+    "generations.csv",
+    "given_names.csv",
+    "greek_digraphs.csv",
+    "japanese_surnames.csv",
+    "korean_surnames.csv",
     "legal_forms.csv",
     "months.csv",
     "nicknames.csv",
@@ -50,6 +56,7 @@ WORD_TABLES = (
 """The word tables of ``core/standardise``."""
 
 _LIBRARIES: Mapping[str, ModuleType] = {
+    "anyascii": anyascii,  # romanised letters
     "google-re2": re2,  # the patterns that decide what is valid
     "jellyfish": jellyfish,  # blocking keys that sound alike
     "nameparser": nameparser,  # the parts of a full name

@@ -15,6 +15,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise import (
     delivered,
     has_own_value,
+    match_values,
     set_aside,
     standardise_record,
     why_absent,
@@ -73,8 +74,9 @@ def build_record(rules: Ruleset, ref: str, state: RecordState) -> Record:
     revision = revision_of(state)
     if not state.live:
         return Record(ref, revision, state, (), (), ())
-    values = standardise_record(rules, split_ref(ref)[0], state.columns())
-    match = tuple(value.match for value in values)
+    source = split_ref(ref)[0]
+    values = standardise_record(rules, source, state.columns())
+    match = match_values(rules, source, values)
     return Record(ref, revision, state, values, match, blocking_keys(rules, match), _overrides(rules, state, values))
 
 

@@ -34,7 +34,8 @@ class Attribute:
     ``pattern`` is a regular expression that the whole standardised ``value`` must match to be valid.
     ``fills`` maps a part that the type yields (``given``, ``family`` of a ``full_name``) to the attribute that it
     fills where the record itself has none. ``country`` names the attribute that says of which country the record is,
-    for the types whose values are read by it.
+    for the types whose values are read by it. ``also`` names what else of a record is compared as this attribute:
+    others (``maiden_name``), or parts of others (``alias.family``).
     """
 
     name: str
@@ -46,6 +47,7 @@ class Attribute:
     multi: bool = False
     fills: Mapping[str, str] = field(default_factory=dict)
     country: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,11 @@ class Predicate:
     ``initial``               one is a single character that the other starts with
     ``nickname``              both are forms of one given name (bill, william)
     ``acronym``               one is made of the initials of the other's words, small ones counted or not
+    ``respelt``               the same but for umlauts and their like, written out or dropped
+    ``romanised``             texts of two scripts, read in Latin letters: similarity, at least the threshold
+    ``other_script``          the two have no script in common, for every pair of values
+    ``other_name``            given names that people are known to bear and that are no forms of one, for every pair
+    ``other_number``          the same but for their digits
     ``soundex``               equal Soundex codes
     ``metaphone``             equal Metaphone codes
     ``date_within``           days between two ISO dates, at most the threshold

@@ -17,7 +17,7 @@ from mdm_stream.core.blocking.keys import blocking_keys, key_digest
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold, join_states
 from mdm_stream.core.model import OverrideEvent, Standardised, VerdictEvent, split_ref
 from mdm_stream.core.ruleset import Ruleset
-from mdm_stream.core.standardise import delivered, set_aside, standardise_record, step_of_record
+from mdm_stream.core.standardise import delivered, match_values, set_aside, standardise_record, step_of_record
 from mdm_stream.core.standardise.listed import plain_text
 from mdm_stream.profile.advice import Listable, PlaceholderNames, listed_mailbox, listed_value, placeholder_lines
 from mdm_stream.profile.spilled import SpilledMap
@@ -139,7 +139,7 @@ class SharedValues:
             if found.match is not None and rules.attributes[position].type in SHARED_BY_MIN:
                 for match, value in _each(found):
                     self._counts.add(f"v{position}:{match}", _Sharers(value, {source: 1}))
-        for key in blocking_keys(rules, tuple(value.match for value in values)):
+        for key in blocking_keys(rules, match_values(rules, source, values)):
             self._counts.add(f"k{key}", _Sharers("", {source: 1}))
         aside = set(set_aside(rules, source, columns, values))
         for position, reason in sorted(aside):

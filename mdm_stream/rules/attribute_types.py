@@ -31,6 +31,22 @@ def check_type(attribute: AttributeModel, node: Node, findings: Findings) -> Non
             findings.error(place, f"type {kind!r} yields no part {part!r}{nearest(part, parts)}; {expected}")
 
 
+def check_also(name: str, attributes: Mapping[str, AttributeModel], node: Node, findings: Findings) -> None:
+    """Note what is wrong with what an attribute names to be compared as itself; its node is ``node``."""
+    for index, entry in enumerate(attributes[name].also):
+        place = node.at(("also", index)).place
+        other, _, part = entry.partition(".")
+        if other not in attributes:
+            findings.error(place, unknown_attribute(other, dict.fromkeys(attributes, 0)))
+            continue
+        parts = TYPE_PARTS.get(attributes[other].type, ())
+        if "." in entry and part not in parts:
+            expected = f"expected {one_of(parts)}" if parts else "it has none; name the attribute alone"
+            findings.error(place, f"{other!r} has no part {part!r}{nearest(part, parts)}; {expected}")
+        elif other == name and not part:
+            findings.error(place, f"{name!r} is compared with itself; expected another attribute; correct it")
+
+
 def check_options(kind: str, options: Mapping[str, Any], node: Node, findings: Findings) -> None:
     """Note what is wrong with options of a known type, whose node is ``node``."""
     known = TYPE_OPTIONS[kind]

@@ -15,7 +15,7 @@ from mdm_stream.core.ruleset import Attribute, Ruleset, Source
 from mdm_stream.core.standardise import TYPE_OPTIONS
 from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
 from mdm_stream.core.wire_formats import WIRE_FORMATS
-from mdm_stream.rules.attribute_types import check_options, check_type, country_of
+from mdm_stream.rules.attribute_types import check_also, check_options, check_type, country_of
 from mdm_stream.rules.compile_blocking import compile_blocking
 from mdm_stream.rules.compile_clock import compile_clock
 from mdm_stream.rules.compile_columns import check_ignored, compile_columns, compile_unavailable
@@ -38,7 +38,7 @@ PATTERNS_MAX = 100
 """Attributes with a pattern, each of which may take some megabytes of memory in every process."""
 
 _NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore", "files", "terms_of"})
-_MEANING_IF_SET = frozenset({"unavailable_value", "publish", "terms", "dependences", "refined_above"})
+_MEANING_IF_SET = frozenset({"unavailable_value", "publish", "terms", "dependences", "refined_above", "also"})
 """Fields that came after rules were in use: those that leave them out keep their digest."""
 
 
@@ -119,6 +119,7 @@ def _attributes(model: RulesetModel, node: Node, findings: Findings) -> tuple[At
                 findings.error(place, unknown_attribute(target, dict.fromkeys(model.attributes, 0)))
             elif target == name:
                 findings.error(place, f"{name!r} fills itself; expected another attribute; correct it")
+        check_also(name, model.attributes, own, findings)
         country = country_of(name, model.attributes, own, findings)
         given = attribute.model_dump(exclude_none=True, exclude={"country"})
         compiled.append(Attribute(name=name, country=country, **given))

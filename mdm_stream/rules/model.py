@@ -124,6 +124,10 @@ class AttributeModel(_Part):
             "is 'country' if left out."
         ),
     ] = None
+    also: Annotated[
+        Texts,
+        Field(description="What else is compared as this attribute: another one, or attribute.part. Never golden."),
+    ] = ()
 
 
 class ColumnModel(_Part):

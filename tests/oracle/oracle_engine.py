@@ -188,6 +188,7 @@ def _attribute(attribute):
         pattern=attribute.get("pattern"),
         multi=attribute.get("multi", False),
         fills=attribute.get("fills", {}),
+        also=tuple(attribute.get("also", ())),
     )
 
 

@@ -64,6 +64,7 @@ def _record(rules, ref, state):
         "born": state["born"],
         "values": values,
         "matches": {name: plain_values.matches(found) for name, found in values.items()},
+        "compared": _compared(rules, values),
         "written": written,
         "verdicts": state["verdicts"],
         "overrides": overrides,
@@ -80,6 +81,22 @@ def _fill(rules, values, written):
                 if not values[target]:
                     values[target] = [(parts[part], parts[part].lower(), True)]
                     written[target] = written[name]
+
+
+def _compared(rules, values):
+    """Return the texts that blocking and comparisons see, by attribute: its own, and those of what it names."""
+    compared = {}
+    for attribute in rules["attributes"]:
+        texts = set(plain_values.matches(values[attribute["name"]]))
+        for entry in attribute.get("also", []):
+            other, _, part = entry.partition(".")
+            if part:
+                place = ("given", "family").index(part)
+                texts |= {value.split()[place].lower() for value, _, _ in values[other]}
+            else:
+                texts |= set(plain_values.matches(values[other]))
+        compared[attribute["name"]] = sorted(texts)
+    return compared
 
 
 def _decided(rules, records):
@@ -109,7 +126,7 @@ def _blocked(rules, records, key):
     limit = min(key["above"] or rules["max_block_size"], rules["max_block_size"])
     blocks = {}
     for ref, record in records.items():
-        texts = [plain_values.key_texts(function, n, record["values"][name]) for function, name, n in key["parts"]]
+        texts = [plain_values.key_texts(function, n, record["compared"][name]) for function, name, n in key["parts"]]
         found = [(text,) for text in _fewest(rules, texts[0], str)]
         for more in texts[1:]:
             longer = {(*some, text) for some in found for text in _fewest(rules, more, str)}
@@ -124,7 +141,7 @@ def _blocked(rules, records, key):
 
 def _telling(common, records, a, b):
     """Return what two records say when they are compared: not the values that both share with too many others."""
-    sides = [dict(records[ref]["matches"]) for ref in (a, b)]
+    sides = [dict(records[ref]["compared"]) for ref in (a, b)]
     for name, crowded in common:
         shared = {values[0] for values, members in crowded.items() if a in members and b in members}
         for side in sides:

@@ -166,9 +166,9 @@ _SIMILAR = {
 }
 
 
-def key_texts(function, argument, values):
-    """Return what a function of a blocking expression makes of an attribute's match texts."""
-    return {text for match in matches(values) for text in _KEYS[function](match, argument) if text}
+def key_texts(function, argument, compared):
+    """Return what a function of a blocking expression makes of the texts that an attribute is compared by."""
+    return {text for match in compared for text in _KEYS[function](match, argument) if text}
 
 
 _KEYS = {

@@ -125,6 +125,11 @@ def rules_of(seed):
     for attribute in attributes:
         if attribute["name"] in LISTED and ways.random() < 0.3:
             attribute["placeholders"] = LISTED[attribute["name"]]
+    named = {attribute["name"]: attribute for attribute in attributes}
+    if ways.random() < 0.3:
+        named["given"]["also"] = ["note"]
+    if ways.random() < 0.3:
+        named["family"]["also"] = ["full.family", "given"] if "full" in named else ["given"]
     method = "weighted_mean" if chance.random() < 0.2 else "fellegi_sunter"
     return {
         "domain": "person",

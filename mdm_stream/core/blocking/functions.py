@@ -1,7 +1,8 @@
 """The functions of blocking-key expressions: from one match text to the texts that may meet in a key.
 
 Each takes the text and an integer argument (0 where none was given) and returns the parts that it yields: none where
-the text has nothing to offer (no digits, no date), several for ``token`` alone. All are total and pure.
+the text has nothing to offer (no digits, no date), several for ``token`` alone. All are total and pure. ``first``,
+``initials`` and those that code a sound read a text of another script in Latin letters, so that a name meets itself.
 
 ==================== ==================================================================================
 ``attribute``        the whole text (``exact``)
@@ -27,7 +28,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from mdm_stream.core.match import phonetics
-from mdm_stream.core.standardise import nickname_root
+from mdm_stream.core.standardise import nickname_root, readings
 
 Texts = tuple[str, ...]
 
@@ -53,6 +54,11 @@ def _some(text: str) -> Texts:
     return (text,) if text else ()
 
 
+def _latin(text: str) -> str:
+    """Return a text with each word in Latin letters."""
+    return text if text.isascii() else " ".join(readings(word)[0] or word for word in text.split())
+
+
 def _digits(text: str, count: int) -> Texts:
     digits = "".join(filter(str.isdecimal, text))
     return _some(digits[-count:] if count else digits)
@@ -74,18 +80,18 @@ def _email_part(text: str, position: int) -> Texts:
 
 KEY_FUNCTIONS: Mapping[str, KeyFunction] = {
     "exact": KeyFunction(lambda text, _: _some(text), None),
-    "first": KeyFunction(lambda text, count: _some(text[:count].strip()), True),
+    "first": KeyFunction(lambda text, count: _some(_latin(text)[:count].strip()), True),
     "last": KeyFunction(lambda text, count: _some(text[-count:].strip()), True),
     "digits": KeyFunction(_digits, False),
-    "soundex": KeyFunction(lambda text, _: _some(phonetics.soundex(text)), None),
-    "metaphone": KeyFunction(lambda text, _: _some(phonetics.metaphone(text)), None),
-    "nysiis": KeyFunction(lambda text, _: _some(phonetics.nysiis(text)), None),
+    "soundex": KeyFunction(lambda text, _: _some(phonetics.soundex(_latin(text))), None),
+    "metaphone": KeyFunction(lambda text, _: _some(phonetics.metaphone(_latin(text))), None),
+    "nysiis": KeyFunction(lambda text, _: _some(phonetics.nysiis(_latin(text))), None),
     "nickname": KeyFunction(lambda text, _: _some(nickname_root(text)), None),
     "year": KeyFunction(lambda text, _: _date_part(text, 1), None),
     "month_day": KeyFunction(lambda text, _: _date_part(text, 2), None),
     "token": KeyFunction(_tokens, False),
     "sorted_tokens": KeyFunction(lambda text, _: _some(" ".join(sorted(text.split()))), None),
-    "initials": KeyFunction(lambda text, _: _some("".join(token[0] for token in text.split())), None),
+    "initials": KeyFunction(lambda text, _: _some("".join(token[0] for token in _latin(text).split())), None),
     "local": KeyFunction(lambda text, _: _email_part(text, 0), None),
     "domain": KeyFunction(lambda text, _: _email_part(text, 1), None),
 }

@@ -93,7 +93,7 @@ def resolve_component(
     else:
         separated = separated_pairs(records, members)
         exclusive_attributes = rules.match.exclusive
-        exclusive = {ref: tuple(records[ref].match[i] for i in exclusive_attributes) for ref in members}
+        exclusive = {ref: tuple(records[ref].values[i].match for i in exclusive_attributes) for ref in members}
         clustering = cluster(members, links, separated, exclusive, rules.max_cluster_size)
     unchanged = known or {}
     golden = tuple(

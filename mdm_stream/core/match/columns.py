@@ -24,13 +24,22 @@ from mdm_stream.core.match.compare import (
     AT_MOST_MEASURES,
     CHARACTERS_MAX,
     EQUALITY_MEASURES,
+    WEAKEST_MEASURES,
     acronyms,
     all_texts_of,
     read_date,
     read_number,
     texts_of,
+    without_digits,
 )
-from mdm_stream.core.standardise import nickname_root
+from mdm_stream.core.standardise import (
+    are_other_names,
+    has_known_name,
+    is_other_script,
+    nickname_root,
+    respelt,
+    romanised_similarity,
+)
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -143,7 +152,7 @@ def _measure_several(measure: str, left: Column, a: Codes, right: Column, b: Cod
     offset = np.arange(ends[-1]) - starts[owner]
     of_a, of_b = np.divmod(offset, in_b[owner])
     measured = TEXT_MEASURES[measure](left, _texts_at(left, a[owner], of_a), right, _texts_at(right, b[owner], of_b))
-    best = np.fmin if measure in AT_MOST_MEASURES else np.fmax
+    best = np.fmin if measure in AT_MOST_MEASURES or measure in WEAKEST_MEASURES else np.fmax
     return best.reduceat(measured, starts)
 
 
@@ -212,6 +221,33 @@ def _equal_keys(name: str, code: Callable[[str], str]) -> TextMeasure:
         return np.asarray((keys[a] == keys[b]) & (keys[a] > 0), np.float64)
 
     return measure
+
+
+def _is_other_number(column: Column, a: Codes, _: Column, b: Codes) -> Floats:
+    keys: Codes = column.keys("without_digits", without_digits)
+    return np.asarray((keys[a] == keys[b]) & (keys[a] > 0) & (a != b), np.float64)
+
+
+def _told(measure: Callable[[str, str], float], worth: Callable[[Column], NDArray[Any]], *, both: bool) -> TextMeasure:
+    """Return a measure of two texts for the distinct pairs of which both, or either, are worth asking; else 0."""
+
+    def measured(left: Column, a: Codes, right: Column, b: Codes) -> Floats:
+        first, second, inverse = _distinct(left, a, right, b)
+        x, y = worth(left)[first], worth(right)[second]
+        found = np.zeros(len(first))
+        for at in np.flatnonzero(x & y if both else x | y).tolist():
+            found[at] = measure(left.texts[first[at]], right.texts[second[at]])
+        return found if inverse is None else found[inverse]
+
+    return measured
+
+
+def _beyond_ascii(column: Column) -> NDArray[Any]:
+    return column.derived("beyond_ascii", lambda text: not text.isascii(), np.bool_)
+
+
+def _known_names(column: Column) -> NDArray[Any]:
+    return column.derived("known_name", has_known_name, np.bool_)
 
 
 def _shared_prefix(left: Column, a: Codes, right: Column, b: Codes) -> Floats:
@@ -310,6 +346,11 @@ TEXT_MEASURES: dict[str, TextMeasure] = {
     "initial": _is_initial,
     "nickname": _equal_keys("nickname", nickname_root),
     "acronym": _is_acronym,
+    "other_name": _told(are_other_names, _known_names, both=True),
+    "other_number": _is_other_number,
+    "other_script": _told(is_other_script, _beyond_ascii, both=False),
+    "respelt": _equal_keys("respelt", respelt),
+    "romanised": _told(romanised_similarity, _beyond_ascii, both=False),
     "soundex": _equal_keys("soundex", phonetics.soundex),
     "metaphone": _equal_keys("metaphone", phonetics.metaphone),
     "date_within": _days_between,
@@ -319,7 +360,8 @@ TEXT_MEASURES: dict[str, TextMeasure] = {
 }
 """The bulk form of each measure of ``compare.MEASURES``: non-missing text codes to floats."""
 
-COSTLY_KINDS = frozenset(
-    {"jaro_winkler", "token_sort", "token_set", "damerau_levenshtein", "levenshtein", "prefix", "swap"}
-)
+COSTLY_KINDS = frozenset({
+    "damerau_levenshtein", "jaro_winkler", "levenshtein", "other_name", "other_script", "prefix", "romanised", "swap",
+    "token_set", "token_sort",
+})  # fmt: skip
 """The kinds that read both texts of each pair; the others compare numbers that are derived once a text."""

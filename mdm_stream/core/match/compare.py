@@ -24,7 +24,13 @@ from mdm_stream.core.match import phonetics
 from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, Predicate
-from mdm_stream.core.standardise import nickname_root
+from mdm_stream.core.standardise import (
+    are_other_names,
+    is_other_script,
+    nickname_root,
+    respelt,
+    romanised_similarity,
+)
 
 VALUES_MAX = 8
 CHARACTERS_MAX = 256
@@ -32,10 +38,16 @@ DAYS_MAX = 3_652_059
 """The days from 0001-01-01 to 9999-12-31."""
 DATES_CACHED_MAX = 32_768
 
+NUMBERED_LETTERS_MIN = 3
+"""Letters that two texts need in common to be one name with two numbers."""
+
 UNBOUNDED = 1e300
 
 EQUALITY_MEASURES = frozenset({"exact", "intersect"})
 """Whether two records share a value at all. All of their values are asked: it takes no comparison of each with each."""
+
+WEAKEST_MEASURES = frozenset({"other_name", "other_script"})
+"""What must hold of every pair of the values of two records: two people of whom one alias agrees may be one."""
 
 SMALL_WORDS = frozenset({"and", "de", "del", "des", "di", "do", "du", "e", "et", "for", "in", "of", "the", "und", "y"})
 """Words that an acronym may leave out: articles, prepositions and *and* in the languages of western business names."""
@@ -68,6 +80,11 @@ PREDICATE_KINDS: Mapping[str, PredicateKind] = {
     "initial": PredicateKind(1, None),
     "nickname": PredicateKind(1, None),
     "acronym": PredicateKind(1, None),
+    "other_name": PredicateKind(1, None),
+    "other_number": PredicateKind(1, None),
+    "other_script": PredicateKind(1, None),
+    "respelt": PredicateKind(1, None),
+    "romanised": PredicateKind(1, _SHARE),
     "soundex": PredicateKind(1, None),
     "metaphone": PredicateKind(1, None),
     "date_within": PredicateKind(1, (0.0, float(DAYS_MAX))),
@@ -184,7 +201,7 @@ def _best(measure: str, a: str | tuple[str, ...] | None, b: str | tuple[str, ...
     readable = [value for value in measured if not math.isnan(value)]
     if not readable:
         return math.nan
-    return min(readable) if measure in AT_MOST_MEASURES else max(readable)
+    return min(readable) if measure in AT_MOST_MEASURES or measure in WEAKEST_MEASURES else max(readable)
 
 
 def _pairs(a: tuple[str, ...], b: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -219,6 +236,16 @@ def acronyms(text: str) -> tuple[str, str] | tuple[()]:
     full = "".join(word[0] for word in words)
     short = "".join(word[0] for word in words if word not in SMALL_WORDS)
     return (full, short if len(short) > 1 else full) if len(words) > 1 else ()
+
+
+def without_digits(text: str) -> str:
+    """Return a text without its digits; ``""`` where hardly a letter is left, so that digits alone tell it apart."""
+    left = "".join(character for character in text if not character.isdecimal())
+    return left if sum(map(str.isalpha, left)) >= NUMBERED_LETTERS_MIN else ""
+
+
+def _is_other_number(a: str, b: str) -> float:
+    return float(a != b and without_digits(a) == without_digits(b) != "")
 
 
 def _same_code(code: Callable[[str], str], a: str, b: str) -> float:
@@ -266,6 +293,11 @@ MEASURES: Mapping[str, Callable[[str, str], float]] = {
     "initial": _is_initial,
     "nickname": lambda a, b: _same_code(nickname_root, a, b),
     "acronym": _is_acronym,
+    "other_name": lambda a, b: float(are_other_names(a, b)),
+    "other_number": _is_other_number,
+    "other_script": lambda a, b: float(is_other_script(a, b)),
+    "respelt": lambda a, b: _same_code(respelt, a, b),
+    "romanised": romanised_similarity,
     "soundex": lambda a, b: _same_code(phonetics.soundex, a, b),
     "metaphone": lambda a, b: _same_code(phonetics.metaphone, a, b),
     "date_within": _days_between,

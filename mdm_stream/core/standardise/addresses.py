@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 
 from mdm_stream.core.model import Standardised
+from mdm_stream.core.standardise.scripts import in_latin
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import fold, table_rows, words
 
-# A slash between numbers separates a unit from a house number (4/12 High St, as Australians write), a hyphen
-# makes a range; both are lost once punctuation becomes space, so they are seen to first.
-_UNIT_SLASH = re.compile(r"(?<![\w/-])(\d{1,4}[a-z]?)\s*/\s*(?=\d+[a-z]?\b(?!\s*/))")
+# A slash between numbers separates a unit from a house number, a hyphen makes a range; both are lost once punctuation
+# becomes space, so they are seen to first.
+_UNIT_SLASH = re.compile(r"(?<![\w/-])(\d{1,4}[a-z]?)\s*/\s*(\d+[a-z]?)\b(?!\s*/)")
+_LETTER = re.compile(r"[^\W\d_]")
+_UNIT_FIRST = frozenset({"AU", "CA", "GB", "IE", "NZ", "SG", "US"})
+HOUSE_FIRST = frozenset({
+    "AL", "AT", "BA", "BE", "BG", "BY", "CH", "CY", "CZ", "DE", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IL", "IT",
+    "LT", "LV", "MD", "ME", "MK", "NL", "PL", "PT", "RO", "RS", "RU", "SI", "SK", "TR", "UA",
+})  # fmt: skip
+"""Countries where 5/3 is door 3 of house 5, wherever in the line it stands."""
+ADDRESS_COUNTRIES = tuple(sorted(_UNIT_FIRST | HOUSE_FIRST))
 _RANGE = re.compile(r"(?<=\d)\s*-\s*(?=\d)")
 _HASH = re.compile(r"#\s*(?=\w)")
 _PO_BOX = re.compile(
@@ -38,9 +47,11 @@ _UNITS = {
     "suite": "unit", "ste": "unit", "room": "unit", "rm": "unit", "villa": "unit", "wohnung": "unit", "whg": "unit",
     "floor": "level", "fl": "level", "flr": "level", "level": "level", "lvl": "level", "etage": "level",
     "building": "bldg", "bldg": "bldg", "block": "blk", "blk": "blk", "lot": "lot", "shop": "shop", "office": "office",
-    "tower": "tower", "box": "box",
+    "tower": "tower", "box": "box", "m": "unit", "lok": "unit", "lokal": "unit", "mieszkanie": "unit", "kv": "unit",
+    "kvartira": "unit", "byt": "unit", "daire": "unit", "interno": "unit", "int": "unit", "top": "unit", "tur": "unit",
+    "bte": "unit", "lgh": "unit", "kat": "level", "piso": "level", "dept": "unit", "dpto": "unit", "depto": "unit",
 }  # fmt: skip
-_NUMBER_WORDS = frozenset({"no", "nr", "num", "number", "numero"})
+_NUMBER_WORDS = frozenset({"no", "nr", "num", "number", "numero", "dom"})
 _DIRECTIONS = {
     "north": "n", "nth": "n", "south": "s", "sth": "s", "east": "e", "west": "w", "northeast": "ne", "northwest": "nw",
     "southeast": "se", "southwest": "sw", "nord": "n", "sud": "s", "ouest": "w", "norte": "n", "sur": "s",
@@ -57,14 +68,22 @@ _ORDINAL_VALUES = dict(zip(_ONES, range(1, 20), strict=True)) | dict(zip(_ROUND_
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 
 
-def standardise_address(text: str, _options: Options) -> Standardised:
+def standardise_address(text: str, options: Options) -> Standardised:
     """Standardise a street line.
 
     ``match`` holds canonical tokens in a canonical order: house numbers, names, kinds of street and directions,
     then units (``unit4``, ``level5``, ``box12``). "Apt 4, 12 North High Street", "12 High St N #4" and
-    "4/12 N High Str." agree. A street kind and *saint* share the word ``st``, so "St" needs no guess.
+    "4/12 N High Str." agree. A street kind and *saint* share the word ``st``, so "St" needs no guess. Of two numbers
+    with a slash the first is the unit in some countries and the second in others; where the country is not known, the
+    first is if they begin the line, as where house numbers stand before the street.
     """
-    return Standardised(text, " ".join(sorted(_tokens_of(fold(text)), key=_word_order)) or None)
+    tokens = _tokens_of(in_latin(fold(text)), str(options["country"]))
+    return Standardised(text, " ".join(sorted(tokens, key=_word_order)) or None)
+
+
+def is_kind_of_street(word: str) -> bool:
+    """Return whether a folded word says what kind of street a street is, or what kind of unit a unit."""
+    return word in _CANONICAL or word in _UNITS or (word.endswith(_SUFFIXES) and len(word) > len("str"))
 
 
 def _word_order(word: str) -> tuple[int, str]:
@@ -75,20 +94,31 @@ def _word_order(word: str) -> tuple[int, str]:
     return (2 if word in _KINDS or word in ("n", "s", "e", "w", "ne", "nw", "se", "sw") else 1), word
 
 
-def _tokens_of(folded: str) -> list[str]:
+def _tokens_of(folded: str, country: str) -> list[str]:
     # Each search costs as much as all that follows, and few lines have what it looks for.
     if _may_name_box(folded):
         folded = _PO_BOX.sub(" pobox ", folded)
     if "." in folded:
         folded = _ITALIAN_ABBREVIATION.sub(lambda found: _ITALIAN_WORDS[(found.lastindex or 1) - 1], folded)
     if "/" in folded:
-        folded = _UNIT_SLASH.sub(r" unit \1 ", _SPANISH_STREET.sub("calle ", folded))
+        folded = _with_units_apart(_SPANISH_STREET.sub("calle ", folded), country)
     if "#" in folded:
         folded = _HASH.sub(" unit ", folded)
     if "-" in folded:
         folded = _RANGE.sub(_RANGE_MARK, folded)
     tokens = words(folded.replace("&", " and ")).replace(_RANGE_MARK, "-").split()
     return _with_units(_with_directions(_with_ordinals(_with_suffixes_apart(tokens))))
+
+
+def _with_units_apart(folded: str, country: str) -> str:
+    """Write "4/12 high st" as "unit 4 12 high st", and "marszalkowska 5/3" as "marszalkowska 5 unit 3"."""
+
+    def apart(found: re.Match[str]) -> str:
+        begins = _LETTER.search(folded, 0, found.start()) is None
+        unit_first = begins if country not in HOUSE_FIRST and country not in _UNIT_FIRST else country in _UNIT_FIRST
+        return f" unit {found[1]} {found[2]}" if unit_first else f" {found[1]} unit {found[2]} "
+
+    return _UNIT_SLASH.sub(apart, folded)
 
 
 def _may_name_box(folded: str) -> bool:
@@ -156,13 +186,18 @@ def _with_units(tokens: list[str]) -> list[str]:
         elif unit and _is_unit_number(following):
             written.append(unit + following)
             position += 1
-        elif word[0].isdigit() and word.isdecimal() and _is_house_letter(following):
+        elif word.isdecimal() and _is_house_letter(following) and not _begins_unit(tokens, position):
             written.append(word + following)
             position += 1
         elif word not in _NUMBER_WORDS or not following[:1].isdigit():
             written.append(_CANONICAL.get(word, word))
         position += 1
     return [_CANONICAL.get(word, word) for word in written]
+
+
+def _begins_unit(tokens: list[str], position: int) -> bool:
+    """Return whether a house number is followed by a unit's: "5 m 3"."""
+    return tokens[position + 1] in _UNITS and position + 2 < len(tokens) and _is_unit_number(tokens[position + 2])
 
 
 def _is_unit_number(word: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mdm_stream.core.model import Standardised
+from mdm_stream.core.standardise.scripts import in_latin
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import alphanumerics, fold, table_rows, without_float_tail, words
 
@@ -20,7 +21,8 @@ _CITY_WORDS = {
 
 def standardise_city(text: str, _options: Options) -> Standardised:
     """Standardise a town or suburb; ``match`` has abbreviations written out (St, Mt, Ft, directions)."""
-    return Standardised(text, " ".join(_CITY_WORDS.get(token, token) for token in words(fold(text)).split()) or None)
+    spelt = words(in_latin(fold(text)))
+    return Standardised(text, " ".join(_CITY_WORDS.get(token, token) for token in spelt.split()) or None)
 
 
 _REGION_CODES = {
@@ -29,6 +31,11 @@ _REGION_CODES = {
     for name in [code, *names.split(",")]
 }
 _REGION_COUNTRY_PREFIX = re.compile(r"(?:us|ca|au|gb)[-_ ](?=[a-z]{2,3}$)")
+
+
+def is_known_region(text: str) -> bool:
+    """Return whether a text is the code or name of a known state, province or nation."""
+    return alphanumerics(fold(text)) in _REGION_CODES
 
 
 def standardise_region(text: str, _options: Options) -> Standardised:

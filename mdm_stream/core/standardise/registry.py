@@ -10,8 +10,9 @@ import phonenumbers
 
 from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MISSING, InvalidReason, Standardised
-from mdm_stream.core.standardise import addresses, contacts, dates, names, organisations, places, values
+from mdm_stream.core.standardise import addresses, contacts, dates, full_addresses, names, organisations, places, values
 from mdm_stream.core.standardise import placeholders as unset
+from mdm_stream.core.standardise.generations import standardise_generation
 from mdm_stream.core.standardise.several import problem_with_separators, ways_to_part
 from mdm_stream.core.standardise.spec import Options, OptionSpec, OptionValue, Standardiser, TypeSpec
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, composed, fold, is_blank, overmarked, squeezed
@@ -47,8 +48,23 @@ _OFTEN_SEVERAL = frozenset({"email", "phone", "url"})  # also with nothing but a
 assert CACHED_TEXT_LENGTH_MAX <= TEXT_CHARS_MAX
 
 _REGIONS = tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
+_ADDRESS_OPTIONS = {
+    "country": OptionSpec(
+        "text",
+        "",
+        "where they are, ISO alpha-2: says which number of 5/3 is the house",
+        allowed=("", *addresses.ADDRESS_COUNTRIES),
+    )
+}
 _TYPES = (
-    TypeSpec("name", names.standardise_name, unset.is_name_placeholder, WORDS_CHARS_MAX),
+    TypeSpec(
+        "name",
+        names.standardise_name,
+        unset.is_name_placeholder,
+        WORDS_CHARS_MAX,
+        parts=("generation",),
+        split=names.split_name,
+    ),
     TypeSpec(
         "full_name",
         names.standardise_full_name,
@@ -59,13 +75,38 @@ _TYPES = (
                 "text", "given_first", "which name comes first where no comma tells", allowed=names.NAME_ORDERS
             )
         },
-        parts=("given", "middle", "family"),
+        parts=names.FULL_NAME_PARTS,
         split=names.split_full_name,
     ),
+    TypeSpec("generation", standardise_generation, unset.is_word_placeholder, WORDS_CHARS_MAX),
     TypeSpec("text", values.standardise_text, unset.is_word_placeholder, TEXT_CHARS_MAX),
     TypeSpec("verbatim", values.standardise_verbatim, unset.is_no_placeholder, TEXT_CHARS_MAX, is_quantity=True),
-    TypeSpec("organisation", organisations.standardise_organisation, unset.is_word_placeholder, WORDS_CHARS_MAX),
-    TypeSpec("address", addresses.standardise_address, unset.is_address_placeholder, LINE_CHARS_MAX),
+    TypeSpec(
+        "organisation",
+        organisations.standardise_organisation,
+        unset.is_word_placeholder,
+        WORDS_CHARS_MAX,
+        parts=("trading",),
+        split=organisations.split_organisation,
+    ),
+    TypeSpec(
+        "address",
+        addresses.standardise_address,
+        unset.is_address_placeholder,
+        LINE_CHARS_MAX,
+        _ADDRESS_OPTIONS,
+        country_option="country",
+    ),
+    TypeSpec(
+        "full_address",
+        full_addresses.standardise_full_address,
+        unset.is_address_placeholder,
+        LINE_CHARS_MAX,
+        _ADDRESS_OPTIONS,
+        parts=full_addresses.FULL_ADDRESS_PARTS,
+        split=full_addresses.split_full_address,
+        country_option="country",
+    ),
     TypeSpec("city", places.standardise_city, unset.is_word_placeholder, WORDS_CHARS_MAX),
     TypeSpec("region", places.standardise_region, unset.is_word_placeholder, WORDS_CHARS_MAX),
     TypeSpec(

@@ -26,23 +26,32 @@ _SEPARATOR = "\x1f"
 def encode_record(record: Record) -> bytes:
     """Return the stored form of a record."""
     body: list[object] = [state_to_wire(record.state), [_value_to_wire(value) for value in record.values], record.keys]
-    if record.overrides:
-        body.append([[o.attribute, _value_to_wire(o.value), o.by] for o in record.overrides])
+    overrides = [[o.attribute, _value_to_wire(o.value), o.by] for o in record.overrides]
+    # What is compared beside an attribute's own value, which few records have.
+    also = [[at, match] for at, match in enumerate(record.match) if match != record.values[at].match]
+    if overrides or also:
+        body.append(overrides)
+    if also:
+        body.append(also)
     return record.revision.encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
 def decode_record(ref: str, stored: bytes) -> Record:
     """Return a record of its stored form."""
-    state, values, keys, *overrides = orjson.loads(stored[REVISION_LENGTH:])
+    state, values, keys, *rest = orjson.loads(stored[REVISION_LENGTH:])
+    overrides, also = (*rest, [], [])[:2]
     standardised = tuple(map(_value_from_wire, values))
+    match = [value.match for value in standardised]
+    for at, compared in also:
+        match[at] = _frozen(compared)
     return Record(
         ref,
         stored[:REVISION_LENGTH].decode(),
         state_from_wire(state),
         standardised,
-        tuple(value.match for value in standardised),
+        tuple(match),
         tuple(keys),
-        tuple(StandingOverride(at, _value_from_wire(value), by) for held in overrides for at, value, by in held),
+        tuple(StandingOverride(at, _value_from_wire(value), by) for at, value, by in overrides),
     )
 
 

@@ -29,6 +29,8 @@ FULL_NAMES = tuple(f"{given} {family}" for given, family in zip(texts.given, tex
 TEXTS_OF_TYPE: Mapping[str, Sequence[str]] = {
     "name": (*texts.given, *texts.family, *texts.names),
     "full_name": (*FULL_NAMES, *texts.names),
+    "generation": texts.generations,
+    "full_address": texts.full_addresses,
     "text": (*texts.streets[:15], *texts.organisations[:15], *texts.categories),
     "verbatim": (*texts.streets[:15], *texts.organisations[:15]),
     "organisation": texts.organisations,
@@ -138,6 +140,13 @@ def _person(chance: random.Random) -> dict[str, Any]:
     if chance.random() < 0.3:
         del person["given_name"], person["family_name"]
         person["full_name"] = f"{given} {family}"
+    if chance.random() < 0.2:
+        person["other_names"] = [chance.choice(FULL_NAMES)]
+        person["passport_no"] = chance.choice(texts.identifiers)
+        person["passport_country"] = chance.choice(texts.countries)
+    if chance.random() < 0.2:
+        del person["street"], person["city"]
+        person["full_address"] = chance.choice(texts.full_addresses)
     return _thinned(person, chance)
 
 

@@ -29,6 +29,8 @@ TEXTS = st.one_of(
     st.sampled_from(["1984-06-03", "1984-03-06", "1984-06-13", "1984-02-30", "0001-01-01", "9999-12-31"]),
     st.sampled_from(["12", "-12", "0", "-0", "3.5", "1e300", "-1e300", "1e999", "x|y"]),
     st.sampled_from(["李明", "李", "Ünï", "ß", "a" * 300, "a" * 299 + "b", "\x00", "é"]),
+    st.sampled_from(["小明", "xiaoming", "김", "kim", "محمد", "mohammed", "joerg", "jorg", "smith1", "smith2", "dan"]),
+    st.sampled_from(["daniela", "daniel", "martina", "marina", "martnia", "anna marina", "王 wang"]),
     st.text(max_size=8),
     st.text("ab 1-.", max_size=6),
 )
