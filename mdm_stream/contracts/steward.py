@@ -234,6 +234,8 @@ class LinkRefusal(_View):
 
     ``refused_links``: how many links between the two were refused, this one included. ``separated`` are the first of
     the ``separated_count`` pairs under a SEPARATE verdict, ``exclusive`` attributes in which the two sides differ.
+    ``joint_confidence``: what all pairs between the two say together, under ``clustering: evidence``; a link needs
+    ``joint_confidence_needed`` of it.
     """
 
     reason: RefusalReason
@@ -243,6 +245,8 @@ class LinkRefusal(_View):
     exclusive: list[str]
     sizes: tuple[int, int]
     max_cluster_size: int
+    joint_confidence: Number | None = None
+    joint_confidence_needed: Number | None = None
 
 
 class LinkState(_View):

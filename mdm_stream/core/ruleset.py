@@ -18,6 +18,9 @@ from mdm_stream.core.wire_formats import FormatName
 
 Method = Literal["fellegi_sunter", "weighted_mean"]
 
+ClusteringMethod = Literal["components", "evidence"]
+"""What a link needs to join two clusters: nothing but itself, or all that was compared between the two."""
+
 VersionKind = Literal["integer", "text", "position", "seconds", "milliseconds", "microseconds", "nanoseconds", "time"]
 """What the versions of a source are: integers, texts, positions (of a database log, or of the change stream), or times:
 integers that count a unit since 1970, or RFC 3339 texts."""
@@ -293,6 +296,7 @@ class Match:
     ``prior`` is the probability that two records drawn at random are of one thing: every pair's match weight starts
     there. It is not that of a candidate pair, for what made the pair a candidate is counted by the comparisons.
     ``dependences`` come from a learned model, and are added after all comparisons.
+    ``clustering``: see :mod:`mdm_stream.core.cluster.joint_evidence`.
     """
 
     method: Method
@@ -303,6 +307,7 @@ class Match:
     comparisons: tuple[Comparison, ...]
     exclusive: tuple[int, ...] = ()
     dependences: tuple[Dependence, ...] = ()
+    clustering: ClusteringMethod = "components"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,16 @@ PATTERNS_MAX = 100
 """Attributes with a pattern, each of which may take some megabytes of memory in every process."""
 
 _NOT_MEANING = frozenset({"version", "digest", "label", "text", "ignore", "files", "terms_of"})
-_MEANING_IF_SET = frozenset({"unavailable_value", "publish", "terms", "dependences", "refined_above", "also"})
-"""Fields that came after rules were in use: those that leave them out keep their digest."""
+_LEFT_OUT: Mapping[str, Any] = {
+    "unavailable_value": None,
+    "publish": (),
+    "clustering": "components",
+    "terms": None,
+    "dependences": (),
+    "refined_above": None,
+    "also": (),
+}
+"""Fields that came after rules were in use, with their values if left out: such rules keep their digest."""
 
 
 def compile_ruleset(
@@ -91,7 +99,7 @@ def _meaning(value: Any) -> Any:
         names = [field.name for field in dataclasses.fields(value) if field.name not in _NOT_MEANING]
         # Source.version names a column, which is meaning; Ruleset.version is a number, which is not.
         names += ["version"] if isinstance(value, Source) else []
-        names = [name for name in names if name not in _MEANING_IF_SET or getattr(value, name) not in (None, ())]
+        names = [name for name in names if name not in _LEFT_OUT or getattr(value, name) != _LEFT_OUT[name]]
         return {name: _meaning(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): _meaning(item) for key, item in value.items()}

@@ -44,6 +44,7 @@ def compile_match(
             for name, comparison in model.comparisons.items()
         ),
         exclusive=_exclusive(model, tree.at(("exclusive",)), attributes, positions, findings),
+        clustering=model.clustering,
     )
     if learned is None or findings.errors:
         return match

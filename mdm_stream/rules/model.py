@@ -15,7 +15,7 @@ from mdm_stream.core.csv_form import DELIMITER_PATTERN, CsvEncoding
 from mdm_stream.core.file_rules import DELETED_SHARE_MAX, DRIFT_MAX, REJECTED_SHARE_MAX
 from mdm_stream.core.histories import HISTORIES_MAX
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, GTID_SOURCE_PATTERN, LOG_NUMBER_MAX
-from mdm_stream.core.ruleset import VersionKind
+from mdm_stream.core.ruleset import ClusteringMethod, VersionKind
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 
 BITS_MAX = 60.0
@@ -411,6 +411,13 @@ class MatchModel(_Part):
     deterministic: dict[str, DeterministicModel] = {}
     comparisons: dict[str, ComparisonModel]
     exclusive: Annotated[Texts, Field(description="Attributes of which a cluster has at most one value.")] = ()
+    clustering: Annotated[
+        ClusteringMethod,
+        Field(
+            description="What joins clusters: a link alone (components), or a link that all pairs between the two "
+            "support (evidence)."
+        ),
+    ] = "components"
 
 
 class SurvivorshipRuleModel(_Part):

@@ -23,7 +23,7 @@ from mdm_stream.core.blocking.generic_values import value_keys, without_values
 from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import SEPARATED_LISTED_MAX, RefusalReason
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
-from mdm_stream.core.cluster.golden import resolve_component, separated_pairs
+from mdm_stream.core.cluster.golden import resolve_component, separated_pairs, weighing_of
 from mdm_stream.core.match.decide import Decision
 from mdm_stream.core.match.score import explain_pair
 from mdm_stream.core.plan.commit import HeldComponent
@@ -264,6 +264,7 @@ def link_refusal(
         values = [{records[ref].match[attribute] for ref in side} - {None} for side in (left, right)]
         if values[0] and values[1] and values[0] != values[1]:
             differing.append(rules.attributes[attribute].name)
+    weighing = weighing_of(rules, records, left | right)
     return LinkRefusal(
         reason=reason,
         refused_links=refused_links,
@@ -272,6 +273,8 @@ def link_refusal(
         exclusive=differing,
         sizes=(len(left), len(right)),
         max_cluster_size=rules.max_cluster_size,
+        joint_confidence=weighing and weighing.confidence(left, right),
+        joint_confidence_needed=weighing and weighing.needed,
     )
 
 

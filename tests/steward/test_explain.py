@@ -80,7 +80,12 @@ def around(rules, index, a, b):
     return PairContext(components, index.read_records(members), {key: block.size for key, block in blocks.items()})
 
 
-WORLDS = [small_rules(), small_rules(max_block_size=3, max_cluster_size=2), small_rules(exclusive=(2,))]
+WORLDS = [
+    small_rules(),
+    small_rules(max_block_size=3, max_cluster_size=2),
+    small_rules(exclusive=(2,)),
+    small_rules(50, 50, clustering="evidence"),
+]
 
 
 @given(history=HISTORIES, world=st.sampled_from(WORLDS))
@@ -133,6 +138,7 @@ def check_path(document, a, b):
                 "contradiction": refused["separated"],
                 "exclusive": refused["exclusive"],
                 "max_cluster_size": too_large,
+                "evidence": (refused["joint_confidence"] or 0.0) < (refused["joint_confidence_needed"] or 0.0),
             }
             assert found[refused["reason"]]
     if document["path"]:

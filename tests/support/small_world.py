@@ -8,6 +8,7 @@ from mdm_stream.core.blocking.syntax import parse_key
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.core.ruleset import (
     Attribute,
+    ClusteringMethod,
     Comparison,
     DeterministicRule,
     KeyExpression,
@@ -38,6 +39,7 @@ def small_rules(
     exclusive: tuple[int, ...] = (),
     kept: int = 32,
     refined_above: int | None = None,
+    clustering: ClusteringMethod = "components",
 ) -> Ruleset:
     """Rules under which a few values make links, reviews, conflicts, and blocks that cross their limit.
 
@@ -59,7 +61,7 @@ def small_rules(
     return Ruleset(
         domain="person",
         version=1,
-        digest=f"small-{max_block_size}-{max_cluster_size}-{exclusive}-{kept}-{refined_above}",
+        digest=f"small-{max_block_size}-{max_cluster_size}-{exclusive}-{kept}-{refined_above}-{clustering}",
         attributes=(
             Attribute("given_name", "name"),
             Attribute("family_name", "name"),
@@ -93,6 +95,7 @@ def small_rules(
                 Comparison("birth_date", (2,), _levels(2, 4.0, 1.0, -3.0)),
             ),
             exclusive=exclusive,
+            clustering=clustering,
         ),
         survivorship=(
             SurvivorshipRule((0, 1), (Strategy("most_complete"), Strategy("most_recent"))),

@@ -6,14 +6,17 @@ neither their order nor anything else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge, ordered
 from mdm_stream.core.cluster.partition import Partition
 
-RefusalReason = Literal["contradiction", "separated", "exclusive", "max_cluster_size"]
+JointConfidence = Callable[[Collection[str], Collection[str]], float]
+"""The confidence, in 0..1, that two clusters are one thing. Symmetric, and blind to the order of members."""
+
+RefusalReason = Literal["contradiction", "separated", "exclusive", "max_cluster_size", "evidence"]
 
 SEPARATED_LISTED_MAX = 20
 """SEPARATE verdicts that a refusal lists, the first in order: one LINK can meet thousands."""
@@ -49,12 +52,21 @@ class _Group:
     separated: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """How clusters are weighed before a scored link joins them: ``confidence`` must be at least ``needed``."""
+
+    confidence: JointConfidence
+    needed: float
+
+
 def cluster(
     members: Collection[str],
     links: Iterable[Edge],
     separated: Collection[tuple[str, str]],
     exclusive: Mapping[str, Sequence[object]],
     max_cluster_size: int,
+    weighing: Weighing | None = None,
 ) -> Clustering:
     """Partition ``members`` along ``links``, strongest first, refusing each that would join a conflict.
 
@@ -62,43 +74,110 @@ def cluster(
     attributes (``None`` = missing, conflicts with nothing): two clusters with different values are never joined.
     A join past ``max_cluster_size`` members is refused too. A component without any of the three comes out whole,
     so this is the connected component there.
-    """
-    group_of: dict[str, _Group] = {}
-    for member in members:
-        values = {i: v for i, v in enumerate(exclusive.get(member, ())) if v is not None}
-        group_of[member] = _Group([member], values)
-    for a, b in separated:
-        if a in group_of and b in group_of:
-            group_of[a].separated.add(b)
-            group_of[b].separated.add(a)
 
-    refused: list[Refusal] = []
-    met: dict[tuple[int, int, int, int], list[tuple[str, str]]] = {}
-    for edge in sorted(links, key=lambda link: link.strength):
-        left, right = group_of[edge.a], group_of[edge.b]
-        if left is right:
-            continue
-        reason = _objection(left, right, max_cluster_size)
-        if reason is not None:
+    With ``weighing`` a link that was scored joins two clusters, of which one at least has several members, only if all
+    that can be compared between them supports it too; verdicts and deterministic rules are not weighed. What is
+    refused is tried again, strongest first, as long as a round joins anything: a cluster that has grown may say
+    something else. A round asks each link that is left over at most once, and every round but the last joins.
+    """
+    grouping = _Grouping(members, separated, exclusive, max_cluster_size, weighing)
+    waiting = sorted(links, key=lambda link: link.strength)
+    refused = grouping.follow(waiting)
+    while weighing and grouping.grown and refused:
+        refused = grouping.follow([refusal.edge for refusal in refused])
+    return Clustering(grouping.clusters(), tuple(sorted(refused, key=lambda r: r.edge.pair)))
+
+
+class _Grouping:
+    """Clusters on their way: they only grow. ``grown`` says whether the last round joined any."""
+
+    def __init__(
+        self,
+        members: Collection[str],
+        separated: Collection[tuple[str, str]],
+        exclusive: Mapping[str, Sequence[object]],
+        max_cluster_size: int,
+        weighing: Weighing | None,
+    ) -> None:
+        self._separated = separated
+        self._max_cluster_size = max_cluster_size
+        self._weighing = weighing
+        self._group_of: dict[str, _Group] = {}
+        self._met: dict[_AsTheyAre, list[tuple[str, str]]] = {}
+        self._confidence: dict[_AsTheyAre, float] = {}
+        self.grown = False
+        for member in members:
+            values = {i: v for i, v in enumerate(exclusive.get(member, ())) if v is not None}
+            self._group_of[member] = _Group([member], values)
+        for a, b in separated:
+            if a in self._group_of and b in self._group_of:
+                self._group_of[a].separated.add(b)
+                self._group_of[b].separated.add(a)
+
+    def follow(self, links: Iterable[Edge]) -> list[Refusal]:
+        """Follow links in the order given; return those refused, in that order."""
+        self.grown = False
+        refused: list[Refusal] = []
+        for edge in links:
+            left, right = self._group_of[edge.a], self._group_of[edge.b]
+            if left is right:
+                continue
+            reason = _objection(left, right, self._max_cluster_size) or self._doubt(edge, left, right)
+            if reason is None:
+                self._join(left, right)
+                continue
             between: list[tuple[str, str]] = []
             if reason == "separated":
-                # Groups only grow, so that the size says whether one is still as it was.
-                as_they_are = (id(left), len(left.members), id(right), len(right.members))
-                between = met.get(as_they_are) or met.setdefault(as_they_are, _between(left, right, separated))
+                between = self._between(left, right)
                 reason = "contradiction" if edge.rule == VERDICT_RULE else reason
             refused.append(Refusal(edge, reason, tuple(between[:SEPARATED_LISTED_MAX]), len(between)))
-            continue
+        return refused
+
+    def clusters(self) -> tuple[tuple[str, ...], ...]:
+        """Return the clusters, each sorted, in the order of their first members."""
+        groups = {id(group): group for group in self._group_of.values()}
+        return tuple(sorted(tuple(sorted(group.members)) for group in groups.values()))
+
+    def _join(self, left: _Group, right: _Group) -> None:
+        self.grown = True
         if len(left.members) < len(right.members):
             left, right = right, left
         left.members += right.members
         left.exclusive.update(right.exclusive)
         left.separated |= right.separated
         for member in right.members:
-            group_of[member] = left
+            self._group_of[member] = left
 
-    groups = {id(group): group for group in group_of.values()}
-    clusters = sorted(tuple(sorted(group.members)) for group in groups.values())
-    return Clustering(tuple(clusters), tuple(sorted(refused, key=lambda r: r.edge.pair)))
+    def _doubt(self, edge: Edge, left: _Group, right: _Group) -> RefusalReason | None:
+        """Return ``evidence`` if what was compared between two groups does not support a scored link of theirs."""
+        if self._weighing is None or edge.rule or len(left.members) + len(right.members) == 2:
+            return None
+        as_they_are = _as_they_are(left, right)
+        confidence = self._confidence.get(as_they_are)
+        if confidence is None:
+            confidence = self._weighing.confidence(left.members, right.members)
+            self._confidence[as_they_are] = confidence
+        return None if confidence >= self._weighing.needed else "evidence"
+
+    def _between(self, left: _Group, right: _Group) -> list[tuple[str, str]]:
+        """Return the pairs under a SEPARATE verdict that have one record in each group."""
+        as_they_are = _as_they_are(left, right)
+        found = self._met.get(as_they_are)
+        if found is None:
+            a_side, b_side = set(left.members), set(right.members)
+            pairs = (ordered(*pair) for pair in self._separated)
+            across = {(a, b) for a, b in pairs if (a in a_side and b in b_side) or (a in b_side and b in a_side)}
+            found = self._met[as_they_are] = sorted(across)
+        return found
+
+
+_AsTheyAre = tuple[int, int, int, int]
+"""Two groups and their sizes: groups only grow, so that the size says whether one is still as it was."""
+
+
+def _as_they_are(left: _Group, right: _Group) -> _AsTheyAre:
+    first, second = sorted((left, right), key=id)
+    return id(first), len(first.members), id(second), len(second.members)
 
 
 def connected(nodes: Iterable[str], links: Iterable[tuple[str, str]]) -> list[list[str]]:
@@ -112,13 +191,6 @@ def connected(nodes: Iterable[str], links: Iterable[tuple[str, str]]) -> list[li
     for i, node in enumerate(ordered):
         components.setdefault(parts.root(i), []).append(node)
     return list(components.values())
-
-
-def _between(left: _Group, right: _Group, separated: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the pairs of ``separated`` that have one record in each group."""
-    a_side, b_side = set(left.members), set(right.members)
-    pairs = (ordered(*pair) for pair in separated)
-    return sorted({(a, b) for a, b in pairs if (a in a_side and b in b_side) or (a in b_side and b in a_side)})
 
 
 def _objection(left: _Group, right: _Group, max_cluster_size: int) -> RefusalReason | None:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mdm_stream.core.canonical import canonical_json, digest_of, digest_of_bytes
-from mdm_stream.core.cluster.clustering import Clustering, Refusal, cluster
+from mdm_stream.core.cluster.clustering import Clustering, Refusal, Weighing, cluster
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
+from mdm_stream.core.cluster.joint_evidence import joint_confidence
 from mdm_stream.core.cluster.survive import Origin, survive
 from mdm_stream.core.match.decide import NO_SIMILARITY
 from mdm_stream.core.model import split_ref
@@ -94,7 +95,8 @@ def resolve_component(
         separated = separated_pairs(records, members)
         exclusive_attributes = rules.match.exclusive
         exclusive = {ref: tuple(records[ref].values[i].match for i in exclusive_attributes) for ref in members}
-        clustering = cluster(members, links, separated, exclusive, rules.max_cluster_size)
+        weighing = weighing_of(rules, records, members)
+        clustering = cluster(members, links, separated, exclusive, rules.max_cluster_size, weighing)
     unchanged = known or {}
     golden = tuple(
         unchanged.get(refs) or golden_record(rules, [records[ref] for ref in refs]) for refs in clustering.clusters
@@ -128,6 +130,13 @@ def separated_pairs(records: Mapping[str, Record], members: Collection[str]) -> 
         for other in records[ref].state.verdicts
         if ref < other and other in inside and verdict_on(records[ref], records[other]) == "separate"
     }
+
+
+def weighing_of(rules: Ruleset, records: Mapping[str, Record], members: Iterable[str]) -> Weighing | None:
+    """Return how clusters of these members are weighed; ``None`` where the rules follow links alone."""
+    if rules.match.clustering != "evidence":
+        return None
+    return Weighing(joint_confidence(rules, {ref: records[ref].match for ref in members}), rules.match.review)
 
 
 def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:

@@ -23,7 +23,7 @@ from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein
 from mdm_stream.core.match import phonetics
 from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MatchValues
-from mdm_stream.core.ruleset import Comparison, Predicate
+from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate
 from mdm_stream.core.standardise import (
     are_other_names,
     is_other_script,
@@ -135,6 +135,14 @@ def holds(predicate: Predicate, a: MatchValues, b: MatchValues) -> bool:
     if predicate.kind in AT_MOST_MEASURES:
         return measured <= bar_of(predicate)
     return measured >= bar_of(predicate)
+
+
+def deciding_rule(match: Match, a: MatchValues, b: MatchValues) -> DeterministicRule | None:
+    """Return the first deterministic rule that applies, ``None`` where none decides the pair."""
+    for rule in match.deterministic:
+        if all(holds(predicate, a, b) for predicate in rule.when):
+            return rule
+    return None
 
 
 def level_of(comparison: Comparison, a: MatchValues, b: MatchValues) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdm_stream.core.match.compare import holds, level_of, similarity_of
+from mdm_stream.core.match.compare import deciding_rule, level_of, similarity_of
 from mdm_stream.core.match.decide import (
     LEVEL_DIGITS,
     LEVELS_MAX,
@@ -29,7 +29,7 @@ from mdm_stream.core.match.decide import (
 from mdm_stream.core.match.score_bulk import Scored, score_many
 from mdm_stream.core.match.terms import term_bits, together_bits
 from mdm_stream.core.model import MatchValues
-from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate, Ruleset
+from mdm_stream.core.ruleset import Comparison, Match, Predicate, Ruleset
 
 __all__ = ["LEVELS_MAX", "PairScore", "explain_pair", "score_pair", "score_pairs"]
 
@@ -55,7 +55,7 @@ def score_pairs(
 def score_pair(rules: Ruleset, a: MatchValues, b: MatchValues) -> PairScore | None:
     """Return the score of a pair, or ``None`` for NO_LINK. Symmetric in the two records."""
     match = rules.match
-    rule = _deciding_rule(match, a, b)
+    rule = deciding_rule(match, a, b)
     if rule is not None:
         return rule_score(rule)
     if match.method == "fellegi_sunter":
@@ -91,7 +91,7 @@ def explain_pair(rules: Ruleset, a: MatchValues, b: MatchValues) -> dict[str, An
         explained |= _explain_weight(match, a, b)
     else:
         explained |= _explain_mean(match, a, b)
-    rule = _deciding_rule(match, a, b)
+    rule = deciding_rule(match, a, b)
     explained["rule"] = None
     if rule is not None:
         score = rule_score(rule)
@@ -100,13 +100,6 @@ def explain_pair(rules: Ruleset, a: MatchValues, b: MatchValues) -> dict[str, An
         explained["weight"] = score.weight if score else bits_of(0.0)
         explained["decision"] = "LINK" if score else "NO_LINK"
     return explained
-
-
-def _deciding_rule(match: Match, a: MatchValues, b: MatchValues) -> DeterministicRule | None:
-    for rule in match.deterministic:
-        if all(holds(predicate, a, b) for predicate in rule.when):
-            return rule
-    return None
 
 
 def _similarities(match: Match, a: MatchValues, b: MatchValues) -> list[float | None]:

@@ -7,17 +7,8 @@ time all of its members would be told. The least hash changes once in as many ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
-from mdm_stream.core.memo import remembered
-
-_HASH_BYTES = 8
-
-
-@remembered(maxsize=65_536)
-def reference_hash(ref: str) -> int:
-    """Return the hash of a reference (BLAKE2b-64): as if drawn by lot, and the same in every process."""
-    return int.from_bytes(blake2b(ref.encode(), digest_size=_HASH_BYTES).digest(), "big")
+from mdm_stream.core.reference_hash import reference_hash
 
 
 def component_id_of(members: Sequence[str]) -> str:

@@ -23,8 +23,8 @@ import msgpack
 
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.plan.commit import HeldComponent, HeldGolden, HeldItem
-from mdm_stream.core.plan.component_id import reference_hash
 from mdm_stream.core.record import REVISION_LENGTH
+from mdm_stream.core.reference_hash import reference_hash
 
 INLINE_MEMBERS_MAX = 64
 """Members of a component that is stored whole."""
