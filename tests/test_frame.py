@@ -77,11 +77,17 @@ def event_of(row, number, *, versions, times):
     return RecordEvent("person", row["source"], row["record_id"], "upsert", version, time_us, attributes)
 
 
-@given(rows=st.lists(ROW, max_size=14), versions=st.booleans(), times=st.booleans(), missing=st.integers(0, 3))
+@given(
+    rows=st.lists(ROW, max_size=14),
+    versions=st.booleans(),
+    times=st.booleans(),
+    missing=st.integers(0, 3),
+    clustering=st.sampled_from(["components", "evidence"]),
+)
 @settings(max_examples=120, deadline=None)
-def test_the_frames_equal_the_reference(rows, versions, times, missing):
+def test_the_frames_equal_the_reference(rows, versions, times, missing, clustering):
     """Any rows, repeated records included, with any kind of missing cell, give exactly the reference's state."""
-    rules = small_rules()
+    rules = small_rules(clustering=clustering)
     nothing = (None, float("nan"), pd.NaT, pd.NA)[missing]
     df = pd.DataFrame(
         {

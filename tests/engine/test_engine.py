@@ -34,6 +34,8 @@ WORLDS = [
     small_rules(2, 9, kept=1),
     small_rules(50, 50, kept=1),
     small_rules(50, 3, kept=2),
+    small_rules(50, 50, clustering="evidence"),
+    small_rules(3, 5, kept=2, clustering="evidence"),
 ]
 """Blocks, clusters, and what is kept of links and of pairs in the middle band, at their limits at once or never."""
 

@@ -13,8 +13,9 @@ import pytest
 from mdm_stream.core import fold as folding
 from mdm_stream.core import record
 from mdm_stream.core.blocking import generic_values, keys, limits
-from mdm_stream.core.cluster import clustering, golden, strategies, strongest, survive
+from mdm_stream.core.cluster import clustering, golden, joint_evidence, strategies, strongest, survive
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge
+from mdm_stream.core.match.pair_evidence import PairEvidence
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.standardise import record_plan, registry
 from mdm_stream.decode import clock
@@ -74,7 +75,7 @@ def _clustering(change: Callable[[list, list, set, dict, int], tuple]) -> Break:
     """Cluster something else than what was asked for."""
 
     def apply(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(golden, "cluster", lambda *asked: clustering.cluster(*change(*asked)))
+        patch.setattr(golden, "cluster", lambda *asked: clustering.cluster(*change(*asked[:5]), *asked[5:]))
 
     return apply
 
@@ -97,6 +98,39 @@ def _strength(key: Callable[[Edge, int], tuple]) -> Break:
         return key(edge, 0 if edge.rule == VERDICT_RULE else (1 if edge.rule else 2))
 
     return lambda patch: patch.setattr(Edge, "strength", property(strength))
+
+
+def _pairs_say(change: Callable[[PairEvidence], PairEvidence]) -> Break:
+    """Let pairs between two clusters say something else."""
+
+    def apply(patch: pytest.MonkeyPatch) -> None:
+        whole = joint_evidence.pair_evidence
+        patch.setattr(joint_evidence, "pair_evidence", lambda *asked: change(whole(*asked)))
+
+    return apply
+
+
+def _clusters_like_pairs(patch: pytest.MonkeyPatch) -> None:
+    whole = golden.weighing_of
+
+    def weighing_of(rules, records, members):
+        weighing = whole(rules, records, members)
+        return weighing and replace(weighing, needed=rules.match.link)
+
+    patch.setattr(golden, "weighing_of", weighing_of)
+
+
+def _rules_weighed(patch: pytest.MonkeyPatch) -> None:
+    whole = clustering._Grouping._doubt
+
+    def doubt(self, edge, left, right):
+        return whole(self, edge._replace(rule=""), left, right)
+
+    patch.setattr(clustering._Grouping, "_doubt", doubt)
+
+
+def _one_round(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(clustering._Grouping, "grown", property(lambda _: False, lambda *_: None), raising=False)
 
 
 def _greatest_digests(patch: pytest.MonkeyPatch) -> None:
@@ -232,6 +266,13 @@ MUTANTS: dict[str, Break] = {
     "cluster: of equal links the last pair first": _strength(
         lambda edge, tier: (tier, -edge.weight, [-ord(letter) for letter in edge.a + edge.b])
     ),
+    "evidence: a missing value counts": _pairs_say(lambda found: found._replace(known=(True,) * len(found.known))),
+    "evidence: a rule against a pair says nothing": _pairs_say(
+        lambda found: found if found.ruled is None else found._replace(ruled=abs(found.ruled))
+    ),
+    "evidence: clusters need what a pair needs": _clusters_like_pairs,
+    "evidence: what a rule decides is weighed": _rules_weighed,
+    "evidence: what was refused is not tried again": _one_round,
     "keys: a refined key goes on to its suspension": lambda patch: patch.setattr(
         limits, "expression_limit", lambda rules, _: rules.max_block_size
     ),

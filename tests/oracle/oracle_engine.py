@@ -159,6 +159,7 @@ def ruleset(rules, number=0) -> Ruleset:
             ),
             comparisons=tuple(_comparison(comparison, place) for comparison in rules["comparisons"]),
             exclusive=tuple(place(name) for name in rules["exclusive"]),
+            clustering=rules["clustering"],
         ),
         survivorship=tuple(
             SurvivorshipRule(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from hashlib import blake2b
 from itertools import combinations, product
 
@@ -15,6 +16,9 @@ from oracle import plain_fold, plain_survivorship, plain_values
 
 SEPARATED_LISTED = 20
 """So many SEPARATE verdicts a review item names; it says how many there are."""
+
+SPEAKERS = 16
+"""So many members of a set are compared with those of another."""
 
 
 def resolve(rules, events):
@@ -225,14 +229,27 @@ def _bits(probability):
 
 
 def _clusters(rules, records, links):
-    """Follow links between whole sets, strongest first; return the sets and the links refused, strongest first."""
+    """Follow links between whole sets, strongest first; return the sets and the links refused, strongest first.
+
+    Where all the evidence counts it is done over and over, until nothing more is joined.
+    """
     clusters = [{ref} for ref in records]
+    while True:
+        before = len(clusters)
+        clusters, refusals = _followed(rules, records, links, clusters)
+        if rules["clustering"] == "components" or len(clusters) == before:
+            return clusters, refusals
+
+
+def _followed(rules, records, links, clusters):
     refusals = []
     for pair in sorted(links, key=lambda pair: (links[pair]["tier"], -links[pair]["weight"], pair)):
         left, right = (next(members for members in clusters if ref in members) for ref in pair)
         if left is right:
             continue
         reason, separated = _objection(rules, records, left, right)
+        if reason is None and links[pair]["tier"] == 2 and _contradicted(rules, records, left, right):
+            reason = "evidence"
         if reason is None:
             clusters = [members for members in clusters if members is not left and members is not right]
             clusters.append(left | right)
@@ -241,6 +258,59 @@ def _clusters(rules, records, links):
                 reason = "contradiction"
             refusals.append({**links[pair], "pair": pair, "reason": reason, "separated": separated})
     return clusters, refusals
+
+
+def _contradicted(rules, records, left, right):
+    """Return whether all pairs between two sets, of which one has several records, are together below a review."""
+    if rules["clustering"] == "components" or len(left | right) == 2:
+        return False
+    speakers = (sorted(side, key=lambda ref: (_digest(ref), ref))[:SPEAKERS] for side in (left, right))
+    bits, weighed = Fraction(0), []
+    for one, other in product(*speakers):
+        a, b = records[one]["compared"], records[other]["compared"]
+        rule = next(
+            (rule for rule in rules["rules"] if all(plain_values.holds(each, a, b) for each in rule["when"])), None
+        )
+        if rule is None:
+            weighed.append((a, b))
+        else:
+            bits += Fraction(_bits(rule["confidence"]) if rule["link"] else -60.0)
+    if weighed:
+        together = _weights_together if rules["method"] == "fellegi_sunter" else _means_together
+        bits += together(rules, weighed)
+    return round(1.0 / (1.0 + 2.0 ** -float(bits)), 6) < rules["review"]
+
+
+def _weights_together(rules, pairs):
+    """Return the prior, and for each comparison the mean bits of the pairs with a value on both sides, if there are."""
+    bits = Fraction(math.log2(rules["prior"] / (1.0 - rules["prior"])))
+    for comparison in rules["comparisons"]:
+        both = [(a, b) for a, b in pairs if any(a[name] and b[name] for name in comparison["attributes"])]
+        said = [
+            Fraction(level["bits"])
+            for a, b in both
+            for level in [
+                next(
+                    level
+                    for level in comparison["levels"]
+                    if all(plain_values.holds(condition, a, b) for condition in level["when"])
+                )
+            ]
+        ]
+        bits += sum(said) / len(said) if said else 0
+    return bits
+
+
+def _means_together(rules, pairs):
+    """Return the bits of the weighted mean of what each comparison finds on average."""
+    total = present = 0.0
+    for comparison in rules["comparisons"]:
+        found = [plain_values.similarity(comparison["similarity"], comparison["attribute"], a, b) for a, b in pairs]
+        found = [Fraction(alike) for alike in found if alike is not None]
+        if found:
+            total += comparison["weight"] * float(sum(found) / len(found))
+            present += comparison["weight"]
+    return Fraction(_bits(round(total / present, 6) if present else 0.0))
 
 
 def _objection(rules, records, left, right):

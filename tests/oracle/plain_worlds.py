@@ -148,6 +148,7 @@ def rules_of(seed):
         "rules": sorted(chance.sample(RULES, chance.randint(0, 2)), key=lambda rule: rule["name"]),
         "comparisons": _means(chance) if method == "weighted_mean" else _comparisons(chance),
         "exclusive": chance.choice([[], [], ["tax"], ["born"], ["tax", "kind"]]),
+        "clustering": random.Random(f"clustering {seed}").choice(["components", "evidence"]),
         "survivorship": _survivorship(chance, [attribute["name"] for attribute in attributes]),
     }
 

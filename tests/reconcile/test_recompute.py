@@ -52,8 +52,9 @@ def person_event(number: int) -> RecordEvent:
 
 @pytest.mark.parametrize("rules_seed", [2, 11])
 def test_small_histories_come_out_as_the_reference_says(spark: SparkSession, tmp_path: Path, rules_seed: int) -> None:
-    """Updates, deletes, verdicts, overrides, erasures, suspended keys and limits, however tasks share the events."""
+    """Updates, deletes, verdicts, overrides, erasures, suspended keys, limits, and clusters by links or by evidence."""
     world = worlds(rules_seed, range(HISTORIES))
+    assert world.rules.match.clustering == {2: "evidence", 11: "components"}[rules_seed]
     expected = resolve(world.rules, world.events)
     assert len(expected.golden) > HISTORIES
     folded = spark.createDataFrame(folded_rows(world.events, tasks=3), "ref string, state binary")

@@ -294,6 +294,21 @@ def test_a_circle_of_files_is_shown(write):
     assert "b.yaml" in error
 
 
+def test_how_records_are_clustered(write):
+    """By links alone if nothing is said, which leaves the digest of older rules as it was; or by all the evidence."""
+    plain = load_ruleset(write(BASE))
+    said, asked = (
+        load_ruleset(write(BASE.replace("match:\n", f"match:\n  clustering: {way}\n")))
+        for way in ("components", "evidence")
+    )
+    assert (plain.match.clustering, asked.match.clustering) == ("components", "evidence")
+    assert plain.digest == said.digest != asked.digest
+    (error,) = _errors(write(BASE.replace("match:\n", "match:\n  clustering: stars\n")))
+    assert error.startswith("rules.yaml:11:")
+    assert "'components'" in error
+    assert "'evidence'" in error
+
+
 def test_the_digest_is_of_the_meaning(write):
     """Comments, layout, version, labels and names of keys change nothing; a weight does."""
     digest = load_ruleset(write(BASE)).digest

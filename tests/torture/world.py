@@ -26,9 +26,12 @@ RULES = (
     small_rules(50, 4, kept=2),
     small_rules(3, refined_above=2),
     small_rules(50, 50, kept=2, refined_above=2),
+    small_rules(50, 50, clustering="evidence"),
+    small_rules(4, 4, exclusive=(2,), kept=1, clustering="evidence"),
 )
 """Blocks that cross their limit at once or never, clusters that are cut at two members or never, exclusive values;
-records that keep all of their links and questions, or the strongest alone; and keys that refine themselves.
+records that keep all of their links and questions, or the strongest alone; keys that refine themselves; and joins
+that all the evidence must support.
 """
 
 _DENSE: Mapping[str, Sequence[Value]] = {
