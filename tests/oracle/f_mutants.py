@@ -267,9 +267,6 @@ MUTANTS: dict[str, Break] = {
         lambda edge, tier: (tier, -edge.weight, [-ord(letter) for letter in edge.a + edge.b])
     ),
     "evidence: a missing value counts": _pairs_say(lambda found: found._replace(known=(True,) * len(found.known))),
-    "evidence: a rule against a pair says nothing": _pairs_say(
-        lambda found: found if found.ruled is None else found._replace(ruled=abs(found.ruled))
-    ),
     "evidence: clusters need what a pair needs": _clusters_like_pairs,
     "evidence: what a rule decides is weighed": _rules_weighed,
     "evidence: what was refused is not tried again": _one_round,
