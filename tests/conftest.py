@@ -114,7 +114,7 @@ SLOW_FILES = {
     "test_standardise_shortcuts",
     "test_start_page",
     "test_steward_fold",
-    "test_table_files",
+    "test_files_of_rows",
     "test_unknown_names",
     "test_unreplicated",
     "test_warehouse_rebuild_page",

@@ -12,7 +12,7 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.draft.golden_examples import LARGE_CLUSTER, FirstLook, first_look
 from mdm_stream.draft.key_choice import KeyCandidate, KeyChoice, candidates, chosen_keys
 from mdm_stream.draft.measured import Measured, Progress, RuledFile, measure
-from mdm_stream.draft.planned import Doubt, FileColumns, Plan, plan_of, source_name
+from mdm_stream.draft.planned import Doubt, DraftPlan, FileColumns, plan_of, source_name
 from mdm_stream.draft.rule_text import DraftComparison, DraftedRules, SharedPlaceholder, attribute_types, rule_text
 from mdm_stream.draft.source_keys import SourceKeys, source_keys
 from mdm_stream.draft.subject import Subject, subject_of
@@ -182,7 +182,7 @@ def _domain_of(subject: Subject, domain: str | None) -> str:
     return subject.pack or domain or subject.name
 
 
-def _filled(plan: Plan) -> dict[str, str]:
+def _filled(plan: DraftPlan) -> dict[str, str]:
     """Return the attributes that others fill: the parts of a whole name."""
     names = {each.meaning for each in plan.attributes}
     return (
@@ -198,7 +198,7 @@ def _pack_keys(subject: Subject) -> list[tuple[str, str]]:
     return [(name, str(expression)) for name, expression in tree["blocking"]["keys"].items()]
 
 
-def _first_attribute(plan: Plan) -> str:
+def _first_attribute(plan: DraftPlan) -> str:
     if not plan.attributes:
         raise ConfigurationError("the files have no column that could be compared; expected one beside their keys")
     return plan.attributes[0].name
@@ -214,7 +214,7 @@ def _chosen(options: Sequence[KeyCandidate], rules: Ruleset, found: Measured) ->
     return chosen_keys(measured, found.records)
 
 
-def _neutral(plan: Plan) -> list[DraftComparison]:
+def _neutral(plan: DraftPlan) -> list[DraftComparison]:
     """Return comparisons that weigh nothing, for the first draft, which is there to be measured."""
     if plan.subject.pack:
         return []
@@ -222,7 +222,7 @@ def _neutral(plan: Plan) -> list[DraftComparison]:
     return [DraftComparison(plan.attributes[0].name, levels)] if plan.attributes else []
 
 
-def _comparisons(plan: Plan, found: Measured) -> list[DraftComparison]:
+def _comparisons(plan: DraftPlan, found: Measured) -> list[DraftComparison]:
     made = []
     for each in plan.attributes:
         chance = found.chances[each.name]
@@ -241,7 +241,7 @@ def _comparisons(plan: Plan, found: Measured) -> list[DraftComparison]:
     return made
 
 
-def _identical(plan: Plan, found: Measured) -> list[tuple[str, str]]:
+def _identical(plan: DraftPlan, found: Measured) -> list[tuple[str, str]]:
     """Return the rules by which an article number and a title that is much alike decide at once."""
     names = {each.meaning: each.name for each in plan.attributes}
     if plan.subject.pack or "gtin" not in names or "title" not in names:
@@ -251,7 +251,7 @@ def _identical(plan: Plan, found: Measured) -> list[tuple[str, str]]:
     return [("same_article_number", f"{names['gtin']}: exact, {names['title']}: {{token_set: 0.6}}")]
 
 
-def _placeholders(plan: Plan, files: Sequence[ProfiledFile]) -> list[SharedPlaceholder]:
+def _placeholders(plan: DraftPlan, files: Sequence[ProfiledFile]) -> list[SharedPlaceholder]:
     types = attribute_types(plan.attributes)
     found: dict[str, dict[str, int]] = {}
     for file, source in zip(files, plan.sources, strict=True):

@@ -108,7 +108,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DraftPlan:
     """The attributes and sources of the drafted rules, with what was not sure."""
 
     subject: Subject
@@ -117,7 +117,7 @@ class Plan:
     doubts: tuple[Doubt, ...]
 
 
-def plan_of(subject: Subject, files: Sequence[FileColumns]) -> Plan:
+def plan_of(subject: Subject, files: Sequence[FileColumns]) -> DraftPlan:
     """Return the plan for the files of one subject."""
     attributes: dict[str, PlannedAttribute] = {}
     doubts: list[Doubt] = []
@@ -135,7 +135,7 @@ def plan_of(subject: Subject, files: Sequence[FileColumns]) -> Plan:
     if not subject.is_sure and subject.name != "record":
         ordered = sorted(subject.points, key=lambda each: -subject.points[each])
         doubts.append(Doubt("", "", f"the records look like {ordered[0]}s, and nearly as much like {ordered[1]}s"))
-    return Plan(subject, tuple(attributes.values()), tuple(sources), tuple(doubts))
+    return DraftPlan(subject, tuple(attributes.values()), tuple(sources), tuple(doubts))
 
 
 class _SourcePlan:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mdm_stream.draft.key_choice import KeyCandidate, KeyChoice
-from mdm_stream.draft.planned import Doubt, OptionText, Plan, PlannedAttribute, PlannedSource
+from mdm_stream.draft.planned import Doubt, DraftPlan, OptionText, PlannedAttribute, PlannedSource
 from mdm_stream.draft.source_keys import SourceKeys
 from mdm_stream.draft.weights import DraftLevel
 
@@ -41,7 +41,7 @@ class DraftedRules:
     """All that a rule set says. ``keys`` are None in the first draft, which has every candidate in ``candidates``."""
 
     domain: str
-    plan: Plan
+    plan: DraftPlan
     source_keys: Sequence[SourceKeys]
     encodings: Sequence[str | None]
     placeholders: Sequence[SharedPlaceholder]

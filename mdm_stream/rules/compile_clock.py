@@ -9,7 +9,8 @@ from mdm_stream.core.ruleset import DAY_US, VersionKind
 from mdm_stream.core.times import parse_time_us
 from mdm_stream.core.wire_formats import WIRE_FORMATS
 from mdm_stream.rules.findings import Findings
-from mdm_stream.rules.model import DURATION_PATTERN, SourceModel
+from mdm_stream.rules.model import SourceModel
+from mdm_stream.rules.setting_types import DURATION_PATTERN
 from mdm_stream.rules.tree import Node
 
 CLOCK_AHEAD_US_MAX = 400 * DAY_US

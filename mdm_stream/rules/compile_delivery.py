@@ -10,7 +10,8 @@ from mdm_stream.core.file_rules import FILE_BYTES_MAX, FileRules
 from mdm_stream.core.ruleset import Source
 from mdm_stream.rules.compile_clock import duration_us
 from mdm_stream.rules.findings import Findings, nearest, one_of
-from mdm_stream.rules.model import SIZE_PATTERN, FilesModel, SourceModel
+from mdm_stream.rules.model import FilesModel, SourceModel
+from mdm_stream.rules.setting_types import SIZE_PATTERN
 from mdm_stream.rules.tree import Node
 
 _UNITS = {"kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}

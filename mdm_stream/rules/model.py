@@ -6,9 +6,9 @@ description of each field appear in the JSON Schema, where an editor shows them 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mdm_stream.core.column_types import COLUMN_KINDS, SCALE_MAX, ColumnKindName
 from mdm_stream.core.csv_form import DELIMITER_PATTERN, CsvEncoding
@@ -17,6 +17,19 @@ from mdm_stream.core.histories import HISTORIES_MAX
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, GTID_SOURCE_PATTERN, LOG_NUMBER_MAX
 from mdm_stream.core.ruleset import ClusteringMethod, VersionKind
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
+from mdm_stream.rules.setting_types import (
+    Day,
+    Duration,
+    Names,
+    Option,
+    Probability,
+    Share,
+    Size,
+    Strategies,
+    Texts,
+    When,
+    as_list,
+)
 
 BITS_MAX = 60.0
 """Evidence of more than 60 bits (1 in 10^18) says nothing more, and keeps sums well inside a float's precision."""
@@ -36,16 +49,6 @@ RECORD_EDGES_MAX = 1_000
 """The greatest ``max_links`` and ``max_reviews``: a component of *n* records holds at most twice this times *n*."""
 
 
-def _as_list(value: object) -> object:
-    """Let one item stand for a list of one."""
-    return (value,) if isinstance(value, str) else value
-
-
-def _as_strategies(value: object) -> object:
-    """Let one strategy, a name or one with its options, stand for a list of one."""
-    return (value,) if isinstance(value, str) or (isinstance(value, dict) and value) else value
-
-
 def _as_key(value: object) -> object:
     """Let an expression stand for a key that nothing refines."""
     return {"key": value} if isinstance(value, str) else value
@@ -60,50 +63,6 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-WHEN_SCHEMA = {
-    "description": "A kind (exact, null, else ...), {kind: threshold}, or {attribute: kind or {kind: threshold}}; "
-    "of several all must hold.",
-    "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "object", "minProperties": 1}],
-}
-STRATEGY_SCHEMA = {
-    "description": "A strategy's name, or {name: {option: value}}.",
-    "anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}],
-}
-_NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-_TEXTS_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-
-Names = Annotated[
-    tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1), WithJsonSchema(_NAMES_SCHEMA, mode="validation")
-]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list), WithJsonSchema(_TEXTS_SCHEMA, mode="validation")]
-"""One text, or a list of them that may be empty."""
-
-When = Annotated[Any, WithJsonSchema(WHEN_SCHEMA)]
-"""One condition; its grammar is read by :mod:`mdm_stream.rules.conditions`."""
-
-StrategyEntry = Annotated[Any, WithJsonSchema(STRATEGY_SCHEMA)]
-Strategies = Annotated[
-    tuple[StrategyEntry, ...],
-    BeforeValidator(_as_strategies),
-    Field(min_length=1),
-    WithJsonSchema(
-        {"anyOf": [STRATEGY_SCHEMA, {"type": "array", "items": STRATEGY_SCHEMA, "minItems": 1}]}, mode="validation"
-    ),
-]
-"""One strategy, or a list of them."""
-Option = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-DURATION_PATTERN = "([0-9]{1,6})([smhdy])"
-Duration = Annotated[str, Field(pattern=f"^{DURATION_PATTERN}$")]
-"""A number and its unit: seconds, minutes, hours, days or years of 365 days."""
-SIZE_PATTERN = "([0-9]{1,6})(kB|MB|GB|TB)"
-Size = Annotated[str, Field(pattern=f"^{SIZE_PATTERN}$")]
-"""A number and its unit, a power of 1,000 bytes."""
-DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-Day = Annotated[str, Field(pattern=DAY_PATTERN)]
 _TABLE_FORMATS = [each.name for each in WIRE_FORMATS.values() if each.needs_table]
 
 
@@ -320,7 +279,7 @@ class BlockingKeyModel(_Part):
     ] = None
     refine: Annotated[
         tuple[Annotated[BlockingKeyModel, BeforeValidator(_as_key)], ...],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Field(description="Further expressions, each of which splits such a block, and may be refined itself."),
     ] = ()
 

@@ -12,6 +12,7 @@ TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "name": ("one name of a person", ("  ANNE-MARIE ", "O'Brien", "Müller")),
     "full_name": ("the whole name of a person", ("Dr. Anne M. Brandt", "Brandt, Anne")),
     "text": ("free text: titles, descriptions", ("Café  au lait",)),
+    "verbatim": ("a text that is compared as delivered, such as one that a Splink model cleaned", ("  ANA m. ",)),
     "organisation": ("the name of a company or another organisation", ("Brandt & Söhne GmbH", "ACME, Inc.")),
     "address": ("a street with its number, or an address on one line", ("12 High Str.", "Hauptstraße 5")),
     "city": ("a city or another place", ("St. Albans", "MÜNCHEN")),

@@ -95,10 +95,10 @@ def _settings() -> Iterator[str]:
 
 
 def _models(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield the models below one with where each stands, ``NAME`` for what an author names."""
+    """Yield the models below one with where each stands, ``NAME`` for what an author names; not one in itself."""
     for name, field in model.model_fields.items():
         inner, suffix = _model_in(field.annotation)
-        if inner is not None:
+        if inner is not None and inner is not model:
             title = f"{path}: {_name(name, field)}{suffix}".lstrip(": ")
             yield title, inner
             yield from _models(inner, title)

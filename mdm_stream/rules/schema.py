@@ -15,7 +15,8 @@ from mdm_stream.core.standardise import COUNTRY_TYPES, TYPE_OPTIONS, TYPE_PARTS
 from mdm_stream.core.standardise.spec import OptionSpec
 from mdm_stream.rules.compile_survivorship import AT_LEAST_MAX, HALF_LIFE_DAYS_MAX, STRATEGY_OPTIONS
 from mdm_stream.rules.extend import pack_names
-from mdm_stream.rules.model import STRATEGY_SCHEMA, WHEN_SCHEMA, RulesetModel
+from mdm_stream.rules.model import RulesetModel
+from mdm_stream.rules.setting_types import STRATEGY_SCHEMA, WHEN_SCHEMA
 
 _REMOVED = {
     "type": "object",

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from mdm_stream.rules.findings import Findings, nearest, one_of
-from mdm_stream.rules.model import DAY_PATTERN, DURATION_PATTERN, SIZE_PATTERN, RulesetModel
+from mdm_stream.rules.model import RulesetModel
+from mdm_stream.rules.setting_types import DAY_PATTERN, DURATION_PATTERN, SIZE_PATTERN
 from mdm_stream.rules.tree import Node, plain
 
 _EXPECTED = {

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdm_stream.train.em import TrainingEstimate, TrainingEvidence, probabilities
-from mdm_stream.train.vectors import Counts, LevelCounts
+from mdm_stream.train.vectors import Counts, VectorCounts
 
 STRENGTH_MIN_BITS = 1.0
 """Two comparisons are plainly dependent if the weight of a match is wrong by so much on average."""
@@ -99,7 +99,7 @@ def _others(
     )
 
 
-def _table(vectors: LevelCounts, weights: Counts, first: int, second: int, shape: tuple[int, ...]) -> Counts:
+def _table(vectors: VectorCounts, weights: Counts, first: int, second: int, shape: tuple[int, ...]) -> Counts:
     cells = vectors.levels[:, first].astype(np.int64) * shape[1] + vectors.levels[:, second]
     counted = np.bincount(cells, weights=weights, minlength=shape[0] * shape[1])
     return np.asarray(counted.reshape(shape), np.float64)

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdm_stream.core.match.level_vectors import Levels
-from mdm_stream.train.vectors import Counts, LevelCounts
+from mdm_stream.train.vectors import Counts, VectorCounts
 from mdm_stream.train.weights import LevelWeights, level_weights
 
 ITERATIONS_MAX = 200
@@ -65,8 +65,8 @@ class TrainingEvidence:
     """
 
     comparisons: tuple[GradedComparison, ...]
-    candidates: LevelCounts
-    random: LevelCounts
+    candidates: VectorCounts
+    random: VectorCounts
     pairs_in_all: float
     share: float
     apart_keys: tuple[int, ...]
@@ -131,12 +131,12 @@ def estimate(
     return TrainingEstimate(prior, tuple(weights), total, in_all, written_matches, used, found, step, converged)
 
 
-def probabilities(vectors: LevelCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
+def probabilities(vectors: VectorCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
     """Return the probability of a match for each vector."""
     return 1.0 / (1.0 + np.exp2(-np.clip(match_weights(vectors, prior, weights, tables), -1000.0, 1000.0)))
 
 
-def match_weights(vectors: LevelCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
+def match_weights(vectors: VectorCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
     """Return the match weight of each vector, in bits."""
     total = np.full(len(vectors.counts), np.log2(prior / (1.0 - prior)))
     for column, each in enumerate(weights):
@@ -151,7 +151,7 @@ def _as_written(comparison: GradedComparison) -> LevelWeights:
     return LevelWeights(comparison.written.copy(), nothing, nothing.copy())
 
 
-def _usable(comparison: GradedComparison, candidates: LevelCounts) -> Counts:
+def _usable(comparison: GradedComparison, candidates: VectorCounts) -> Counts:
     """Return 1 for each vector whose pairs are found by a key that reads none of the comparison's attributes."""
     mask = (candidates.keys & np.uint64(comparison.apart)) != 0
     return np.asarray(mask if mask.any() else np.ones(len(mask)), np.float64)

@@ -13,7 +13,7 @@ Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class LevelCounts:
+class VectorCounts:
     """Distinct ``(levels, keys)`` and how many pairs have them, in ascending order of the two.
 
     ``levels``: a row for each, a column for each comparison. ``keys``: bit ``k`` says that key expression ``k`` finds
@@ -30,7 +30,7 @@ class LevelCounts:
         return float(self.counts.sum())
 
 
-def level_counts(levels: Levels, keys: NDArray[np.uint64] | None = None) -> LevelCounts:
+def level_counts(levels: Levels, keys: NDArray[np.uint64] | None = None) -> VectorCounts:
     """Count the distinct vectors of pairs: ``levels`` has a row a pair. The order of the pairs changes nothing."""
     masks = np.zeros(len(levels), np.uint64) if keys is None else keys
     width = levels.shape[1]
@@ -42,4 +42,4 @@ def level_counts(levels: Levels, keys: NDArray[np.uint64] | None = None) -> Leve
     distinct, counts = np.unique(packed, return_counts=True)
     unpacked = distinct.view(np.uint8).reshape(len(distinct), width + 8)
     found = np.ascontiguousarray(unpacked[:, width:]).view(">u8").ravel().astype(np.uint64)
-    return LevelCounts(unpacked[:, :width].view(np.int8).copy(), found, counts.astype(np.float64))
+    return VectorCounts(unpacked[:, :width].view(np.int8).copy(), found, counts.astype(np.float64))

@@ -121,7 +121,7 @@ def test_csv_files_are_judged_first(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["x.jsonl", "--rules", "person"], "--shared"),
+        (["x.jsonl", "--rules", "person"], "no such file"),
         (["--shared", "--rules", "person"], "--on archive"),
         (["--shared", "x.jsonl", "--on", "archive", "--rules", "person"], "--on archive"),
         (["--shared", "nowhere.jsonl", "--rules", "person"], "no such file"),

@@ -181,7 +181,7 @@ def test_one_value_with_a_mark_in_it_stays_one(kind, text):
     assert STANDARDISERS[kind](text, {"region": "DE"}).match
 
 
-@pytest.mark.parametrize("kind", sorted(set(STANDARDISERS) - {"number"}))
+@pytest.mark.parametrize("kind", sorted(set(STANDARDISERS) - {"number", "verbatim"}))
 @pytest.mark.parametrize("text", ["1.91431E+18", "4.479E+11", "7.700900123E9", "1E+15", "9,91214E+15"])
 def test_scientific_notation_has_lost_its_digits(kind, text):
     """What a spreadsheet rounded is no value: it neither matches nor survives, and says why."""

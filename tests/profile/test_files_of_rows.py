@@ -38,6 +38,7 @@ def table(tmp_path, content, name="people.csv"):
         ("a.json", b'[{"id":1,"given name":"Anna","town":"Dornheim"},{"id":2,"given name":"Petra","town":null}]'),
         ("a.ndjson", b'{"id":1,"given name":"Anna","town":"Dornheim"}\n{"id":2,"given name":"Petra"}\n'),
     ],
+    ids=["comma", "semicolon-utf-16", "tabs", "gzip", "json", "ndjson"],
 )
 def test_one_table_comes_of_every_form(tmp_path, name, content):
     """The same rows as CSV of several dialects, JSON and NDJSON are the same table."""
