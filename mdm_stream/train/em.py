@@ -92,12 +92,12 @@ class TrainingEstimate:
     converged: bool
 
 
-Tables = Sequence[tuple[int, int, Counts]]
+LearnedTables = Sequence[tuple[int, int, Counts]]
 """Corrections of two comparisons together: their places, and bits by the level of the one and of the other."""
 
 
 def estimate(
-    evidence: TrainingEvidence, prior: float, tables: Tables = (), steps_max: int | None = None
+    evidence: TrainingEvidence, prior: float, tables: LearnedTables = (), steps_max: int | None = None
 ) -> TrainingEstimate:
     """Return what expectation maximisation learns, beginning with the weights and the prior of the rules.
 
@@ -131,12 +131,16 @@ def estimate(
     return TrainingEstimate(prior, tuple(weights), total, in_all, written_matches, used, found, step, converged)
 
 
-def probabilities(vectors: VectorCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
+def probabilities(
+    vectors: VectorCounts, prior: float, weights: Sequence[LevelWeights], tables: LearnedTables = ()
+) -> Counts:
     """Return the probability of a match for each vector."""
     return 1.0 / (1.0 + np.exp2(-np.clip(match_weights(vectors, prior, weights, tables), -1000.0, 1000.0)))
 
 
-def match_weights(vectors: VectorCounts, prior: float, weights: Sequence[LevelWeights], tables: Tables = ()) -> Counts:
+def match_weights(
+    vectors: VectorCounts, prior: float, weights: Sequence[LevelWeights], tables: LearnedTables = ()
+) -> Counts:
     """Return the match weight of each vector, in bits."""
     total = np.full(len(vectors.counts), np.log2(prior / (1.0 - prior)))
     for column, each in enumerate(weights):

@@ -33,7 +33,7 @@ _PROVINCE = re.compile(r"(.+?) \(?([A-Z]{2})\)?")
 _COUNTRY_CODE = 2
 
 
-class _Found(NamedTuple):
+class _ReadPiece(NamedTuple):
     """What one piece of a line holds: what stands before it (street or city), and the rest by name."""
 
     before: str
@@ -74,20 +74,20 @@ def _is_country(piece: str, before: list[str]) -> bool:
     return any(_BEFORE_CITY.fullmatch(each) for each in before[1:])
 
 
-def _read(piece: str, *, is_first: bool) -> _Found | None:
+def _read(piece: str, *, is_first: bool) -> _ReadPiece | None:
     """Return what a piece with a postcode holds, ``None`` for one without."""
     if found := _BRITISH.fullmatch(piece):
-        return _Found(found[1], {"postcode": found[2]}, city_before=True)
+        return _ReadPiece(found[1], {"postcode": found[2]}, city_before=True)
     if (found := _AFTER_REGION.fullmatch(piece)) and (region := _region_at_end(found[2])):
         before = f"{found[1] or ''} {found[2].removesuffix(region)}".strip()
-        return _Found(before, {"region": region, "postcode": found[3]}, city_before=True)
+        return _ReadPiece(before, {"region": region, "postcode": found[3]}, city_before=True)
     found = _BEFORE_CITY.fullmatch(piece)
     if found and (found[1] or not is_first):
-        return _Found(found[1] or "", {"postcode": found[2], "city": found[3]}, city_before=False)
+        return _ReadPiece(found[1] or "", {"postcode": found[2], "city": found[3]}, city_before=False)
     if _ALONE.fullmatch(piece) and not is_first:
-        return _Found("", {"postcode": piece}, city_before=True)
+        return _ReadPiece("", {"postcode": piece}, city_before=True)
     if (found := _AFTER_CITY.fullmatch(piece)) and not is_first and not _has_street_word(piece):
-        return _Found(found[1], {"postcode": found[2]}, city_before=True)
+        return _ReadPiece(found[1], {"postcode": found[2]}, city_before=True)
     return None
 
 
@@ -97,7 +97,7 @@ def _region_at_end(text: str) -> str:
     return next((region for at in range(len(names)) if is_known_region(region := " ".join(names[at:]))), "")
 
 
-def _with_street(found: dict[str, str], read: _Found, before: list[str], after: list[str]) -> dict[str, str]:
+def _with_street(found: dict[str, str], read: _ReadPiece, before: list[str], after: list[str]) -> dict[str, str]:
     """Return the parts with street and city, from what stands before the postcode, in its piece and before that."""
     if not read.city_before:
         street = [*before, read.before]
