@@ -5,9 +5,12 @@ component links connect them, and the ends of a chain share no key by their natu
 
     evidence(X, Y) = log2(prior / (1 - prior)) + sum over comparisons of the mean bits of the pairs that it compared
 
-is a weight like that of a pair, and a pair's own weight where both clusters are one record. (It is average linkage,
-Sokal and Michener 1958, for each comparison by itself.) A scored link joins two clusters unless this says NO_LINK: its
-confidence must reach the review threshold. It need not reach the link threshold, since the link itself does. Then
+is a weight like that of a pair, and a pair's own weight where both clusters are one record. What a learned model adds,
+for how common a value is and for two comparisons that are not independent, is averaged in the same way, over the pairs
+that know it. (It is average linkage, Sokal and Michener 1958, for each comparison by itself.)
+
+A scored link joins two clusters unless this says NO_LINK: its confidence must reach the review threshold. It need not
+reach the link threshold, since the link itself does. Then
 
 * **a missing value is no evidence.** A record without a name brings nothing to the comparison of names, so mother and
   son are told apart by their own names, however well it fits either of them. If whole match weights were added, each
@@ -65,7 +68,7 @@ def joint_weight(match: Match, pairs: Sequence[PairEvidence]) -> float:
 
 def _added(match: Match, pairs: Sequence[PairEvidence]) -> float:
     weight = bits_of(match.prior)
-    for place in range(len(match.comparisons)):
+    for place in range(len(pairs[0].said)):
         # Where nothing was compared, the level of what is missing says its bits, which are 0 but for odd rules.
         said = [pair.said[place] for pair in pairs if pair.known[place]] or [pair.said[place] for pair in pairs]
         weight += math.fsum(said) / len(said)

@@ -18,7 +18,7 @@ from mdm_stream.core.match.pair_evidence import pair_evidence
 from mdm_stream.core.match.score import score_pair
 from mdm_stream.core.model import RecordEvent, VerdictEvent, make_ref
 from mdm_stream.core.reference import resolve
-from mdm_stream.core.ruleset import Comparison, Level, Predicate
+from mdm_stream.core.ruleset import Comparison, Dependence, Level, Predicate, TermBits
 
 NODES = [f"crm/{n}" for n in range(8)]
 PAIRS = list(combinations(NODES, 2))
@@ -152,36 +152,70 @@ PEOPLE = st.tuples(NAMES, FAMILIES, DATES, EMAILS)
 
 RULES = small_rules(max_block_size=50, max_cluster_size=50, clustering="evidence")
 
+RARE, REST, FAMILY_TERMS, BOTH_SAME, GIVEN_DIFFERS = 2.5, -0.25, 0.75, -1.5, 0.625
 
-@given(PEOPLE, PEOPLE)
-def test_of_two_records_it_is_the_weight_of_the_pair(a, b):
+
+def with_learned_bits(rules):
+    """Return the rules with what a model learns: how rare names are, and what two comparisons say together."""
+    given_name, family_name, born = rules.match.comparisons
+    terms = {"exact": TermBits(0, {"ann": RARE, "bob": 0.5}, REST), "differ": TermBits(0, {"ann": REST}, None)}
+    given_name = replace(
+        given_name, levels=tuple(replace(level, terms=terms.get(level.label)) for level in given_name.levels)
+    )
+    same = replace(family_name.levels[1], terms=TermBits(1, {"stone": 1.125}, FAMILY_TERMS))
+    family_name = replace(family_name, levels=(family_name.levels[0], same, *family_name.levels[2:]))
+    together = Dependence(
+        0, 1, ((0.0,) * 4, (0.0, BOTH_SAME, 0.1, 0.3), (0.0, -0.7, 0.2, 0.4), (0.0, GIVEN_DIFFERS, 0.0, 1.0))
+    )
+    further = Dependence(1, 2, ((0.0,) * 4, (0.0, -2.0, 0.0, 0.7), (0.0,) * 4, (0.0, 0.1, 0.2, 1.5)))
+    match = replace(rules.match, comparisons=(given_name, family_name, born), dependences=(together, further))
+    return replace(rules, digest="learned", match=match)
+
+
+LEARNED = with_learned_bits(RULES)
+EITHER = st.sampled_from([RULES, LEARNED])
+
+
+@given(EITHER, PEOPLE, PEOPLE)
+def test_of_two_records_it_is_the_weight_of_the_pair(rules, a, b):
     """Between single records nothing is new: the evidence is their match weight, whichever of them comes first."""
-    evidence = pair_evidence(RULES, a, b)
-    assert evidence == pair_evidence(RULES, b, a)
-    score = score_pair(RULES, a, b)
+    evidence = pair_evidence(rules, a, b)
+    assert evidence == pair_evidence(rules, b, a)
+    score = score_pair(rules, a, b)
     if score is not None:
-        assert joint_weight(RULES.match, [evidence]) == score.weight
+        assert joint_weight(rules.match, [evidence]) == score.weight
 
 
-@given(st.lists(PEOPLE, min_size=2, max_size=6), st.randoms(use_true_random=False))
-def test_the_order_of_members_is_nothing(people, chance):
+@given(EITHER, st.lists(PEOPLE, min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_the_order_of_members_is_nothing(rules, people, chance):
     """The confidence between two clusters is symmetric, and blind to the order of their members."""
     match_of = {f"crm/{n}": person for n, person in enumerate(people)}
     refs = list(match_of)
     cut = chance.randint(1, len(refs) - 1)
     left, right = refs[:cut], refs[cut:]
-    confidence = joint_confidence(RULES, match_of)
+    confidence = joint_confidence(rules, match_of)
     expected = confidence(left, right)
     assert confidence(chance.sample(right, len(right)), chance.sample(left, len(left))) == expected
 
 
-@given(PEOPLE, PEOPLE, st.integers(1, 4))
-def test_a_record_without_values_is_no_evidence(a, b, times):
+@given(EITHER, PEOPLE, PEOPLE, st.integers(1, 4))
+def test_a_record_without_values_is_no_evidence(rules, a, b, times):
     """Members that have nothing to compare change nothing, however many they are; the prior counts once."""
-    alone = [pair_evidence(RULES, a, b)]
-    empty = [pair_evidence(RULES, (None,) * 4, b)] * times
+    alone = [pair_evidence(rules, a, b)]
+    empty = [pair_evidence(rules, (None,) * 4, b)] * times
     if alone[0].ruled is None:
-        assert joint_weight(RULES.match, alone + empty) == joint_weight(RULES.match, alone)
+        assert joint_weight(rules.match, alone + empty) == joint_weight(rules.match, alone)
+
+
+def test_what_is_learned_of_values_is_averaged_like_the_rest():
+    """A rare name that one pair of two shares says half, and two comparisons say together what knows both of them."""
+    ann, bob, nameless = ("ann", "lee", None, None), ("bob", "lee", None, None), (None, "lee", None, None)
+    same, other, unknown = (pair_evidence(LEARNED, each, ann) for each in (ann, bob, nameless))
+    plain = [pair_evidence(RULES, each, ann) for each in (ann, bob)]
+    assert joint_weight(LEARNED.match, [same, other]) - joint_weight(RULES.match, plain) == pytest.approx(
+        (RARE + REST) / 2 + FAMILY_TERMS + (BOTH_SAME + GIVEN_DIFFERS) / 2
+    )
+    assert joint_weight(LEARNED.match, [same, unknown]) == joint_weight(LEARNED.match, [same])
 
 
 @given(PEOPLE, PEOPLE, st.integers(1, 5), st.integers(1, 5))

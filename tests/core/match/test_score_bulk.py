@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mdm_stream.core.cluster.joint_evidence import joint_weight
 from mdm_stream.core.match import columns, score_bulk
 from mdm_stream.core.match.compare import PREDICATE_KINDS, SIMILARITY_KINDS
-from mdm_stream.core.match.score import FEW_PAIRS_MAX, score_pair, score_pairs
+from mdm_stream.core.match.pair_evidence import pair_evidence
+from mdm_stream.core.match.score import FEW_PAIRS_MAX, explain_pair, score_pair, score_pairs
 from mdm_stream.core.match.score_bulk import score_many
 from mdm_stream.core.ruleset import (
     Attribute,
@@ -170,6 +172,22 @@ def test_few_pairs_score_as_many_do(match: Match, records: list) -> None:
     for count in (1, FEW_PAIRS_MAX, FEW_PAIRS_MAX + 1):
         few = left[:count], right[:count]
         assert score_pairs(rules, records, *few) == score_many(rules, records, *few)
+
+
+@settings(max_examples=100, deadline=None)
+@given(matches(), RECORDS)
+def test_a_pair_has_one_weight(match: Match, records: list) -> None:
+    """What decides a pair, what is explained of it, and what two clusters of one record each are weighed by: one."""
+    rules = ruleset(match)
+    for a, b in zip(*(side.tolist() for side in all_pairs(len(records))), strict=True):
+        pair = records[a], records[b]
+        explained, score = explain_pair(rules, *pair), score_pair(rules, *pair)
+        if explained["weight"] is not None:
+            assert joint_weight(match, [pair_evidence(rules, *pair)]) == explained["weight"]
+        if score is not None:
+            assert (score.weight, score.confidence) == (explained["weight"], explained["confidence"])
+        assert explained["decision"] == ("NO_LINK" if score is None else "LINK" if score.link else "REVIEW")
+        assert pair_evidence(rules, *pair) == pair_evidence(rules, *pair[::-1])
 
 
 def test_no_pairs() -> None:
