@@ -15,8 +15,10 @@ from mdm_stream.core import record
 from mdm_stream.core.blocking import generic_values, keys, limits
 from mdm_stream.core.cluster import clustering, golden, joint_evidence, strategies, strongest, survive
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge
+from mdm_stream.core.match import pair_evidence, terms
 from mdm_stream.core.match.pair_evidence import PairEvidence
 from mdm_stream.core.model import split_ref
+from mdm_stream.core.ruleset import Match, TermBits
 from mdm_stream.core.standardise import record_plan, registry
 from mdm_stream.decode import clock
 
@@ -131,6 +133,18 @@ def _rules_weighed(patch: pytest.MonkeyPatch) -> None:
 
 def _one_round(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(clustering._Grouping, "grown", property(lambda _: False, lambda *_: None), raising=False)
+
+
+def _commonest(patch: pytest.MonkeyPatch) -> None:
+    def commonest(of: TermBits, texts: set[str]) -> float | None:
+        return min((found for text in texts if (found := of.bits.get(text, of.rest)) is not None), default=None)
+
+    patch.setattr(terms, "_rarest", commonest)
+
+
+def _constant(holder: type, name: str, value: object) -> Break:
+    """Let all objects of a class have one value."""
+    return lambda patch: patch.setattr(holder, name, property(lambda _: value))
 
 
 def _greatest_digests(patch: pytest.MonkeyPatch) -> None:
@@ -270,6 +284,15 @@ MUTANTS: dict[str, Break] = {
     "evidence: clusters need what a pair needs": _clusters_like_pairs,
     "evidence: what a rule decides is weighed": _rules_weighed,
     "evidence: what was refused is not tried again": _one_round,
+    "evidence: clusters know nothing of how common a value is": lambda patch: patch.setattr(
+        pair_evidence, "term_bits", lambda *_: 0.0
+    ),
+    "evidence: to clusters all comparisons are independent": lambda patch: patch.setattr(
+        pair_evidence, "together_bits", lambda match, _: [0.0] * len(match.dependences)
+    ),
+    "learned: all comparisons are independent": _constant(Match, "dependences", ()),
+    "learned: a value that is not listed says nothing": _constant(TermBits, "rest", None),
+    "learned: of several values the commonest counts": _commonest,
     "keys: a refined key goes on to its suspension": lambda patch: patch.setattr(
         limits, "expression_limit", lambda rules, _: rules.max_block_size
     ),

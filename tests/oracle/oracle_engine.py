@@ -15,6 +15,7 @@ from mdm_stream.core.reference import Resolution, resolve
 from mdm_stream.core.ruleset import (
     Attribute,
     Comparison,
+    Dependence,
     DeterministicRule,
     KeyExpression,
     KeyPart,
@@ -26,6 +27,7 @@ from mdm_stream.core.ruleset import (
     Source,
     Strategy,
     SurvivorshipRule,
+    TermBits,
 )
 from mdm_stream.decode import Delivery
 from mdm_stream.decode.clock import dated
@@ -159,6 +161,7 @@ def ruleset(rules, number=0) -> Ruleset:
             ),
             comparisons=tuple(_comparison(comparison, place) for comparison in rules["comparisons"]),
             exclusive=tuple(place(name) for name in rules["exclusive"]),
+            dependences=tuple(_dependence(both, rules["comparisons"]) for both in rules["together"]),
             clustering=rules["clustering"],
         ),
         survivorship=tuple(
@@ -213,8 +216,23 @@ def _comparison(comparison, place):
         return Comparison(
             comparison["name"], attributes, similarity=comparison["similarity"], weight=comparison["weight"]
         )
-    levels = tuple(Level(x["label"], _predicates(x["when"], place), x["bits"]) for x in comparison["levels"])
+    levels = tuple(
+        Level(x["label"], _predicates(x["when"], place), x["bits"], _term_bits(x.get("terms"), place))
+        for x in comparison["levels"]
+    )
     return Comparison(comparison["name"], tuple(map(place, comparison["attributes"])), levels)
+
+
+def _term_bits(terms, place):
+    return None if terms is None else TermBits(place(terms["attribute"]), terms["bits"], terms["rest"])
+
+
+def _dependence(both, comparisons):
+    first, second = (
+        next(i for i, each in enumerate(comparisons) if each["name"] == both[end]) for end in ("first", "second")
+    )
+    labels = [[level["label"] for level in comparisons[i]["levels"]] for i in (first, second)]
+    return Dependence(first, second, tuple(tuple(both["bits"].get((a, b), 0.0) for b in labels[1]) for a in labels[0]))
 
 
 def _predicates(conditions, place):

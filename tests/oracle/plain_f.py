@@ -195,15 +195,39 @@ def _evidence(rules, a, b):
         return _mean(rules, a, b)
     weight, reached = math.log2(rules["prior"] / (1.0 - rules["prior"])), {}
     for comparison in rules["comparisons"]:
-        level = next(
-            level
-            for level in comparison["levels"]
-            if all(plain_values.holds(condition, a, b) for condition in level["when"])
-        )
+        level = _level(comparison, a, b)
         weight += level["bits"]
+        weight += _of_value(level, a, b)
         reached[comparison["name"]] = level["label"]
+    for both in rules["together"]:
+        weight += both["bits"].get((reached[both["first"]], reached[both["second"]]), 0.0)
     confidence = round(1.0 / (1.0 + 2.0**-weight), 6)
     return {"tier": 2, "weight": weight, "confidence": confidence, "rule": "score", "evidence": reached}
+
+
+def _level(comparison, a, b):
+    """Return the first level of a comparison whose conditions all hold."""
+    for level in comparison["levels"]:
+        if all(plain_values.holds(condition, a, b) for condition in level["when"]):
+            return level
+    raise AssertionError("the last level holds of any pair")
+
+
+def _of_value(level, a, b):
+    """Return what a level's bits change by with the value.
+
+    Of shared values the rarest counts; where none is shared, the commoner of the two records' rarest. What is not known
+    of a value is not counted.
+    """
+    terms = level.get("terms")
+    if terms is None:
+        return 0.0
+    left, right = (
+        {text: terms["bits"].get(text, terms["rest"]) for text in side[terms["attribute"]]} for side in (a, b)
+    )
+    sides = [left.items() & right.items()] if left.keys() & right.keys() else [left.items(), right.items()]
+    most = [max(bits for _, bits in side if bits is not None) for side in sides if any(x is not None for _, x in side)]
+    return min(most, default=0.0)
 
 
 def _mean(rules, a, b):
@@ -282,23 +306,30 @@ def _contradicted(rules, records, left, right):
 
 
 def _weights_together(rules, pairs):
-    """Return the prior, and for each comparison the mean bits of the pairs with a value on both sides, if there are."""
+    """Return the prior, and for each comparison the mean bits of the pairs with a value on both sides, if there are.
+
+    So it is for what two comparisons say together: the mean of the pairs that have a value on both sides in both.
+    """
     bits = Fraction(math.log2(rules["prior"] / (1.0 - rules["prior"])))
+    reached = []
+    for a, b in pairs:
+        found = {}
+        for comparison in rules["comparisons"]:
+            if any(a[name] and b[name] for name in comparison["attributes"]):
+                level = _level(comparison, a, b)
+                found[comparison["name"]] = level["label"], Fraction(level["bits"]) + Fraction(_of_value(level, a, b))
+        reached.append(found)
     for comparison in rules["comparisons"]:
-        both = [(a, b) for a, b in pairs if any(a[name] and b[name] for name in comparison["attributes"])]
-        said = [
-            Fraction(level["bits"])
-            for a, b in both
-            for level in [
-                next(
-                    level
-                    for level in comparison["levels"]
-                    if all(plain_values.holds(condition, a, b) for condition in level["when"])
-                )
-            ]
-        ]
-        bits += sum(said) / len(said) if said else 0
+        bits += _average([found[comparison["name"]][1] for found in reached if comparison["name"] in found])
+    for both in rules["together"]:
+        one, other = both["first"], both["second"]
+        known = [(found[one][0], found[other][0]) for found in reached if one in found and other in found]
+        bits += _average([Fraction(both["bits"].get(labels, 0.0)) for labels in known])
     return bits
+
+
+def _average(numbers):
+    return sum(numbers) / len(numbers) if numbers else 0
 
 
 def _means_together(rules, pairs):

@@ -6,6 +6,7 @@ Values stay where the documents leave no doubt how they are read. Shares no code
 from __future__ import annotations
 
 import random
+from itertools import combinations, product
 
 HOUR_US = 3_600_000_000
 ARRIVED_US = 10_957 * 24 * HOUR_US
@@ -95,6 +96,18 @@ NEAR = {
     "codes": [when("levenshtein", "codes", 1)],
     "sums": [when("numeric_within", "sums", 20)],
 }
+TERMS = {
+    "given": ["ann", "anne", "nan", "bob", "a"],
+    "family": ["lee", "leigh", "kim"],
+    "born": ["1980-01-02", "1980-02-01", "1991-05-05"],
+    "tax": ["AB12", "AB13", "X9"],
+    "kind": ["male", "female", "other"],
+    "note": ["blue car", "red car", "red", "7"],
+    "amount": ["12", "12.5", "-3", "7"],
+    "codes": ["A1", "B2", "C3", "ZZ"],
+    "sums": ["12", "30", "-1"],
+}
+"""Values as they are compared, for models to know how common they are."""
 RULES = [
     {"name": "same_tax", "when": [when("exact", "tax"), when("exact", "born")], "link": True, "confidence": 0.86},
     {"name": "same_code", "when": [when("intersect", "codes")], "link": True, "confidence": 0.99},
@@ -131,7 +144,7 @@ def rules_of(seed):
     if ways.random() < 0.3:
         named["family"]["also"] = ["full.family", "given"] if "full" in named else ["given"]
     method = "weighted_mean" if chance.random() < 0.2 else "fellegi_sunter"
-    return {
+    rules = {
         "domain": "person",
         "attributes": attributes,
         "sources": _with_ways(ways, _sources(chance)),
@@ -150,7 +163,14 @@ def rules_of(seed):
         "exclusive": chance.choice([[], [], ["tax"], ["born"], ["tax", "kind"]]),
         "clustering": random.Random(f"clustering {seed}").choice(["components", "evidence"]),
         "survivorship": _survivorship(chance, [attribute["name"] for attribute in attributes]),
+        "together": [],
     }
+    if rules["clustering"] == "evidence":
+        rules |= _to_be_weighed(seed, rules)
+    learning = random.Random(f"learned {seed}")
+    if method == "fellegi_sunter" and learning.random() < 0.6:
+        _learn(learning, rules)
+    return rules
 
 
 def _blocking(seed, keys):
@@ -206,6 +226,46 @@ def _comparisons(chance):
     return found
 
 
+def _to_be_weighed(seed, rules):
+    """Return what makes clusters of several records that scored links would join, most of which contradict in part."""
+    chance = random.Random(f"weighed {seed}")
+    if chance.random() < 0.2:
+        return {}
+    return {
+        "blocking": _blocking(seed, chance.sample(BLOCKING, chance.randint(4, len(BLOCKING)))),
+        "max_block_size": chance.choice([3, 4, 6, 50]),
+        "max_cluster_size": chance.choice([4, 50, 50]),
+        "max_links": 32,
+        "prior": chance.choice([0.5, 0.3]),
+        "link": chance.choice([0.6, 0.7]),
+        "review": chance.choice([0.3, 0.5, 0.55]),
+        "rules": chance.sample(rules["rules"], min(len(rules["rules"]), chance.choice([0, 0, 1]))),
+        "exclusive": chance.choice([[], [], rules["exclusive"]]),
+    }
+
+
+def _learn(chance, rules):
+    """Give levels bits by value, and comparisons bits for what they say together, as a learned model does."""
+    for comparison in rules["comparisons"]:
+        if chance.random() < 0.6:
+            of = comparison["attributes"][0] if chance.random() < 0.85 else chance.choice(sorted(TERMS))
+            for level in comparison["levels"][1:]:
+                if level["label"] == "equal" or chance.random() < 0.25:
+                    level["terms"] = _terms(chance, of)
+    for first, second in combinations(rules["comparisons"], 2):
+        if chance.random() < 0.5:
+            one, other = (first, second) if chance.random() < 0.7 else (second, first)
+            said = product(one["levels"][1:], other["levels"][1:])
+            bits = {(a["label"], b["label"]): chance.choice([-2.0, -1.0, -0.5, 0.0, 0.75]) for a, b in said}
+            rules["together"].append({"first": one["name"], "second": other["name"], "bits": bits})
+
+
+def _terms(chance, name):
+    known = chance.sample(TERMS[name], chance.randint(1, len(TERMS[name])))
+    bits = {value: chance.choice([-1.5, -0.5, 0.25, 1.0, 2.0]) for value in known}
+    return {"attribute": name, "bits": bits, "rest": chance.choice([None, 0.5, 1.5])}
+
+
 def _means(chance):
     return [
         {"name": f"{kind} of {name}", "attribute": name, "similarity": kind, "weight": chance.choice([1.0, 2.0, 0.5])}
@@ -246,15 +306,18 @@ def history_of(seed, rules):
     chance = random.Random(f"history {seed}")
     mapped = rules["sources"].get("crm", {}).get("columns")
     refs = [f"{source}/{record_id}" for source in SOURCES for record_id in IDS]
-    refs = chance.sample(refs, chance.randint(3, len(refs)))
+    dense = rules["clustering"] == "evidence"
+    refs = chance.sample(refs, chance.randint(6 if dense else 3, len(refs)))
     pools = {
-        name: chance.sample(values, chance.choice([2, 3, len(values), len(values)])) for name, values in VALUES.items()
+        name: chance.sample(values, chance.choice([2, 3, 3 if dense else len(values), len(values)]))
+        for name, values in VALUES.items()
     }
     events = []
-    for _ in range(chance.randint(3, 60)):
+    written = 0.82 if dense else 0.74
+    for _ in range(chance.randint(25 if dense else 3, 60)):
         dice = chance.random()
         ref = chance.choice(refs)
-        if dice < 0.74:
+        if dice < written:
             events.append(_record_event(chance, ref, mapped, pools))
         elif dice < 0.88:
             events.append(_verdict(chance, refs))

@@ -73,6 +73,21 @@ def test_the_histories_hold_everything():
     assert sum(each.refused for each in found) > HISTORIES_A_CHUNK / 8
 
 
+def test_the_histories_hold_all_ways_of_matching_at_once():
+    """Learned models, clusters by evidence, refined keys and attributes compared as others meet in many rule sets."""
+    found = []
+    for seed in range(HISTORIES_A_CHUNK * CHUNKS):
+        rules = plain_worlds.rules_of(seed)
+        terms = any(level.get("terms") for each in rules["comparisons"] for level in each.get("levels", ()))
+        also = any("also" in each for each in rules["attributes"])
+        refined = any(key["refine"] for key in rules["blocking"])
+        alone = any(len(key["parts"]) == 1 and key["parts"][0][0] == "exact" for key in rules["blocking"])
+        generic = alone and rules["max_block_size"] < len(plain_worlds.SOURCES) * len(plain_worlds.IDS)
+        found.append((terms, bool(rules["together"]), rules["clustering"] == "evidence", refined, also, generic))
+    assert all(sum(each) > HISTORIES_A_CHUNK for each in zip(*found, strict=True))
+    assert any(map(all, found))
+
+
 def test_the_command_says_what_it_compared(capsys):
     """``make oracle`` ends with 0 where nothing differs, and says how many histories there were."""
     assert main(["--histories", "3", "--seed", "7", "--processes", "1"]) == 0
