@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from mdm_stream.core.blocking.syntax import parse_key
@@ -10,6 +12,7 @@ from mdm_stream.core.ruleset import (
     Attribute,
     ClusteringMethod,
     Comparison,
+    Dependence,
     DeterministicRule,
     KeyExpression,
     Level,
@@ -19,6 +22,7 @@ from mdm_stream.core.ruleset import (
     Source,
     Strategy,
     SurvivorshipRule,
+    TermBits,
 )
 
 ATTRIBUTES = ("given_name", "family_name", "birth_date", "email")
@@ -40,12 +44,13 @@ def small_rules(
     kept: int = 32,
     refined_above: int | None = None,
     clustering: ClusteringMethod = "components",
+    also: bool = False,
 ) -> Ruleset:
     """Rules under which a few values make links, reviews, conflicts, and blocks that cross their limit.
 
     ``kept`` is how many links, and how many pairs in the middle band, are kept for the sake of each record. With
     ``refined_above`` the family name is refined past so many records, by the given name's initial and by the birth
-    year, and the former again by the email address.
+    year, and the former again by the email address. With ``also`` family names are compared with given names, too.
     """
 
     def key(tag: str, text: str, refined_above: int | None = None) -> KeyExpression:
@@ -61,10 +66,10 @@ def small_rules(
     return Ruleset(
         domain="person",
         version=1,
-        digest=f"small-{max_block_size}-{max_cluster_size}-{exclusive}-{kept}-{refined_above}-{clustering}",
+        digest=f"small-{max_block_size}-{max_cluster_size}-{exclusive}-{kept}-{refined_above}-{clustering}-{also}",
         attributes=(
             Attribute("given_name", "name"),
-            Attribute("family_name", "name"),
+            Attribute("family_name", "name", also=("given_name",) if also else ()),
             Attribute("birth_date", "date"),
             Attribute("email", "email", multi=True),
         ),
@@ -105,6 +110,30 @@ def small_rules(
         max_links=kept,
         max_reviews=kept,
     )
+
+
+RARE, REST, FAMILY_TERMS, BOTH_SAME, GIVEN_DIFFERS = 2.5, -0.25, 0.75, -1.5, 0.625
+"""Bits of what a model learned: names of three kinds, and given name and family name at two pairs of levels."""
+
+
+def learned(rules: Ruleset) -> Ruleset:
+    """Return small rules with what a model learns: how rare names are, and what two comparisons say together."""
+    given_name, family_name, birth_date = rules.match.comparisons
+    terms = {"exact": TermBits(0, {"ann": RARE, "bob": 0.5}, REST), "differ": TermBits(0, {"ann": REST}, None)}
+    given_name = replace(
+        given_name, levels=tuple(replace(level, terms=terms.get(level.label)) for level in given_name.levels)
+    )
+    same = replace(family_name.levels[1], terms=TermBits(1, {"stone": 1.125}, FAMILY_TERMS))
+    family_name = replace(family_name, levels=(family_name.levels[0], same, *family_name.levels[2:]))
+    nothing = (0.0,) * 4
+    both_names = (nothing, (0.0, BOTH_SAME, 0.1, 0.3), (0.0, -0.7, 0.2, 0.4), (0.0, GIVEN_DIFFERS, 0.0, 1.0))
+    name_and_birth = (nothing, (0.0, -2.0, 0.0, 0.7), nothing, (0.0, 0.1, 0.2, 1.5))
+    match = replace(
+        rules.match,
+        comparisons=(given_name, family_name, birth_date),
+        dependences=(Dependence(0, 1, both_names), Dependence(1, 2, name_and_birth)),
+    )
+    return replace(rules, digest=f"{rules.digest}-learned", match=match)
 
 
 SOURCES = st.sampled_from(["crm", "erp", "web"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from small_world import ATTRIBUTES, small_rules
+from small_world import ATTRIBUTES, learned, small_rules
 
 from mdm_stream.core.model import ChangeEvent, EraseEvent, OverrideEvent, RecordEvent, Value, VerdictEvent, make_ref
 
@@ -28,10 +28,13 @@ RULES = (
     small_rules(50, 50, kept=2, refined_above=2),
     small_rules(50, 50, clustering="evidence"),
     small_rules(4, 4, exclusive=(2,), kept=1, clustering="evidence"),
+    learned(small_rules(50, 50, clustering="evidence")),
+    learned(small_rules(3, 50, kept=2, refined_above=2, clustering="evidence", also=True)),
+    learned(small_rules(4, 5, also=True)),
 )
 """Blocks that cross their limit at once or never, clusters that are cut at two members or never, exclusive values;
-records that keep all of their links and questions, or the strongest alone; keys that refine themselves; and joins
-that all the evidence must support.
+records that keep all of their links and questions, or the strongest alone; keys that refine themselves; joins that all
+the evidence must support; models that were learned; names that are compared with others; and all of these at once.
 """
 
 _DENSE: Mapping[str, Sequence[Value]] = {
