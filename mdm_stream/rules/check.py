@@ -206,7 +206,7 @@ def _of_sources(own: _File) -> _Warnings:
                     line = own.place("sources", source.name)
                     yield (
                         line,
-                        f"required attribute {attribute.name!r} has no column here: all records are refused; map one",
+                        f"required attribute {attribute.name!r} has no column here, so no record has one; map a column",
                     )
 
 

@@ -71,7 +71,13 @@ class AttributeModel(_Part):
 
     type: Annotated[str, Field(description="The standardiser: name, date, phone, email, address ...")]
     options: Annotated[dict[str, Option], Field(description="Options of the type, such as day_first.")] = {}
-    required: Annotated[bool, Field(description="A record without it is quarantined.")] = False
+    required: Annotated[
+        bool,
+        Field(
+            description="Every source should give it: `rules check` warns of one that cannot. A record without a value "
+            "is accepted all the same; rows of files are rejected by `files: required`."
+        ),
+    ] = False
     pattern: Annotated[str | None, Field(description="What the whole cleaned value must match to be valid.")] = None
     sensitive: Annotated[bool, Field(description="Masked wherever people look without need.")] = False
     multi: Annotated[bool, Field(description="A record may have several values.")] = False

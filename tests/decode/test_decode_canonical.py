@@ -55,6 +55,14 @@ def test_an_upsert_keeps_what_the_rules_use():
     assert event == RecordEvent("person", "web", "42", "upsert", 17, 1_767_225_600_000_000, {"given_name": "Ada"})
 
 
+def test_a_record_without_a_required_attribute_is_accepted():
+    """``required`` is for `rules check`, which names sources that cannot give it: other events would be another F."""
+    rules = PERSONS["person"]
+    needed = replace(rules, attributes=tuple(replace(each, required=True) for each in rules.attributes))
+    (event,) = Decoder({"person": needed}).decode(replace(RECEIVED, raw=orjson.dumps(EVENT)))
+    assert set(event.attributes) == {"given_name"} < {each.name for each in needed.attributes}
+
+
 def test_a_mapped_source_sends_its_own_columns():
     """Where the rules map columns, those are kept, under their own names: the core maps them."""
     event = {**EVENT, "source": "crm", "version": "a", "attributes": {"first": "Ada", "given_name": "x"}}

@@ -84,7 +84,7 @@ def test_each_doubtful_thing_is_told_with_its_line(tmp_path, old, new, expected)
 
 
 def test_a_required_attribute_without_a_column_is_told(tmp_path):
-    """A source that cannot give a required attribute would have all its records refused."""
+    """A source that cannot give a required attribute is named, with its line."""
     text = GOOD.replace("email: {type: email}", "email: {type: email, required: true}")
     every = "{email: e, given_name: g, family_name: f, region: r}"
     said = _said(tmp_path, f"{text}sources:\n  a: {{attributes: {every}}}\n  b: {{attributes: {{region: r}}}}\n")
