@@ -13,7 +13,7 @@ from mdm_stream.core.match.level_vectors import level_vectors
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Comparison, Ruleset
 from mdm_stream.train.em import GradedComparison, TrainingEvidence
-from mdm_stream.train.pairs import CANDIDATES_MAX, RANDOM_PAIRS_MAX, candidate_pairs, random_pairs
+from mdm_stream.train.pairs import CANDIDATES_MAX, RANDOM_PAIRS_MAX, CandidatePairs, candidate_pairs, random_pairs
 from mdm_stream.train.vectors import level_counts
 
 _SEED_DIGITS = 15
@@ -30,18 +30,10 @@ class PairLimits:
 def gather(rules: Ruleset, records: Mapping[str, Record], limits: PairLimits | None = None) -> TrainingEvidence:
     """Return the evidence in live records, by reference. Their order changes nothing."""
     limits = limits or PairLimits()
-    refs = sorted(ref for ref, record in records.items() if record.live)
-    seed = int(digest_of([rules_part(rules.digest), refs])[:_SEED_DIGITS], 16)
+    refs, pairs = candidates_of(rules, records, limits.candidates_max)
+    seed = _seed(rules, refs)
     values = [records[ref].match for ref in refs]
     comparisons = graded_comparisons(rules)
-    tags = [each.tag for each in rules.blocking]
-    pairs = candidate_pairs(
-        [records[ref].keys for ref in refs],
-        tags,
-        max_block_size=rules.max_block_size,
-        seed=seed,
-        pairs_max=limits.candidates_max,
-    )
     found = level_vectors(rules.match.comparisons, values, pairs.left, pairs.right)
     # What a kept comparison says of a random pair is needed nowhere: hardly any of them is near a match.
     learned = [each for each, known in zip(rules.match.comparisons, comparisons, strict=True) if not known.kept]
@@ -59,6 +51,25 @@ def gather(rules: Ruleset, records: Mapping[str, Record], limits: PairLimits | N
         share=pairs.share,
         apart_keys=tuple(_apart(rules, places) for places in _attributes_of_keys(rules)),
     )
+
+
+def candidates_of(
+    rules: Ruleset, records: Mapping[str, Record], pairs_max: int = CANDIDATES_MAX
+) -> tuple[list[str], CandidatePairs]:
+    """Return the references of live records in order, and the candidate pairs among them, as places in that list."""
+    refs = sorted(ref for ref, record in records.items() if record.live)
+    pairs = candidate_pairs(
+        [records[ref].keys for ref in refs],
+        [each.tag for each in rules.blocking],
+        max_block_size=rules.max_block_size,
+        seed=_seed(rules, refs),
+        pairs_max=pairs_max,
+    )
+    return refs, pairs
+
+
+def _seed(rules: Ruleset, refs: Sequence[str]) -> int:
+    return int(digest_of([rules_part(rules.digest), list(refs)])[:_SEED_DIGITS], 16)
 
 
 def graded_comparisons(rules: Ruleset) -> tuple[GradedComparison, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from mdm_stream.core.cluster.edges import verdict_on
 from mdm_stream.core.f_version import rules_part
+from mdm_stream.core.match.compare import deciding_rule
 from mdm_stream.core.match.score import explain_pair, score_pair
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Comparison, Level, Ruleset
@@ -138,8 +139,11 @@ def with_verdicts(rules: Ruleset, model: LearnedModel, records: Mapping[str, Rec
         said = f"{len(known)} verdicts, {links} of them LINK: confidence is not calibrated by them"
         return model, [f"{said}; it takes {VERDICTS_MIN}, and both kinds"]
     scored = in_use(rules, model.model_copy(update={"calibration": Calibration()}))
-    weights = [float(explain_pair(scored, records[a].match, records[b].match)["weight"]) for a, b, _ in known]
-    slope, offset = calibrated(weights, [link for _, _, link in known])
+    # What a deterministic rule decides has no weight that a calibration could change.
+    weighed = [(a, b, link) for a, b, link in known
+               if deciding_rule(rules.match, records[a].match, records[b].match) is None]  # fmt: skip
+    weights = [float(explain_pair(scored, records[a].match, records[b].match)["weight"]) for a, b, _ in weighed]
+    slope, offset = calibrated(weights, [link for _, _, link in weighed])
     calibration = Calibration(slope=round(slope, LEARNED_DECIMALS), offset=round(offset, LEARNED_DECIMALS))
     new = model.model_copy(update={"calibration": calibration})
     told = {"verdicts": len(known), "verdicts_link": links, "verdicts_against_written": _against(rules, known, records),

@@ -59,6 +59,42 @@ def test_json_says_all_of_it(work, capsys):
     assert {"comparison", "level", "m", "u", "bits_before", "bits"} <= set(found["levels"][0])
 
 
+def test_it_says_which_pairs_would_be_something_else(work, capsys):
+    """Against the rules in use: a model that is in use already changes nothing."""
+    assert train(work, "--use", "--json") == 0
+    effect = orjson.loads(capsys.readouterr().out)["effect"]
+    assert effect["by_verdicts"] is None
+    assert sum(effect["by_model"]["before"].values()) == sum(effect["by_model"]["after"].values()) > 0
+    assert train(work) == 0
+    said = capsys.readouterr().out
+    assert "something else, against the rules in use" in said
+    assert "\n  none" in said
+
+
+def test_verdicts_that_contradict_the_model_show_what_falls(work, capsys):
+    """Stewards separate most of what the rules link: so many links would be questions or fall away, and which."""
+    lines = []
+    for person in range(24):
+        ends = {end: {"source": "crm", "record_id": f"{person}-{copy}"} for end, copy in (("a", 0), ("b", 1))}
+        verdict = "separate" if person % 6 else "link"
+        lines.append(orjson.dumps({"domain": "person", "op": "verdict", **ends, "verdict": verdict, "steward": "anna",
+                                   "version": 1, "event_time": "2026-01-01T00:00:00Z"}))  # fmt: skip
+    (work / "verdicts.jsonl").write_bytes(b"\n".join(lines))
+    rules, rows, said = (str(work / name) for name in ("rules.yaml", "rows.csv", "verdicts.jsonl"))
+    options = ["--source", "crm", "--random-pairs", "5000", "--verdicts"]
+    assert run(["rules", "train", rules, rows, said, *options, "--json"]) == 0
+    effect = orjson.loads(capsys.readouterr().out)["effect"]
+    by_verdicts = effect["by_verdicts"]
+    assert by_verdicts["after"]["link"] < by_verdicts["before"]["link"] <= 60 - 24
+    assert effect["link_bits"]["with"] > effect["link_bits"]["without"]
+    assert {each["before"] for each in by_verdicts["changes"]} == {"link"}
+    assert all(each["examples"] for each in by_verdicts["changes"])
+    assert run(["rules", "train", rules, rows, said, *options]) == 0
+    printed = capsys.readouterr().out
+    assert "Of that, by the verdicts alone" in printed
+    assert "20 SEPARATE verdicts: the rules in use agree with 0, the new ones with" in printed
+
+
 def test_training_again_begins_with_what_is_written(work):
     """A model that the rules name already is no part of what is learned: the second one is the first, byte for byte."""
     assert train(work, "--use") == 0

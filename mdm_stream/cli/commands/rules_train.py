@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdm_stream.cli.event_inputs import accepted_events, named_inputs
+from mdm_stream.cli.model_effect_shown import effect_document, show_effect
 from mdm_stream.cli.options import archive_url_of, deployment_options
 from mdm_stream.cli.output import json_option, phases, print_json, print_table, say
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
@@ -63,7 +64,8 @@ def train(
 
     No labels are needed: how often others agree is counted on pairs drawn at random, how often matches do is estimated
     by expectation maximisation over candidate pairs. Shows each level before and after, and says what could not be
-    known. The rules use the model when they name it: `match: {model: FILE}`. The same files give the same model.
+    known; then which pairs would be links, questions or apart that are something else now. The rules use the model when
+    they name it: `match: {model: FILE}`. The same files give the same model.
     """
     from mdm_stream.cli.archived_states import archived_states  # noqa: PLC0415 - --help does without
     from mdm_stream.core.record import build_record  # noqa: PLC0415
@@ -71,7 +73,7 @@ def train(
     from mdm_stream.rules import load_written  # noqa: PLC0415
     from mdm_stream.rules.use_model import model_path, use_model  # noqa: PLC0415
     from mdm_stream.train.gather import PairLimits  # noqa: PLC0415
-    from mdm_stream.train.learn import in_use, learn  # noqa: PLC0415
+    from mdm_stream.train.learn import learn  # noqa: PLC0415
     from mdm_stream.train.pairs import CANDIDATES_MAX, RANDOM_PAIRS_MAX  # noqa: PLC0415
 
     rules = load_written(rules_file)
@@ -90,17 +92,20 @@ def train(
         records = {ref: build_record(rules, ref, state) for ref, state in states.items()}
         advance("learning", 0, 0)
         learned = learn(rules, records, limits, by_verdicts=verdicts)
-    in_use(rules, learned.model)  # what is written can be loaded
+        advance("comparing", 0, 0)
+        effect = effect_document(rules_file, rules, learned.model, records, limits)
     try:
         path.write_bytes(learned.model.to_bytes())
     except OSError as error:
         raise ConfigurationError(f"{path}: the model cannot be written: {error.strerror}") from error
     named = use_model(rules_file, path) if use else ""
-    document = _document(rules, learned) | {"file": str(path), "used": bool(named), "rejected": dict(rejected)}
+    written = {"file": str(path), "used": bool(named), "rejected": dict(rejected)}
+    document = _document(rules, learned) | {"effect": effect} | written
     if as_json:
         print_json(document)
         return
     _show(document, rejected)
+    show_effect(effect)
     say(f"{path}: written" + (f"; {named}" if named else ""))
     if not use:
         say(f"to use it, give RULES the line: match: {{model: {path.name}}}, or run this with --use")
