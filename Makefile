@@ -19,6 +19,8 @@
 #   make show-spark      F on Spark: a line a figure with its floor
 #   make show-aws        the parts of AWS: a line a figure with its floor
 #   make show-terraform  Terraform, what it deploys and what that costs: a line a figure with its floor
+#   make show-matching   matching, learning, blocking and rules on labelled sets and cases: a line a figure with its floor
+#   make eval          its sections about accuracy alone: the packs as they are, beside the best peer's figures
 #   make check         linter, formatter, types, layers, form of commits, wire contracts: what must hold before a commit, beside the tests
 #   make layers        write the table of layers in ARCHITECTURE.md anew
 #   make dictionary    write the page of the warehouse's columns anew, from the schema
@@ -71,7 +73,7 @@ files_with = $$(grep -rlF --include='test_*.py' '$(1)' tests | sort)
 
 # Two targets asked for at once must not install into one .venv at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform game-day check layers dictionary rules-reference contracts contracts-release dbt splink kcl ministack bench checkov infra-docs format vectors constraints clean force
+.PHONY: help demo test test-fast test-spark test-infra test-installs test-long test-lowest locks sbom audit package package-glue torture oracle fuzz proof show-house show-trust show-sources show-files show-warehouse show-spark show-aws show-terraform show-matching eval game-day check layers dictionary rules-reference contracts contracts-release dbt splink kcl ministack bench checkov infra-docs format vectors constraints clean force
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -159,6 +161,12 @@ show-aws: .venv/.installed-dev
 
 show-terraform: .venv/.installed-dev
 	$(BIN)/python benchmarks/terraform.py $(ARGS)
+
+show-matching: .venv/.installed-dev
+	$(BIN)/python benchmarks/matching.py $(ARGS)
+
+eval: .venv/.installed-dev
+	$(BIN)/python benchmarks/matching.py --only packs $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/python -m ruff check .
