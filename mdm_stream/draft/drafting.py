@@ -264,9 +264,13 @@ def _placeholders(plan: DraftPlan, files: Sequence[ProfiledFile]) -> list[Shared
 
 
 def _ruled(file: ProfiledFile, folder: Path) -> RuledFile:
-    """Return the file as the rules read it: itself, or a copy in plain CSV with a header of its own."""
+    """Return the file as the rules read it: itself, or a copy in plain CSV with a header of its own.
+
+    Its source is one of those that its rows name, where they do: a file whose source no rule set names is refused.
+    """
+    source = file.keys.parts[0] if file.keys.parts else file.file.source
     if not file.keys.copy_because:
-        return RuledFile(file.table.path, file.file.source, file.loaded_at_us)
+        return RuledFile(file.table.path, source, file.loaded_at_us)
     path = folder / f"{file.file.source}.csv"
     renamed = dict(file.keys.renamed)
     header = [renamed.get(name, name) for name in file.table.columns]
@@ -279,7 +283,7 @@ def _ruled(file: ProfiledFile, folder: Path) -> RuledFile:
         written.writerow([*(["record_id"] if numbered else []), *header])
         for number, row in enumerate(csv.reader(rows), 1):
             written.writerow([*([str(number)] if numbered else []), *row])
-    return RuledFile(path, file.file.source, file.loaded_at_us)
+    return RuledFile(path, source, file.loaded_at_us)
 
 
 def _doubts_of_files(files: Sequence[ProfiledFile]) -> Iterator[Doubt]:
