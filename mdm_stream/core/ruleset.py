@@ -165,12 +165,24 @@ class KeyExpression:
 
 
 @dataclass(frozen=True, slots=True)
+class WordWeights:
+    """What the words of an attribute's texts weigh, in sixteenths of a bit, 1 at the least: a rare one weighs more.
+
+    ``weights`` by word; ``rest`` for words that are not in it.
+    """
+
+    weights: Mapping[str, int]
+    rest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Predicate:
     """What must hold of two records' match values: ``kind`` with an optional ``threshold``.
 
     Every kind is symmetric in the two records. ``attributes`` are indexes; most kinds take one. A predicate other
     than ``null`` and ``else`` never holds where an attribute it reads is missing, or cannot be read as the kind
     needs (a text that is no date). For a multi-valued attribute it holds if it holds of any two of the values.
+    ``word_weights`` are those of ``shared_words``, and of no other kind.
 
     ========================= ==================================================================================
     ``null``                  either record lacks any of the attributes
@@ -192,6 +204,11 @@ class Predicate:
     ``other_number``          the same but for their digits
     ``soundex``               equal Soundex codes
     ``metaphone``             equal Metaphone codes
+    ``shared_words``          the share of the weight of their words that both have, at least the threshold; a learned
+                              model says what words weigh, see :mod:`mdm_stream.core.match.words`
+    ``shared_code``           a model or article number of one stands in the other
+    ``other_code``            both have such numbers, none in common, for every pair of values
+    ``other_size``            both have quantities of a unit, none in common, for every pair of values
     ``date_within``           days between two ISO dates, at most the threshold
     ``date_swap``             the same date but for day and month exchanged
     ``numeric_within``        absolute difference of two numbers, at most the threshold
@@ -204,6 +221,7 @@ class Predicate:
     kind: str
     attributes: tuple[int, ...]
     threshold: float = 0.0
+    word_weights: WordWeights | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ _LEFT_OUT: Mapping[str, Any] = {
     "dependences": (),
     "refined_above": None,
     "also": (),
+    "word_weights": None,
 }
 """Fields that came after rules were in use, with their values if left out: such rules keep their digest."""
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import count
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,13 @@ from mdm_stream.core.match.compare import (
     texts_of,
     without_digits,
 )
+from mdm_stream.core.match.word_columns import (
+    other_code_columns,
+    other_size_columns,
+    shared_code_columns,
+    shared_words_of,
+)
+from mdm_stream.core.ruleset import WordWeights
 from mdm_stream.core.standardise import (
     are_other_names,
     has_known_name,
@@ -43,6 +50,7 @@ from mdm_stream.core.standardise import (
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 MatchValue = str | tuple[str, ...] | None
 
 MISSING_VALUES: tuple[MatchValue, ...] = (None, "", ())
@@ -66,7 +74,7 @@ class Column:
 
     def __init__(self, size: int, rows: Codes, values: list[MatchValue]) -> None:
         """Take the number of records, and the values of those among them that will be asked for."""
-        self._derived: dict[str, NDArray[Any]] = {}
+        self._derived: dict[str, Any] = {}
         # One pass in C numbers the values as they are first met; the missing ones are met before all others.
         numbered: defaultdict[MatchValue, int] = defaultdict(count().__next__)
         for missing in MISSING_VALUES:
@@ -104,7 +112,13 @@ class Column:
             found = np.empty(len(self.texts), dtype)
             found[:] = list(map(derive, self.texts))
             self._derived[name] = found
-        return found
+        return cast("NDArray[Any]", found)
+
+    def table(self, name: str, make: Callable[[list[str]], T]) -> T:
+        """Return what ``make`` gives for all texts; made once for each name."""
+        if name not in self._derived:
+            self._derived[name] = make(self.texts)
+        return cast("T", self._derived[name])
 
     def keys(self, name: str, code: Callable[[str], str]) -> NDArray[Any]:
         """Return an integer for each text that is equal where ``code`` of the texts is, 0 where it is empty."""
@@ -115,12 +129,15 @@ class Column:
 TextMeasure = Callable[[Column, Codes, Column, Codes], Floats]
 
 
-def measure_columns(measure: str, left: Column, a: Codes, right: Column, b: Codes) -> Floats:
+def measure_columns(
+    measure: str, left: Column, a: Codes, right: Column, b: Codes, weights: WordWeights | None = None
+) -> Floats:
     """Return the best measure of each pair of value codes (``a`` in ``left``, ``b`` in ``right``), NaN for none.
 
-    Measures that compare what is derived from texts need ``left`` and ``right`` to be one column.
+    Measures that compare what is derived from texts need ``left`` and ``right`` to be one column, ``weights`` to be
+    those of every call about it.
     """
-    function = TEXT_MEASURES[measure]
+    function = shared_words_of(weights) if measure == "shared_words" else TEXT_MEASURES[measure]
     measured = np.full(len(a), math.nan)
     present = np.flatnonzero((a > 0) & (b > 0))
     if left.single and right.single:
@@ -132,7 +149,7 @@ def measure_columns(measure: str, left: Column, a: Codes, right: Column, b: Code
     counts = _counts(left, a[present]) * _counts(right, b[present])
     for part in _slices(counts):
         places = present[part]
-        measured[places] = _measure_several(measure, left, a[places], right, b[places])
+        measured[places] = _measure_several(measure, function, left, a[places], right, b[places])
     return measured
 
 
@@ -142,7 +159,7 @@ def _share_a_text(column: Column, a: Codes, b: Codes) -> Floats:
     return np.fromiter(shared, np.float64, len(a))
 
 
-def _measure_several(measure: str, left: Column, a: Codes, right: Column, b: Codes) -> Floats:
+def _measure_several(measure: str, function: TextMeasure, left: Column, a: Codes, right: Column, b: Codes) -> Floats:
     """Measure every text of one value with every text of the other, and keep the best of each pair of values."""
     in_b = _counts(right, b)
     counts = _counts(left, a) * in_b
@@ -151,7 +168,7 @@ def _measure_several(measure: str, left: Column, a: Codes, right: Column, b: Cod
     owner = np.repeat(np.arange(len(a)), counts)
     offset = np.arange(ends[-1]) - starts[owner]
     of_a, of_b = np.divmod(offset, in_b[owner])
-    measured = TEXT_MEASURES[measure](left, _texts_at(left, a[owner], of_a), right, _texts_at(right, b[owner], of_b))
+    measured = function(left, _texts_at(left, a[owner], of_a), right, _texts_at(right, b[owner], of_b))
     best = np.fmin if measure in AT_MOST_MEASURES or measure in WEAKEST_MEASURES else np.fmax
     return best.reduceat(measured, starts)
 
@@ -353,6 +370,10 @@ TEXT_MEASURES: dict[str, TextMeasure] = {
     "romanised": _told(romanised_similarity, _beyond_ascii, both=False),
     "soundex": _equal_keys("soundex", phonetics.soundex),
     "metaphone": _equal_keys("metaphone", phonetics.metaphone),
+    "shared_words": shared_words_of(None),
+    "shared_code": shared_code_columns,
+    "other_code": other_code_columns,
+    "other_size": other_size_columns,
     "date_within": _days_between,
     "date_swap": _is_swapped_date,
     "numeric_within": _difference,
@@ -361,7 +382,7 @@ TEXT_MEASURES: dict[str, TextMeasure] = {
 """The bulk form of each measure of ``compare.MEASURES``: non-missing text codes to floats."""
 
 COSTLY_KINDS = frozenset({
-    "damerau_levenshtein", "jaro_winkler", "levenshtein", "other_name", "other_script", "prefix", "romanised", "swap",
-    "token_set", "token_sort",
+    "damerau_levenshtein", "jaro_winkler", "levenshtein", "other_code", "other_name", "other_script", "other_size",
+    "prefix", "romanised", "shared_code", "shared_words", "swap", "token_set", "token_sort",
 })  # fmt: skip
 """The kinds that read both texts of each pair; the others compare numbers that are derived once a text."""

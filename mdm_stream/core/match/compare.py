@@ -15,15 +15,17 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein
 
 from mdm_stream.core.match import phonetics
+from mdm_stream.core.match.words import other_code, other_size, shared_code, shared_words
 from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MatchValues
-from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate
+from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate, WordWeights
 from mdm_stream.core.standardise import (
     are_other_names,
     is_other_script,
@@ -46,7 +48,7 @@ UNBOUNDED = 1e300
 EQUALITY_MEASURES = frozenset({"exact", "intersect"})
 """Whether two records share a value at all. All of their values are asked: it takes no comparison of each with each."""
 
-WEAKEST_MEASURES = frozenset({"other_name", "other_script"})
+WEAKEST_MEASURES = frozenset({"other_code", "other_name", "other_script", "other_size"})
 """What must hold of every pair of the values of two records: two people of whom one alias agrees may be one."""
 
 SMALL_WORDS = frozenset({"and", "de", "del", "des", "di", "do", "du", "e", "et", "for", "in", "of", "the", "und", "y"})
@@ -87,6 +89,10 @@ PREDICATE_KINDS: Mapping[str, PredicateKind] = {
     "romanised": PredicateKind(1, _SHARE),
     "soundex": PredicateKind(1, None),
     "metaphone": PredicateKind(1, None),
+    "shared_words": PredicateKind(1, _SHARE),
+    "shared_code": PredicateKind(1, None),
+    "other_code": PredicateKind(1, None),
+    "other_size": PredicateKind(1, None),
     "date_within": PredicateKind(1, (0.0, float(DAYS_MAX))),
     "date_swap": PredicateKind(1, None),
     "numeric_within": PredicateKind(1, (0.0, UNBOUNDED)),
@@ -131,7 +137,7 @@ def holds(predicate: Predicate, a: MatchValues, b: MatchValues) -> bool:
         return True
     if predicate.kind == "null":
         return any(not (texts_of(a[index]) and texts_of(b[index])) for index in predicate.attributes)
-    measured = measure_of(predicate.kind, predicate.attributes, a, b)
+    measured = measure_of(predicate.kind, predicate.attributes, a, b, predicate.word_weights)
     if predicate.kind in AT_MOST_MEASURES:
         return measured <= bar_of(predicate)
     return measured >= bar_of(predicate)
@@ -188,18 +194,27 @@ def all_texts_of(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(text for text in value if text)
 
 
-def measure_of(measure: str, attributes: tuple[int, ...], a: MatchValues, b: MatchValues) -> float:
+def measure_of(
+    measure: str, attributes: tuple[int, ...], a: MatchValues, b: MatchValues, weights: WordWeights | None = None
+) -> float:
     """Return the best measure over the values of two records, NaN if there is none."""
     if measure == "swap":
         left, right = attributes
         crossed = (_best("jaro_winkler", a[left], b[right]), _best("jaro_winkler", b[left], a[right]))
         return math.nan if any(math.isnan(similarity) for similarity in crossed) else min(crossed)
     (attribute,) = attributes
-    return _best(measure, a[attribute], b[attribute])
+    return _best(measure, a[attribute], b[attribute], weights)
 
 
-def _best(measure: str, a: str | tuple[str, ...] | None, b: str | tuple[str, ...] | None) -> float:
+def _best(
+    measure: str,
+    a: str | tuple[str, ...] | None,
+    b: str | tuple[str, ...] | None,
+    weights: WordWeights | None = None,
+) -> float:
     function = MEASURES.get(measure)
+    if weights is not None and measure == "shared_words":
+        function = partial(shared_words, weights=weights)
     if function is None:
         raise ValueError(f"unknown kind of predicate {measure!r}; expected one of {sorted(PREDICATE_KINDS)}")
     if measure in EQUALITY_MEASURES:
@@ -308,6 +323,10 @@ MEASURES: Mapping[str, Callable[[str, str], float]] = {
     "romanised": romanised_similarity,
     "soundex": lambda a, b: _same_code(phonetics.soundex, a, b),
     "metaphone": lambda a, b: _same_code(phonetics.metaphone, a, b),
+    "shared_words": shared_words,
+    "shared_code": shared_code,
+    "other_code": other_code,
+    "other_size": other_size,
     "date_within": _days_between,
     "date_swap": _is_swapped_date,
     "numeric_within": _difference,

@@ -13,7 +13,7 @@ from mdm_stream.core.match.columns import COSTLY_KINDS, Codes, Column, Floats, m
 from mdm_stream.core.match.compare import AT_MOST_MEASURES, bar_of
 from mdm_stream.core.match.terms import term_bits_of_columns
 from mdm_stream.core.model import MatchValues
-from mdm_stream.core.ruleset import Predicate, TermBits
+from mdm_stream.core.ruleset import Predicate, TermBits, WordWeights
 
 EQUALITY_KINDS = frozenset({"exact", "intersect"})
 
@@ -63,15 +63,20 @@ class PairChunk:
         if predicate.kind in EQUALITY_KINDS and self._column(predicate.attributes[0]).single:
             a, b = self._codes(predicate.attributes[0], where)
             return np.asarray((a == b) & (a > 0))
-        measured = self.measure(predicate.kind, predicate.attributes, where)
+        measured = self.measure(predicate.kind, predicate.attributes, where, predicate.word_weights)
         if predicate.kind in AT_MOST_MEASURES:
             return np.asarray(measured <= bar_of(predicate))
         return np.asarray(measured >= bar_of(predicate))
 
-    def measure(self, measure: str, attributes: tuple[int, ...], where: Codes) -> Floats:
-        """Return the best measure of each pair of ``where``, NaN for none. No pair is read twice by a costly one."""
+    def measure(
+        self, measure: str, attributes: tuple[int, ...], where: Codes, weights: WordWeights | None = None
+    ) -> Floats:
+        """Return the best measure of each pair of ``where``, NaN for none. No pair is read twice by a costly one.
+
+        ``weights`` are those of the attribute's words, and the same in every call.
+        """
         if measure not in COSTLY_KINDS:
-            return self._measure(measure, attributes, where)
+            return self._measure(measure, attributes, where, weights)
         found = self._measured.get((measure, attributes))
         if found is None:
             found = (np.full(self.size, math.nan), np.zeros(self.size, np.bool_))
@@ -79,7 +84,7 @@ class PairChunk:
         values, known = found
         unknown = where[~known[where]]
         if len(unknown):
-            values[unknown] = self._measure(measure, attributes, unknown)
+            values[unknown] = self._measure(measure, attributes, unknown, weights)
             known[unknown] = True
         return values[where]
 
@@ -88,7 +93,7 @@ class PairChunk:
         a, b = self._codes(terms.attribute, where)
         return term_bits_of_columns(terms, name, self._column(terms.attribute), a, b)
 
-    def _measure(self, measure: str, attributes: tuple[int, ...], where: Codes) -> Floats:
+    def _measure(self, measure: str, attributes: tuple[int, ...], where: Codes, weights: WordWeights | None) -> Floats:
         if measure == "swap":
             x, y = attributes
             there = self._crossed(x, y, self._left[where], self._right[where])
@@ -97,7 +102,7 @@ class PairChunk:
         (attribute,) = attributes
         column = self._column(attribute)
         a, b = self._codes(attribute, where)
-        return measure_columns(measure, column, a, column, b)
+        return measure_columns(measure, column, a, column, b, weights)
 
     def _crossed(self, x: int, y: int, a: Codes, b: Codes) -> Floats:
         left, right = self._column(x), self._column(y)

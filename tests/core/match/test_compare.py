@@ -25,6 +25,7 @@ TEXTS = st.one_of(
     st.dates().map(str),
     st.integers(-5, 5).map(str),
     st.sampled_from(["bill", "william", "li", "l"]),
+    st.sampled_from(["dcr hc52 2 gb", "dcrhc52 4gb", "dcrhc52b", "ab12cd"]),
 )
 VALUES = st.one_of(st.none(), TEXTS, st.lists(TEXTS, max_size=3).map(tuple))
 RECORDS = st.tuples(VALUES, VALUES)

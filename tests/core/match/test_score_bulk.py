@@ -23,6 +23,7 @@ from mdm_stream.core.ruleset import (
     Predicate,
     Ruleset,
     TermBits,
+    WordWeights,
 )
 
 WIDTH = 3
@@ -33,6 +34,7 @@ TEXTS = st.one_of(
     st.sampled_from(["李明", "李", "Ünï", "ß", "a" * 300, "a" * 299 + "b", "\x00", "é"]),
     st.sampled_from(["小明", "xiaoming", "김", "kim", "محمد", "mohammed", "joerg", "jorg", "smith1", "smith2", "dan"]),
     st.sampled_from(["daniela", "daniel", "martina", "marina", "martnia", "anna marina", "王 wang"]),
+    st.sampled_from(["sony dcr hc52 2 gb", "dcrhc52 sony 2gb", "4gb dcr hc53", "the ln55a950 of", "ln55a950bk 55 in"]),
     st.text(max_size=8),
     st.text("ab 1-.", max_size=6),
 )
@@ -41,6 +43,8 @@ VALUES = st.one_of(
 )
 RECORDS = st.lists(st.tuples(*[VALUES] * WIDTH), min_size=1, max_size=7)
 ATTRIBUTE = st.integers(0, WIDTH - 1)
+WEIGHED = [None, WordWeights({"a": 1, "anna": 40, "dcr": 7, "dcrhc52": 160}, 90), *[WordWeights({}, 3)] * (WIDTH - 2)]
+"""What the words of each attribute weigh."""
 BITS = st.one_of(st.integers(-12, 12).map(float), st.floats(-20, 20), st.sampled_from([-1e5, 1e5, 1e-9]))
 
 
@@ -54,7 +58,8 @@ def predicates(draw: st.DrawFn) -> Predicate:
         low, high = limits
         usual = [low, 0.5, 0.8, 0.88, 1.0] if high <= 1 else [low, 1.0, 2.0, 30.0]
         threshold = max(low, draw(st.one_of(st.sampled_from(usual), st.floats(low, min(high, 1e6)))))
-    return Predicate(kind, tuple(draw(ATTRIBUTE) for _ in range(count)), threshold)
+    attributes = tuple(draw(ATTRIBUTE) for _ in range(count))
+    return Predicate(kind, attributes, threshold, WEIGHED[attributes[0]] if kind == "shared_words" else None)
 
 
 @st.composite
