@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 from collections import defaultdict
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,10 +31,16 @@ class TreeUse:
     exceeded: bool = False
 
 
-def watched(command: list[str], *, env: dict[str, str] | None = None, limit_bytes: int) -> tuple[int, TreeUse]:
-    """Run a command to its end; return its exit code and the peaks of its tree, which is killed above the limit."""
+def watched(
+    command: list[str], *, env: dict[str, str] | None = None, limit_bytes: int, out: Path | None = None
+) -> tuple[int, TreeUse]:
+    """Run a command to its end; return its exit code and the peaks of its tree, which is killed above the limit.
+
+    ``out`` is a file for what it prints; it is printed if left out.
+    """
     peak = TreeUse()
-    process = subprocess.Popen(command, env=env)
+    with out.open("ab") if out else nullcontext() as stream:
+        process = subprocess.Popen(command, env=env, stdout=stream)
     done = threading.Event()
     watcher = threading.Thread(target=_watch, args=(process, peak, limit_bytes, done))
     watcher.start()

@@ -98,7 +98,7 @@ def imported(folder: Path, columns: tuple[str, ...]) -> tuple[Ruleset, tuple[str
 
 def differences(rules: Ruleset, rows: list[dict[str, Any]], pairs: list[dict[str, str]]) -> list[float]:
     """Return how far the probability of each pair is from Splink's."""
-    values = {row["ref"]: tuple(each.match for each in standardise_record(rules, "", _delivered(row))) for row in rows}
+    values = {row["ref"]: tuple(each.match for each in standardise_record(rules, "", delivered(row))) for row in rows}
     return [
         abs(
             explain_pair(rules, values[each["ref_l"]], values[each["ref_r"]])["confidence"]
@@ -108,7 +108,8 @@ def differences(rules: Ruleset, rows: list[dict[str, Any]], pairs: list[dict[str
     ]
 
 
-def _delivered(row: dict[str, Any]) -> dict[str, Any]:
+def delivered(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what is delivered of a record: its attributes."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if name != "ref"}
 
 
