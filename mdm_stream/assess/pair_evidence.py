@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mdm_stream.core.match.score import explain_pair
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
@@ -23,10 +25,20 @@ def pair_evidence(rules: Ruleset, a: Record, b: Record) -> tuple[float, str]:
     said += f"{explained['decision']}, confidence {'none' if confidence is None else f'{confidence:.4f}'}"
     if explained["rule"]:
         return confidence, f"{said}, by rule {explained['rule']['name']!r}"
-    evidence = [each for each in explained["comparisons"] if each.get("bits")]
-    evidence.sort(key=lambda each: -abs(each["bits"]))
-    told = [f"{each['name']} [{each['level']}] {each['bits']:+g}" for each in evidence[:EVIDENCE_MAX]]
-    if explained["method"] != "fellegi_sunter":
+    if explained["method"] == "fellegi_sunter":
+        told = [f"{name} {bits:+g}" for name, bits in _weightiest(explained)]
+    else:
         known = [each for each in explained["comparisons"] if each["similarity"] is not None]
         told = [f"{each['name']} {each['similarity']:.3f}" for each in known[:EVIDENCE_MAX]]
     return confidence or 0.0, f"{said}; {', '.join(told)}" if told else said
+
+
+def _weightiest(explained: dict[str, Any]) -> list[tuple[str, float]]:
+    """Return what moved a match weight, comparisons and what two of them say together, and by how many bits."""
+    found = [
+        (f"{each['name']} [{each['level']}]", each["bits"] + each.get("term_bits", 0.0))
+        for each in explained["comparisons"]
+    ]
+    found += [(" + ".join(each["comparisons"]), each["bits"]) for each in explained.get("dependences", ())]
+    moved = [each for each in found if each[1]]
+    return sorted(moved, key=lambda each: -abs(each[1]))[:EVIDENCE_MAX]

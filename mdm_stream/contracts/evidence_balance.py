@@ -15,7 +15,7 @@ class _BalancePart(BaseModel):
 
 
 class EvidenceStep(_BalancePart):
-    """One comparison that moves the total: by ``amount``, from ``begins`` to ``ends``."""
+    """One comparison that moves the total, or what two say together: by ``amount``, from ``begins`` to ``ends``."""
 
     name: str
     label: str

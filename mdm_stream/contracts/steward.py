@@ -167,12 +167,24 @@ class RuleEvidence(_View):
 
 
 class LevelEvidence(_View):
-    """One comparison's level, and the bits that it weighs."""
+    """One comparison's level, and the bits that it weighs.
+
+    ``term_bits``: what a learned model adds to them for how common the value is; left out where it adds nothing by
+    value at this level.
+    """
 
     name: str
     level: str
     bits: Number
     predicates: list[str]
+    term_bits: Number = 0
+
+
+class DependenceEvidence(_View):
+    """What a learned model adds for two comparisons that are not independent, at the levels that apply."""
+
+    comparisons: tuple[str, str]
+    bits: Number
 
 
 class SimilarityEvidence(_View):
@@ -185,7 +197,10 @@ class SimilarityEvidence(_View):
 
 
 class WeightScore(_View):
-    """A pair's evidence added up in bits (Fellegi and Sunter). Where a rule decided, the comparisons did not count."""
+    """A pair's evidence added up in bits (Fellegi and Sunter). Where a rule decided, the comparisons did not count.
+
+    ``dependences`` are left out where no model has any.
+    """
 
     domain: str
     rules_version: int
@@ -197,6 +212,7 @@ class WeightScore(_View):
     confidence: Number
     decision: Decision
     rule: RuleEvidence | None
+    dependences: list[DependenceEvidence] = []
 
 
 class MeanScore(_View):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mdm_stream.contracts.evidence_balance import EvidenceBalance, EvidenceStep, SilentComparison
-from mdm_stream.contracts.steward import MeanScore, ScoreEvidence, WeightScore
+from mdm_stream.contracts.steward import LevelEvidence, MeanScore, ScoreEvidence, WeightScore
 from mdm_stream.core.match.decide import bits_of
 
 DECIMALS = 6
@@ -24,7 +24,9 @@ def balance_of(score: ScoreEvidence) -> EvidenceBalance | None:
 
     What speaks for a match comes first and then what speaks against it, each strongest first; ``begins`` and ``ends``
     run from ``start`` through all of them to ``total``, rounded to six decimals. A comparison that moves nothing is
-    among ``silent``. Where a deterministic rule decided, the balance is what the comparisons alone would have said.
+    among ``silent``. What a learned model adds by value moves its comparison; what it adds for two comparisons together
+    is a step of its own, named after both. Where a deterministic rule decided, the balance is what the comparisons
+    alone would have said.
     """
     if isinstance(score, WeightScore):
         return _of_weight(score)
@@ -32,9 +34,22 @@ def balance_of(score: ScoreEvidence) -> EvidenceBalance | None:
 
 
 def _of_weight(score: WeightScore) -> EvidenceBalance:
-    moved = [_Moved(each.name, each.level, each.bits, "null" in each.predicates) for each in score.comparisons]
+    moved = [
+        _Moved(each.name, _label(each), each.bits + each.term_bits, "null" in each.predicates)
+        for each in score.comparisons
+    ]
+    moved += [
+        _Moved(" + ".join(each.comparisons), "together", each.bits, False) for each in score.dependences if each.bits
+    ]
     thresholds = bits_of(score.thresholds.link), bits_of(score.thresholds.review)
     return _balance("bits", moved, score.prior_bits, thresholds, counted=score.rule is None)
+
+
+def _label(found: LevelEvidence) -> str:
+    """Return a level's label, and whether the value is one that a model knows as rare or common."""
+    if not found.term_bits:
+        return found.level
+    return f"{found.level}, {'rare' if found.term_bits > 0 else 'common'} value"
 
 
 def _of_mean(score: MeanScore) -> EvidenceBalance | None:

@@ -93,7 +93,7 @@ def _spoken(rules: Ruleset, link: Edge) -> dict[str, str]:
         (comparison.name, level.label)
         for comparison in rules.match.comparisons
         for level in comparison.levels
-        if level.bits == 0
+        if level.bits == 0 and level.terms is None
     }
     return {name: label for name, label in said.items() if (name, label) not in silent and label != "missing"}
 

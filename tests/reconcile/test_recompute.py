@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from small_world import small_rules
+from small_world import learned, small_rules
 from spark_worlds import differences, folded_rows, resolution_of, worlds
 
 from mdm_stream.archive import Exclusion, open_archive
@@ -50,24 +50,36 @@ def person_event(number: int) -> RecordEvent:
     )
 
 
-@pytest.mark.parametrize("rules_seed", [2, 11])
+@pytest.mark.parametrize("rules_seed", [2, 11, 188])
 def test_small_histories_come_out_as_the_reference_says(spark: SparkSession, tmp_path: Path, rules_seed: int) -> None:
-    """Updates, deletes, verdicts, overrides, erasures, suspended keys, limits, and clusters by links or by evidence."""
+    """Updates, deletes, verdicts, overrides, erasures, suspended keys, limits, clusters by links or by evidence, and
+    a learned model.
+    """
     world = worlds(rules_seed, range(HISTORIES))
-    assert world.rules.match.clustering == {2: "evidence", 11: "components"}[rules_seed]
+    match = world.rules.match
+    assert match.clustering == {2: "evidence", 11: "components", 188: "evidence"}[rules_seed]
     expected = resolve(world.rules, world.events)
+    if rules_seed == 188:
+        assert expected != resolve(replace(world.rules, match=replace(match, dependences=())), world.events)
     assert len(expected.golden) > HISTORIES
     folded = spark.createDataFrame(folded_rows(world.events, tasks=3), "ref string, state binary")
     found = resolve_folded(Workspace(spark, str(tmp_path)), world.rules, folded)
     assert differences(expected, resolution_of(found)) == []
 
 
-def test_refined_keys_and_common_values_come_out_as_the_reference_says(spark: SparkSession, tmp_path: Path) -> None:
-    """Blocks split by what refines their key, and addresses that too many records share are no evidence."""
+@pytest.mark.parametrize("at_once", [False, True])
+def test_refined_keys_and_common_values_come_out_as_the_reference_says(
+    spark: SparkSession, tmp_path: Path, at_once: bool
+) -> None:
+    """Blocks split by what refines their key, and addresses that too many records share are no evidence; also under a
+    learned model, clusters by evidence, and names compared with others.
+    """
     rules = small_rules(max_block_size=8, max_cluster_size=50, refined_above=4)
     events = [person_event(number) for number in range(150)]
+    assert resolve(rules, events) != resolve(small_rules(max_block_size=8, max_cluster_size=50), events)
+    if at_once:
+        rules = learned(small_rules(8, 50, refined_above=4, clustering="evidence", also=True))
     expected = resolve(rules, events)
-    assert expected != resolve(small_rules(max_block_size=8, max_cluster_size=50), events)
     common = replace(rules, blocking=tuple(each for each in rules.blocking if each.tag != "e"))
     assert expected != resolve(common, events)  # no pair meets by an address; what it says is the difference
     folded = spark.createDataFrame(folded_rows(events, tasks=3), "ref string, state binary")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_world import small_rules
+from small_world import BOTH_SAME, RARE, learned, small_rules
 
 from mdm_stream.core.match.decide import bits_of
 from mdm_stream.core.match.score import explain_pair
@@ -29,6 +29,7 @@ MEAN = replace(
         ),
     ),
 )
+LEARNED = learned(RULES)
 NAMES = st.sampled_from(["ann", "anne", "bob", "lee", "leigh", None])
 DATES = st.sampled_from(["1980-01-01", "1980-01-02", "1991-05-05", None])
 EMAILS = st.sampled_from([(), ("a@x.org",)])
@@ -41,7 +42,7 @@ def balanced(rules, a, b):
     return score, balance_of(score)
 
 
-@given(a=RECORDS, b=RECORDS, rules=st.sampled_from([RULES, MEAN]))
+@given(a=RECORDS, b=RECORDS, rules=st.sampled_from([RULES, MEAN, LEARNED]))
 @settings(max_examples=200, deadline=None)
 def test_the_steps_lead_from_the_start_to_the_total(a, b, rules):
     """Each comparison is in it once; steps join without a gap, strongest first, and end at what was scored."""
@@ -51,7 +52,8 @@ def test_the_steps_lead_from_the_start_to_the_total(a, b, rules):
         return
     steps = [*balance.speaks_for, *balance.speaks_against]
     named = [each.name for each in [*steps, *balance.silent]]
-    assert sorted(named) == sorted(each.name for each in score.comparisons)
+    together = [" + ".join(each.comparisons) for each in getattr(score, "dependences", []) if each.bits]
+    assert sorted(named) == sorted([*(each.name for each in score.comparisons), *together])
     at = balance.start
     for step in steps:
         assert step.begins == at
@@ -76,6 +78,14 @@ def test_what_is_missing_says_nothing():
     assert [(each.name, each.missing) for each in balance.silent] == [("family_name", True), ("birth_date", True)]
     _, balance = balanced(MEAN, ("ann", None, None, ()), ("ann", "lee", "1980-01-01", ()))
     assert [(each.name, each.missing) for each in balance.silent] == [("family", True), ("born", True)]
+
+
+def test_what_a_model_learned_is_in_it():
+    """A rare value speaks with its comparison; two comparisons that are not independent are a step of their own."""
+    _, balance = balanced(LEARNED, ("ann", "lee", None, ()), ("ann", "lee", None, ()))
+    steps = {each.name: (each.label, each.amount) for each in (*balance.speaks_for, *balance.speaks_against)}
+    assert steps["given_name"] == ("exact, rare value", 3.0 + RARE)
+    assert steps["given_name + family_name"] == ("together", BOTH_SAME)
 
 
 def test_thresholds_are_in_the_unit_of_the_steps():

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_world import HISTORIES, small_rules
+from small_world import HISTORIES, learned, small_rules
 
 from mdm_stream.core.cluster.edges import Edge, verdict_edge
 from mdm_stream.core.cluster.golden import key_of
@@ -85,6 +85,7 @@ WORLDS = [
     small_rules(max_block_size=3, max_cluster_size=2),
     small_rules(exclusive=(2,)),
     small_rules(50, 50, clustering="evidence"),
+    learned(small_rules(3, 50, refined_above=2, clustering="evidence", also=True)),
 ]
 
 
@@ -104,6 +105,9 @@ def test_every_pair_is_explained_as_the_state_is(history, world):
         document = explain(world, a, b, around(world, index, a, b)).document()
         orjson.dumps(document)
         golden_a, golden_b = (resolution.crosswalk.get(record.ref) for record in (a, b))
+        link, score = document["link"], document["score"]
+        if link and link["decided_by"] != "verdict":
+            assert (score["weight"], score["confidence"]) == (link["weight_bits"], link["confidence"])
         conclusion, item = document["conclusion"], resolution.review.get((a.ref, b.ref))
         assert conclusion in CONCLUSIONS
         assert document["together"] == (golden_a is not None and golden_a == golden_b)
@@ -118,8 +122,8 @@ def test_every_pair_is_explained_as_the_state_is(history, world):
         else:
             assert item is None
         if item is not None:
-            link = document["link"]
-            assert (link or document["score"])["confidence"] == item["confidence"]
+            told = (link["weight_bits"], link["confidence"]) if link else (score["weight"], score["confidence"])
+            assert told == (item["weight_bits"], item["confidence"])
             assert (link["refused"]["reason"] if link else "score") == item["reason"]
         check_path(document, a, b)
 
