@@ -13,6 +13,7 @@ from mdm_stream.cli.commands.rules_blocking import blocking
 from mdm_stream.cli.commands.rules_deploy import accept, deploy, rollback
 from mdm_stream.cli.commands.rules_diff import diff
 from mdm_stream.cli.commands.rules_fmt import rules_fmt
+from mdm_stream.cli.commands.rules_shadow import shadow
 from mdm_stream.cli.commands.rules_splink import import_splink
 from mdm_stream.cli.commands.rules_sweep import sweep
 from mdm_stream.cli.commands.rules_test import rules_test
@@ -33,7 +34,7 @@ def rules() -> None:
     """Check and test rule sets, learn weights, compare two on the same deliveries; print their JSON Schema."""
 
 
-for _command in (rules_test, sweep, rules_fmt, blocking, diff, deploy, rollback, accept, train, import_splink):
+for _command in (rules_test, sweep, rules_fmt, blocking, diff, shadow, deploy, rollback, accept, train, import_splink):
     rules.add_command(_command)
 
 
