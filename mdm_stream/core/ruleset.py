@@ -194,7 +194,7 @@ class Predicate:
     ``damerau_levenshtein``   edits (insert, delete, replace, exchange of neighbours), at most the threshold
     ``levenshtein``           edits (insert, delete, replace), at most the threshold
     ``prefix``                one starts with the other, the shorter at least threshold characters long
-    ``initial``               one is a single character that the other starts with
+    ``initial``               one is a single letter (no Chinese character) that the other starts with
     ``nickname``              both are forms of one given name (bill, william)
     ``acronym``               one is made of the initials of the other's words, small ones counted or not
     ``respelt``               the same but for umlauts and their like, written out or dropped

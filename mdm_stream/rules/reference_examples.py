@@ -77,7 +77,7 @@ KIND_EXAMPLES: Mapping[str, tuple[str, float, tuple[tuple[str, ...], tuple[str, 
         3,
         (("alex",), ("alexander",)),
     ),
-    "initial": ("one is a single character that the other starts with", 0.0, (("a",), ("anna",))),
+    "initial": ("one is a single letter, no Chinese character, that the other starts with", 0.0, (("a",), ("anna",))),
     "nickname": ("both are forms of one given name", 0.0, (("bill",), ("william",))),
     "acronym": (
         "one is made of the initials of the other's words, small words counted or not",

@@ -24,6 +24,7 @@ from mdm_stream.core.match.compare import (
     AT_MOST_MEASURES,
     CHARACTERS_MAX,
     EQUALITY_MEASURES,
+    INITIALS_END,
     WEAKEST_MEASURES,
     acronyms,
     all_texts_of,
@@ -278,7 +279,8 @@ def _shared_prefix(left: Column, a: Codes, right: Column, b: Codes) -> Floats:
 
 def _is_initial(left: Column, a: Codes, right: Column, b: Codes) -> Floats:
     shorter = np.minimum(_lengths(left)[a], _lengths(right)[b])
-    same = _first_characters(left)[a] == _first_characters(right)[b]
+    first = _first_characters(left)[a]
+    same = (first == _first_characters(right)[b]) & (first < ord(INITIALS_END))
     return np.asarray((shorter == 1) & same, np.float64)
 
 

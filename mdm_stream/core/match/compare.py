@@ -45,13 +45,20 @@ NUMBERED_LETTERS_MIN = 3
 
 UNBOUNDED = 1e300
 
+INITIALS_END = "\u2e80"
+"""First of the Chinese, Japanese and Korean characters, each of which may be a whole name and is no initial of one."""
+
 EQUALITY_MEASURES = frozenset({"exact", "intersect"})
 """Whether two records share a value at all. All of their values are asked: it takes no comparison of each with each."""
 
 WEAKEST_MEASURES = frozenset({"other_code", "other_name", "other_script", "other_size"})
 """What must hold of every pair of the values of two records: two people of whom one alias agrees may be one."""
 
-SMALL_WORDS = frozenset({"and", "de", "del", "des", "di", "do", "du", "e", "et", "for", "in", "of", "the", "und", "y"})
+SMALL_WORDS = frozenset({
+    "and", "da", "das", "de", "dei", "del", "della", "delle", "den", "der", "des", "di", "do", "dos", "du", "e", "el",
+    "en", "et", "for", "fuer", "fur", "het", "i", "in", "la", "las", "le", "les", "los", "och", "of", "og", "para",
+    "per", "pour", "the", "und", "van", "voor", "y",
+})  # fmt: skip
 """Words that an acronym may leave out: articles, prepositions and *and* in the languages of western business names."""
 
 
@@ -243,7 +250,7 @@ def _shared_prefix(a: str, b: str) -> float:
 
 
 def _is_initial(a: str, b: str) -> float:
-    return float(min(len(a), len(b)) == 1 and a[0] == b[0])
+    return float(min(len(a), len(b)) == 1 and a[0] == b[0] and a[0] < INITIALS_END)
 
 
 def _is_acronym(a: str, b: str) -> float:

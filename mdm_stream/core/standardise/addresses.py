@@ -21,6 +21,10 @@ HOUSE_FIRST = frozenset({
 """Countries where 5/3 is door 3 of house 5, wherever in the line it stands."""
 ADDRESS_COUNTRIES = tuple(sorted(_UNIT_FIRST | HOUSE_FIRST))
 _RANGE = re.compile(r"(?<=\d)\s*-\s*(?=\d)")
+# "12-5" after a street's name is no range: door 5 of house 12.
+_DOOR = re.compile(r"(?<=[^\W\d_] )(\d{1,4}[a-z]?)-(\d{1,4})\b(?!-)")
+_ORDINAL_MARKS = str.maketrans("ºª°", "   ")
+_CYRILLIC_HOUSE = re.compile(r"\bд(?:ом)?\.?\s*(?=\d)")
 _HASH = re.compile(r"#\s*(?=\w)")
 _PO_BOX = re.compile(
     r"\b(?:(?:g\.?\s?)?p\.?\s?o\.?\s?b(?:ox)?\b\.?|post(?:al)?\s+(?:office\s+)?box\b|(?:locked|private)\s+bag\b"
@@ -49,6 +53,7 @@ _UNITS = {
     "building": "bldg", "bldg": "bldg", "block": "blk", "blk": "blk", "lot": "lot", "shop": "shop", "office": "office",
     "tower": "tower", "box": "box", "m": "unit", "lok": "unit", "lokal": "unit", "mieszkanie": "unit", "kv": "unit",
     "kvartira": "unit", "byt": "unit", "daire": "unit", "interno": "unit", "int": "unit", "top": "unit", "tur": "unit",
+    "apto": "unit", "ap": "unit", "andar": "level",
     "bte": "unit", "lgh": "unit", "kat": "level", "piso": "level", "dept": "unit", "dpto": "unit", "depto": "unit",
 }  # fmt: skip
 _NUMBER_WORDS = frozenset({"no", "nr", "num", "number", "numero", "dom"})
@@ -77,7 +82,10 @@ def standardise_address(text: str, options: Options) -> Standardised:
     with a slash the first is the unit in some countries and the second in others; where the country is not known, the
     first is if they begin the line, as where house numbers stand before the street.
     """
-    tokens = _tokens_of(in_latin(fold(text)), str(options["country"]))
+    folded = fold(text)
+    if not text.isascii():
+        folded = _CYRILLIC_HOUSE.sub("dom ", fold(text.translate(_ORDINAL_MARKS)))
+    tokens = _tokens_of(in_latin(folded), str(options["country"]))
     return Standardised(text, " ".join(sorted(tokens, key=_word_order)) or None)
 
 
@@ -105,6 +113,7 @@ def _tokens_of(folded: str, country: str) -> list[str]:
     if "#" in folded:
         folded = _HASH.sub(" unit ", folded)
     if "-" in folded:
+        folded = _DOOR.sub(_with_door_apart, folded)
         folded = _RANGE.sub(_RANGE_MARK, folded)
     tokens = words(folded.replace("&", " and ")).replace(_RANGE_MARK, "-").split()
     return _with_units(_with_directions(_with_ordinals(_with_suffixes_apart(tokens))))
@@ -119,6 +128,13 @@ def _with_units_apart(folded: str, country: str) -> str:
         return f" unit {found[1]} {found[2]}" if unit_first else f" {found[1]} unit {found[2]} "
 
     return _UNIT_SLASH.sub(apart, folded)
+
+
+def _with_door_apart(found: re.Match[str]) -> str:
+    """Write "arbat 12-5" as "arbat 12 unit 5", and leave "main st 128-30", which is up to 130."""
+    house, door = found[1].rstrip("abcdefghijklmnopqrstuvwxyz"), found[2]
+    abbreviated = 1 < len(door) < len(house) and int(house[: -len(door)] + door) > int(house)
+    return f"{found[1]} unit {door}" if int(door) < int(house) and not abbreviated else found[0]
 
 
 def _may_name_box(folded: str) -> bool:

@@ -1,7 +1,8 @@
 """Postal addresses on one line: their street, city, region, postcode and country.
 
 Commas part most of them, and a postcode tells where the street ends: it stands after the city in Britain, after the
-state in America and Australia, and before the city in most of Europe. What cannot be told stays in the street.
+state in America and Australia, and before the city in most of Europe. Russian, Ukrainian, Chinese and Japanese ones
+begin with what is largest. What cannot be told stays in the street.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from mdm_stream.core.model import Standardised
 from mdm_stream.core.standardise.addresses import is_kind_of_street, standardise_address
 from mdm_stream.core.standardise.places import is_known_region, standardise_country
+from mdm_stream.core.standardise.scripts import in_latin
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import fold, is_blank, words
 
@@ -25,12 +27,25 @@ _AFTER_REGION = re.compile(
 )
 _BEFORE_CITY = re.compile(
     r"(?:(.*\d\S*|.*[^\W\d])\s+)??(?:[A-Za-z]{1,2}-)?"
-    r"(\d{5}|\d{4}(?: ?[A-Z]{2}(?= ))?|\d{2}-\d{3}|\d{3} \d{2}|\d{6}) ([^\W\d].*)"
+    r"(\d{5}|\d{4}(?: ?[A-Z]{2}(?= ))?|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2}|\d{6}) ([^\W\d].*)"
 )
-_AFTER_CITY = re.compile(r"(.*[^\W\d]\.?)[ -]+(\d{4,6}|\d{3}-\d{4})")
-_ALONE = re.compile(r"(\d{4,6}|\d{5}-\d{4}|\d{3}-\d{4}|\d{2}-\d{3}|[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d)")
+_AFTER_CITY = re.compile(r"(.*[^\W\d]\.?)[ -]+(\d{4,6}|\d{3}-\d{4}|\d{5}-\d{3})")
+_ALONE = re.compile(r"(\d{4,6}|\d{5}-\d{3,4}|\d{4}-\d{3}|\d{3}-\d{4}|\d{2}-\d{3}|[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d)")
+_STATE_AFTER_CITY = re.compile(r"(.*[^\W\d])\s*[-/]\s*([A-Z]{2})")
+# Largest first. Russian and Ukrainian lines go from region and city (each with its sign, say "gorod") to the street;
+# Chinese and Japanese ones have no comma, and the kind of place after its name.
+_REGION_SIGNS = frozenset({"obl", "oblast", "krai", "kray", "resp", "respublika", "ao", "rn", "raion"})
+_CITY_SIGNS = frozenset({"g", "gor", "gorod", "m", "misto", "pos", "poselok", "pgt", "s", "selo"})
+_SIGNED_CITY = re.compile(r"([^\W\d_]{1,8})\b\.?\s*(?=[^\W\d]{2})")
+_HAN = "[\u3005\u3040-\u30ff\u4e00-\u9fff]"
+_HAN_LINE = re.compile(
+    r"(?:〒?\s*(\d{3}-\d{4}|\d{6,7})\s*)?"
+    rf"(東京都|北海道|(?:京都|大阪)府|{_HAN}{{2,3}}県|{_HAN}{{2,6}}?(?:省|自治区))?\s*"
+    rf"({_HAN}{{1,8}}?(?:市|区|區|县|縣|郡{_HAN}{{1,6}}?[町村]|[町村]))\s*({_HAN}.*)"
+)
 _PROVINCE = re.compile(r"(.+?) \(?([A-Z]{2})\)?")
 _COUNTRY_CODE = 2
+_POSTCODE_FIRST_MIN = 5  # a shorter number that begins a line is a house's
 
 
 class _ReadPiece(NamedTuple):
@@ -50,6 +65,8 @@ def standardise_full_address(text: str, options: Options) -> Standardised:
 def split_full_address(text: str, _options: Options) -> Mapping[str, str]:
     """Return the parts of an address on one line, those that it has."""
     pieces = [piece for piece in _BETWEEN.split(text) if not is_blank(piece)]
+    if largest_first := _largest_first(pieces):
+        return _in_order(largest_first)
     found: dict[str, str] = {}
     if len(pieces) > 1 and _is_country(pieces[-1], pieces[:-1]):
         found["country"] = pieces.pop()
@@ -63,6 +80,33 @@ def split_full_address(text: str, _options: Options) -> Mapping[str, str]:
     if len(pieces) > 1:
         found["city"] = pieces.pop()
     return _in_order({**found, "street": ", ".join(pieces)})
+
+
+def _largest_first(pieces: list[str]) -> dict[str, str]:
+    """Return the parts of a line that begins with its country, postcode or city, none of any other."""
+    found: dict[str, str] = {}
+    rest = list(pieces)
+    if len(rest) > 2 and standardise_country(rest[0], {}).valid and _ALONE.fullmatch(rest[1]):
+        found["country"] = rest.pop(0)
+    if (
+        len(rest) > 2
+        and len(rest[0]) >= _POSTCODE_FIRST_MIN
+        and _ALONE.fullmatch(rest[0])
+        and not _has_street_word(rest[1])
+    ):
+        found["postcode"] = rest.pop(0)
+    elif not (rest and _without_city_sign(rest[0]) != rest[0]):
+        line = _HAN_LINE.fullmatch(" ".join(rest))
+        return dict(zip(("postcode", "region", "city", "street"), line.groups(default=""), strict=True)) if line else {}
+    if len(rest) > 2 and not _REGION_SIGNS.isdisjoint(words(in_latin(fold(rest[0])).replace("-", "")).split()):
+        found["region"] = rest.pop(0)
+    city = _without_city_sign(rest.pop(0))
+    return {**found, "city": city, "street": ", ".join(rest)}
+
+
+def _without_city_sign(piece: str) -> str:
+    found = None if piece[:1].isascii() else _SIGNED_CITY.match(piece)
+    return piece[found.end() :] if found and in_latin(fold(found[1])) in _CITY_SIGNS else piece
 
 
 def _is_country(piece: str, before: list[str]) -> bool:
@@ -120,6 +164,8 @@ def _with_street(found: dict[str, str], read: _ReadPiece, before: list[str], aft
             found["city"] = before[-1]
             before = before[:-1]
         street = before
+    if read.city_before and "region" not in found and (state := _STATE_AFTER_CITY.fullmatch(found.get("city", ""))):
+        found |= {"city": state[1], "region": state[2]}
     return {**found, "street": ", ".join(piece for piece in street if piece)}
 
 

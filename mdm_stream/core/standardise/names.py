@@ -11,7 +11,12 @@ from nameparser import FAMILY_FIRST, Parser, Policy, Role, locales, parser_for
 
 from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import Standardised
-from mdm_stream.core.standardise.generations import generation_in, is_generation
+from mdm_stream.core.standardise.generations import (
+    after_leading_generation,
+    generation_in,
+    is_generation,
+    without_abbreviated_generation,
+)
 from mdm_stream.core.standardise.scripts import in_latin
 from mdm_stream.core.standardise.spec import Options
 from mdm_stream.core.standardise.text import fold, table_rows, words
@@ -31,7 +36,9 @@ _TITLES = frozenset({
     "capt", "dame", "dr", "doctor", "frau", "herr", "lady", "lord", "madam", "mister", "mme", "mr", "mrs", "ms", "miss",
     "mx", "prof", "professor", "rev", "reverend", "sir", "sr", "sra", "srta",
 })  # fmt: skip
-_SUFFIXES = frozenset({"jr", "jnr", "junior", "sr", "snr", "senior", "ii", "iii", "iv", "esq", "phd", "md", "mba"})
+_SUFFIXES = frozenset({
+    "jr", "jnr", "junior", "sr", "snr", "senior", "ii", "iii", "iv", "esq", "phd", "md", "mba", "starshii", "mladshii",
+})  # fmt: skip
 
 
 def standardise_name(text: str, _options: Options) -> Standardised:
@@ -52,7 +59,7 @@ def split_name(text: str, _options: Options) -> Mapping[str, str]:
 
 def fold_name(text: str) -> str:
     """Return the comparable form of a name; ``""`` if nothing of it can be compared."""
-    tokens = words(in_latin(fold(text))).split()
+    tokens = words(in_latin(without_abbreviated_generation(fold(text)))).split()
     first, last = 0, len(tokens)
     while last - first > 1 and tokens[last - 1] in _SUFFIXES:
         last -= 1
@@ -135,7 +142,7 @@ def _parts_of(text: str, order: str) -> tuple[str, str, str]:
     """
     if _HAN_NAME.fullmatch(text):
         return _han_parts(text)
-    text = _with_particles_first(text)
+    text = _with_particles_first(after_leading_generation(text))
     bare = text.lower() if text.isascii() else "".join(map(_bare_letter, text))
     order = "family_first" if _is_family_first(text) else order
     if _PLAIN_NAME.fullmatch(bare):
@@ -154,6 +161,8 @@ def _parts_of(text: str, order: str) -> tuple[str, str, str]:
         found[Role.GIVEN], found[Role.FAMILY] = titles[-1:], names
     if found[Role.MIDDLE] and len(found[Role.FAMILY]) == 1 and is_generation(found[Role.FAMILY][0]):
         found[Role.FAMILY].insert(0, found[Role.MIDDLE].pop())  # Barreiros Filho
+    if order == "family_first" and found[Role.MIDDLE] and is_generation(found[Role.MIDDLE][-1]):
+        found[Role.MIDDLE].pop()  # DUMAS Jean fils
     given, middle, family = (" ".join(found[role]) for role in (Role.GIVEN, Role.MIDDLE, Role.FAMILY))
     return given, middle, family
 

@@ -13,12 +13,14 @@ from mdm_stream.core.standardise.text import fold, is_blank, table_rows, words
 # "I.B.M." and "S.A." are one word: a dot between single letters joins them.
 _INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?)+[^\W\d_]\b\.?")
 _AND = str.maketrans({"&": " and ", "+": " and "})
+_AND_WORDS = frozenset({"und", "et", "og", "och", "y", "e", "i", "en"})
 
 
 # What stands between a legal name and another that the organisation trades under, or had before.
 _TRADING = re.compile(
     r"\s*(?:(?<=[\s,(])|(?<=[\s,(]\())(?:t/as?|d/b/a|dba|a/k/a|aka|f/k/a|fka|trading as|trading under|doing business as"
-    r"|also known as|formerly(?: known as)?|previously|ehemals|anciennement|handelend onder|handelnd als)[:\s]\s*",
+    r"|also known as|formerly(?: known as)?|previously|ehemals|anciennement|handelend onder|handelnd als"
+    r"|h\.?o\.?d\.?n\.?|nombre comercial|nome comercial|nome fantasia|nom commercial|enseigne|insegna)[:\s]\s*",
     re.IGNORECASE,
 )
 
@@ -56,10 +58,16 @@ def split_organisation(text: str, _options: Options) -> Mapping[str, str]:
     return {"trading": trading} if not is_blank(name) and not is_blank(trading) else {}
 
 
+def _and_written(tokens: list[str]) -> list[str]:
+    """Write *and* of other languages as English has it, where it stands between words."""
+    last = len(tokens) - 1
+    return ["and" if word in _AND_WORDS and 0 < at < last else word for at, word in enumerate(tokens)]
+
+
 def _match_of(text: str) -> str:
     joined = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found[0]) + " ", fold(text).translate(_AND))
     spelt = words(joined if joined.isascii() else _without_unspaced_form(joined))
-    tokens = [_ABBREVIATIONS.get(token, token) for token in spelt.split()]
+    tokens = _and_written([_ABBREVIATIONS.get(token, token) for token in spelt.split()])
     # Legal forms are told in their own script: to a Latin reader a Cyrillic one may be a word.
     return in_latin(" ".join(_without_legal_form(tokens) or tokens))
 

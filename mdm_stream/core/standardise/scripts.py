@@ -53,6 +53,20 @@ _SAME_SOUND = (
     ("jh", "j"), ("q", "k"), ("x", "ks"), ("z", "s"), ("p", "b"), ("v", "b"), ("ck", "k"),
 )  # fmt: skip
 _ARTICLE_LETTERS_MIN = 3
+# Revised Romanization writes a syllable's last consonant as it is said: 빛 is bit.
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_HANGUL_FIRST, _HANGUL_VOWELS, _HANGUL_LAST = 0xAC00, 21, 28
+_INITIALS = (
+    "g", "kk", "n", "d", "tt", "r", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k", "t", "p", "h",
+)  # fmt: skip
+_MEDIALS = (
+    "a", "ae", "ya", "yae", "eo", "e", "yeo", "ye", "o", "wa", "wae", "oe", "yo", "u", "wo", "we", "wi", "yu", "eu",
+    "ui", "i",
+)  # fmt: skip
+_FINALS = (
+    "", "k", "k", "k", "n", "n", "n", "t", "l", "k", "m", "l", "l", "l", "p", "l", "m", "p", "p", "t", "t", "ng", "t",
+    "t", "k", "t", "p", "t",
+)  # fmt: skip
 _KOREAN_SURNAMES = {hangul: tuple(latin.split()) for hangul, latin in table_rows("korean_surnames.csv")}
 
 
@@ -122,7 +136,13 @@ def readings(text: str) -> tuple[str, ...]:
     plain = alphanumerics(text[:READING_CHARS_MAX])
     if plain.isascii():
         return (plain.lower(),)
-    return (*_KOREAN_SURNAMES.get(plain, ()), _ascii(plain))
+    return (*_KOREAN_SURNAMES.get(plain, ()), _ascii(_HANGUL.sub(_syllable, plain)))
+
+
+def _syllable(found: re.Match[str]) -> str:
+    place, last = divmod(ord(found[0]) - _HANGUL_FIRST, _HANGUL_LAST)
+    first, vowel = divmod(place, _HANGUL_VOWELS)
+    return _INITIALS[first] + _MEDIALS[vowel] + _FINALS[last]
 
 
 @remembered(TEXTS_CACHED_MAX)
