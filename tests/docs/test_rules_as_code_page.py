@@ -30,7 +30,8 @@ CASES = re.findall(r"```(yaml|csv)\n(.*?)```", PAGE, re.DOTALL)
 
 def deliver_people():
     """Archive what the page has made, as a deployment would have, and write the rules that it compares."""
-    Path("less.yaml").write_text(Path("people/rules.yaml").read_text() + "match: {prior: 0.000001, thresholds: {link: 0.97}}\n")
+    stricter = "match: {prior: 0.000001, thresholds: {link: 0.97}}\n"
+    Path("less.yaml").write_text(Path("people/rules.yaml").read_text() + stricter)
     rules = load_ruleset("people/rules.yaml")
     inputs = named_inputs([str(path) for path in sorted(Path("people").glob("*.jsonl"))], None, (), None, 0)
     events = list(accepted_events(inputs, {rules.domain: rules}, Counter(), ""))

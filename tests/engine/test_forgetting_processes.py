@@ -41,6 +41,9 @@ ALLOWED = {
     "mdm_stream/warehouse/snowflake/options/option.py": "our own statements",
     "consumers/warehouse/handler.py": "the consumer itself",
     "mdm_stream/capacity/batches.py": "shapes of a day",
+    "mdm_stream/profile/columns/column_words.py": "our own table of words",
+    "mdm_stream/profile/columns/value_forms.py": "our own tables of words",
+    "mdm_stream/profile/columns/word_tables.py": "our own tables of words",
     "mdm_stream/assess/labelled.py": "positions of pairs by how many records there are",
 }
 """Where functools may remember something, and what that is: no value of a record."""
