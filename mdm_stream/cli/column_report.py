@@ -15,18 +15,8 @@ if TYPE_CHECKING:
     from mdm_stream.draft.drafting import Drafted, ProfiledFile
     from mdm_stream.draft.golden_examples import FirstLook, GoldenExample
 
-_HEADINGS = (
-    "column",
-    "means",
-    "sure",
-    "complete",
-    "different",
-    "of its form",
-    "characters",
-    "written",
-    "most frequent",
-)
-_VALUE_CHARS_MAX = 32
+_HEADINGS = ("column", "means", "complete", "different", "written")
+"""What fits a terminal of 80 characters; a page and ``--json`` have the rest."""
 
 
 def documents(files: Sequence[ProfiledFile], *, show: bool) -> list[dict[str, Any]]:
@@ -59,14 +49,10 @@ def tell_files(found: Sequence[Mapping[str, Any]]) -> None:
         rows = [
             (
                 each["column"],
-                each["meaning"].replace("_", " "),
-                f"{each['sure']:.0%}",
+                _meant(each),
                 f"{each['completeness']:.1%}",
                 f"{each['distinct_values']:,}" + (" (key)" if each["is_key"] else ""),
-                "" if each["conformity"] is None else f"{each['conformity']:.0%}",
-                f"{each['lengths'][0]} to {each['lengths'][4]}",
                 ", ".join(filter(None, [each["conventions"], *(shape for shape, _ in each["shapes"][:1])])),
-                ", ".join(f"{_cut(value)} {count:,}" for value, count in each["most_frequent"][:1] if count > 1),
             )
             for each in document["columns"]
         ]
@@ -79,8 +65,10 @@ def tell_files(found: Sequence[Mapping[str, Any]]) -> None:
                 say(f"column {each['column']!r} has {len(each['shared_by_many'])} values that very many rows share")
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _VALUE_CHARS_MAX else text[: _VALUE_CHARS_MAX - 1] + "…"
+def _meant(column: Mapping[str, Any]) -> str:
+    """Return what a column means, with how sure that is where it is in doubt."""
+    meaning = str(column["meaning"]).replace("_", " ")
+    return meaning if column["sure"] >= 1.0 else f"{meaning} ({column['sure']:.0%})"
 
 
 def write_page(

@@ -4,7 +4,7 @@ For what writes a file anew without losing a word of its author. :mod:`mdm_strea
 the text must be such that it can read it.
 
 A comment on a line of its own belongs to the entry that follows; where it is indented deeper than that, to the end of
-the collection before it. A comment behind something belongs to the entry that it stands behind.
+the collection before it, if there is one. A comment behind something belongs to the entry that it stands behind.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ def _attach(text: str, root: WrittenValue) -> None:
     for entry, _ in found:
         above = _above(entry.line, loose, taken)
         taken.update(above)
-        split = _deeper(above, own, lines, entry.column) if before is not None else 0
+        begins = before is None or (bool(before.value.entries) and before.value.entries[0] is entry)
+        split = 0 if begins else _deeper(above, own, lines, entry.column)
         if split and before is not None:
             _end_before(found, before, root, _column(lines[above[0]])).end += [
                 own.get(line, "") for line in above[:split]

@@ -173,3 +173,9 @@ def test_a_file_that_cannot_be_read_is_told_and_none_is_written(tmp_path, capsys
     assert run(["rules", "fmt", str(loose), str(bad)]) == 2
     assert "bad.yaml:2: 'extends' is given twice" in capsys.readouterr().err
     assert loose.read_text() == LOOSE
+
+
+def test_a_note_above_the_first_entry_stays_above_it():
+    """However deep it is indented: there is no collection before it that it could be the end of."""
+    text = "domain: a\nversion: 1\nlimits:\n      # of one golden record\n  max_cluster_size: 100\n  max_links: 5\n"
+    assert formatted(text, "rules.yaml").splitlines()[2:4] == ["limits:", "  # of one golden record"]
