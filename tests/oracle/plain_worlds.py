@@ -237,7 +237,7 @@ def _to_be_weighed(seed, rules):
         "max_cluster_size": chance.choice([4, 50, 50]),
         "max_links": 32,
         "prior": chance.choice([0.5, 0.3]),
-        "link": chance.choice([0.6, 0.7]),
+        "link": chance.choice([0.6, 0.7, 0.75]),
         "review": chance.choice([0.3, 0.5, 0.55]),
         "rules": chance.sample(rules["rules"], min(len(rules["rules"]), chance.choice([0, 0, 1]))),
         "exclusive": chance.choice([[], [], rules["exclusive"]]),

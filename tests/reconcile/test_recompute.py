@@ -19,6 +19,7 @@ from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.reference import resolve
+from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.decode import Delivery
 from mdm_stream.errors import TerminalError
 from mdm_stream.reconcile.components import component_roots
@@ -50,6 +51,21 @@ def person_event(number: int) -> RecordEvent:
     )
 
 
+def sparse_event(number: int) -> RecordEvent:
+    """One of a few versions of one of sixty records that lack much, and many of which share an address."""
+    chance = random.Random(number)
+    given = chance.choice(["Ann", "Anna", "Anne", "Bob", "Rob", None, None])
+    family = chance.choice(["Lee", "Leigh", "Kim", "Stone", "Roth", "Abel", "Moss"])
+    attributes = {
+        "given_name": given,
+        "family_name": family,
+        "birth_date": chance.choice([None, f"19{chance.randrange(60, 70)}-01-02"]),
+        "email": chance.choice([(), ("info@x.org",), ("info@x.org", f"{family.lower()}@x.org")]),
+    }
+    source, record_id = chance.choice(["crm", "erp", "web"]), str(chance.randrange(60))
+    return RecordEvent(RULES.domain, source, record_id, "upsert", 1 + number, number * 1_000_000, attributes)
+
+
 @pytest.mark.parametrize("rules_seed", [2, 11, 188])
 def test_small_histories_come_out_as_the_reference_says(spark: SparkSession, tmp_path: Path, rules_seed: int) -> None:
     """Updates, deletes, verdicts, overrides, erasures, suspended keys, limits, clusters by links or by evidence, and
@@ -67,24 +83,40 @@ def test_small_histories_come_out_as_the_reference_says(spark: SparkSession, tmp
     assert differences(expected, resolution_of(found)) == []
 
 
-@pytest.mark.parametrize("at_once", [False, True])
-def test_refined_keys_and_common_values_come_out_as_the_reference_says(
-    spark: SparkSession, tmp_path: Path, at_once: bool
-) -> None:
-    """Blocks split by what refines their key, and addresses that too many records share are no evidence; also under a
-    learned model, clusters by evidence, and names compared with others.
-    """
+def test_refined_keys_and_common_values_come_out_as_the_reference_says(spark: SparkSession, tmp_path: Path) -> None:
+    """Blocks split by what refines their key, and addresses that too many records share are no evidence."""
     rules = small_rules(max_block_size=8, max_cluster_size=50, refined_above=4)
     events = [person_event(number) for number in range(150)]
-    assert resolve(rules, events) != resolve(small_rules(max_block_size=8, max_cluster_size=50), events)
-    if at_once:
-        rules = learned(small_rules(8, 50, refined_above=4, clustering="evidence", also=True))
     expected = resolve(rules, events)
-    common = replace(rules, blocking=tuple(each for each in rules.blocking if each.tag != "e"))
-    assert expected != resolve(common, events)  # no pair meets by an address; what it says is the difference
+    assert expected != resolve(small_rules(max_block_size=8, max_cluster_size=50), events)
+    assert expected != resolve(without_addresses(rules), events)
     folded = spark.createDataFrame(folded_rows(events, tasks=3), "ref string, state binary")
     found = resolve_folded(Workspace(spark, str(tmp_path)), rules, folded)
     assert differences(expected, resolution_of(found)) == []
+
+
+def test_all_ways_of_matching_at_once_come_out_as_the_reference_says(spark: SparkSession, tmp_path: Path) -> None:
+    """Refined keys, values that are no evidence, a learned model, clusters by evidence, names compared with others."""
+    rules = learned(small_rules(8, 50, refined_above=3, clustering="evidence", also=True))
+    events = [sparse_event(number) for number in range(150)]
+    expected = resolve(rules, events)
+    match = rules.match
+    for other in (
+        without_addresses(rules),
+        replace(rules, match=replace(match, clustering="components")),
+        replace(rules, match=replace(match, dependences=())),
+        replace(rules, attributes=tuple(replace(each, also=()) for each in rules.attributes)),
+        replace(rules, blocking=tuple(replace(each, refined_above=None) for each in rules.blocking)),
+    ):
+        assert expected != resolve(other, events)
+    folded = spark.createDataFrame(folded_rows(events, tasks=3), "ref string, state binary")
+    found = resolve_folded(Workspace(spark, str(tmp_path)), rules, folded)
+    assert differences(expected, resolution_of(found)) == []
+
+
+def without_addresses(rules: Ruleset) -> Ruleset:
+    """Return rules under which no pair meets by an address: where many share it, what it says is the difference."""
+    return replace(rules, blocking=tuple(each for each in rules.blocking if each.tag != "e"))
 
 
 @pytest.mark.parametrize("shape", ["path", "star", "clique", "several"])
