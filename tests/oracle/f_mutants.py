@@ -144,7 +144,7 @@ def _commonest(patch: pytest.MonkeyPatch) -> None:
 
 def _constant(holder: type, name: str, value: object) -> Break:
     """Let all objects of a class have one value."""
-    return lambda patch: patch.setattr(holder, name, property(lambda _: value))
+    return lambda patch: patch.setattr(holder, name, property(lambda _: value, lambda *_: None))
 
 
 def _greatest_digests(patch: pytest.MonkeyPatch) -> None:
