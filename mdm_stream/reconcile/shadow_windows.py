@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mdm_stream.reconcile.shadow import RulesShadow, ShadowWindow
 
-POLL_S = 2.0
+POLL_S = 10.0
 """Between two readings of the archive while a window is open."""
 
 
