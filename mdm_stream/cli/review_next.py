@@ -12,7 +12,7 @@ from mdm_stream.cli.output import say
 from mdm_stream.core.model import Verdict
 from mdm_stream.steward.decide import verdict_event, verdict_versions
 from mdm_stream.steward.review_session import ReviewQuestion, ReviewSession
-from mdm_stream.steward.wording import refusal_sentence
+from mdm_stream.steward.wording import alike_sentence, refusal_sentence
 
 if TYPE_CHECKING:
     from mdm_stream.cli.steward_channel import StewardChannel
@@ -151,6 +151,8 @@ def print_question(question: ReviewQuestion, number: int, session: ReviewSession
         f"Question {number:,} ({session.total:,} in the queue): {item.reason.replace('_', ' ')}, "
         f"worth {item.expected_pairs:,.2f} pairs"
     )
+    if item.alike is not None:
+        say(f"  {alike_sentence(item.alike.model_dump())}")
     for side, ref in zip((item.a, item.b), question.pair, strict=True):
         members = f"{side.members:,} record{'s' * (side.members != 1)}"
         say(f"  {ref}: golden record {side.golden_id} of {members}")

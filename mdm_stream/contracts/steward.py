@@ -323,11 +323,23 @@ class SeparatedPair(DecidedPair):
     chain: list[DecidedPair]
 
 
+class AlikeQuestions(_View):
+    """How many questions have the same evidence as an item, level by level: ``open`` ones, and ``links`` and
+    ``separates`` that stewards have decided. ``teaches`` orders the queue by what an answer says about the others.
+    """
+
+    open: int
+    links: int
+    separates: int
+    teaches: Number
+
+
 class ReviewItem(_View):
     """One item of the review queue, and ``expected_pairs``: how many record pairs an answer puts right on average.
 
     ``refused_links``: how many refused links between the two golden records the item stands for. ``answered``: a
     SEPARATE verdict stands between the two. ``separated`` are the first of the ``separated_count`` verdicts in its way.
+    ``alike`` is there if the queue was asked for by what an answer teaches.
     """
 
     domain: str
@@ -343,6 +355,7 @@ class ReviewItem(_View):
     rule: str
     evidence: dict[str, str]
     expected_pairs: Number
+    alike: AlikeQuestions | None = None
 
 
 class ReviewQueue(_Document):

@@ -11,10 +11,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from mdm_stream.contracts.steward import DecidedPair, HeldDecision, ReviewItem, ReviewQueue, ReviewSide, SeparatedPair
+from mdm_stream.contracts.steward import (
+    AlikeQuestions,
+    DecidedPair,
+    HeldDecision,
+    ReviewItem,
+    ReviewQueue,
+    ReviewSide,
+    SeparatedPair,
+)
 from mdm_stream.core.cluster.edges import VERDICT_RULE
 from mdm_stream.core.cluster.golden import key_of
 from mdm_stream.core.cluster.review_order import CONTRADICTION, ReviewEntry, first_in_order
+from mdm_stream.core.cluster.teaching_order import AlikeCounts, EvidencePattern, first_teaching
+from mdm_stream.core.match.decide import bits_of
 from mdm_stream.core.model import make_ref
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
@@ -28,8 +38,18 @@ PAGE_ITEMS = 100
 """Items whose surroundings one script call reads, which keeps others waiting for some milliseconds."""
 
 
-def review_queue(index: IndexReader, rules: Ruleset, *, limit: int, reasons: Collection[str] = ()) -> ReviewQueue:
+def review_queue(
+    index: IndexReader,
+    rules: Ruleset,
+    *,
+    limit: int,
+    reasons: Collection[str] = (),
+    decided: Mapping[EvidencePattern, tuple[int, int]] | None = None,
+) -> ReviewQueue:
     """Return the first ``limit`` items of the review queue; with ``reasons``, only those of these.
+
+    With ``decided`` (``decided_alike.decided_alike``) those come first that teach most, and each says as ``alike`` how
+    many others are like it.
 
     ``total`` and ``by_reason`` count what a scan of the whole queue met. Each of ``items`` has both records with their
     golden record and its number of members, what speaks for the pair, and ``expected_pairs``, which orders them.
@@ -40,10 +60,15 @@ def review_queue(index: IndexReader, rules: Ruleset, *, limit: int, reasons: Col
     """
     held = index.held_because()
     counts: Counter[str] = Counter()
-    entries = first_in_order(_entries(index, frozenset(reasons), counts), limit)
+    found = _entries(index, frozenset(reasons), counts)
     items: list[ReviewItem] = []
-    for page in _pages(entries):
-        items += _described(index, page)
+    if decided is None:
+        for page in _pages(first_in_order(found, limit)):
+            items += _described(index, page)
+    else:
+        for page in _pages(first_teaching(found, limit, decided, bits_of(rules.match.link))):
+            described = _described(index, [entry for entry, _ in page])
+            items += [_taught(item, alike) for item, (_, alike) in zip(described, page, strict=True)]
     return ReviewQueue(
         domain=rules.domain,
         rules_version=rules.version,
@@ -52,6 +77,13 @@ def review_queue(index: IndexReader, rules: Ruleset, *, limit: int, reasons: Col
         by_reason=dict(sorted(counts.items())),
         items=items,
     )
+
+
+def _taught(item: ReviewItem, alike: AlikeCounts) -> ReviewItem:
+    counts = AlikeQuestions(
+        open=alike.open, links=alike.links, separates=alike.separates, teaches=round(alike.teaches, 6)
+    )
+    return item.model_copy(update={"alike": counts})
 
 
 def _entries(index: IndexReader, reasons: Collection[str], counts: Counter[str]) -> Iterator[ReviewEntry]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from mdm_stream.contracts.review_next import ReviewNext
 from mdm_stream.contracts.steward import Explanation, ReviewItem, ReviewSide
 from mdm_stream.core.cluster.review_order import CONTRADICTION
+from mdm_stream.core.cluster.teaching_order import pattern_of
 from mdm_stream.core.model import Verdict, make_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.index.reader import IndexReader, Pair
+from mdm_stream.steward.decided_alike import decided_alike
 from mdm_stream.steward.describe import Reveal
 from mdm_stream.steward.inspect import NotFoundError, explain_names
 from mdm_stream.steward.review import review_queue
@@ -60,10 +62,20 @@ class ReviewSession:
     """One steward's way through the queue of one domain. Reads the index, and sends nothing itself."""
 
     def __init__(
-        self, index: IndexReader, rules: Ruleset, *, reasons: Collection[str] = (), reveal: Reveal = False
+        self,
+        index: IndexReader,
+        rules: Ruleset,
+        *,
+        reasons: Collection[str] = (),
+        reveal: Reveal = False,
+        teaching: bool = False,
     ) -> None:
-        """Begin at the item that is most worth an answer; with ``reasons``, only items of these are asked."""
+        """Begin at the item that is most worth an answer; with ``reasons``, only items of these are asked.
+
+        With ``teaching`` at the one whose answer says most about others: all verdicts are looked at, once.
+        """
         self._index, self._rules, self._reasons, self._reveal = index, rules, reasons, reveal
+        self._taught = decided_alike(index, rules) if teaching else None
         self._asked: set[Pair] = set()
         self._ahead: list[ReviewItem] = []
         self._again: list[ReviewQuestion] = []
@@ -106,12 +118,14 @@ class ReviewSession:
     def decided(self, question: ReviewQuestion, verdict: Verdict) -> None:
         """Remember a verdict that was sent."""
         self.decisions.append(SessionDecision(question, verdict))
+        self._learn(question, verdict, 1)
 
     def take_back(self) -> SessionDecision | None:
         """Forget the last decision and return it, to be taken back; its question is next. ``None`` if there is none."""
         if not self.decisions:
             return None
         last = self.decisions.pop()
+        self._learn(last.question, last.verdict, -1)
         self._again.append(last.question)
         return last
 
@@ -122,8 +136,17 @@ class ReviewSession:
     def _decided(self) -> set[frozenset[str]]:
         return {decision.question.golden_ids for decision in self.decisions}
 
+    def _learn(self, question: ReviewQuestion, verdict: Verdict, times: int) -> None:
+        """Count a verdict of this session, or take it back: it is applied some seconds later."""
+        if self._taught is None:
+            return
+        pattern = pattern_of({"rule": question.item.rule, "evidence": question.item.evidence})
+        links, separates = self._taught.get(pattern, (0, 0))
+        self._taught[pattern] = links + times * (verdict == "link"), separates + times * (verdict == "separate")
+
     def _read(self) -> bool:
-        queue = review_queue(self._index, self._rules, limit=ITEMS_AHEAD + len(self._asked), reasons=self._reasons)
+        limit = ITEMS_AHEAD + len(self._asked)
+        queue = review_queue(self._index, self._rules, limit=limit, reasons=self._reasons, decided=self._taught)
         self.total, self.held = queue.total, queue.held
         self._ahead = [
             item

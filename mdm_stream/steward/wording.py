@@ -22,6 +22,14 @@ def value_text(value: Any) -> str:
     return "" if value is None else ", ".join(value) if isinstance(value, list) else str(value)
 
 
+def alike_sentence(alike: Document) -> str:
+    """Say how many questions are like one, and how many were decided."""
+    decided = alike["links"] + alike["separates"]
+    split = f" ({alike['links']:,} LINK, {alike['separates']:,} SEPARATE)" if decided else ""
+    looks = "1 open question looks" if alike["open"] == 1 else f"{alike['open']:,} open questions look"
+    return f"{looks} like this one, {decided:,} decided{split}"
+
+
 def decided_sentence(document: Document) -> str:
     """Say what decided on a pair, and what the evidence alone says where it did not."""
     decided_by = document["decided_by"].replace("_", " ")

@@ -14,11 +14,17 @@ from mdm_stream.cli.options import deployment_options
 from mdm_stream.cli.output import json_option, print_json, print_table, say
 from mdm_stream.cli.steward_channel import ChannelAddress, StewardChannel, record_reference, steward_options
 from mdm_stream.core.cluster.review_order import REASONS
+from mdm_stream.steward.wording import alike_sentence
 
 if TYPE_CHECKING:
     from mdm_stream.core.model import Verdict
 
 LIMIT_MAX = 10_000
+
+order_option = click.option(
+    "--order", type=click.Choice(["worth", "teaches"]), default="worth", show_default=True,
+    help="First what puts most pairs right, or what says most about other questions (looks at all verdicts).",
+)  # fmt: skip
 
 
 @click.group()
@@ -29,11 +35,13 @@ def review() -> None:
 @review.command("list")
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=20, show_default=True, help="Items to show.")
 @click.option("--reason", "reasons", multiple=True, type=click.Choice(REASONS), help="Only items of this reason.")
+@order_option
 @index_options
 def list_(
     *,
     limit: int,
     reasons: tuple[str, ...],
+    order: str,
     state: Path,
     redis_url: str | None,
     namespace: str,
@@ -44,14 +52,17 @@ def list_(
     """List the review queue: contradictions, and then what an answer puts most record pairs right of on average.
 
     Links that were refused between the same two golden records are one item, the strongest of them. Where a SEPARATE
-    verdict stands between the two, it comes last.
+    verdict stands between the two, it comes last. With `--order teaches` the questions come first of which many are
+    open and few decided with the same evidence, near the threshold: one answer says most about the others.
 
     No value of a record is shown; `mdm-stream explain A B --values` shows those of a pair.
     """
-    from mdm_stream.steward.review import review_queue  # noqa: PLC0415 - --help does without
+    from mdm_stream.steward.decided_alike import decided_alike  # noqa: PLC0415 - --help does without
+    from mdm_stream.steward.review import review_queue  # noqa: PLC0415
 
     index, ruleset = open_index(state, redis_url, namespace, rules, domain)
-    found = review_queue(index, ruleset, limit=limit, reasons=reasons).document()
+    decided = decided_alike(index, ruleset) if order == "teaches" else None
+    found = review_queue(index, ruleset, limit=limit, reasons=reasons, decided=decided).document()
     if as_json:
         print_json(found)
         return
@@ -81,6 +92,8 @@ def print_queue(found: Mapping[str, Any]) -> None:
     print_table(f"{len(rows):,} of {found['total']:,} items: {counts}", headings, rows, texts=True)
     for item in found["items"]:
         pair = f"{ref_of(item['a'])} {ref_of(item['b'])}"
+        if item.get("alike"):
+            say(f"{pair}: {alike_sentence(item['alike'])}")
         if item["refused_links"] > 1:
             more = item["refused_links"] - 1
             say(f"{pair}: and {more:,} more link{'s' * (more > 1)} between the same two golden records")
@@ -117,6 +130,7 @@ def decide(*, a: str, b: str, verdict: Verdict, steward: str, as_json: bool, **a
 @review.command("next")
 @click.option("--steward", metavar="NAME", help="Who decides; it is kept with each decision. Needed but with --json.")
 @click.option("--reason", "reasons", multiple=True, type=click.Choice(REASONS), help="Only items of this reason.")
+@order_option
 @click.option("--signing-key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Sign decisions with the key in this file, whose name is its id.")  # fmt: skip
 @reveal_option
@@ -129,6 +143,7 @@ def next_(
     *,
     steward: str | None,
     reasons: tuple[str, ...],
+    order: str,
     reveal: bool,
     as_json: bool,
     signing_key: Path | None,
@@ -147,7 +162,7 @@ def next_(
         raise click.UsageError("name who decides with --steward")
     seen = sight(reveal=reveal, values=True, own_stack=where["redis_url"] is None)
     index, ruleset = open_index(*(where[name] for name in ("state", "redis_url", "namespace", "rules", "domain")))
-    session = ReviewSession(index, ruleset, reasons=reasons, reveal=seen)
+    session = ReviewSession(index, ruleset, reasons=reasons, reveal=seen, teaching=order == "teaches")
     if as_json or steward is None:
         print_json(session.document().document())
         return

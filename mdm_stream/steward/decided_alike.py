@@ -1,0 +1,48 @@
+"""How often stewards have decided on pairs of each pattern of evidence: for the order by what an answer teaches."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from mdm_stream.core.cluster.edges import scored_edge, verdict_on
+from mdm_stream.core.cluster.golden import evidence_of
+from mdm_stream.core.cluster.teaching_order import EvidencePattern, pattern_of
+from mdm_stream.core.match.score import score_pair
+from mdm_stream.core.record import Record
+from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.index.reader import IndexReader
+
+RECORDS_PER_READ = 1_000
+
+
+def decided_alike(index: IndexReader, rules: Ruleset) -> dict[EvidencePattern, tuple[int, int]]:
+    """Return the numbers of LINK and of SEPARATE verdicts that stand between live records, by pattern.
+
+    A scan of all records of the domain: for people's rare questions. What rules give a decided pair is looked at as the
+    rules are now; a pair that they do not even ask about is like no open question, and is left out.
+    """
+    pairs: set[tuple[str, str]] = set()
+    refs = iter(index.scan_refs())
+    while portion := list(islice(refs, RECORDS_PER_READ)):
+        for ref, record in index.read_records(portion).items():
+            pairs.update((min(ref, other), max(ref, other)) for other in record.state.verdicts if other != ref)
+    found: dict[EvidencePattern, tuple[int, int]] = {}
+    waiting = iter(sorted(pairs))
+    while some := list(islice(waiting, RECORDS_PER_READ)):
+        records = index.read_records(sorted({ref for pair in some for ref in pair}))
+        for a, b in some:
+            if a in records and b in records:
+                _count(found, rules, records[a], records[b])
+    return found
+
+
+def _count(found: dict[EvidencePattern, tuple[int, int]], rules: Ruleset, a: Record, b: Record) -> None:
+    verdict = verdict_on(a, b)
+    if verdict == "none" or not a.live or not b.live:
+        return
+    score = score_pair(rules, a.match, b.match)
+    if score is None:
+        return
+    pattern = pattern_of(evidence_of(rules, scored_edge((a.ref, b.ref), score)))
+    links, separates = found.get(pattern, (0, 0))
+    found[pattern] = (links + 1, separates) if verdict == "link" else (links, separates + 1)
