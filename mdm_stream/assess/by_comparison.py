@@ -105,9 +105,8 @@ def _levels_of(scored: ScoredSet, positions: list[int]) -> Iterable[tuple[str, f
     """Yield the levels, weight and rule of candidate pairs, however little confident."""
     rules = scored.rules
     every = replace(rules, match=replace(rules.match, review=0.0))
-    records = list(scored.records.values())
-    left, right = scored.left[positions], scored.right[positions]
-    matches = [record.match for record in records]
+    matches = scored.values
+    left, right = (side[positions] for side in scored.sides)
     found: dict[int, PairScore] = dict(score_pairs(every, matches, left, right))
     for place in range(len(positions)):
         score = found.get(place)

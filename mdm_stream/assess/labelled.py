@@ -13,12 +13,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from mdm_stream.core.blocking.generic_values import compared_values, value_keys
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import cluster, connected
 from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
-from mdm_stream.core.cluster.golden import separated_pairs
+from mdm_stream.core.cluster.golden import separated_pairs, weighing_of
 from mdm_stream.core.cluster.strongest import kept_edges
 from mdm_stream.core.match.score import score_pairs
-from mdm_stream.core.model import ChangeEvent, split_ref
+from mdm_stream.core.model import ChangeEvent, MatchValues, split_ref
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.reference import fold_events
 from mdm_stream.core.ruleset import Ruleset
@@ -34,8 +36,10 @@ CANDIDATES_PIECE = 4_000_000
 class ScoredSet:
     """The live records of a set in the order of their references, and its candidate pairs.
 
-    ``left`` and ``right`` are positions of records, ``left < right``, each candidate pair once. ``edges`` are the pairs
-    that stewards linked, and those at least as confident as ``floor`` (``link`` of an edge is by the rules' threshold).
+    ``left`` and ``right`` are positions of records, ``left < right``, each candidate pair once. ``values`` are match
+    values, and ``sides`` the positions in them of each pair's two: those of its records, without what too many share.
+    ``edges`` are the pairs that stewards linked, and those at least as confident as ``floor`` (``link`` of an edge is
+    by the rules' threshold).
     """
 
     rules: Ruleset
@@ -43,6 +47,8 @@ class ScoredSet:
     refs: tuple[str, ...]
     left: Positions
     right: Positions
+    values: Sequence[MatchValues]
+    sides: tuple[Positions, Positions]
     edges: tuple[Edge, ...]
     floor: float
 
@@ -64,31 +70,48 @@ def scored_set(rules: Ruleset, events: Iterable[ChangeEvent], floor: float | Non
     states = fold_events(events)
     records = {ref: build_record(rules, ref, state) for ref, state in sorted(states.items()) if state.live}
     refs = tuple(records)
-    left, right = candidate_pairs(rules, list(records.values()))
+    blocks = _blocks(list(records.values()))
+    left, right = candidate_pairs(rules, blocks, len(records))
+    generic = _generic_keys(rules, blocks, len(records))
+    values, *sides = compared_values(rules, [record.match for record in records.values()], generic, left, right)
     least = rules.match.review if floor is None else min(floor, rules.match.review)
     lenient = replace(rules, match=replace(rules.match, review=least))
-    scored = score_pairs(lenient, [record.match for record in records.values()], left, right)
+    scored = score_pairs(lenient, values, *sides)
     edges = [verdict_edge(pair) for pair in _verdict_pairs(records, "link")]
     settled = {*_verdict_pairs(records, "link"), *_verdict_pairs(records, "separate")}
     for position, score in scored:
         pair = (refs[left[position]], refs[right[position]])
         if pair not in settled:
             edges.append(scored_edge(pair, score))
-    return ScoredSet(rules, records, refs, left, right, tuple(sorted(edges)), least)
+    return ScoredSet(rules, records, refs, left, right, values, (sides[0], sides[1]), tuple(sorted(edges)), least)
 
 
-def candidate_pairs(rules: Ruleset, records: Sequence[Record]) -> tuple[Positions, Positions]:
-    """Return the positions of the records of each candidate pair, once each, in order."""
+def _blocks(records: Sequence[Record]) -> dict[str, list[int]]:
+    """Return the positions of the records that have each key."""
     blocks: dict[str, list[int]] = {}
     for position, record in enumerate(records):
         for key in record.keys:
             blocks.setdefault(key, []).append(position)
-    count = len(records)
+    return blocks
+
+
+def _generic_keys(rules: Ruleset, blocks: Mapping[str, Sequence[int]], count: int) -> list[frozenset[str]]:
+    """Return of each record the keys of one value that too many records share."""
+    closed = [key for key, members in blocks.items() if len(members) > block_limit(rules, key)]
+    found: dict[int, set[str]] = {}
+    for key in value_keys(rules, closed):
+        for position in blocks[key]:
+            found.setdefault(position, set()).add(key)
+    return [frozenset(found.get(position, ())) for position in range(count)]
+
+
+def candidate_pairs(rules: Ruleset, blocks: Mapping[str, Sequence[int]], count: int) -> tuple[Positions, Positions]:
+    """Return the positions of the records of each candidate pair, once each, in order; ``count`` is of all records."""
     found = np.empty(0, np.int64)
     waiting: list[Positions] = []
     size = 0
-    for members in blocks.values():
-        if 1 < len(members) <= rules.max_block_size:
+    for key, members in blocks.items():
+        if 1 < len(members) <= block_limit(rules, key):
             first, second = _pairs_of(len(members))
             inside = np.array(members, np.int64)
             waiting.append(inside[first] * count + inside[second])
@@ -110,7 +133,7 @@ def outcome_at(scored: ScoredSet, link: float, review: float) -> SetOutcome:
     edges = [edge for each in scored.edges if (edge := _at(each, match.link, match.review)) is not None]
     kept = kept_edges(scored.rules, edges)
     links = [edge for edge in kept if edge.link]
-    cluster_of, apart = _clustered(scored, links)
+    cluster_of, apart = _clustered(scored, links, match.review)
     questions = {
         edge.pair
         for edge in kept
@@ -129,7 +152,7 @@ def _at(edge: Edge, link: float, review: float) -> Edge | None:
 
 
 def _clustered(
-    scored: ScoredSet, links: Sequence[Edge]
+    scored: ScoredSet, links: Sequence[Edge], review: float
 ) -> tuple[dict[str, str], dict[tuple[str, str], tuple[str, str]]]:
     """Return the first member of each record's cluster, and by two clusters the strongest link refused between them."""
     rules, records = scored.rules, scored.records
@@ -146,7 +169,9 @@ def _clustered(
             continue
         exclusive = {ref: tuple(records[ref].match[at] for at in rules.match.exclusive) for ref in members}
         separated = separated_pairs(records, members)
-        clustering = cluster(members, links_of.get(place, []), separated, exclusive, rules.max_cluster_size)
+        weighing = weighing_of(rules, records, members)
+        weighing = weighing and replace(weighing, needed=review)
+        clustering = cluster(members, links_of.get(place, []), separated, exclusive, rules.max_cluster_size, weighing)
         cluster_of.update({ref: refs[0] for refs in clustering.clusters for ref in refs})
         for refusal in clustering.refused:
             pair = ordered(cluster_of[refusal.edge.a], cluster_of[refusal.edge.b])

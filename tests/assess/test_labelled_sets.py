@@ -22,6 +22,11 @@ from mdm_stream.evaluate import evaluate
 from mdm_stream.rules import load_ruleset
 
 PERSON = load_ruleset("person")
+REFINED = replace(
+    PERSON,
+    blocking=tuple(each if each.refined_above is None else replace(each, refined_above=2) for each in PERSON.blocking),
+)
+"""The pack, of which a key that is refined at all is refined above two records."""
 GIVEN = ("Ana", "Anna", "Rui", "Zoe", None)
 FAMILY = ("Souza", "Sousa", "Lima", None)
 BORN = ("1980-05-06", "1980-05-07", "1951-01-02", None)
@@ -59,8 +64,10 @@ def crosswalk_of(outcome: dict[str, str]) -> set[frozenset[str]]:
         replace(PERSON, max_links=1, max_reviews=1),
         replace(PERSON, max_block_size=3),
         replace(PERSON, match=replace(PERSON.match, exclusive=(PERSON.index_of("birth_date"),))),
+        replace(PERSON, match=replace(PERSON.match, clustering="evidence")),
+        REFINED,
     ],
-    ids=["pack", "small clusters", "few links", "small blocks", "exclusive"],
+    ids=["pack", "small clusters", "few links", "small blocks", "exclusive", "evidence", "refined keys"],
 )
 @settings(max_examples=8, deadline=None)
 @given(people=PEOPLE, verdicts=VERDICTS, floor=st.sampled_from([None, 0.01]))
