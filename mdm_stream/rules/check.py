@@ -114,9 +114,9 @@ def _of_comparisons(own: _File) -> _Warnings:
         nulls = [level for level in comparison.levels if level.when and all(p.kind == "null" for p in level.when)]
         if not nulls:
             yield place, f"{comparison.name!r} has no level 'when: null', so a missing value counts as 'else'; add one"
-        missing = {predicate.attribute for level in nulls[:1] for predicate in level.when}
+        missing = {each for level in nulls[:1] for predicate in level.when for each in predicate.attributes}
         for level in nulls:
-            if level.bits and {predicate.attribute for predicate in level.when} <= missing:
+            if level.bits and missing.issuperset(each for predicate in level.when for each in predicate.attributes):
                 line = own.place("match", "comparisons", comparison.name, "levels", comparison.levels.index(level))
                 yield line, "a missing value has a weight, though it says nothing of the pair; expected 'bits: 0'"
 
