@@ -229,7 +229,7 @@ def _comparisons(plan: DraftPlan, found: Measured) -> list[DraftComparison]:
         is_extra = bool(plan.subject.pack) and each.type not in _COMPARED_EXTRAS
         if each.is_packs or is_extra or each.meaning in _NOT_COMPARED or chance.present < 2:
             continue
-        levels = levels_of(each.type, each.meaning, chance)
+        levels = levels_of(each.name, each.type, each.meaning, chance)
         if levels:
             said = f"{chance.distinct:,} different values in {chance.present:,} records"
             made.append(DraftComparison(each.name, tuple(levels), said))

@@ -100,6 +100,7 @@ def _of_named_things(types: Mapping[str, str]) -> Iterable[tuple[str, str, str]]
     ]
     for name in subjects:
         yield f"{name}_words", f"sorted_tokens({name})", "all words, in any order"
+        yield f"{name}_codes", f"codes({name})", "model and article numbers, however they are written"
         yield f"{name}_start", f"first({name}, 8)", "the beginning"
         yield f"{name}_word", f"token({name}, 4)", "any long word"
         yield f"{name}_long_word", f"token({name}, 6)", "any longer word"

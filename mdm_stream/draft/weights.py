@@ -65,9 +65,11 @@ def agreement_bits(kind: str, chance: ValueChance) -> float:
     return max(0.0, min(_BITS_MAX.get(kind, 5.0), round(2 * bits) / 2))
 
 
-def levels_of(kind: str, meaning: str, chance: ValueChance) -> list[DraftLevel]:
+def levels_of(name: str, kind: str, meaning: str, chance: ValueChance) -> list[DraftLevel]:
     """Return the levels of a comparison of one attribute, from the best to ``else``; none where nothing is gained."""
     best = agreement_bits(kind, chance)
+    if kind == "text" and meaning in _WORDY and best >= 1:
+        return _levels_of_words(name, meaning, min(best, _BESIDE_BITS_MAX) if meaning in _WEAK else best)
     measured = f"u 1 / {1 / max(chance.agreement, U_MIN):,.0f}" if chance.agreement else "no two agree"
     between = _BETWEEN.get(kind)
     if between is None or (best < 1 and kind != "number"):
@@ -79,6 +81,16 @@ def levels_of(kind: str, meaning: str, chance: ValueChance) -> list[DraftLevel]:
         DraftLevel("null", 0.0),
         DraftLevel("exact", best, measured),
         *(DraftLevel(when, _rounded(best * share), said) for when, share, said in between),
+        DraftLevel("else", least),
+    ]
+
+
+def _levels_of_words(name: str, meaning: str, best: float) -> list[DraftLevel]:
+    """Return the levels of a free text: by its model numbers, its sizes, and the weight of the words it shares."""
+    least = -1.0 if meaning in _WEAK else _ELSE_OF_WORDS
+    return [
+        DraftLevel("null", 0.0),
+        *(DraftLevel(when.format(name=name), max(least, _rounded(best * share)), said) for when, share, said in _WORDS),
         DraftLevel("else", least),
     ]
 
@@ -114,6 +126,27 @@ _BETWEEN: Mapping[str, tuple[tuple[str, float, str], ...]] = MappingProxyType({
     "postcode": (("{damerau_levenshtein: 1}", 0.2, ""),),
     "category": (), "region": (), "country": (),
 })  # fmt: skip
+_WORDY = frozenset({"title", "description"})
+_ELSE_OF_WORDS = -7.0
+_BESIDE_BITS_MAX = 4.0
+"""What stands beside a title says much of the same in more words, and what all things of a kind have in common."""
+_WORDS = (
+    ("exact", 1.1, ""),
+    ("{{{name}: shared_code, shared_words: 0.6}}", 1.25, "the same model number, which is an identifier"),
+    ("{{{name}: shared_code, shared_words: 0.35}}", 1.15, ""),
+    ("{{{name}: other_code, shared_words: 0.85}}", 0.3, "another model number"),
+    ("{{{name}: other_code, shared_words: 0.65}}", 0.0, ""),
+    ("{{{name}: other_code}}", -0.5, ""),
+    ("{{{name}: shared_code}}", 0.85, ""),
+    ("{{{name}: other_size, shared_words: 0.6}}", 0.2, "another size"),
+    ("{{{name}: other_size}}", -0.5, ""),
+    ("{{shared_words: 0.9}}", 1.0, ""),
+    ("{{shared_words: 0.75}}", 0.85, ""),
+    ("{{shared_words: 0.6}}", 0.6, ""),
+    ("{{shared_words: 0.45}}", 0.3, ""),
+    ("{{shared_words: 0.3}}", 0.0, ""),
+)
+"""Conditions on a free text, with their share of the weight of two equal ones."""
 _ELSE: Mapping[str, float] = MappingProxyType({
     "text": -4.0, "organisation": -4.0, "name": -4.0, "full_name": -4.5, "identifier": -4.0, "number": -1.0,
     "date": -4.0, "city": -2.0,

@@ -1,9 +1,10 @@
 """A learned model: the file that ``match: model: FILE`` names, read, checked against the rules, and put to use.
 
 The file is JSON and beside the rules, written by ``mdm-stream rules train`` or ``rules import-splink``. It has the
-weight of each level of each comparison, the prior, what common values change, which comparisons are not independent,
-and how confidence was calibrated. The rules say what is compared; the model says what it is worth. A model of other
-levels than those of the rules is an error, so a changed rule set is never scored with what was learned for another.
+weight of each level of each comparison, the prior, what common values change, how rare words are, which comparisons are
+not independent, and how confidence was calibrated. The rules say what is compared; the model says what it is worth. A
+model of other levels than those of the rules is an error, so a changed rule set is never scored with what was learned
+for another.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mdm_stream.core.match.decide import bits_of
 from mdm_stream.core.ruleset import Attribute, Comparison, Dependence, Level, Match, TermBits
 from mdm_stream.rules.conditions import describe
 from mdm_stream.rules.findings import Findings, Place, nearest
+from mdm_stream.rules.learned_words import with_word_weights, word_weights
 from mdm_stream.rules.model import BITS_MAX, RulesetModel
 from mdm_stream.rules.tree import Node
 
@@ -87,6 +89,13 @@ class TermTable(_LearnedPart):
     rest: Frequency | None = None
 
 
+class WordTable(_LearnedPart):
+    """How frequent the words of an attribute's texts are: the share of its records. ``rest`` is for all others."""
+
+    values: Annotated[dict[str, Frequency], Field(max_length=TERMS_MAX)]
+    rest: Frequency
+
+
 class Calibration(_LearnedPart):
     """What a match weight is turned into: ``slope`` times it, plus ``offset`` bits (Platt, 1999)."""
 
@@ -105,6 +114,7 @@ class LearnedModel(_LearnedPart):
     comparisons: dict[str, LearnedComparison]
     dependences: Annotated[tuple[LearnedDependence, ...], Field(max_length=DEPENDENCES_MAX)] = ()
     terms: dict[str, TermTable] = {}
+    words: dict[str, WordTable] = {}
 
     def to_bytes(self) -> bytes:
         """Return the file: JSON, indented, names in their order."""
@@ -180,6 +190,8 @@ def with_learned(
     if said := _misfit(match, learned, attributes):
         findings.error(place, f"{said}; the rules have changed since; run 'mdm-stream rules train' again")
         return match
+    weights = {positions[name]: word_weights(table.values, table.rest) for name, table in learned.words.items()}
+    match = with_word_weights(match, weights)
     slope, offset = learned.calibration.slope, learned.calibration.offset
     prior_bits = slope * bits_of(learned.prior) + offset
     comparisons = tuple(
@@ -208,6 +220,10 @@ def _misfit(match: Match, learned: LearnedModel, attributes: Sequence[Attribute]
     for name in learned.comparisons:
         if name not in names:
             return f"the model has a comparison {name!r}{nearest(name, names)} that the rules do not have"
+    known = [attribute.name for attribute in attributes]
+    for name in learned.words:
+        if name not in known:
+            return f"the model weighs the words of {name!r}{nearest(name, known)}, which is no attribute of the rules"
     said = (_other_levels(each, learned.comparisons.get(each.name), attributes) for each in match.comparisons)
     sizes = {each.name: len(each.levels) for each in match.comparisons}
     odd = (_other_dependence(each, sizes) for each in learned.dependences)

@@ -43,6 +43,7 @@ KEY_EXAMPLES: Mapping[str, tuple[str, str, int]] = {
     "year": ("the year of a date", "1980-04-03", 0),
     "month_day": ("the month and day of a date", "1980-04-03", 0),
     "token": ("each of its words, of at least so many characters: a key each", "bank of america", 4),
+    "codes": ("each of its model and article numbers: one key a number", "sony dcr hc52 camcorder", 0),
     "sorted_tokens": ("its words in alphabetic order, joined", "marie anne", 0),
     "initials": ("the first character of each word, joined", "bank of america", 0),
     "local": ("what stands before the @ of an email address", "ann@example.org", 0),

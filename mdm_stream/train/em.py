@@ -33,6 +33,9 @@ from mdm_stream.train.weights import LevelWeights, level_weights
 ITERATIONS_MAX = 200
 CONVERGED_BITS = 1e-3
 """When no weight moves by more, the estimates stand."""
+WRITTEN_BITS_APART_MAX = 3.0
+"""No weight moves further from the written one. Things that are related (sites of a group, a household) agree far more
+often than chance has it, and without labels they cannot be told from one thing but by what the author knew of it."""
 PRIOR_MAX = 0.5
 RECAPTURED_MIN = 7
 """Matches that two keys must both find before anything is said about those that neither does."""
@@ -45,8 +48,9 @@ class GradedComparison:
     """What is known of a comparison before learning.
 
     ``written`` are the weights of its levels in the rules. ``missing`` says which levels stand for missing values:
-    these keep their weights. A ``kept`` comparison keeps all of them. ``apart`` has the bits of the key expressions
-    that read none of its attributes; 0 if there are none.
+    these keep their weights. A ``kept`` comparison takes back what others count twice, and keeps all of its weights but
+    for what these rise by; ``beside`` are the places of the others that each of its levels is about. ``apart`` has the
+    bits of the key expressions that read none of its attributes; 0 if there are none.
     """
 
     name: str
@@ -54,6 +58,7 @@ class GradedComparison:
     missing: NDArray[np.bool_]
     kept: bool
     apart: int
+    beside: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,10 @@ def estimate(
             _learned(each, column, matches * mask, apart, evidence)
             for column, (each, mask) in enumerate(zip(evidence.comparisons, usable, strict=True))
         ]
+        new = [
+            _taking_back(each, column, new, evidence) if each.kept else new[column]
+            for column, each in enumerate(evidence.comparisons)
+        ]
         moved = max(
             (float(np.abs(a.bits - b.bits).max()) for a, b in zip(new, weights, strict=True) if len(a.bits)),
             default=0.0,
@@ -172,9 +181,33 @@ def _learned(
     at_match = _at_levels(evidence.candidates.levels[:, column], matches, size)
     at_other = _at_levels(evidence.random.levels[:, column], apart, size)
     learned = level_weights(at_match[told], at_other[told], comparison.written[told])
+    near = comparison.written[told]
+    kept = np.clip(learned.bits, near - WRITTEN_BITS_APART_MAX, near + WRITTEN_BITS_APART_MAX)
+    learned = learned._replace(bits=kept)
     for whole, part in zip(written, learned, strict=True):
         whole[told] = part
     return written
+
+
+def _taking_back(
+    comparison: GradedComparison, column: int, weights: Sequence[LevelWeights], evidence: TrainingEvidence
+) -> LevelWeights:
+    """Return the weights of a kept comparison: each level takes back what others gain, on average, in pairs at it.
+
+    The author balanced it against the weights as written. Where a shared phone says more than was written, and a shared
+    street does, both together say no more than before of two names that differ.
+    """
+    found = _as_written(comparison)
+    candidates = evidence.candidates
+    for level, places in enumerate(comparison.beside):
+        at = candidates.levels[:, column] == level
+        if comparison.written[level] >= 0.0 or not at.any():
+            continue
+        gained = np.zeros(int(at.sum()))
+        for place in places:
+            gained += (weights[place].bits - evidence.comparisons[place].written)[candidates.levels[at, place]]
+        found.bits[level] -= max(0.0, float(np.average(gained, weights=candidates.counts[at])))
+    return found
 
 
 def _at_levels(levels: Levels, weights: Counts, size: int) -> Counts:

@@ -11,7 +11,7 @@ from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import rules_part
 from mdm_stream.core.match.level_vectors import level_vectors
 from mdm_stream.core.record import Record
-from mdm_stream.core.ruleset import Comparison, Ruleset
+from mdm_stream.core.ruleset import Comparison, Level, Ruleset
 from mdm_stream.train.em import GradedComparison, TrainingEvidence
 from mdm_stream.train.pairs import CANDIDATES_MAX, RANDOM_PAIRS_MAX, CandidatePairs, candidate_pairs, random_pairs
 from mdm_stream.train.vectors import level_counts
@@ -84,8 +84,21 @@ def graded_comparisons(rules: Ruleset) -> tuple[GradedComparison, ...]:
             missing=np.array([all(test.kind == "null" for test in level.when) for level in each.levels], np.bool_),
             kept=all(level.bits <= 0.0 for level in each.levels),
             apart=_apart(rules, _attributes_of(each)),
+            beside=tuple(_beside(rules, each, level) for level in each.levels),
         )
         for each in rules.match.comparisons
+    )
+
+
+def _beside(rules: Ruleset, comparison: Comparison, level: Level) -> tuple[int, ...]:
+    """Return the places of the comparisons with weights of their own that read what a level of another one reads."""
+    read = {place for test in level.when for place in test.attributes}
+    return tuple(
+        place
+        for place, other in enumerate(rules.match.comparisons)
+        if other is not comparison
+        and not read.isdisjoint(other.attributes)
+        and any(each.bits > 0 for each in other.levels)
     )
 
 

@@ -3,7 +3,7 @@
     1  gather level vectors of candidate pairs and of random ones        (:mod:`mdm_stream.train.gather`)
     2  estimate weights and prior by expectation maximisation            (:mod:`mdm_stream.train.em`)
     3  find comparisons that are plainly dependent, and estimate again   (:mod:`mdm_stream.train.dependence`)
-    4  table the frequencies of declared attributes                      (:mod:`mdm_stream.train.terms`)
+    4  table the frequencies of declared attributes, and of words first  (:mod:`mdm_stream.train.terms`)
     5  calibrate confidence by verdicts, if there are any                (:mod:`mdm_stream.train.calibrate`)
 
 Pure: the same rules and records give the same model, byte for byte, whatever their order.
@@ -35,23 +35,30 @@ from mdm_stream.rules.learned import (
     LearnedModel,
     LevelTerms,
     TermTable,
+    WordTable,
     level_text,
     with_learned,
 )
+from mdm_stream.rules.learned_words import with_word_weights, word_weights, worded_attributes
 from mdm_stream.rules.model import BITS_MAX
 from mdm_stream.train.calibrate import calibrated
 from mdm_stream.train.dependence import LearnedTogether, dependences
-from mdm_stream.train.em import TrainingEstimate, TrainingEvidence, estimate
+from mdm_stream.train.em import TrainingEstimate, TrainingEvidence, estimate, probabilities
 from mdm_stream.train.gather import PairLimits, gather
-from mdm_stream.train.terms import TermFrequencies, term_frequencies
+from mdm_stream.train.terms import TermFrequencies, WordFrequencies, term_frequencies, word_frequencies
 from mdm_stream.train.weights import LevelWeights
 
 MATCHES_KNOWN_MIN = 30
 """Of fewer matches, weights are mostly those that were written, and that is said."""
 VERDICTS_MIN = 20
 """Fewer verdicts calibrate nothing."""
-MORE_MATCHES_MAX = 1.7
-"""If so many times the matches are found that the written weights expect, another thing was learned: not used."""
+TURNED_MAX = 0.5
+"""If so many pairs that the written weights reject would be linked, for each that these link, another thing was
+learned: it is not used."""
+TELLING_MIN = 3
+"""Comparisons that say something of most matches. Two classes and fewer than three traits leave open how often each of
+these agrees in each class (Goodman, *Exploratory latent structure analysis*, 1974)."""
+KNOWN_SHARE_MIN = 0.5
 SHARE_DECIMALS = 9
 
 
@@ -81,16 +88,19 @@ def learn(
         raise ConfigurationError(
             "there are no two records to learn from; give files with records that the rules accept"
         )
+    words, unread = _words(rules, live)
+    written, rules = rules, _weighed(rules, words)
     evidence = gather(rules, live, limits)
     first = estimate(evidence, rules.match.prior)
-    drifted = first.matches > MORE_MATCHES_MAX * max(first.written_matches, MATCHES_KNOWN_MIN)
-    together = () if drifted else dependences(evidence, first)
+    turned, linked = _turned(rules, evidence, first)
+    withheld = _withheld(evidence, first, turned, linked)
+    together = () if withheld else dependences(evidence, first)
     tables = [(each.first, each.second, each.bits) for each in together]
     found = estimate(evidence, rules.match.prior, tables) if tables else first
-    if drifted:
+    if withheld:
         as_written = estimate(evidence, rules.match.prior, steps_max=0)
         found = replace(as_written, prior=rules.match.prior)
-    tabled, untold = ({}, [_drift(first)]) if drifted else _terms(rules, live)
+    tabled, untold = ({}, [withheld]) if withheld else _terms(rules, live)
     model = LearnedModel(
         format=MODEL_FORMAT,
         domain=rules.domain,
@@ -102,20 +112,50 @@ def learn(
         },
         dependences=tuple(_learned_dependence(rules, each) for each in together),
         terms={name: TermTable(values=each.values, rest=each.rest) for name, each in tabled.items()},
+        words={name: WordTable(values=each.values, rest=each.rest) for name, each in words.items()},
     )
-    warnings = [*untold, *_unknown(rules, evidence, found)]
+    warnings = [*unread, *untold, *_unknown(rules, evidence, found)]
     if by_verdicts:
-        model, said = with_verdicts(rules, model, live)
+        model, said = with_verdicts(written, model, live)
         warnings += said
     return Learning(model, found, evidence, tuple(warnings))
 
 
-def _drift(found: TrainingEstimate) -> str:
-    return (
-        f"about {found.matches:,.0f} matches would be learned where the weights as written expect "
-        f"{found.written_matches:,.0f}: things that are related (sites of a group, a household) look like one, so "
-        "everything stays as it was written"
-    )
+def _turned(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate) -> tuple[float, float]:
+    """Return how many candidates would be linked that the written weights reject, and how many these link."""
+    candidates = evidence.candidates
+    weights = [LevelWeights(each.written, each.written, each.written) for each in evidence.comparisons]
+    written = probabilities(candidates, rules.match.prior, weights)
+    turned = (written < rules.match.review) & (found.probability >= rules.match.link)
+    return float(candidates.counts[turned].sum()), float(candidates.counts[written >= rules.match.link].sum())
+
+
+def _withheld(evidence: TrainingEvidence, found: TrainingEstimate, turned: float, linked: float) -> str:
+    """Return why what was learned is not used; nothing if it is."""
+    if turned > TURNED_MAX * max(linked, MATCHES_KNOWN_MIN):
+        return (
+            f"{turned:,.0f} pairs would be linked that the weights as written reject, beside {linked:,.0f} that they "
+            "link: things that are related (sites of a group, a household) look like one, so everything stays as it "
+            "was written"
+        )
+    telling = _telling(evidence, found)
+    if found.matches >= MATCHES_KNOWN_MIN and len(telling) < TELLING_MIN:
+        return (
+            f"only {' and '.join(telling) or 'nothing'} is known of most matches, and it takes {TELLING_MIN} of them "
+            "to tell how often each agrees, so weights and prior stay as they were written"
+        )
+    return ""
+
+
+def _telling(evidence: TrainingEvidence, found: TrainingEstimate) -> list[str]:
+    """Return the comparisons that are learned and compare something in most matches."""
+    matches = found.probability * evidence.candidates.counts
+    told = []
+    for column, each in enumerate(evidence.comparisons):
+        there = ~each.missing[evidence.candidates.levels[:, column]]
+        if not each.kept and float((matches * there).sum()) >= KNOWN_SHARE_MIN * float(matches.sum()):
+            told.append(each.name)
+    return told
 
 
 def with_verdicts(rules: Ruleset, model: LearnedModel, records: Mapping[str, Record]) -> tuple[LearnedModel, list[str]]:
@@ -226,6 +266,24 @@ def _terms(rules: Ruleset, records: Mapping[str, Record]) -> tuple[dict[str, Ter
         else:
             tabled[attribute.name] = found
     return tabled, untold
+
+
+def _words(rules: Ruleset, records: Mapping[str, Record]) -> tuple[dict[str, WordFrequencies], list[str]]:
+    """Return how frequent words are by the name of the attribute that is compared by them, and what has no table."""
+    found: dict[str, WordFrequencies] = {}
+    untold = []
+    for place in worded_attributes(rules.match):
+        attribute = rules.attributes[place]
+        if attribute.sensitive:
+            untold.append(f"{attribute.name} is sensitive: its words are in no model, and weigh by their length")
+        elif (table := word_frequencies((record.match for record in records.values()), place)) is not None:
+            found[attribute.name] = table
+    return found, untold
+
+
+def _weighed(rules: Ruleset, words: Mapping[str, WordFrequencies]) -> Ruleset:
+    weights = {rules.index_of(name): word_weights(each.values, each.rest) for name, each in words.items()}
+    return replace(rules, match=with_word_weights(rules.match, weights))
 
 
 def _unknown(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate) -> list[str]:

@@ -15,7 +15,7 @@ CHANCES = st.builds(ValueChance, st.integers(2, 10**6), st.integers(1, 10**6), s
 @given(st.sampled_from(sorted(TYPE_OPTIONS)), CHANCES)
 def test_levels_fall_from_equal_to_else(kind, chance):
     """Equal values never say less than alike ones; nothing missing says anything; what differs never speaks for."""
-    levels = levels_of(kind, "", chance)
+    levels = levels_of("attribute", kind, "", chance)
     if levels:
         assert (levels[0].when, levels[0].bits) == ("null", 0.0)
         assert levels[1].when == "exact"
@@ -38,3 +38,11 @@ def test_what_agrees_more_often_by_chance_weighs_less(kind, present, one, other)
 def test_the_prior_falls_with_the_records(records, prior):
     """One other record of a thing among so many: the more there are, the less likely a random one is it."""
     assert prior_of(records) == prior
+
+
+def test_a_title_is_compared_by_its_words_and_numbers():
+    """A shared model number weighs as an identifier does, another one speaks against, and words count by weight."""
+    levels = {level.when: level.bits for level in levels_of("title", "text", "title", ValueChance(1_000, 990, 1e-5))}
+    assert levels["{title: shared_code, shared_words: 0.35}"] > levels["{shared_words: 0.75}"] > 0
+    assert levels["{title: other_code}"] < 0
+    assert levels["{shared_words: 0.9}"] > levels["{shared_words: 0.45}"] > levels["else"]

@@ -1,8 +1,9 @@
 """The functions of blocking-key expressions: from one match text to the texts that may meet in a key.
 
 Each takes the text and an integer argument (0 where none was given) and returns the parts that it yields: none where
-the text has nothing to offer (no digits, no date), several for ``token`` alone. All are total and pure. ``first``,
-``initials`` and those that code a sound read a text of another script in Latin letters, so that a name meets itself.
+the text has nothing to offer (no digits, no date), several for ``token`` and ``codes`` alone. All are total and pure.
+``first``, ``initials`` and those that code a sound read a text of another script in Latin letters, so that a name
+meets itself.
 
 ==================== ==================================================================================
 ``attribute``        the whole text (``exact``)
@@ -14,6 +15,7 @@ the text has nothing to offer (no digits, no date), several for ``token`` alone.
 ``year(a)``          the year of an ISO date
 ``month_day(a)``     the month and day of an ISO date
 ``token(a[, n])``    each of its words (of at least n characters): one key a word
+``codes(a)``         each of its model and article numbers, see :mod:`mdm_stream.core.match.words`
 ``sorted_tokens(a)`` its words in alphabetic order, joined
 ``initials(a)``      the first character of each word, joined
 ``local(a)``         what stands before the last @ of an email address
@@ -28,6 +30,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from mdm_stream.core.match import phonetics
+from mdm_stream.core.match.words import code_keys
 from mdm_stream.core.standardise import nickname_root, readings
 
 Texts = tuple[str, ...]
@@ -36,7 +39,7 @@ ARGUMENT_MAX = 64
 """The greatest argument: no key is longer than that either."""
 
 
-SEVERAL = frozenset({"token"})
+SEVERAL = frozenset({"codes", "token"})
 """The functions that yield several parts of one text."""
 
 
@@ -90,6 +93,7 @@ KEY_FUNCTIONS: Mapping[str, KeyFunction] = {
     "year": KeyFunction(lambda text, _: _date_part(text, 1), None),
     "month_day": KeyFunction(lambda text, _: _date_part(text, 2), None),
     "token": KeyFunction(_tokens, False),
+    "codes": KeyFunction(lambda text, _: code_keys(text), None),
     "sorted_tokens": KeyFunction(lambda text, _: _some(" ".join(sorted(text.split()))), None),
     "initials": KeyFunction(lambda text, _: _some("".join(token[0] for token in _latin(text).split())), None),
     "local": KeyFunction(lambda text, _: _email_part(text, 0), None),

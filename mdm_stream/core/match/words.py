@@ -30,6 +30,9 @@ CODE_DIGITS_MIN = 5
 CODE_STEM_MIN = 5
 CODE_TAIL_MAX = 4
 """Characters at the end of a code that may say a colour or a country: what is before them may be the model."""
+CODE_PREFIX_MAX = 4
+CODE_SUFFIX_MAX = 2
+"""Characters of a neighbour that may be a part of a code."""
 PARTS_REMEMBERED_MAX = 16_384
 SMALL_BITS = 0.5
 SHAPE_BITS_MAX = 12.0
@@ -108,6 +111,24 @@ def is_code(word: str) -> bool:
     if len(word) < CODE_MIN or not digits or _QUANTITY.fullmatch(word):
         return False
     return digits < len(word) or digits >= CODE_DIGITS_MIN
+
+
+def code_keys(text: str) -> tuple[str, ...]:
+    """Return the codes of a text as keys, each as it stands and as it may be written with a short neighbour.
+
+    ``dcr hc52`` gives ``hc52`` and ``dcrhc52``, ``mb397g a`` gives ``mb397g`` and ``mb397ga``.
+    """
+    listed = text[:TEXT_CHARACTERS_MAX].split()
+    found: dict[str, None] = {}
+    for place, word in enumerate(listed):
+        if not any(map(str.isdecimal, word)):
+            continue
+        before, after = listed[place - 1] if place else "", listed[place + 1] if place + 1 < len(listed) else ""
+        spelt = [word]
+        spelt += [before + word] if before.isalpha() and len(before) <= CODE_PREFIX_MAX else []
+        spelt += [word + after] if 0 < len(after) <= CODE_SUFFIX_MAX else []
+        found.update(dict.fromkeys(filter(is_code, spelt)))
+    return tuple(found)
 
 
 def _stems(code: str) -> tuple[str, ...]:
