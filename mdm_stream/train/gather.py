@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mdm_stream.core.blocking.limits import block_limits
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import rules_part
 from mdm_stream.core.match.level_vectors import level_vectors
@@ -60,8 +61,7 @@ def candidates_of(
     refs = sorted(ref for ref, record in records.items() if record.live)
     pairs = candidate_pairs(
         [records[ref].keys for ref in refs],
-        [each.tag for each in rules.blocking],
-        max_block_size=rules.max_block_size,
+        block_limits(rules),
         seed=_seed(rules, refs),
         pairs_max=pairs_max,
     )

@@ -7,11 +7,13 @@ same records and rules give the same pairs, in whatever order they were read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mdm_stream.core.blocking.limits import tag_of
 
 CANDIDATES_MAX = 1_000_000
 """Candidate pairs that are learned from; of more an even share is drawn."""
@@ -43,25 +45,26 @@ class CandidatePairs:
 
 def candidate_pairs(
     keys: Sequence[Sequence[str]],
-    tags: Sequence[str],
+    limits: Mapping[str, int],
     *,
-    max_block_size: int,
     seed: int,
     pairs_max: int = CANDIDATES_MAX,
 ) -> CandidatePairs:
-    """Return the pairs of records that share a key which is not suspended.
+    """Return the pairs of records that share a key which is open.
 
-    ``keys`` are those of each record; ``tags`` those of at most 64 expressions, in their order.
+    ``keys`` are those of each record; ``limits`` the records that a block may have by tag, of at most 64 expressions in
+    their order.
     """
-    bits = {tag: place for place, tag in enumerate(tags)}
+    bits = {tag: place for place, tag in enumerate(limits)}
     blocks: defaultdict[str, list[int]] = defaultdict(list)
     for row, own in enumerate(keys):
         for key in own:
             blocks[key].append(row)
     by_size: defaultdict[int, list[tuple[int, list[int]]]] = defaultdict(list)
     for key, rows in blocks.items():
-        if 2 <= len(rows) <= max_block_size:
-            by_size[len(rows)].append((bits[key.partition(":")[0]], rows))
+        tag = tag_of(key)
+        if 2 <= len(rows) <= limits[tag]:
+            by_size[len(rows)].append((bits[tag], rows))
     total = sum(size * (size - 1) // 2 * len(each) for size, each in by_size.items())
     share = min(1.0, pairs_max / total) if total else 1.0
     found = [_kept(each, len(keys), share, seed) for each in by_size.values()]

@@ -32,7 +32,7 @@ def test_candidates_are_those_of_blocks_at_work(keys: list[list[str]], max_block
         if len(rows) <= max_block_size:
             for pair in combinations(rows, 2):
                 expected[pair] = expected.get(pair, 0) | 1 << TAGS.index(key.partition(":")[0])
-    found = candidate_pairs(keys, TAGS, max_block_size=max_block_size, seed=seed)
+    found = candidate_pairs(keys, dict.fromkeys(TAGS, max_block_size), seed=seed)
     pairs = zip(found.left.tolist(), found.right.tolist(), strict=True)
     assert dict(zip(pairs, found.keys.tolist(), strict=True)) == expected
     assert found.share == 1.0
@@ -41,9 +41,9 @@ def test_candidates_are_those_of_blocks_at_work(keys: list[list[str]], max_block
 def test_of_many_an_even_share_is_drawn():
     """About so many as allowed are kept, the same ones for one seed and others for another."""
     keys = [[f"aa:{row % 40}", f"bb:{row % 33}"] for row in range(2_000)]
-    every = candidate_pairs(keys, TAGS, max_block_size=100, seed=1)
+    every = candidate_pairs(keys, dict.fromkeys(TAGS, 100), seed=1)
     some, again, other = (
-        candidate_pairs(keys, TAGS, max_block_size=100, seed=seed, pairs_max=20_000) for seed in (1, 1, 2)
+        candidate_pairs(keys, dict.fromkeys(TAGS, 100), seed=seed, pairs_max=20_000) for seed in (1, 1, 2)
     )
     assert 0.9 * 20_000 < len(some.left) < 1.1 * 20_000
     assert some.share * len(every.left) == len(some.left) or abs(some.share * len(every.left) - len(some.left)) < 1_500

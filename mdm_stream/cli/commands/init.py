@@ -114,6 +114,7 @@ def _next_steps(out: Path, drafted: Drafted) -> list[str]:
     inputs = " ".join(f"{shlex.quote(str(each.path))} --source {shlex.quote(each.source)}" for each in drafted.ruled)
     return [
         f"mdm-stream rules check {rules}",
+        f"mdm-stream rules train {rules} {inputs} --use",
         f"mdm-stream replay {inputs} --rules {rules} --out {shlex.quote(str(out / 'result'))}",
         f"mdm-stream up --rules {rules}",
     ]
