@@ -92,6 +92,7 @@ SLOW_FILES = {
     "test_labelled_sets",
     "test_load_reading",
     "test_local_warehouse_page",
+    "test_missing_values",
     "test_numbers_keep_their_digits",
     "test_oracle",
     "test_plan_groups",
