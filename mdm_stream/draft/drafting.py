@@ -195,7 +195,8 @@ def _pack_keys(subject: Subject) -> list[tuple[str, str]]:
     if not subject.pack:
         return []
     tree = plain(read_tree(locate(subject.pack), subject.pack))
-    return [(name, str(expression)) for name, expression in tree["blocking"]["keys"].items()]
+    keys = tree["blocking"]["keys"].items()
+    return [(name, str(key["key"] if isinstance(key, dict) else key)) for name, key in keys]
 
 
 def _first_attribute(plan: DraftPlan) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mdm_stream.core.blocking.keys import blocking_keys
+from mdm_stream.core.blocking.limits import expression_limit
 from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.model import RecordEvent
-from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.ruleset import KeyExpression, Ruleset
 from mdm_stream.core.standardise import standardise_record
 from mdm_stream.decode.files.csv_rows import CsvFile
 from mdm_stream.draft.key_choice import KeyMeasure, measured_key
@@ -102,12 +103,18 @@ def measure(
     sizes: dict[str, list[int]] = {}
     for key, members in blocks.items():
         sizes.setdefault(key.partition(":")[0], []).append(len(members))
-    keys = {each.text: measured_key(sizes.get(each.tag, ()), rules.max_block_size) for each in rules.blocking}
+    keys = {each.text: _measured_key(rules, each, sizes.get(each.tag, ())) for each in rules.blocking}
     chances = {
         attribute.name: _chance(counter.values()) for attribute, counter in zip(rules.attributes, values, strict=True)
     }
     chosen = _looked_at(events, blocks.values())
     return Measured(len(events), rows, keys, chances, chosen, len(chosen) == len(events))
+
+
+def _measured_key(rules: Ruleset, expression: KeyExpression, sizes: Iterable[int]) -> KeyMeasure:
+    """Return what an expression makes. Records of a refined block meet by what refines it: none is suspended."""
+    found = measured_key(sizes, expression_limit(rules, expression))
+    return found if expression.refined_above is None else replace(found, suspended=0)
 
 
 def _chance(counts: Iterable[int]) -> ValueChance:

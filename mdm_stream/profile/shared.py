@@ -216,7 +216,8 @@ class _SharedGroups:
 
     def _suspended(self) -> Iterator[SharedOf]:
         limit = self._rules.max_block_size + 1
-        for expression in (each for each in self._rules.blocking if each.refined_above is None):
+        # What is refined is expected to be shared by many, unless it is one value.
+        for expression in (each for each in self._rules.blocking if each.refined_above is None or len(each.parts) == 1):
             most = self._values.get(f"k{expression.tag}")
             if most is None or not most.most:
                 continue
