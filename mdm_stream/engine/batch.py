@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from mdm_stream.aws.deadline import NEVER, Deadline, OutOfTimeError
 from mdm_stream.aws.retry import full_jitter
-from mdm_stream.core.blocking.limits import block_limit
+from mdm_stream.core.blocking.limits import limits_of
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.faults import EngineFault, is_of_the_process
 from mdm_stream.core.fold import EMPTY, Foldable, RecordState, fold
@@ -416,8 +416,9 @@ class Engine:
 
 def _views(rules: Ruleset, blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]]) -> dict[str, BlockView]:
     return {
-        key: block_view(blocks[key].stamp, blocks[key].members, blocks[key].size, key, sharers, block_limit(rules, key))
-        for key, sharers in by_key.items()
+        key: block_view(block.stamp, block.members, block.size, key, by_key[key], limit)
+        for key, limit in limits_of(rules, by_key).items()
+        for block in (blocks[key],)
     }
 
 

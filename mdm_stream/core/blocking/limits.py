@@ -9,7 +9,7 @@ by the number of its own members alone, and none has to know of another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import KeyExpression, Ruleset
@@ -33,6 +33,12 @@ block_limits = PerRuleset(_make_limits)
 def block_limit(rules: Ruleset, key: str) -> int:
     """Return the size of the largest block of a key that makes candidates."""
     return block_limits(rules).get(tag_of(key), rules.max_block_size)
+
+
+def limits_of(rules: Ruleset, keys: Iterable[str]) -> dict[str, int]:
+    """Return ``block_limit`` of each of many keys, by the key, in their order."""
+    limits, largest = block_limits(rules), rules.max_block_size
+    return {key: limits.get(key.partition(":")[0], largest) for key in keys}
 
 
 def tag_of(key: str) -> str:

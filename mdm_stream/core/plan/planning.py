@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mdm_stream.core.blocking.limits import block_limit
+from mdm_stream.core.blocking.limits import limits_of
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_edge, verdict_on
 from mdm_stream.core.cluster.golden import (
     Golden,
@@ -47,7 +47,7 @@ def members_read_max(rules: Ruleset, by_key: Mapping[str, Sequence[Revision]]) -
 
     ``by_key``: the records of the batch by each key that they leave, keep or enter.
     """
-    return {key: block_limit(rules, key) + len(sharers) for key, sharers in by_key.items()}
+    return {key: limit + len(by_key[key]) for key, limit in limits_of(rules, by_key).items()}
 
 
 def block_view(
@@ -85,7 +85,8 @@ def candidates(revisions: Sequence[Revision], blocks: Mapping[str, BlockView]) -
         mates: dict[str, str] = {}
         for key in revision.after.keys:
             view = blocks[key]
-            if view.members is not None and view.open_after:
+            # The block has the record itself, and most blocks have nothing else.
+            if view.members is not None and len(view.members) > 1 and view.open_after:
                 mates.update(view.members)
         mates.pop(revision.ref, None)
         if revision.after.live:
@@ -147,6 +148,8 @@ def _groups(batch: PlanInput) -> list[list[Revision]]:
     parts = Partition(len(position))
     for key, sharers in revisions_by_key(batch.revisions).items():
         view = batch.blocks[key]
+        if len(sharers) == 1 and view.members is not None and len(view.members) == 1 and sharers[0].ref in view.members:
+            continue  # what most keys are: of one record alone
         if view.open_before or view.open_after:
             for sharer in sharers[1:]:
                 parts.join(position[sharers[0].ref], position[sharer.ref])

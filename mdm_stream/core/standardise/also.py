@@ -27,6 +27,8 @@ def match_values(rules: Ruleset, source: str, values: Sequence[Standardised]) ->
     """
     match = [value.match for value in values]
     for position, others in _compared(rules).items():
+        if all(values[other].value is None for other, _ in others) and not isinstance(match[position], tuple):
+            continue
         texts = set(_texts(values[position].match))
         for other, part in others:
             if part:

@@ -19,8 +19,11 @@ def set_aside(
 
     Several placeholders of one attribute count once, and none where the attribute has another value.
     """
+    steps = record_plan(rules).steps_of(source)
     for position, found in enumerate(values):
         if found is MISSING or found.value is None:
+            if columns.keys().isdisjoint(steps[position].columns):
+                continue
             texts = delivered(rules, source, columns, position)
             if texts:
                 yield position, why_absent(rules, source, position, texts)

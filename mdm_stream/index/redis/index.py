@@ -37,7 +37,7 @@ import orjson
 import redis
 
 from mdm_stream.aws.deadline import Deadline
-from mdm_stream.core.blocking.limits import block_limit
+from mdm_stream.core.blocking.limits import limits_of
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.fold import ERASED
 from mdm_stream.core.plan.commit import Commit, OutboxChange
@@ -264,8 +264,8 @@ class RedisIndex(RedisReader):
             "expect_edges": _flat(commit.expect_edges),
             "expect_suspended": [
                 x
-                for key, growth in commit.expect_suspended.items()
-                for x in (key, growth, block_limit(self._rules, key))
+                for key, limit in limits_of(self._rules, commit.expect_suspended).items()
+                for x in (key, commit.expect_suspended[key], limit)
             ],
             "put_records": [x for record in commit.put_records for x in (record.ref, encode_record(record))],
             "put_blocks": [
