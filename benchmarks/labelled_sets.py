@@ -66,6 +66,6 @@ SETS: Mapping[str, LabelledSet] = {
         LabelledSet("fake_1000", "0.905 dedupe with labels, 0.901 Splink"),
         LabelledSet("fodors_zagats", "0.964 dedupe with labels", two_sources=True),
         LabelledSet("orgs_hard", "1.0 dedupe with labels"),
-        LabelledSet("abt_buy", "0.541 goldenmatch"),
+        LabelledSet("abt_buy", "0.541 goldenmatch", two_sources=True),
     )
 }
