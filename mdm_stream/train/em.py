@@ -33,7 +33,7 @@ from mdm_stream.train.weights import LevelWeights, level_weights
 ITERATIONS_MAX = 200
 CONVERGED_BITS = 1e-3
 """When no weight moves by more, the estimates stand."""
-WRITTEN_BITS_APART_MAX = 3.0
+WRITTEN_BITS_APART_MAX = 5.0
 """No weight moves further from the written one. Things that are related (sites of a group, a household) agree far more
 often than chance has it, and without labels they cannot be told from one thing but by what the author knew of it."""
 PRIOR_MAX = 0.5
