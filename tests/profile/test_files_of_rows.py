@@ -90,6 +90,7 @@ def test_cyrillic_encodings_are_told_apart(tmp_path, encoding):
     [
         ("cp1250", "Łukasz Dębski, Żaneta Głowacka, Jiří Dvořák, Zuzana Růžičková\n"),
         ("cp932", "佐藤 翔太 さくら株式会社 東京都港区\n"),
+        ("cp932", "佐藤 翔太,サトウ ショウタ,１６０－００２３,東京都新宿区１－２－３\n"),  # noqa: RUF001
         ("gb18030", "王伟 上海市浦东新区 有限公司\n"),
         (None, "Müller, Gärtner, Ñuñez, Élodie Français\n"),
     ],

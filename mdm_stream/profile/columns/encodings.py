@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 
 LOOKED_AT_BYTES = 262_144
 _CANDIDATES = (
@@ -23,6 +24,8 @@ _COMMON = {
 }  # fmt: skip
 _OWN_LETTERS = frozenset({"cp932", "euc-jp", "euc-kr"})
 """Wide encodings of languages that have letters beside ideographs."""
+_WIDE_SIGNS = re.compile("[\u3000-\u303f\uff01-\uff60]")
+"""Digits, letters and punctuation of full width, and that of Chinese and Japanese."""
 _LATIN = frozenset({"cp1252", "cp1250", "cp1254", "cp1257"})
 _THREE_BEYOND = re.compile("[^\x00-\x7f]{3}")
 """Latin words have letters beyond ASCII one by one; three in a row are another script in a wrong encoding."""
@@ -79,9 +82,13 @@ def _sense(sample: bytes, encoding: str) -> float | None:
         return None
     letters = sum(character.isalpha() for character in beyond) / len(beyond)
     if encoding in _WIDE:
+        written = sum(character.isalnum() or _WIDE_SIGNS.match(character) is not None for character in beyond)
+        letters = written / len(beyond)
         kinds = Counter(unicodedata.name(character, "").split()[0] for character in beyond if character.isalpha())
         usual = sum(kinds[each] for each in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")) / max(1, sum(kinds.values()))
         rare = sum(character < "\u4e00" or character > "\u9fff" for character in beyond if character.isalpha())
+        if encoding == "gb18030":
+            usual *= _encodable(beyond, "gb2312")  # bytes of another encoding read as rare characters alone
         kana = kinds["HIRAGANA"] + kinds["KATAKANA"]
         own = {"cp932": kana > 0, "euc-jp": kana > 0, "euc-kr": kinds["HANGUL"] > 0}.get(encoding, rare == 0)
         halfwidth = sum("\uff61" <= character <= "\uff9f" for character in beyond) / len(beyond)
@@ -93,6 +100,10 @@ def _sense(sample: bytes, encoding: str) -> float | None:
     odd = sum(_is_odd(word) for word in words) / max(1, len(words))
     dense = sum(_THREE_BEYOND.search(word) is not None for word in words) / max(1, len(words))
     return 0.5 * letters + 0.5 * common - 0.5 * odd - (0.5 * dense if encoding in _LATIN else 0.0)
+
+
+def _encodable(characters: Sequence[str], encoding: str) -> float:
+    return sum(bool(character.encode(encoding, "ignore")) for character in characters) / len(characters)
 
 
 def _is_odd(word: str) -> bool:
