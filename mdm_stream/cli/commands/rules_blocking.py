@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mdm_stream.reconcile.blocking_statistics import BlockStatistics
 
 REASONS_SHOWN = 5
+BLOCKS_SHOWN = 10
+"""Of the largest blocks of all keys; ``--json`` has those of each."""
 
 
 @click.command()
@@ -87,7 +89,7 @@ def _tell(report: BlockingReport, refined: Mapping[str, int | None], *, show_val
                 "closed" if each.closed else "",
                 *((each.key.partition(":")[2],) if show_values else ()),
             )
-            for each in report.largest
+            for each in sorted(report.largest, key=lambda each: -each.records)[:BLOCKS_SHOWN]
         ],
     )
     recall, lost = report.recall, report.lost
