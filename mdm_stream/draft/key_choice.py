@@ -15,16 +15,28 @@ KEYS_MAX = 16
 RECORDS_MIN = 1_000
 """A smaller file may have the pairs of so many records: they cost nothing, and its words repeat more."""
 _LEFT = "left out: "
+_BIRTHDAY, _CITY = ("month_day(birth_date)", "birth_date"), ("city", "city")
+_REFINED_BY = {
+    "names_start": (_BIRTHDAY, ("postcode", "postcode")),
+    "family_city": (("year(birth_date)", "birth_date"), ("street", "street")),
+    "family_year": (_CITY,),
+    "given_year": (_CITY,),
+}
+"""What refines keys whose blocks grow with the number of people, each with the attribute that it reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCandidate:
-    """An expression that may be a blocking key; ``is_packs`` if the pack that is extended has it under that name."""
+    """An expression that may be a blocking key; ``is_packs`` if the pack that is extended has it under that name.
+
+    ``refine``: further expressions for blocks that have grown, of a key that is not the pack's.
+    """
 
     name: str
     expression: str
     is_packs: bool
     why: str = ""
+    refine: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,8 @@ def candidates(types: Mapping[str, str], pack_keys: Iterable[tuple[str, str]]) -
     for name, expression, why in _expressions(types):
         if expression.replace(" ", "") not in known:
             known.add(expression.replace(" ", ""))
-            found.append(KeyCandidate(name, expression, is_packs=False, why=why))
+            refine = tuple(each for each, attribute in _REFINED_BY.get(name, ()) if attribute in types)
+            found.append(KeyCandidate(name, expression, is_packs=False, why=why, refine=refine))
     return found
 
 

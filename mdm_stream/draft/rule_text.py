@@ -239,7 +239,7 @@ def _blocking(rules: DraftedRules) -> str:
     ]
     if rules.keys is None:
         own = [each for each in rules.candidates if not each.is_packs]
-        lines += [f"    {each.name}: {each.expression}" for each in own]
+        lines += [f"    {each.name}: {_key(each)}" for each in own]
         return "\n".join(lines) + "\n" if own else ""
     absent = [choice for choice in rules.keys if choice.candidate.is_packs and not choice.measure.records]
     for choice in rules.keys:
@@ -252,7 +252,7 @@ def _blocking(rules: DraftedRules) -> str:
             else:
                 lines.append(_line(f"    {candidate.name}: {{remove: true}}", f"{candidate.expression}: {choice.said}"))
         elif choice.is_chosen:
-            lines.append(_line(f"    {candidate.name}: {candidate.expression}", f"{candidate.why}: {choice.said}"))
+            lines.append(_line(f"    {candidate.name}: {_key(candidate)}", f"{candidate.why}: {choice.said}"))
         else:
             lines.append(f"    # {candidate.expression} {comment(choice.said)}")
     if absent:
@@ -261,6 +261,14 @@ def _blocking(rules: DraftedRules) -> str:
     if all(line.strip().startswith("#") for line in lines[4:]):
         lines[3] = "  # keys:"
     return "\n".join(lines) + "\n"
+
+
+def _key(candidate: KeyCandidate) -> str:
+    """Return a key as it is written: its expression, or that with what refines it."""
+    if not candidate.refine:
+        return candidate.expression
+    refine = ", ".join(candidate.refine)
+    return f'{{key: "{candidate.expression}", refine: [{refine}]}}'
 
 
 def _match(rules: DraftedRules) -> str:
