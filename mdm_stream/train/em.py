@@ -192,7 +192,7 @@ def _learned(
 def _taking_back(
     comparison: GradedComparison, column: int, weights: Sequence[LevelWeights], evidence: TrainingEvidence
 ) -> LevelWeights:
-    """Return the weights of a kept comparison: each level takes back what others gain, on average, in pairs at it.
+    """Return the weights of a kept comparison: each takes back what agreements gain, on average, in pairs at it.
 
     The author balanced it against the weights as written. Where a shared phone says more than was written, and a shared
     street does, both together say no more than before of two names that differ.
@@ -205,7 +205,8 @@ def _taking_back(
             continue
         gained = np.zeros(int(at.sum()))
         for place in places:
-            gained += (weights[place].bits - evidence.comparisons[place].written)[candidates.levels[at, place]]
+            written = evidence.comparisons[place].written
+            gained += np.where(written > 0.0, weights[place].bits - written, 0.0)[candidates.levels[at, place]]
         found.bits[level] -= max(0.0, float(np.average(gained, weights=candidates.counts[at])))
     return found
 
