@@ -276,10 +276,15 @@ def why_invalid(type_name: str, value: str, frozen: FrozenOptions | None = None)
 def _holds_several(type_name: str, standardise: TextStandardiser, value: str) -> bool:
     at_spaces = type_name in _OFTEN_SEVERAL
     for pieces in ways_to_part(value, at_spaces=at_spaces):
-        read = map(standardise, pieces)
-        if sum(each.match is not None and (each.valid or type_name == "phone") for each in read) > 1:
+        read = ((piece, standardise(piece)) for piece in pieces)
+        if sum(one.match is not None and (one.valid or _is_whole(type_name, piece)) for piece, one in read) > 1:
             return True
     return False
+
+
+def _is_whole(type_name: str, piece: str) -> bool:
+    """Whether a piece that is not valid may still be a value: a number of no plan, but not half of a number."""
+    return type_name == "phone" and sum(map(str.isdigit, piece)) >= contacts.PHONE_DIGITS_MIN
 
 
 def _apply(type_name: str, text: str, options: Options) -> Standardised:

@@ -207,3 +207,12 @@ def test_a_float_beyond_what_floats_hold_has_lost_its_digits():
 def test_scientific_notation_of_a_number_is_that_number():
     """An amount may be rounded: it is not somebody else's."""
     assert STANDARDISERS["number"]("1.5E+3", {}).value == "1500"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("07700 900123", "wrong_form"), ("0207946 0123 / 07700 900123", "several_values")],
+)
+def test_half_a_number_is_no_second_value(text, reason):
+    """A number of no plan that is written with a space is one; two numbers of which one is of no plan are two."""
+    assert why_invalid("phone", text, freeze_options("phone", {"region": "GB"})) == reason
