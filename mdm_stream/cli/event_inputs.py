@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -137,6 +137,17 @@ def checked_inputs(
     return CheckedInputs(inputs, reports), refused
 
 
+def require_files(named: Iterable[tuple[str, Path | None]]) -> None:
+    """Raise ``ConfigurationError`` for the first of the files, with their names as given, that is none."""
+    for name, path in named:
+        if path is not None and path.is_dir():
+            raise ConfigurationError(f"{name}: is a folder; name the files in it")
+        if path is None or not path.exists():
+            raise ConfigurationError(f"{name}: there is no such file")
+        if not path.is_file():
+            raise ConfigurationError(f"{name}: is no plain file; write what it gives into one")
+
+
 def accepted_events(
     inputs: tuple[EventInput, ...], rulesets: Mapping[str, Ruleset], rejected: Counter[str], not_done: str
 ) -> Iterator[ChangeEvent]:
@@ -146,8 +157,7 @@ def accepted_events(
     """
     from mdm_stream.replay.schedule import Rejected, read_files, read_rows  # noqa: PLC0415 - --help does without
 
-    if absent := [given.name for given in inputs if given.path is None or not given.path.is_file()]:
-        raise ConfigurationError(f"{absent[0]}: there is no such file")
+    require_files((given.name, given.path) for given in inputs)
     _, refused = checked_inputs(inputs, rulesets, rejected_share_max=REJECTED_SHARE_MAX)
     refuse(refused, not_done)
     for given in inputs:

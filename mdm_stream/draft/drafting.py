@@ -37,6 +37,8 @@ _NOT_COMPARED = frozenset({
     "birth_place", "nationality", "iban", "created_at", "date", "fax", "name_prefix", "name_suffix", "care_of",
     "unit", "legal_form", "key",
 })  # fmt: skip
+ORGANISATIONS_SHARE = 0.05
+"""Names of persons that may end in a legal form before it is said that organisations are among them."""
 CANDIDATES_MAX = 56
 """Expressions that are measured: a rule set has 64 keys at most."""
 _FIRST_PRIOR = 0.0001
@@ -52,6 +54,11 @@ class ProfiledFile:
     loaded_at_us: int
     shared: tuple[tuple[str, str, int], ...]
     """Values that suspiciously many rows share: column, value, rows."""
+
+    @property
+    def copy_name(self) -> str:
+        """The name of the copy that the rules are about, or empty if they are about the file itself."""
+        return f"{self.file.source}.csv" if self.keys.copy_because else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +277,9 @@ def _ruled(file: ProfiledFile, folder: Path) -> RuledFile:
     Its source is one of those that its rows name, where they do: a file whose source no rule set names is refused.
     """
     source = file.keys.parts[0] if file.keys.parts else file.file.source
-    if not file.keys.copy_because:
+    if not file.copy_name:
         return RuledFile(file.table.path, source, file.loaded_at_us)
-    path = folder / f"{file.file.source}.csv"
+    path = folder / file.copy_name
     renamed = dict(file.keys.renamed)
     header = [renamed.get(name, name) for name in file.table.columns]
     numbered = file.keys.key == ("record_id",) and "record_id" not in header
@@ -295,6 +302,13 @@ def _doubts_of_files(files: Sequence[ProfiledFile]) -> Iterator[Doubt]:
             )
         if each.table.faulty:
             yield Doubt(each.file.source, "", f"{each.table.faulty:,} rows could not be read")
+        for column in each.table.left_out:
+            yield Doubt(each.file.source, column, "has objects or lists, which are left out; flatten them into columns")
+        for named in each.file.columns:
+            share = named.facts.share("organisation")
+            if named.meaning == "full_name" and share >= ORGANISATIONS_SHARE:
+                said = f"has a legal form in {share:.0%} of its names: organisations are no persons; split the file"
+                yield Doubt(each.file.source, named.name, said)
         for column, said in each.keys.doubts:
             yield Doubt(each.file.source, column, said)
         told = {"birth_date", "street", "url"}

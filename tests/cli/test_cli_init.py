@@ -58,6 +58,41 @@ def test_rules_that_are_there_are_left_alone(file, tmp_path, capsys):
     assert (out / "rules.yaml").read_text() == "extends: person\n"
 
 
+@pytest.mark.parametrize("name", ["README.md", "profile.html", "kunden.csv"])
+def test_nothing_in_the_folder_is_written_over(tmp_path, capsys, name):
+    """Notes and pages that are there stay, and so does a file that is read from the folder, of which a copy is due."""
+    file = tmp_path / "kunden.csv"
+    file.write_text("name,name\nAda,Abendroth\n")
+    (tmp_path / name).touch()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert run(["init", str(file), "--out", str(tmp_path)]) == 2
+    assert f"{name} is there already" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_in_place_of_a_file_is_called_one(file, tmp_path, capsys):
+    """A folder is not said to be missing: what to do about it is something else."""
+    for command in (["init", str(tmp_path), "--out", str(tmp_path / "out")], ["profile", str(tmp_path)]):
+        assert run(command) == 2
+        assert "is a folder; name the files in it" in capsys.readouterr().err
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("extends: person\nversion: 1\n")
+    for command in (
+        ["rules", "train", str(rules), str(tmp_path)],
+        ["replay", str(tmp_path), "--rules", str(rules), "--out", str(tmp_path / "r")],
+    ):
+        assert run(command) == 2
+        assert "is a folder; name the files in it" in capsys.readouterr().err
+
+
+def test_the_page_is_not_written_over_the_file_that_it_is_about(file, capsys):
+    """A slip in `--html` does not cost the data."""
+    before = file.read_bytes()
+    assert run(["profile", str(file), "--html", str(file)]) == 2
+    assert "is a file that is read" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -68,6 +68,37 @@ def test_a_header_that_names_a_column_twice_is_read(tmp_path):
     assert "twice" in found.needs_copy
 
 
+def test_a_column_without_a_name_needs_a_copy_if_it_has_values(tmp_path):
+    """Values under an empty header are not lost: the copy names the column. An empty one at the end is nothing."""
+    assert "no name in its header" in table(tmp_path, "id,,town\n1,Anna,Dornheim\n").needs_copy
+    assert table(tmp_path, "id,town,\n1,Dornheim,\n2,Ahaus,\n").needs_copy == ""
+
+
+def test_codes_that_a_spreadsheet_wrote_as_formulas_are_read(tmp_path):
+    """``="0001"`` is the text 0001, in a copy, for `replay` reads cells as they are; other formulas stay texts."""
+    found = table(tmp_path, 'id,zip\n="0001",="01234"\n"=""0002""",=1+1\n')
+    assert found.rows_path.read_text("utf-8") == '"0001","01234"\n"0002","=1+1"\n'
+    assert "formulas" in found.needs_copy
+    assert table(tmp_path, "id,zip\n1,=A1\n").needs_copy == ""
+
+
+def test_nested_values_are_left_out_by_name(tmp_path):
+    """Which members of JSON and columns of Parquet hold objects or lists is known, so that it can be said."""
+    found = table(tmp_path, '[{"id":1,"name":{"first":"Anna"},"town":"Ahaus"},{"id":2,"mails":["a"]}]', "a.json")
+    assert found.left_out == ("mails", "name")
+    pq.write_table(pa.table({"id": [1, 2], "tags": [["a"], []]}), tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet", tmp_path / "rows.csv").left_out == ("tags",)
+
+
+@pytest.mark.parametrize("name", ["people.png", "people.csv"])
+def test_what_is_no_text_is_refused(tmp_path, name):
+    """An image is no table, whatever its name is; a few control characters in a text are no reason."""
+    image = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
+    with pytest.raises(ConfigurationError, match="no text"):
+        table(tmp_path, image, name)
+    assert table(tmp_path, "id,given name\n" + "1,Anna Dornheim\n" * 9 + "2,An\0na\n").rows == 10
+
+
 @pytest.mark.parametrize("content", [b"", b"id,name\n", b"%PDF-1.7", b"PK\x03\x04"])
 def test_what_holds_no_rows_is_refused(tmp_path, content):
     """An empty file, a header alone, a document and a workbook are refused with the file's name."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mdm_stream.cli.event_inputs import require_files
 from mdm_stream.cli.output import json_option, print_json, progress, say
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, SOURCE_PATTERN
 from mdm_stream.errors import ConfigurationError
@@ -62,6 +63,7 @@ def init(
 
         started_s = time.monotonic()
         profiled = profile_files(files, Path(scratch), advance, sources)
+        _keep([out / each.copy_name for each in profiled if each.copy_name])
         make_folder(out)
         drafted = draft_rules(profiled, out, Path(scratch), advance, domain)
         write_atomically(out / RULES_FILE, drafted.text.encode())
@@ -92,11 +94,15 @@ def _check(files: Sequence[Path], out: Path, sources: Sequence[str], domain: str
             raise click.UsageError(f"{name!r} is no name of a source; expected letters, digits, '_', '.' and '-'")
     if domain is not None and not re.fullmatch(DOMAIN_PATTERN, domain):
         raise click.UsageError(f"{domain!r} is no name of a domain; expected lower-case letters, digits and '_'")
-    for path in files:
-        if not path.is_file():
-            raise ConfigurationError(f"{path}: there is no such file")
-    if (out / RULES_FILE).exists():
-        raise ConfigurationError(f"{out / RULES_FILE} is there already; name another folder, or remove it")
+    require_files((str(path), path) for path in files)
+    _keep([out / name for name in (RULES_FILE, PAGE_FILE, NOTES_FILE)])
+
+
+def _keep(written: Sequence[Path]) -> None:
+    """Refuse to write over files that are there: what was changed by hand, a project's own, or one of those read."""
+    if there := [str(path) for path in written if path.exists() or path.is_symlink()]:
+        verb, it = ("is", "it") if len(there) == 1 else ("are", "them")
+        raise ConfigurationError(f"{', '.join(there)} {verb} there already; name another folder, or remove {it}")
 
 
 def _summary(drafted: Drafted) -> str:

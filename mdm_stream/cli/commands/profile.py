@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mdm_stream.cli.event_inputs import accepted_events, named_inputs
+from mdm_stream.cli.event_inputs import accepted_events, named_inputs, require_files
 from mdm_stream.cli.options import archive_url_of, deployment_options
 from mdm_stream.cli.output import json_option, print_json, print_table, progress, say
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 from mdm_stream.deployment import Deployment, running_stack
-from mdm_stream.errors import ConfigurationError
 from mdm_stream.rules import load_rulesets
 
 if TYPE_CHECKING:
@@ -162,8 +161,9 @@ def _of_columns(
 
     if sources and len(sources) != len(files):
         raise click.UsageError(f"{len(files)} files and {len(sources)} times --source: name one for each file, or none")
-    if absent := [path for path in files if not path.is_file()]:
-        raise ConfigurationError(f"{absent[0]}: there is no such file")
+    require_files((str(path), path) for path in files)
+    if html is not None and html.exists() and any(html.samefile(path) for path in files):
+        raise click.UsageError(f"{html} is a file that is read; name another one for the page")
     with tempfile.TemporaryDirectory(prefix="mdm-stream-profile-") as folder, progress() as advance:
         found = documents(profile_files(files, Path(folder), advance, sources), show=show)
     if html is not None:

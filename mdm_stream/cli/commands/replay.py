@@ -11,13 +11,12 @@ from pathlib import Path
 
 import click
 
-from mdm_stream.cli.event_inputs import EventInput, checked_inputs, named_inputs, refuse
+from mdm_stream.cli.event_inputs import EventInput, checked_inputs, named_inputs, refuse, require_files
 from mdm_stream.cli.output import json_option, print_json, print_table, progress
 from mdm_stream.core.file_rules import REJECTED_SHARE_MAX
 from mdm_stream.core.model import ChangeEvent
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
-from mdm_stream.errors import ConfigurationError
 from mdm_stream.local.servers.redis import RedisServer
 from mdm_stream.replay.run import replay as run_replay
 from mdm_stream.replay.schedule import Rejected, disturbed, read_files, read_rows
@@ -77,8 +76,7 @@ def replay(
     """
     rulesets = load_rulesets(rule_files)
     inputs = named_inputs(files, format_, sources, as_of, time.time_ns() // 1_000)
-    if absent := [given.name for given in inputs if given.path is None or not given.path.is_file()]:
-        raise ConfigurationError(f"{absent[0]}: there is no such file")
+    require_files((given.name, given.path) for given in inputs)
     checked, refused = checked_inputs(inputs, rulesets, rejected_share_max=max_rejected)
     if as_json and (refused or dry_run):
         print_json({"files": checked.documents(), "refused": refused})

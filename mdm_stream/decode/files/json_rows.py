@@ -43,7 +43,10 @@ _NESTED: Final = _Nested()
 
 
 class JsonRows:
-    """The rows of a file whose elements are JSON objects. ``late_members`` counts rows with a member of no column."""
+    """The rows of a file whose elements are JSON objects. ``late_members`` counts rows with a member of no column.
+
+    ``left_out`` are members that no rule uses and whose values, of rows read so far, are objects or arrays.
+    """
 
     dialect = NORMAL_DIALECT
 
@@ -51,6 +54,7 @@ class JsonRows:
         """Read the first rows; ``UnreadableFileError`` if there is none, or if they have too many members."""
         self._elements = enumerate(elements, 1)
         self.late_members = 0
+        self.left_out: set[str] = set()
         deletion = [] if route.source.deletion is None else [route.source.deletion.column]
         self._used = frozenset({*route.used, *deletion, *_RESERVED})
         self._first = list(self._read_first(limits))
@@ -132,6 +136,7 @@ class JsonRows:
                 said = "is an object or an array, and no value of a row; send its parts as members of the row"
                 raise rejection("wrong_type", f"row.{name}", said)
             else:
+                self.left_out.add(name)
                 cells[name] = ""
         cells.pop("", None)
         return cells

@@ -32,7 +32,10 @@ _END_BYTES = 4 + len(_MARK)
 
 
 class ParquetRows:
-    """The rows of a Parquet file. A column that no rule uses and whose values are no texts is left behind."""
+    """The rows of a Parquet file. A column that no rule uses and whose values are no texts is left out.
+
+    ``left_out`` are the names of these columns.
+    """
 
     dialect = NORMAL_DIALECT
     late_members = 0
@@ -56,6 +59,7 @@ class ParquetRows:
             self._process.end()
             raise
         self.header = self.found = tuple(name.strip(PADDING) for name in names)
+        self.left_out = {name.strip(PADDING) for name, _ in self._process.columns} - set(self.header)
         used = _used(route)
         self._paths = [f"row.{name if name.strip(PADDING) in used else '?'}" for name in names]
 

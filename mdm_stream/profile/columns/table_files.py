@@ -7,6 +7,7 @@ usable header (a column named twice, none at all) is read here all the same, and
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -18,7 +19,7 @@ from mdm_stream.decode.files.compression import compression_of, decompressed
 from mdm_stream.decode.files.csv_beginning import read_dialect
 from mdm_stream.decode.files.csv_dialect import CsvDialect
 from mdm_stream.decode.files.csv_lines import LineTooLongError, iter_lines
-from mdm_stream.decode.files.csv_records import CsvRecords
+from mdm_stream.decode.files.csv_records import CsvRecord, CsvRecords
 from mdm_stream.decode.files.csv_table import PADDING
 from mdm_stream.decode.files.event_files import PIECE_BYTES
 from mdm_stream.decode.files.open_file import open_rows
@@ -30,6 +31,8 @@ from mdm_stream.profile.columns.value_forms import forms_of
 
 _SURE_VALUES = frozenset({"email", "date", "uuid", "marked_phone", "url", "iban"})
 _BEGINNING_BYTES = 1_048_576
+_LOOKED_AT_BYTES = 65_536
+_TEXT_AS_FORMULA = re.compile('="((?:[^"]|"")*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class TableFile:
 
     ``rows_path`` is the file of its rows in plain CSV (UTF-8, commas, no blanks at the ends of cells, no header).
     ``needs_copy`` says why the rules cannot be about the file itself, or is empty. ``encoding`` is what the rules must
-    declare of it. ``faulty`` counts rows that could not be read.
+    declare of it. ``faulty`` counts rows that could not be read. ``left_out`` are columns of nested values.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class TableFile:
     rows_path: Path
     needs_copy: str = ""
     encoding: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def read_table(path: Path, rows_path: Path) -> TableFile:
@@ -104,19 +108,16 @@ def _is_text_table(path: Path, beginning: bytes) -> bool:
 def _read_csv(path: Path, beginning: bytes, rows_path: Path) -> TableFile:
     encoding = encoding_of(beginning)
     dialect, rest = read_dialect(file_bytes(path), CsvForm(encoding=encoding))
+    if _is_binary(beginning[:_LOOKED_AT_BYTES].decode(dialect.encoding, "replace")):
+        raise ConfigurationError(f"{path}: is no text; expected rows as CSV, JSON, NDJSON or Parquet")
     records = iter(CsvRecords(iter_lines(rest, dialect, ReadLimits().line_bytes_max), dialect))
-    first = next((record.fields for record in records if record.fields), None)
-    if not isinstance(first, list):
-        raise ConfigurationError(
-            f"{path}: the header cannot be read; expected the names of the columns in the first row"
-        )
-    header = [cell.strip(PADDING) for cell in first]
-    if len(header) > COLUMNS_MAX:
-        raise ConfigurationError(f"{path}: the header has {len(header):,} columns; expected {COLUMNS_MAX:,} at most")
+    header = _first_row(path, records)
     headless = _is_row(header)
     columns, why = _usable_names([] if headless else header, len(header))
     if headless:
         why = "its first row holds values and no names of columns"
+    nameless = [] if headless else [place for place, name in enumerate(header) if not name]
+    reasons: dict[str, None] = {why: None}
     count, faulty = 0, 0
     with rows_path.open("w", encoding="utf-8", newline="") as file:
         written = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -127,13 +128,47 @@ def _read_csv(path: Path, beginning: bytes, rows_path: Path) -> TableFile:
             if not isinstance(record.fields, list):
                 faulty += 1
                 continue
-            cells = [_cell(field) for field in record.fields]
+            cells = _cleaned(record.fields, nameless, reasons)
             if any(cells):
                 written.writerow((cells + [""] * len(columns))[: len(columns)])
                 count += 1
     if not count:
         raise ConfigurationError(f"{path}: has a header and no row; expected records to look at")
+    why = "; ".join(filter(None, reasons))
     return TableFile(path, "csv", str(dialect), columns, count, faulty, rows_path, why, encoding)
+
+
+def _first_row(path: Path, records: Iterator[CsvRecord]) -> list[str]:
+    first = next((record.fields for record in records if record.fields), None)
+    if not isinstance(first, list):
+        raise ConfigurationError(
+            f"{path}: the header cannot be read; expected the names of the columns in the first row"
+        )
+    if len(first) > COLUMNS_MAX:
+        raise ConfigurationError(f"{path}: the header has {len(first):,} columns; expected {COLUMNS_MAX:,} at most")
+    return [cell.strip(PADDING) for cell in first]
+
+
+def _cleaned(fields: list[str], nameless: list[int], reasons: dict[str, None]) -> list[str]:
+    """Return the cells of a row; what it has that no rule could read from the file itself goes into ``reasons``."""
+    cells = [_cell(field) for field in fields]
+    if any(map(_TEXT_AS_FORMULA.fullmatch, cells)):
+        reasons['its values are written as formulas of a spreadsheet, ="..."'] = None
+        cells = [_without_formula(cell) for cell in cells]
+    if nameless and any(cells[place] for place in nameless if place < len(cells)):
+        reasons["a column with values has no name in its header"] = None
+    return cells
+
+
+def _is_binary(text: str) -> bool:
+    """Return whether more characters control something than a damaged text has: one in fifty, line ends apart."""
+    return 50 * sum(ord(character) < 32 and character not in "\t\n\r\f" for character in text) > len(text)
+
+
+def _without_formula(cell: str) -> str:
+    """Return the text of a formula that is nothing but a text: what a spreadsheet keeps the zeros of a code with."""
+    found = _TEXT_AS_FORMULA.fullmatch(cell)
+    return found[1].replace('""', '"').strip(PADDING) if found else cell
 
 
 def _cell(text: str) -> str:
@@ -185,7 +220,8 @@ def _read_other(path: Path, rows_path: Path) -> TableFile:
     if not count:
         raise ConfigurationError(f"{path}: has no row that can be read; expected objects with values")
     names, _ = _usable_names(columns, len(columns))
-    return TableFile(path, opened.format, opened.format, names, count, faulty, rows_path)
+    left_out = tuple(sorted(getattr(opened.rows, "left_out", ())))
+    return TableFile(path, opened.format, opened.format, names, count, faulty, rows_path, left_out=left_out)
 
 
 def _cells(raw: bytes, dialect: CsvDialect) -> list[str] | None:
