@@ -15,6 +15,7 @@ KEYS_MAX = 16
 RECORDS_MIN = 1_000
 """A smaller file may have the pairs of so many records: they cost nothing, and its words repeat more."""
 _LEFT = "left out: "
+_SAME = "same_"
 _BIRTHDAY, _CITY = ("month_day(birth_date)", "birth_date"), ("city", "city")
 _REFINED_BY = {
     "names_start": (_BIRTHDAY, ("postcode", "postcode")),
@@ -83,7 +84,7 @@ def _expressions(types: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
     has = types.keys()
     for name, kind in types.items():
         if kind == "identifier":
-            yield f"same_{name}", name, "an identifier of its own"
+            yield f"{_SAME}{name}", name, "an identifier of its own"
     if {"given_name", "family_name"} <= has:
         yield "names_start", "first(given_name, 3) + first(family_name, 4)", "both names, ends bad"
         if "city" in has:
@@ -96,7 +97,7 @@ def _expressions(types: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
         yield "street_postcode", "digits(street) + postcode", "names bad: house number and postcode"
     for name, kind in types.items():
         if kind in ("email", "phone", "url"):
-            yield f"same_{name}", name, "the same for one thing alone, mostly"
+            yield f"{_SAME}{name}", name, "the same for one thing alone, mostly"
         if kind == "phone":
             yield f"end_of_{name}", f"digits({name}, 7)", "numbers written with and without their prefix"
 
@@ -142,7 +143,9 @@ def measured_key(sizes: Iterable[int], max_block_size: int) -> KeyMeasure:
 def chosen_keys(measured: Sequence[tuple[KeyCandidate, KeyMeasure]], records: int) -> list[KeyChoice]:
     """Return every candidate with whether it is chosen: the most selective first, as long as pairs are affordable.
 
-    At least one is chosen, the most selective that makes any pair, or else any. The order is that of the candidates.
+    At least one is chosen, the most selective that makes any pair, or else any. Keys of the pack, and those of what one
+    thing alone has, cost nothing while no two records share them, and stay for the records to come. The order is that
+    of the candidates.
     """
     budget = PAIRS_A_RECORD_MAX * max(records, RECORDS_MIN)
     said: dict[str, tuple[bool, str]] = {}
@@ -153,6 +156,11 @@ def chosen_keys(measured: Sequence[tuple[KeyCandidate, KeyMeasure]], records: in
         if measure.suspended:
             figures += f", {measure.suspended:,} records in blocks too large"
         refusal = _refusal(measure, records)
+        if not refusal and not measure.pairs:
+            if candidate.is_packs or candidate.name.startswith(_SAME):
+                said[candidate.name] = True, f"no two records share it yet ({figures})"
+                continue
+            refusal = "no two records share it"
         if not refusal and spent + measure.pairs > budget:
             refusal = "with the others it makes too many pairs"
         if not refusal and kept >= KEYS_MAX and not candidate.is_packs:
@@ -180,6 +188,4 @@ def _refusal(measure: KeyMeasure, records: int) -> str:
         return "most of its blocks are too large"
     if measure.pairs > KEY_PAIRS_A_RECORD_MAX * max(records, RECORDS_MIN):
         return "it is not selective"
-    if not measure.pairs:
-        return "no two records share it"
     return ""

@@ -59,6 +59,20 @@ def test_a_key_that_nobody_shares_is_left_out():
     assert "too large" in city.said
 
 
+def test_keys_for_the_records_to_come_stay():
+    """A file without a duplicate, or of one row, says nothing against a key of the pack, or of what is one thing's."""
+    measured = [
+        (KeyCandidate("email_local", "local(email)", is_packs=True), KeyMeasure(50, 50, 0, 1, 0)),
+        (KeyCandidate("same_email", "email", is_packs=False), KeyMeasure(50, 50, 0, 1, 0)),
+        (KeyCandidate("title_start", "first(title, 8)", is_packs=False), KeyMeasure(50, 50, 0, 1, 0)),
+        (KeyCandidate("absent", "passport", is_packs=True), KeyMeasure(0, 0, 0, 0, 0)),
+        (KeyCandidate("name", "name", is_packs=False), KeyMeasure(50, 40, 30, 3, 0)),
+    ]
+    found = chosen_keys(measured, 50)
+    assert [each.is_chosen for each in found] == [True, True, False, False, True]
+    assert "no two records share it yet" in found[0].said
+
+
 def test_candidates_follow_from_the_attributes():
     """Products get words of titles with what stands beside, persons parts of both names; packs' keys stay."""
     found = {each.expression for each in candidates({"title": "text", "brand": "text", "gtin": "identifier"}, [])}
