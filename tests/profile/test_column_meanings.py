@@ -126,3 +126,19 @@ def test_the_order_of_whole_names_is_told_by_known_given_names():
     """Names with the family name first have a given name last; a comma says its order itself."""
     assert family_first_share(["Kestenholz Anna", "Ершов Сергей", "Kestenholz, Anna"]) == (2, 0)
     assert family_first_share(["Anna Kestenholz"]) == (0, 1)
+
+
+def test_amounts_are_no_keys():
+    """Amounts that differ in each row under an unknown name are numbers; whole numbers may identify the row."""
+    amounts, numbers = [f"{n * 7}.50" for n in range(100, 180)], [str(n * 7) for n in range(100, 180)]
+    assert [each.meaning for each in meanings_of([counts_of("zzz", amounts), counts_of("qqq", numbers)])] == [
+        "number",
+        "key",
+    ]
+
+
+def test_a_name_with_two_meanings_leaves_no_doubt_about_the_other():
+    """A column *title* of works is their title: that it holds no titles of persons is no news."""
+    works = [f"{first} of {last}" for first in ("History", "Theory", "Letters") for last in ("Music", "Rome", "Light")]
+    (found,) = meanings_of([counts_of("title", works * 3)])
+    assert (found.meaning, found.doubts) == ("title", ())

@@ -259,13 +259,13 @@ def _by_itself(facts: ColumnFacts) -> ColumnMeaning:
     for meaning, score in strong.items():
         if meaning not in facts.named:
             scores = {other: value for other, value in scores.items() if other == meaning or value > score}
-    doubts = tuple(f"is called a {_spoken(each)}, and its values are none" for each in misfits)
+    doubts = tuple(f"is called {_spoken(each)}, and its values are none" for each in misfits)
     if not scores:
         return replace(_by_form_only(facts), doubts=doubts)
-    order = sorted(scores, key=lambda each: (-scores[each], each))
-    best = order[0]
+    best, second, *_ = (*sorted(scores, key=lambda each: (-scores[each], each)), "")
     by = "form and name" if best in facts.named and best in alone else "name" if best in facts.named else "form"
-    return ColumnMeaning(facts, best, min(1.0, scores[best]), by, order[1] if len(order) > 1 else "", doubts)
+    doubts = doubts if best not in facts.named else ()
+    return ColumnMeaning(facts, best, min(1.0, scores[best]), by, second, doubts)
 
 
 _FORMS_THAT_DECIDE = frozenset({"email", "url", "iban", "tax_id", "gtin", "phone", "postcode", "name_prefix"})
@@ -274,13 +274,14 @@ _FORMS_THAT_DECIDE = frozenset({"email", "url", "iban", "tax_id", "gtin", "phone
 def _by_form_only(facts: ColumnFacts) -> ColumnMeaning:
     """Return a column's meaning that has no more than a form: a key, a date, a number, a category, a text."""
     share, counts = facts.share, facts.counts
-    of_its_own = counts.is_key and _coded(facts) >= 0.9
+    is_amount = share("number") - share("integer") >= 0.5
+    of_its_own = counts.is_key and _coded(facts) >= 0.9 and not is_amount
     tried = (
         ("key", 0.6, share("uuid") >= 0.9 or (of_its_own and share("number") >= 0.9 and share("date") < 0.5)),
         ("date", 0.7, share("date") >= 0.8 or share("epoch") >= 0.9),
         ("key", 0.6, of_its_own),
         ("category", 0.6, counts.distinct <= FEW_VALUES_MAX and counts.distinctness <= 0.5),
-        ("number", 0.6, share("number") >= 0.9 and counts.distinctness < 0.9),
+        ("number", 0.6, share("number") >= 0.9 and (is_amount or counts.distinctness < 0.9)),
         ("code", 0.5, _coded(facts) >= 0.8),
         ("other", 0.3, True),
     )
