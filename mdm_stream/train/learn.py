@@ -59,6 +59,8 @@ TELLING_MIN = 3
 """Comparisons that say something of most matches. Two classes and fewer than three traits leave open how often each of
 these agrees in each class (Goodman, *Exploratory latent structure analysis*, 1974)."""
 KNOWN_SHARE_MIN = 0.5
+PRIOR_PAIRS = 1_000.0
+"""Pairs that a written prior stands for: those of 45 records. Of thousands of records it changes nothing."""
 SHARE_DECIMALS = 9
 
 
@@ -100,6 +102,8 @@ def learn(
     if withheld:
         as_written = estimate(evidence, rules.match.prior, steps_max=0)
         found = replace(as_written, prior=rules.match.prior)
+    else:
+        found = replace(found, prior=_drawn_prior(rules.match.prior, found.prior, evidence.pairs_in_all))
     tabled, untold = ({}, [withheld]) if withheld else _terms(rules, live)
     model = LearnedModel(
         format=MODEL_FORMAT,
@@ -119,6 +123,11 @@ def learn(
         model, said = with_verdicts(written, model, live)
         warnings += said
     return Learning(model, found, evidence, tuple(warnings))
+
+
+def _drawn_prior(written: float, learned: float, pairs: float) -> float:
+    """Return the learned prior, drawn towards the written one as if that had been seen on ``PRIOR_PAIRS`` pairs."""
+    return (pairs * learned + PRIOR_PAIRS * written) / (pairs + PRIOR_PAIRS)
 
 
 def _turned(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate) -> tuple[float, float]:
@@ -307,7 +316,7 @@ def _unknown(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate
             said.append(f"{known.name}: about {used:.0f} matches are found by keys that do not read what it compares")
         comparison = next(each for each in rules.match.comparisons if each.name == known.name)
         for level, bits in zip(comparison.levels, weights.bits, strict=True):
-            if bits < 0.0 and all(test.kind in ("exact", "intersect") for test in level.when):
+            if bits < 0.0 <= level.bits and all(test.kind in ("exact", "intersect") for test in level.when):
                 said.append(f"{known.name}: agreement ({level.label}) speaks against a match, {bits:.1f} bits")
     return said
 

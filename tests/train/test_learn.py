@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -169,3 +170,22 @@ def test_too_little_is_said(rules):
     assert any("confidence is not calibrated" in warning for warning in few.warnings)
     with pytest.raises(ConfigurationError, match="no two records"):
         learn(rules, {}, LIMITS)
+
+
+def test_two_records_say_nothing_about_the_prior(rules):
+    """One pair of strangers leaves the prior as it was written, not at what half a match among one pair would be."""
+    strangers = [each for each in events(3, 3) if each.record_id in {"0-0", "2-0"}]
+    found = learn(rules, records_of(rules, strangers), LIMITS)
+    assert found.evidence.candidates.pairs == 0
+    assert found.model.prior == pytest.approx(rules.match.prior, rel=0.6)
+
+
+def test_a_level_that_its_author_wrote_against_a_match_is_no_surprise(rules):
+    """Agreement that speaks against a match is said where it was learned, not where the rules say so themselves."""
+    household = [each for each in rules.match.comparisons if each.name == "household"]
+    assert min(level.bits for level in household[0].levels) < 0
+    (given,) = [each for each in rules.match.comparisons if each.name == "given"]
+    against = replace(given, name="another", levels=tuple(replace(each, bits=-abs(each.bits)) for each in given.levels))
+    changed = replace(rules, match=replace(rules.match, comparisons=(*rules.match.comparisons, against)))
+    found = learn(changed, records_of(rules, events(2, 3)[::2]), LIMITS)
+    assert not [each for each in found.warnings if "speaks against" in each]
