@@ -120,3 +120,18 @@ def test_a_splink_model_becomes_rules(work, capsys):
     assert run(["rules", "import-splink", str(folder / "model.json"), "--out", str(work / "other.yaml")]) == 2
     assert "--terms given=FILE" in capsys.readouterr().err
     assert not (work / "other.yaml").exists()
+
+
+@pytest.mark.parametrize(("out", "said"), [
+    ("rules.yaml", "a file that is read"), ("rows.csv", "a file that is read"),
+    ("absent/m.json", "no folder"), ("folder", "is a directory"),
+])  # fmt: skip
+def test_a_slip_in_out_costs_neither_rules_nor_data(work, capsys, out, said):
+    """The model is never written over the rules or the records, and a place that is none is said before learning."""
+    (work / "folder").mkdir()
+    before = {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
+    assert train(work, "--out", str(work / out)) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "learning" not in error
+    assert {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()} == before

@@ -78,6 +78,7 @@ def train(
 
     rules = load_written(rules_file)
     path = out or model_path(rules_file)
+    _check_out(path, (rules_file, *files))
     limits = PairLimits(candidates or CANDIDATES_MAX, random_pairs or RANDOM_PAIRS_MAX)
     rejected: Counter[str] = Counter()
     if ARCHIVE in files and (len(files) > 1 or format_ or sources or as_of):
@@ -109,6 +110,15 @@ def train(
     say(f"{path}: written" + (f"; {named}" if named else ""))
     if not use:
         say(f"to use it, give RULES the line: match: {{model: {path.name}}}, or run this with --use")
+
+
+def _check_out(path: Path, read: tuple[str, ...]) -> None:
+    """Refuse, before anything is learned, a place for the model that is none, or that holds what is read."""
+    if path.exists() and any(Path(each).exists() and path.samefile(each) for each in read):
+        raise click.UsageError(f"{path} is a file that is read; name another one for the model with --out")
+    if path.is_dir() or not path.parent.is_dir():
+        where = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise ConfigurationError(f"{path}: the model cannot be written: {where}")
 
 
 def _document(rules: Ruleset, learned: Learning) -> dict[str, Any]:
