@@ -38,6 +38,7 @@ def documents(files: Sequence[ProfiledFile], *, show: bool) -> list[dict[str, An
             table_file.faulty,
             each.keys.key,
             columns,
+            table_file.left_out,
         )
         found.append(document)
     return found
@@ -58,6 +59,10 @@ def tell_files(found: Sequence[Mapping[str, Any]]) -> None:
         ]
         title = f"{document['file']}: {document['form']}, {document['rows']:,} rows, key {', '.join(document['key'])}"
         print_table(title, _HEADINGS, rows, texts=True)
+        for name in document["left_out"]:
+            say(f"column {name!r} has objects or lists, which are left out; flatten them into columns")
+        if document["unreadable_rows"]:
+            say(f"{document['unreadable_rows']:,} more rows cannot be read")
         for each in document["columns"]:
             for said in each["doubts"]:
                 say(f"column {each['column']!r} {said}")

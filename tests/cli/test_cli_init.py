@@ -145,3 +145,16 @@ def test_the_page_is_self_contained_and_escapes_what_files_hold(tmp_path):
     assert "&lt;script&gt;" in written
     assert re.findall(r'(?:src|href)="', written) == []
     assert "default-src 'none'" in written
+
+
+def test_what_a_report_leaves_out_is_said(tmp_path, capsys):
+    """Nested members and rows that cannot be read are in the table, the page and the document of `profile`."""
+    path, page = tmp_path / "rows.ndjson", tmp_path / "page.html"
+    path.write_text('{"id":1,"name":{"first":"Ada"},"town":"Ahaus"}\n{"id":2,\n{"id":3,"town":"Rhede"}\n')
+    assert run(["profile", str(path), "--html", str(page)]) == 0
+    said = capsys.readouterr().out
+    assert "column 'name' has objects or lists, which are left out" in said
+    assert "1 more rows cannot be read" in said
+    assert "name: objects or lists" in page.read_text("utf-8")
+    assert run(["profile", str(path), "--json"]) == 0
+    assert orjson.loads(capsys.readouterr().out)["files"][0]["left_out"] == ["name"]

@@ -107,6 +107,8 @@ def _file(document: Mapping[str, Any]) -> str:
         + (f", {document['unreadable_rows']:,} more that cannot be read" if document["unreadable_rows"] else "")
         + f"; key: {escape(', '.join(document['key']))}</p>"
     )
+    if document["left_out"]:
+        facts += listing(f"{name}: objects or lists, which are left out" for name in document["left_out"])
     overview = table(
         ("column", "means", "sure", "complete", "different values", "of its form", "written"),
         [

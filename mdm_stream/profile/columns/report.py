@@ -92,10 +92,11 @@ def conventions_of(column: ColumnMeaning) -> str:
 
 
 def file_document(
-    name: str, form: str, dialect: str, rows: int, faulty: int, keys: Sequence[str], columns: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    """Return what is said of a file."""
+    name: str, form: str, dialect: str, rows: int, faulty: int, keys: Sequence[str],
+    columns: Sequence[dict[str, Any]], left_out: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """Return what is said of a file; ``left_out`` are its columns of objects or lists."""
     return {
         "file": name, "form": form, "dialect": dialect, "rows": rows, "unreadable_rows": faulty, "key": list(keys),
-        "columns": list(columns),
+        "columns": list(columns), "left_out": list(left_out),
     }  # fmt: skip
