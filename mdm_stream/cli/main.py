@@ -6,6 +6,7 @@ shown for ``mdm-stream --debug COMMAND`` alone.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -30,6 +31,12 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 PROGRAM = "mdm-stream"
+
+_OF_PLACES = frozenset({
+    errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC, errno.EROFS, errno.EDQUOT,
+    errno.ENAMETOOLONG, errno.ELOOP,
+})  # fmt: skip
+"""What is wrong with a place that was named, or with its disk: no fault of this code."""
 
 
 @dataclass(slots=True)
@@ -126,7 +133,7 @@ def _verdict_on(error: BaseException) -> tuple[int, str]:
         return EXIT_USAGE, str(error)
     if isinstance(error, MdmError):
         return EXIT_FAILED, str(error)
-    if isinstance(error, PermissionError) and error.strerror:
+    if isinstance(error, OSError) and error.errno in _OF_PLACES and error.strerror:
         return EXIT_FAILED, f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return EXIT_FAILED, f"unexpected {type(error).__name__}; run `{PROGRAM} --debug ...` to see where"
 

@@ -144,7 +144,7 @@ def draft_rules(
     """
     subject = subject_of(column for file in files for column in file.file.columns)
     plan = plan_of(subject, [each.file for each in files])
-    doubts = [*plan.doubts, *_doubts_of_files(files)]
+    doubts = [*plan.doubts, *_doubts_of_subjects(subject, files), *_doubts_of_files(files)]
     ruled = [_ruled(each, out) for each in files]
     types = attribute_types(plan.attributes)
     all_types = types | _filled(plan)
@@ -292,6 +292,17 @@ def _ruled(file: ProfiledFile, folder: Path) -> RuledFile:
         for number, row in enumerate(csv.reader(rows), 1):
             written.writerow([*([str(number)] if numbered else []), *row])
     return RuledFile(path, source, file.loaded_at_us)
+
+
+def _doubts_of_subjects(subject: Subject, files: Sequence[ProfiledFile]) -> Iterator[Doubt]:
+    """Yield the files whose own columns say that their records are of something else than those of all files."""
+    for each in files:
+        own = subject_of(each.file.columns)
+        if own.is_sure and own.name not in (subject.name, "record"):
+            said = (
+                f"its records look like {own.name}s, those of all files like {subject.name}s: draft rules for it alone"
+            )
+            yield Doubt(each.file.source, "", said)
 
 
 def _doubts_of_files(files: Sequence[ProfiledFile]) -> Iterator[Doubt]:

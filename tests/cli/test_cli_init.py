@@ -158,3 +158,22 @@ def test_what_a_report_leaves_out_is_said(tmp_path, capsys):
     assert "name: objects or lists" in page.read_text("utf-8")
     assert run(["profile", str(path), "--json"]) == 0
     assert orjson.loads(capsys.readouterr().out)["files"][0]["left_out"] == ["name"]
+
+
+def test_files_of_different_things_are_told_apart(file, tmp_path, capsys):
+    """Persons and articles in one call make one rule set, which is right for one of them alone, and that is said."""
+    header = ("codice", "descrizione articolo", "marca", "EAN", "prezzo")
+    articles = write_csv(tmp_path / "articoli.csv", products(header))
+    assert run(["init", str(file), str(articles), "--out", str(tmp_path / "out"), "--json"]) == 0
+    said = [each["said"] for each in orjson.loads(capsys.readouterr().out)["not_sure_of"] if each["file"] == "kunden"]
+    assert any("look like persons, those of all files like products" in each for each in said)
+
+
+def test_a_place_that_cannot_be_written_is_said_in_a_sentence(file, tmp_path, capsys):
+    """A folder below a file, for one, is no unexpected error: its name and what the system says of it are shown."""
+    for command in (["init", str(file), "--out", str(file / "out")],
+                    ["profile", str(file), "--html", str(file / "page.html")]):  # fmt: skip
+        assert run(command) == 1
+        error = capsys.readouterr().err
+        assert "kunden.csv" in error
+        assert "unexpected" not in error
