@@ -35,6 +35,8 @@ TERMS_MAX = 500_000
 DEPENDENCES_MAX = 64
 LEARNED_DECIMALS = 9
 """To so many decimals a learned weight is kept: a digest does not hang on the last bit of a logarithm."""
+PRIOR_DIGITS = 12
+"""To so many digits a calibrated prior is kept, for the same reason."""
 PROBLEMS_SHOWN = 5
 SLOPE_MIN = 0.05
 SLOPE_MAX = 5.0
@@ -192,21 +194,28 @@ def with_learned(
         return match
     weights = {positions[name]: word_weights(table.values, table.rest) for name, table in learned.words.items()}
     match = with_word_weights(match, weights)
-    slope, offset = learned.calibration.slope, learned.calibration.offset
-    prior_bits = slope * bits_of(learned.prior) + offset
+    slope = learned.calibration.slope
     comparisons = tuple(
         _learned_comparison(each, learned, slope, positions, place, findings) for each in match.comparisons
     )
     places = {each.name: at for at, each in enumerate(match.comparisons)}
     return replace(
         match,
-        prior=1.0 / (1.0 + math.exp2(-prior_bits)),
+        prior=_calibrated_prior(learned),
         comparisons=comparisons,
         dependences=tuple(
             Dependence(places[each.comparisons[0]], places[each.comparisons[1]], _scaled(each.bits, slope))
             for each in learned.dependences
         ),
     )
+
+
+def _calibrated_prior(learned: LearnedModel) -> float:
+    """Return the prior that calibration makes of the learned one; it is kept as it is where nothing was calibrated."""
+    if learned.calibration == Calibration():
+        return learned.prior
+    bits = learned.calibration.slope * bits_of(learned.prior) + learned.calibration.offset
+    return float(f"{1.0 / (1.0 + math.exp2(-bits)):.{PRIOR_DIGITS}g}")
 
 
 def level_text(level: Level, attributes: Sequence[Attribute]) -> str:
@@ -278,7 +287,8 @@ def _learned_comparison(
 
 def _term_bits(terms: LevelTerms, table: TermTable, attribute: int, slope: float) -> TermBits:
     def bits(frequency: float) -> float:
-        found = terms.weight * math.log2(terms.u / max(frequency, terms.floor))
+        # Of a quotient the logarithm may be infinite: a file may have any frequency above 0.
+        found = terms.weight * (math.log2(terms.u) - math.log2(max(frequency, terms.floor)))
         return round(slope * max(-BITS_MAX, min(BITS_MAX, found)), LEARNED_DECIMALS)
 
     by_value = {value: bits(frequency) for value, frequency in table.values.items()}

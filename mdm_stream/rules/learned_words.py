@@ -16,7 +16,7 @@ def word_weights(values: Mapping[str, float], rest: float) -> WordWeights:
 
 
 def _weight(share: float) -> int:
-    return max(1, round(WORD_UNITS * math.log2(1.0 / share)))
+    return max(1, round(WORD_UNITS * -math.log2(share)))  # 1 / share may be infinite
 
 
 def with_word_weights(match: Match, weights: Mapping[int, WordWeights]) -> Match:

@@ -100,6 +100,28 @@ def test_calibration_is_affine_in_bits(rules):
         assert explain_pair(calibrated, a, b)["weight"] == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_prior_is_the_same_on_every_machine(rules):
+    """It is part of the digest: one that is not calibrated stays to the last bit, one that is has twelve digits."""
+    write(rules, model())
+    assert load_ruleset(rules).match.prior == 0.02
+    write(rules, model(calibration={"slope": 0.7, "offset": 0.3}))
+    prior = load_ruleset(rules).match.prior
+    assert prior == float(f"{prior:.12g}") == pytest.approx(1 / (1 + 2 ** -(0.7 * np.log2(0.02 / 0.98) + 0.3)))
+
+
+def test_a_frequency_next_to_nothing_is_a_large_weight_and_no_error(rules):
+    """A file may have any frequency above 0; a term that counts for nothing adds nothing, however rare its value."""
+    document = model(words={"city": {"values": {"york": 5e-324}, "rest": 1.0}})
+    document["terms"]["name"]["values"]["rare"] = 5e-324
+    document["comparisons"]["city"]["levels"][1]["when"] = "shared_words 0.5 city"
+    rules.write_text(rules.read_text("utf-8").replace("exact, bits: 3", "{shared_words: 0.5}, bits: 3"), "utf-8")
+    for weight, expected in ((1.0, 60.0), (0.0, 0.0)):
+        document["comparisons"]["name"]["levels"][1]["terms"] = TERMS | {"weight": weight}
+        write(rules, document)
+        found = explain_pair(load_ruleset(rules), ("rare", "york"), ("rare", "york"))
+        assert found["comparisons"][0]["term_bits"] == expected
+
+
 def test_both_scorers_agree_on_a_model(rules):
     """The bulk scorer gives what the scalar one gives, to the last bit."""
     write(rules, model(calibration={"slope": 0.7, "offset": 0.3}))
