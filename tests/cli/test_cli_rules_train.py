@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+
 import orjson
 import pytest
 from source_tree import ROOT
@@ -49,6 +51,16 @@ def test_it_writes_a_model_and_names_it(work, capsys):
     assert train(work, "--use") == 0
     assert "model: rules.model.json" in (work / "rules.yaml").read_text("utf-8")
     assert load_ruleset(work / "rules.yaml").digest != before
+
+
+def test_a_model_is_of_its_owner_alone(work):
+    """It holds values that many records have; one that others could read before is not any more."""
+    model = work / "rules.model.json"
+    model.write_text("{}", "utf-8")
+    model.chmod(0o644)
+    assert train(work) == 0
+    assert stat.S_IMODE(model.stat().st_mode) == 0o600
+    assert [path.name for path in work.iterdir() if path.name.endswith(".new")] == []
 
 
 def test_json_says_all_of_it(work, capsys):

@@ -29,6 +29,7 @@ def import_splink(*, model_file: Path, out: Path, domain: str, terms: tuple[str,
     import orjson  # noqa: PLC0415 - --help does without
     import yaml  # noqa: PLC0415
 
+    from mdm_stream.files import write_atomically  # noqa: PLC0415
     from mdm_stream.rules import load_ruleset  # noqa: PLC0415
     from mdm_stream.rules.use_model import model_path  # noqa: PLC0415
     from mdm_stream.train.splink_import import import_splink as imported  # noqa: PLC0415
@@ -53,8 +54,8 @@ def import_splink(*, model_file: Path, out: Path, domain: str, terms: tuple[str,
     learned = model_path(str(out))
     found = imported(settings, domain, learned.name, tables)
     try:
-        learned.write_bytes(found.model.to_bytes())
-        out.write_text(yaml.safe_dump(found.rules, sort_keys=False, allow_unicode=True, width=120), "utf-8")
+        write_atomically(learned, found.model.to_bytes())
+        write_atomically(out, yaml.safe_dump(found.rules, sort_keys=False, allow_unicode=True, width=120).encode())
     except OSError as error:
         raise ConfigurationError(f"{out}: cannot be written: {error.strerror}") from error
     rules = load_ruleset(out)

@@ -70,6 +70,7 @@ def train(
     from mdm_stream.cli.archived_states import archived_states  # noqa: PLC0415 - --help does without
     from mdm_stream.core.record import build_record  # noqa: PLC0415
     from mdm_stream.core.reference import fold_events  # noqa: PLC0415
+    from mdm_stream.files import write_atomically  # noqa: PLC0415
     from mdm_stream.rules import load_written  # noqa: PLC0415
     from mdm_stream.rules.use_model import model_path, use_model  # noqa: PLC0415
     from mdm_stream.train.gather import PairLimits  # noqa: PLC0415
@@ -96,7 +97,7 @@ def train(
         advance("comparing", 0, 0)
         effect = effect_document(rules_file, rules, learned.model, records, limits)
     try:
-        path.write_bytes(learned.model.to_bytes())
+        write_atomically(path, learned.model.to_bytes())
     except OSError as error:
         raise ConfigurationError(f"{path}: the model cannot be written: {error.strerror}") from error
     named = use_model(rules_file, path) if use else ""
