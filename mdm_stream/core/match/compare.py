@@ -23,7 +23,7 @@ from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein
 
 from mdm_stream.core.match import phonetics
 from mdm_stream.core.match.words import other_code, other_size, shared_code, shared_words
-from mdm_stream.core.memo import remembered
+from mdm_stream.core.memo import remembered_text
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.ruleset import Comparison, DeterministicRule, Match, Predicate, WordWeights
 from mdm_stream.core.standardise import (
@@ -344,7 +344,7 @@ _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
-@remembered(DATES_CACHED_MAX)
+@remembered_text(DATES_CACHED_MAX)
 def read_date(text: str) -> date | None:
     """Return the date of ``yyyy-mm-dd``, or ``None`` if the text is anything else or no such day exists."""
     if not _ISO_DATE.fullmatch(text):

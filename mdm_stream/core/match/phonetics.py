@@ -11,7 +11,7 @@ import re
 
 import jellyfish
 
-from mdm_stream.core.memo import remembered
+from mdm_stream.core.memo import remembered_text
 
 CODES_CACHED_MAX = 32_768
 """How many texts each algorithm remembers, least recently used out first: names repeat, and coding costs 1 us."""
@@ -27,21 +27,21 @@ def _itself(text: str) -> str:
     return "".join(text.casefold().split())
 
 
-@remembered(CODES_CACHED_MAX)
+@remembered_text(CODES_CACHED_MAX)
 def soundex(text: str) -> str:
     """Return the Soundex code, such as ``r163`` for robert and rupert."""
     letters = _letters(text)
     return jellyfish.soundex(letters).lower() if letters else _itself(text)
 
 
-@remembered(CODES_CACHED_MAX)
+@remembered_text(CODES_CACHED_MAX)
 def metaphone(text: str) -> str:
     """Return the Metaphone code, such as ``0mpsn`` for thompson; the letters themselves where it would be empty."""
     letters = _letters(text)
     return (jellyfish.metaphone(letters).lower() or letters) if letters else _itself(text)
 
 
-@remembered(CODES_CACHED_MAX)
+@remembered_text(CODES_CACHED_MAX)
 def nysiis(text: str) -> str:
     """Return the NYSIIS code, such as ``nagt`` for knight and night."""
     letters = _letters(text)

@@ -33,7 +33,8 @@ CODE_TAIL_MAX = 4
 CODE_PREFIX_MAX = 4
 CODE_SUFFIX_MAX = 2
 """Characters of a neighbour that may be a part of a code."""
-PARTS_REMEMBERED_MAX = 16_384
+PARTS_REMEMBERED_MAX = 4_096
+"""Texts whose parts are remembered: some 40 MB of titles of a dozen words, 120 MB of the worst texts."""
 SMALL_BITS = 0.5
 SHAPE_BITS_MAX = 12.0
 
@@ -81,11 +82,19 @@ class WordParts(NamedTuple):
     measured: frozenset[str]
 
 
-@remembered(PARTS_REMEMBERED_MAX)
 def parts_of(text: str) -> WordParts:
     """Return the parts of a match text: of the words that end within its first ``TEXT_CHARACTERS_MAX`` characters."""
-    bounded = text if len(text) <= TEXT_CHARACTERS_MAX else text[: TEXT_CHARACTERS_MAX + 1].rpartition(" ")[0]
-    listed = bounded.split()
+    return _parts_of(_bounded(text))
+
+
+def _bounded(text: str) -> str:
+    """Return the beginning of a text that is read: a word that is cut off would be another word, or another code."""
+    return text if len(text) <= TEXT_CHARACTERS_MAX else text[: TEXT_CHARACTERS_MAX + 1].rpartition(" ")[0]
+
+
+@remembered(PARTS_REMEMBERED_MAX)
+def _parts_of(text: str) -> WordParts:
+    listed = text.split()
     keys: dict[str, dict[str, None]] = {word: {word: None} for word in listed}
     for first, second in pairwise(listed):
         joined = first + second
@@ -118,7 +127,7 @@ def code_keys(text: str) -> tuple[str, ...]:
 
     ``dcr hc52`` gives ``hc52`` and ``dcrhc52``, ``mb397g a`` gives ``mb397g`` and ``mb397ga``.
     """
-    listed = text[:TEXT_CHARACTERS_MAX].split()
+    listed = _bounded(text).split()
     found: dict[str, None] = {}
     for place, word in enumerate(listed):
         if not any(map(str.isdecimal, word)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mdm_stream.core.memo import remembered
+from mdm_stream.core.memo import remembered_text
 from mdm_stream.core.standardise.text import table_rows
 
 WORDS_CACHED_MAX = 32_768
@@ -71,7 +71,7 @@ def has_known_name(text: str) -> bool:
     return not _GIVEN_NAMES.isdisjoint(text.split(" "))
 
 
-@remembered(WORDS_CACHED_MAX)
+@remembered_text(WORDS_CACHED_MAX)
 def _forms_of(text: str) -> frozenset[tuple[str, str]]:
     """Return the root and sound of each word of a text, ``_UNKNOWN`` of words that are no known names."""
     return frozenset(

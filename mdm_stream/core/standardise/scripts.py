@@ -94,9 +94,16 @@ def _ascii(text: str) -> str:
     return "".join(filter(str.isalnum, anyascii(text).lower()))
 
 
-@remembered(TEXTS_CACHED_MAX)
 def scripts_of(text: str) -> frozenset[str]:
-    """Return the scripts of a text's letters by Unicode's names, such as ``LATIN``; digits and marks have none."""
+    """Return the scripts of a text's letters by Unicode's names, such as ``LATIN``; digits and marks have none.
+
+    Of a text its first ``READING_CHARS_MAX`` characters are read.
+    """
+    return _scripts_of(text[:READING_CHARS_MAX])
+
+
+@remembered(TEXTS_CACHED_MAX)
+def _scripts_of(text: str) -> frozenset[str]:
     if text.isascii():
         return frozenset({"LATIN"} if any(map(str.isalpha, text)) else ())
     words = (name(character, "").partition(" ")[0].partition("-")[0] for character in text if character.isalpha())
@@ -119,7 +126,7 @@ def romanised_similarity(a: str, b: str) -> float:
     if not is_other_script(a, b):
         return 0.0
     if not _CONSONANTAL.isdisjoint(scripts_of(a) | scripts_of(b)):
-        pairs = product(_skeletons(a), _skeletons(b))
+        pairs = product(*(_skeletons(text[:READING_CHARS_MAX]) for text in (a, b)))
     else:
         pairs = product(readings(a), readings(b))
     return max((_similarity(x, y) for x, y in pairs), default=0.0)
@@ -130,10 +137,17 @@ def _similarity(x: str, y: str) -> float:
     return JaroWinkler.normalized_similarity(first, second) if first else 0.0
 
 
-@remembered(TEXTS_CACHED_MAX)
 def readings(text: str) -> tuple[str, ...]:
-    """Return a text in Latin letters alone: of a Korean family name in each of its spellings, the usual one first."""
-    plain = alphanumerics(text[:READING_CHARS_MAX])
+    """Return a text in Latin letters alone: of a Korean family name in each of its spellings, the usual one first.
+
+    Of a text its first ``READING_CHARS_MAX`` characters are read.
+    """
+    return _readings(text[:READING_CHARS_MAX])
+
+
+@remembered(TEXTS_CACHED_MAX)
+def _readings(text: str) -> tuple[str, ...]:
+    plain = alphanumerics(text)
     if plain.isascii():
         return (plain.lower(),)
     return (*_KOREAN_SURNAMES.get(plain, ()), _ascii(_HANGUL.sub(_syllable, plain)))
