@@ -17,7 +17,7 @@ from mdm_stream.core.blocking.generic_values import compared_values, value_keys
 from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import cluster, connected
 from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
-from mdm_stream.core.cluster.golden import separated_pairs, weighing_of
+from mdm_stream.core.cluster.golden import exclusive_values, separated_pairs, weighing_of
 from mdm_stream.core.cluster.strongest import kept_edges
 from mdm_stream.core.match.score import score_pairs
 from mdm_stream.core.model import ChangeEvent, MatchValues, split_ref
@@ -167,7 +167,7 @@ def _clustered(
         if len(members) == 1:
             cluster_of[members[0]] = members[0]
             continue
-        exclusive = {ref: tuple(records[ref].match[at] for at in rules.match.exclusive) for ref in members}
+        exclusive = {ref: exclusive_values(rules, records[ref]) for ref in members}
         separated = separated_pairs(records, members)
         weighing = weighing_of(rules, records, members)
         weighing = weighing and replace(weighing, needed=review)

@@ -23,7 +23,7 @@ from mdm_stream.core.blocking.generic_values import value_keys, without_values
 from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import SEPARATED_LISTED_MAX, RefusalReason
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
-from mdm_stream.core.cluster.golden import resolve_component, separated_pairs, weighing_of
+from mdm_stream.core.cluster.golden import exclusive_values, resolve_component, separated_pairs, weighing_of
 from mdm_stream.core.match.decide import Decision
 from mdm_stream.core.match.score import explain_pair
 from mdm_stream.core.plan.commit import HeldComponent
@@ -260,8 +260,8 @@ def link_refusal(
     left, right = sides
     across = [(x, y) for x, y in sorted(separated_pairs(records, left | right)) if (x in left) != (y in left)]
     differing = []
-    for attribute in rules.match.exclusive:
-        values = [{records[ref].match[attribute] for ref in side} - {None} for side in (left, right)]
+    for place, attribute in enumerate(rules.match.exclusive):
+        values = [{exclusive_values(rules, records[ref])[place] for ref in side} - {None} for side in (left, right)]
         if values[0] and values[1] and values[0] != values[1]:
             differing.append(rules.attributes[attribute].name)
     weighing = weighing_of(rules, records, left | right)

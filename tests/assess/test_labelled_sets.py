@@ -20,6 +20,7 @@ from mdm_stream.core.reference import resolve
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.evaluate import evaluate
 from mdm_stream.rules import load_ruleset
+from mdm_stream.steward.explain import link_refusal
 
 PERSON = load_ruleset("person")
 REFINED = replace(
@@ -83,6 +84,21 @@ def test_at_the_rules_thresholds_it_is_f(rules: Ruleset, people, verdicts, floor
     outcome = own_outcome(scored_set(rules, [*events, *decided], floor))
     assert crosswalk_of(dict(outcome.cluster_of)) == crosswalk_of(whole.crosswalk)
     assert outcome.questions == tuple(whole.review)
+
+
+def test_what_is_compared_beside_a_value_excludes_nothing():
+    """A maiden name beside one's name is no other name: neither a sweep nor what is said of a refusal takes it so."""
+    rules = replace(PERSON, match=replace(PERSON.match, exclusive=(PERSON.index_of("family_name"),)))
+    events, _ = events_of([("Ana", "Souza", "1980-05-06", PHONES[0], None)] * 2)
+    events[1] = replace(events[1], attributes={**events[1].attributes, "other_family_names": ["Lima"]})
+    scored = scored_set(rules, events)
+    first, second = (scored.records[ref] for ref in scored.refs)
+    assert first.match != second.match
+    assert crosswalk_of(dict(own_outcome(scored).cluster_of)) == crosswalk_of(resolve(rules, events).crosswalk)
+    assert len(own_outcome(scored).cluster_of) == 2
+    assert set(own_outcome(scored).cluster_of.values()) == {first.ref}
+    refusal = link_refusal(rules, scored.records, "max_cluster_size", 1, ({first.ref}, {second.ref}))
+    assert refusal.exclusive == []
 
 
 @settings(max_examples=8, deadline=None)

@@ -77,7 +77,10 @@ def candidates_max(rules: Ruleset) -> int:
 
 
 def _may_be_several(rules: Ruleset, expression: KeyExpression) -> bool:
-    return any(rules.attributes[part.attribute].multi or part.function in SEVERAL for part in expression.parts)
+    attributes = (rules.attributes[part.attribute] for part in expression.parts)
+    return any(each.multi or each.also for each in attributes) or any(
+        part.function in SEVERAL for part in expression.parts
+    )
 
 
 def _make_plan(rules: Ruleset) -> _KeyPlan:

@@ -93,8 +93,7 @@ def resolve_component(
         clustering = Clustering(((members[0],),), ())
     else:
         separated = separated_pairs(records, members)
-        exclusive_attributes = rules.match.exclusive
-        exclusive = {ref: tuple(records[ref].values[i].match for i in exclusive_attributes) for ref in members}
+        exclusive = {ref: exclusive_values(rules, records[ref]) for ref in members}
         weighing = weighing_of(rules, records, members)
         clustering = cluster(members, links, separated, exclusive, rules.max_cluster_size, weighing)
     unchanged = known or {}
@@ -130,6 +129,11 @@ def separated_pairs(records: Mapping[str, Record], members: Collection[str]) -> 
         for other in records[ref].state.verdicts
         if ref < other and other in inside and verdict_on(records[ref], records[other]) == "separate"
     }
+
+
+def exclusive_values(rules: Ruleset, record: Record) -> tuple[object, ...]:
+    """Return a record's own values of the exclusive attributes: what is compared beside them (``also``) is no value."""
+    return tuple(record.values[attribute].match for attribute in rules.match.exclusive)
 
 
 def weighing_of(rules: Ruleset, records: Mapping[str, Record], members: Iterable[str]) -> Weighing | None:

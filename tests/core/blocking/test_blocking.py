@@ -142,6 +142,8 @@ def test_candidates_are_bounded_by_the_rules_alone() -> None:
     assert candidates_max(rules("token(street)", "email")) == (KEYS_MAX + 1) * 99
     several = replace(one, attributes=tuple(replace(each, multi=True) for each in one.attributes))
     assert candidates_max(several) == KEYS_MAX * 99
+    also = replace(one, attributes=tuple(replace(each, also=("street",)) for each in one.attributes))
+    assert candidates_max(also) == KEYS_MAX * 99
 
 
 def test_long_keys_stay_apart() -> None:
