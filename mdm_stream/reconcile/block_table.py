@@ -22,6 +22,10 @@ Ints = NDArray[np.int64]
 _DIGEST_BYTES = 8
 
 
+def _digest_of(key: str) -> int:
+    return int(digest_of_bytes(key.encode("utf-8", "surrogatepass"), _DIGEST_BYTES), 16)
+
+
 class KeyBlocks:
     """The blocks of one key expression. ``sizes``: how many records share each key; ``open``: it makes candidates."""
 
@@ -32,6 +36,7 @@ class KeyBlocks:
         first = np.ones(len(order), np.bool_)
         first[1:] = ordered[1:] != ordered[:-1]
         self._starts = np.nonzero(first)[0]
+        self._digests = ordered[first]
         self._rows = rows[order]
         self.sizes = np.diff(np.append(self._starts, len(order)))
         self.open = self.sizes <= limit
@@ -40,6 +45,11 @@ class KeyBlocks:
         """Return the records of one block, by their places, ascending."""
         start = int(self._starts[block])
         return self._rows[start : start + int(self.sizes[block])].astype(np.int64)
+
+    def key(self, block: int, keys: Sequence[Sequence[str]]) -> str:
+        """Return the key of one block; ``keys`` has those of each record, by its place."""
+        digest = int(self._digests[block])
+        return next(key for key in keys[int(self._rows[self._starts[block]])] if _digest_of(key) == digest)
 
     def pairs(self, records: int) -> Ints:
         """Return the distinct pairs of its open blocks, as ``left * records + right`` with left < right, ascending."""
@@ -67,8 +77,7 @@ class BlockTable:
         """Add the next record by its blocking keys."""
         for key in keys:
             place = self._places[tag_of(key)]
-            digest = digest_of_bytes(key.encode("utf-8", "surrogatepass"), _DIGEST_BYTES)
-            self._digests[place].append(int(digest, 16))
+            self._digests[place].append(_digest_of(key))
             self._rows[place].append(self.records)
         self.records += 1
 

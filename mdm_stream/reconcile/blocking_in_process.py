@@ -154,9 +154,8 @@ def _generic(rules: Ruleset, blocks: Sequence[KeyBlocks], keys: Sequence[tuple[s
     for place, expression in enumerate(rules.blocking):
         if expression.tag in attributes:
             for block in np.nonzero(~blocks[place].open)[0].tolist():
-                rows = blocks[place].members(block).tolist()
-                key = _shared_key(expression.tag, [keys[row] for row in rows])
-                for row in rows:
+                key = blocks[place].key(block, keys)
+                for row in blocks[place].members(block).tolist():
                     found.setdefault(row, set()).add(key)
     return [frozenset(found.get(row, ())) for row in range(len(keys))]
 
@@ -223,12 +222,7 @@ def _largest(rules: Ruleset, place: int, blocks: KeyBlocks, keys: Sequence[tuple
     first = own[np.argsort(-blocks.sizes[own], kind="stable")][:LISTED_BLOCKS]
     found = []
     for block in first.tolist():
-        key = _shared_key(expression.tag, [keys[row] for row in blocks.members(block).tolist()])
+        key = blocks.key(block, keys)
         size, closed = int(blocks.sizes[block]), not bool(blocks.open[block])
         found.append(LargeBlock(expression.text, key_digest(key), key, size, closed))
     return found
-
-
-def _shared_key(tag: str, keys: Sequence[tuple[str, ...]]) -> str:
-    """Return the least key of an expression that several records share."""
-    return min(key for key in set(keys[0]).intersection(*keys[1:]) if key.startswith(f"{tag}:"))

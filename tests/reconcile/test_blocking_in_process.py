@@ -15,7 +15,7 @@ from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.record import build_record
 from mdm_stream.core.reference import fold_events
 from mdm_stream.reconcile.block_table import BlockTable, KeyBlocks, sampled_closed_pairs
-from mdm_stream.reconcile.blocking_in_process import blocking_report
+from mdm_stream.reconcile.blocking_in_process import _generic, blocking_report
 
 RULES = small_rules(max_block_size=6, refined_above=3)
 
@@ -57,6 +57,25 @@ def test_pairs_and_blocks_are_those_of_f(count):
         assert (each.keys, each.largest) == (len(own), max(map(len, own.values()), default=0))
         assert each.suspended_keys == len(own.keys() - opened.keys())
         assert each.records == len({place for members in own.values() for place in members})
+
+
+def test_two_keys_of_the_same_records_are_two():
+    """A switchboard's two addresses are both named, and both count as missing between those who have them."""
+    both = ("info@x.org", "sales@x.org")
+    events = [
+        RecordEvent("person", "crm", str(number), "upsert", 1, number, {"family_name": "Lee", "email": both})
+        for number in range(8)
+    ]
+    report = blocking_report(RULES, events)
+    closed = [each.key for each in report.largest if each.closed and each.expression == "email"]
+    tag = next(each.tag for each in RULES.blocking if each.text == "email")
+    assert sorted(closed) == [f"{tag}:{address}" for address in both]
+    records = [build_record(RULES, ref, state) for ref, state in sorted(fold_events(events).items())]
+    table = BlockTable(RULES)
+    for record in records:
+        table.add(record.keys)
+    generic = _generic(RULES, table.blocks(), [record.keys for record in records])
+    assert generic == [frozenset(closed)] * len(records)
 
 
 def test_what_closed_keys_lose_is_estimated_from_pairs_that_no_other_key_finds():
