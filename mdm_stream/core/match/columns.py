@@ -354,7 +354,7 @@ def _numbers(column: Column) -> NDArray[Any]:
 TEXT_MEASURES: dict[str, TextMeasure] = {
     "exact": _equal_texts,
     "intersect": _equal_texts,
-    "jaro_winkler": _scored(JaroWinkler.normalized_similarity, np.float64),
+    "jaro_winkler": _scored(JaroWinkler.similarity, np.float64),
     "token_sort": _scored(fuzz.token_sort_ratio, np.float64, 100.0),
     "token_set": _scored(fuzz.token_set_ratio, np.float64, 100.0),
     "damerau_levenshtein": _scored(DamerauLevenshtein.distance, np.int64),

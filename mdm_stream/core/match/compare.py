@@ -312,7 +312,7 @@ def _ratio(a: str, b: str) -> float:
 MEASURES: Mapping[str, Callable[[str, str], float]] = {
     "exact": lambda a, b: float(a == b),
     "intersect": lambda a, b: float(a == b),
-    "jaro_winkler": lambda a, b: _ordered(JaroWinkler.normalized_similarity, a, b),
+    "jaro_winkler": lambda a, b: _ordered(JaroWinkler.similarity, a, b),
     "token_sort": lambda a, b: _ordered(fuzz.token_sort_ratio, a, b) / 100.0,
     "token_set": lambda a, b: _ordered(fuzz.token_set_ratio, a, b) / 100.0,
     "damerau_levenshtein": lambda a, b: _ordered(DamerauLevenshtein.distance, a, b),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.core.cluster.joint_evidence import joint_weight
-from mdm_stream.core.match import columns, score_bulk
+from mdm_stream.core.match import columns, compare, score_bulk
 from mdm_stream.core.match.compare import PREDICATE_KINDS, SIMILARITY_KINDS
 from mdm_stream.core.match.pair_evidence import pair_evidence
 from mdm_stream.core.match.score import FEW_PAIRS_MAX, explain_pair, score_pair, score_pairs
@@ -193,6 +195,19 @@ def test_a_pair_has_one_weight(match: Match, records: list) -> None:
             assert (score.weight, score.confidence) == (explained["weight"], explained["confidence"])
         assert explained["decision"] == ("NO_LINK" if score is None else "LINK" if score.link else "REVIEW")
         assert pair_evidence(rules, *pair) == pair_evidence(rules, *pair[::-1])
+
+
+@pytest.mark.parametrize("measure", sorted(compare.MEASURES))
+def test_every_measure_is_one_number(measure: str) -> None:
+    """The same double in bulk as alone, also where texts are hardly alike and no usual threshold lies near."""
+    chance = random.Random(7)
+    values = [" ".join("".join(chance.choices("abcжд1", k=each)) for each in chance.choices(range(1, 9), k=2))
+              for _ in range(90)]  # fmt: skip
+    column = columns.Column(len(values), np.arange(len(values)), list(values))
+    a, b = np.divmod(np.arange(len(values) ** 2), len(values))
+    found = columns.measure_columns(measure, column, column.codes[a], column, column.codes[b])
+    alone = [compare.measure_of(measure, (0,), (values[x],), (values[y],)) for x, y in zip(a, b, strict=True)]
+    np.testing.assert_array_equal(found, np.array(alone), strict=True)
 
 
 def test_no_pairs() -> None:
