@@ -61,6 +61,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 """What runs in an install with one extra alone ("" is the base): each package with everything in it."""
 
 FILES_NEED = {
+    "mdm_stream.profile.columns": "local",
     "mdm_stream.warehouse.duckdb": "local",
     "mdm_stream.warehouse.lineage.open_lineage": "lineage",
     "mdm_stream.telemetry.otlp": "otel",
