@@ -74,6 +74,19 @@ def test_a_column_without_a_name_needs_a_copy_if_it_has_values(tmp_path):
     assert table(tmp_path, "id,town,\n1,Dornheim,\n2,Ahaus,\n").needs_copy == ""
 
 
+def test_a_header_that_is_in_the_file_again_is_no_record(tmp_path):
+    """Files that were joined with their headers have rows alone; that `replay` needs a copy for it is said."""
+    found = table(tmp_path, ROWS + ROWS.replace("1,", "3,").replace("2,", "4,"))
+    assert (found.rows, found.faulty) == (4, 0)
+    assert "header is in it again" in found.needs_copy
+
+
+def test_why_a_header_cannot_be_read_is_said(tmp_path):
+    """Too many columns are called that."""
+    with pytest.raises(ConfigurationError, match="columns"):
+        table(tmp_path, ",".join(f"c{place}" for place in range(5_000)) + "\n")
+
+
 def test_codes_that_a_spreadsheet_wrote_as_formulas_are_read(tmp_path):
     """``="0001"`` is the text 0001, in a copy, for `replay` reads cells as they are; other formulas stay texts."""
     found = table(tmp_path, 'id,zip\n="0001",="01234"\n"=""0002""",=1+1\n')

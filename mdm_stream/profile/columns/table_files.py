@@ -129,6 +129,9 @@ def _read_csv(path: Path, beginning: bytes, rows_path: Path) -> TableFile:
                 faulty += 1
                 continue
             cells = _cleaned(record.fields, nameless, reasons)
+            if cells == header and not headless:
+                reasons["its header is in it again, as where files were joined"] = None
+                continue
             if any(cells):
                 written.writerow((cells + [""] * len(columns))[: len(columns)])
                 count += 1
@@ -141,8 +144,9 @@ def _read_csv(path: Path, beginning: bytes, rows_path: Path) -> TableFile:
 def _first_row(path: Path, records: Iterator[CsvRecord]) -> list[str]:
     first = next((record.fields for record in records if record.fields), None)
     if not isinstance(first, list):
+        why = "" if first is None else f": {first.reasons[0].message}"
         raise ConfigurationError(
-            f"{path}: the header cannot be read; expected the names of the columns in the first row"
+            f"{path}: the header cannot be read{why}; expected the names of the columns in the first row"
         )
     if len(first) > COLUMNS_MAX:
         raise ConfigurationError(f"{path}: the header has {len(first):,} columns; expected {COLUMNS_MAX:,} at most")
