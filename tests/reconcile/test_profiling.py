@@ -21,7 +21,7 @@ from mdm_stream.archive.rows import rows_of
 from mdm_stream.cli.main import run
 from mdm_stream.contracts.change import encode_event
 from mdm_stream.core.blocking.keys import key_digest
-from mdm_stream.core.blocking.limits import block_limit
+from mdm_stream.core.blocking.limits import block_limit, expression_limit
 from mdm_stream.core.epoch_position import EpochPosition
 from mdm_stream.core.model import ChangeEvent, RecordEvent, VerdictEvent, split_ref
 from mdm_stream.core.record import Record, build_record
@@ -140,8 +140,11 @@ def test_it_says_what_the_report_of_one_process_says(profiled: dict[str, Any]) -
     listed = {
         (row["expression"], row["digest"], row["records"]) for row in profiled["largest_blocks"] if row["suspended"]
     }
-    assert listed == suspended
-    assert listed
+    # The tables also have keys that are closed since others refine them; the report names what loses pairs.
+    refined = {each.text for each in RULES.blocking if each.refined_above is not None}
+    assert suspended <= listed
+    assert {expression for expression, _, _ in listed - suspended} <= refined
+    assert suspended
 
 
 def test_attributes_are_those_of_the_records(profiled: dict[str, Any], live: list[Record]) -> None:
@@ -226,7 +229,7 @@ def test_blocks_and_recall_are_those_of_the_records(profiled: dict[str, Any], li
     assert len(finding) > 20
     for row in profiled["blocks"]:
         own = {key: refs for key, refs in blocks.items() if key.partition(":")[0] == row["tag"]}
-        at_work = [len(refs) for refs in own.values() if len(refs) <= 15]
+        at_work = [len(refs) for refs in own.values() if len(refs) <= expression_limit(RULES, tags[row["tag"]])]
         assert (row["keys"], row["pairs"]) == (len(own), sum(n * (n - 1) // 2 for n in at_work))
         assert (row["suspended_keys"], row["largest"]) == (
             len(own) - len(at_work),
