@@ -12,6 +12,7 @@ import click
 
 from mdm_stream.cli.output import Advance, say
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
+from mdm_stream.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mdm_stream.assess.labelled import ScoredSet
@@ -53,7 +54,8 @@ def file_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[.
 def scored_files(rules: str, files: NamedFiles, floor: float | None, advance: Advance) -> ScoredSet:
     """Return the records of files under a rule set, with their candidate pairs scored down to ``floor``.
 
-    Events that the rules do not accept are counted on stderr. ``ConfigurationError`` for a file that is not there.
+    Events that the rules do not accept are counted on stderr. ``ConfigurationError`` for a file that is not there, or
+    if nothing is accepted.
     """
     from mdm_stream.assess.labelled import scored_set  # noqa: PLC0415 - --help does without
     from mdm_stream.cli.event_inputs import accepted_events, named_inputs  # noqa: PLC0415
@@ -66,6 +68,9 @@ def scored_files(rules: str, files: NamedFiles, floor: float | None, advance: Ad
     found = scored_set(
         ruleset, accepted_events(inputs, {ruleset.domain: ruleset}, rejected, "nothing was measured"), floor
     )
+    if rejected and not found.records:
+        told = rejected_line(rejected.most_common(REASONS_SHOWN), rejected.total())
+        raise ConfigurationError(f"{told}; nothing is left to measure; do --format and --source fit the files?")
     if rejected:
         say(rejected_line(rejected.most_common(REASONS_SHOWN), rejected.total()), err=True)
     return found

@@ -54,7 +54,7 @@ def subject_of(columns: Iterable[ColumnMeaning]) -> Subject:
             best = max((_weight(each) for each in found if each.meaning == meaning), default=0.0)
             points[name] += value * best
     if _has_persons_own(found):
-        points["organisation"] -= 2.0  # whom somebody works for
+        points["organisation"] -= 2.0  # an employer
     points = {name: round(value, 2) for name, value in points.items()}
     best_name = max(points, key=lambda each: (points[each], each))
     if points[best_name] < _POINTS_MIN:

@@ -33,6 +33,12 @@ def test_rules_are_measured_without_a_crosswalk(named, capsys):
     assert (measured["true_pairs"], measured["found_pairs"], measured["correct_pairs"]) == (2, 3, 1)
 
 
+def test_files_of_which_nothing_is_accepted_are_not_measured(named, capsys):
+    """A wrong form of the file is an error that says so, and no F1 of 0."""
+    assert run(["evaluate", "--rules", "person", *named, "--format", "csv_row", "--source", "crm"]) == 2
+    assert "invalid_json; nothing is left to measure; do --format" in capsys.readouterr().err
+
+
 def test_the_worst_are_shown_side_by_side_and_masked(named, capsys):
     """Records stand side by side; a sensitive value is shown where it is asked for, and not before."""
     assert run(["evaluate", "--rules", "person", *named, "--worst", "3"]) == 0

@@ -5,7 +5,7 @@ each is one key, and the key is suspended while more than ``max_block_size`` liv
 agree on such a value agree on nothing, so between these two it counts as missing. A key that others refine is of a
 value that many are expected to share, and is left alone.
 
-Only what both records of a pair share is looked at: its key is one of both, so whoever plans for either of them rests
+Only what both records of a pair share is looked at: its key is one of both, so a plan for either of them rests
 on its block already, and a key that crosses its limit has all its members evaluated again.
 """
 

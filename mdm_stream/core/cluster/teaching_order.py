@@ -1,7 +1,7 @@
 """The order of the review queue by what an answer teaches: which verdict says most about questions like it. Pure.
 
-**Questions are alike** if the same rule and the same level of each comparison make them: whoever trains weights, or
-moves a threshold, decides all of them at once. So an answer is worth more, the more open questions are like it, the
+**Questions are alike** if the same rule and the same level of each comparison make them: training weights, or
+another threshold, decides all of them at once. So an answer is worth more, the more open questions are like it, the
 fewer like it were decided, and the nearer they are to the threshold for a link, where a small correction decides them.
 
 What is not known of a pattern is the share of matches among its pairs. With a uniform prior, ``l`` LINK and ``s``

@@ -47,7 +47,7 @@ def is_generation(word: str) -> bool:
 
 
 def without_abbreviated_generation(folded: str) -> str:
-    """Return a folded name without a generation that is told by its dot, or by standing before a Hungarian name."""
+    """Return a folded name without a generation that its dot shows, or its place before a Hungarian name."""
     if folded.startswith("i"):
         folded = _BEFORE_NAME.sub("", folded, count=1) if _BEFORE_NAME.match(folded) else folded
     return _ABBREVIATED.sub("", folded) if "." in folded else folded

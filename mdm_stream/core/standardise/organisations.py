@@ -68,7 +68,7 @@ def _match_of(text: str) -> str:
     joined = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found[0]) + " ", fold(text).translate(_AND))
     spelt = words(joined if joined.isascii() else _without_unspaced_form(joined))
     tokens = _and_written([_ABBREVIATIONS.get(token, token) for token in spelt.split()])
-    # Legal forms are told in their own script: to a Latin reader a Cyrillic one may be a word.
+    # Legal forms are recognised in their own script: to a Latin reader a Cyrillic one may be a word.
     return in_latin(" ".join(_without_legal_form(tokens) or tokens))
 
 

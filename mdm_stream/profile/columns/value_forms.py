@@ -1,4 +1,4 @@
-"""The forms that values have: a date, an email, a legal form at the end of a name. What they mean is told elsewhere.
+"""The forms that values have: a date, an email, a legal form at the end of a name. Their meaning: see ``meanings``.
 
 Every test takes one text as it was delivered, without blanks at its ends, and is total and pure. A form says what a
 value looks like, in any language; that most values of a column have it is evidence of what the column is about.
