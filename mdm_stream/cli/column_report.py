@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from mdm_stream.cli.output import plain, print_table, say
 from mdm_stream.files import write_atomically
 from mdm_stream.profile.columns.page import bars, listing, profile_page, section, table
-from mdm_stream.profile.columns.report import column_document, file_document, masked
+from mdm_stream.profile.columns.report import column_document, file_document, masked, masked_reference
 
 if TYPE_CHECKING:
     from mdm_stream.draft.drafting import Drafted, ProfiledFile
     from mdm_stream.draft.golden_examples import FirstLook, GoldenExample
 
+KEY_CHARS_MAX = 100
+"""Of a blocking key as a chart's label: keys begin alike."""
 _HEADINGS = ("column", "means", "complete", "different", "written")
 """What fits a terminal of 80 characters; a page and ``--json`` have the rest."""
 
@@ -97,7 +99,10 @@ def _draft_html(drafted: Drafted, *, show: bool) -> str:
     refused = [(each.candidate.expression, each.said) for each in keys if not each.is_chosen]
     parts = [section("Not sure of", listing(_said(drafted)) if drafted.doubts else "<p>Nothing.</p>")]
     parts.append(
-        section(f"Blocking keys of {measured.records:,} records", bars(charted) if charted else "<p>None.</p>")
+        section(
+            f"Blocking keys of {measured.records:,} records",
+            bars(charted, KEY_CHARS_MAX) if charted else "<p>None.</p>",
+        )
     )
     if refused:
         parts.append(table(("not used", "because"), refused))
@@ -115,7 +120,8 @@ def _example_html(example: GoldenExample, *, show: bool) -> str:
         return text if show or not text else masked(text)
 
     rows = [(name, shown(golden), *map(shown, each)) for name, (golden, each) in example.values.items()]
-    return table(("attribute", "golden record", *(example.members if show else map(masked, example.members))), rows)
+    members = example.members if show else map(masked_reference, example.members)
+    return table(("attribute", "golden record", *members), rows)
 
 
 def _said(drafted: Drafted) -> list[str]:

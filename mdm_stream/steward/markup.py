@@ -20,8 +20,8 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1b1b;"
     "background:#fff}table{border-collapse:collapse;margin:1rem 0}th,td{border-bottom:1px solid #ccc;"
-    "padding:.3rem .6rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}td.n{text-align:right;"
-    "font-variant-numeric:tabular-nums}mark{background:#ffe08a;text-decoration:underline}"
+    "padding:.3rem .6rem;text-align:left;vertical-align:top;max-width:34rem;overflow-wrap:break-word}"
+    "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}mark{background:#ffe08a;text-decoration:underline}"
     "svg{max-width:100%;height:auto}.lead{font-size:1.15rem}"
 )
 

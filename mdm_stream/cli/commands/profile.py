@@ -214,12 +214,9 @@ def _archived(
         rejected.update(counters.rejected)
 
 
-def masked(value: str) -> str:
-    """Return what may be shown of a value without being asked to: its first character, and how long it is."""
-    return f"{value[:1]}… ({len(value)} characters)"
-
-
 def _document(report: SharedReport, top: int, *, show: bool) -> dict[str, Any]:
+    from mdm_stream.profile.columns.report import masked  # noqa: PLC0415 - --help does without
+
     shown: Callable[[str], str] = str if show else masked
 
     def value_of(value: SharedValue) -> dict[str, Any]:

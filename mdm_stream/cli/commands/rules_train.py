@@ -157,8 +157,9 @@ def _document(rules: Ruleset, learned: Learning) -> dict[str, Any]:
 def _show(document: dict[str, Any], rejected: Counter[str]) -> None:
     rows = []
     last = ""
+    learned = {row["comparison"] for row in document["levels"] if row["learned"]}
     for row in document["levels"]:
-        if row["kept"]:
+        if row["kept"] or row["comparison"] not in learned:
             continue
         name = "" if row["comparison"] == last else row["comparison"]
         last = row["comparison"]
@@ -182,6 +183,10 @@ def _show(document: dict[str, Any], rejected: Counter[str]) -> None:
     kept = sorted({row["comparison"] for row in document["levels"] if row["kept"]})
     if kept:
         say(f"as written, for they only take back what others counted twice: {', '.join(kept)}")
+    unseen = list(dict.fromkeys(row["comparison"] for row in document["levels"] if row["comparison"] not in learned))
+    unseen = [name for name in unseen if name not in kept]
+    if unseen:
+        say(f"as written, for no two of these records have values to compare: {', '.join(unseen)}")
     for pair in document["dependences"]:
         say(f"not independent, weighed together: {pair[0]} and {pair[1]}")
     for name, count in document["terms"].items():

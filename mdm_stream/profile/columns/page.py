@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -15,6 +16,7 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem;border-bottom:1px solid #d0d7de}
 h3{font-size:1rem;margin:0 0 .3rem}table{border-collapse:collapse;width:100%}
+table+table{margin-top:1.5rem}
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #eaeef2;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .card{border:1px solid #d0d7de;border-radius:6px;padding:1rem;margin:1rem 0}
@@ -60,20 +62,22 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Seque
     return f"<table>{row(headings, 'th')}{''.join(row(each, 'td') for each in rows)}</table>"
 
 
-def bars(rows: Sequence[tuple[str, float, str]]) -> str:
-    """Return a bar chart: label, share from 0 to 1, and what is written beside the bar."""
+def bars(rows: Sequence[tuple[str, float, str]], label_chars: int = LABEL_CHARS_MAX) -> str:
+    """Return a bar chart: label, share from 0 to 1, and what is written beside the bar. Longer labels are cut."""
     height = ROW_HEIGHT * len(rows)
+    labels = [label if len(label) <= label_chars else f"{label[: label_chars - 1]}…" for label, _, _ in rows]
+    left = _bars_begin(labels)
     drawn = []
-    for place, (label, share, said) in enumerate(rows):
+    for place, (label, (_, share, said)) in enumerate(zip(labels, rows, strict=True)):
         top = place * ROW_HEIGHT
         width = round(BAR_WIDTH * min(1.0, max(0.0, share)), 1)
         drawn.append(
-            f'<text x="0" y="{top + 12}">{escape(_cut(label))}</text>'
-            f'<rect class="rest" x="230" y="{top + 2}" width="{BAR_WIDTH}" height="{BAR_HEIGHT}"/>'
-            f'<rect class="fill" x="230" y="{top + 2}" width="{width}" height="{BAR_HEIGHT}"/>'
-            f'<text x="{230 + BAR_WIDTH + 8}" y="{top + 12}">{escape(said)}</text>'
+            f'<text x="0" y="{top + 12}">{escape(label)}</text>'
+            f'<rect class="rest" x="{left}" y="{top + 2}" width="{BAR_WIDTH}" height="{BAR_HEIGHT}"/>'
+            f'<rect class="fill" x="{left}" y="{top + 2}" width="{width}" height="{BAR_HEIGHT}"/>'
+            f'<text x="{left + BAR_WIDTH + 8}" y="{top + 12}">{escape(said)}</text>'
         )
-    total = 230 + BAR_WIDTH + 130
+    total = left + BAR_WIDTH + 130
     return f'<svg role="img" viewBox="0 0 {total} {height}" width="{total}" height="{height}">{"".join(drawn)}</svg>'
 
 
@@ -96,8 +100,15 @@ def box(lengths: Sequence[int]) -> str:
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LABEL_CHARS_MAX else text[: LABEL_CHARS_MAX - 1] + "…"
+def _bars_begin(labels: Iterable[str]) -> int:
+    """Return where bars begin, in pixels: beyond the widest label, by the mean widths of characters of 12 pixels."""
+    return 10 + round(max((sum(map(_width, label)) for label in labels), default=0))
+
+
+def _width(character: str) -> float:
+    if unicodedata.east_asian_width(character) in "WF":
+        return 12.0
+    return 9.0 if character.isupper() else 7.0
 
 
 def _file(document: Mapping[str, Any]) -> str:

@@ -19,7 +19,13 @@ _FORMS_SHOWN_FROM = 0.05
 
 def masked(value: str) -> str:
     """Return what may be shown of a value without being asked to: its first character, and how long it is."""
-    return f"{value[:1]}… ({len(value)} characters)"
+    return f"{value[:1]}… ({len(value)} character{'s' * (len(value) != 1)})"
+
+
+def masked_reference(shown: str) -> str:
+    """Return what may be shown of a record's reference (SOURCE/ID): the source, and of the id what of other values."""
+    source, _, record_id = shown.partition("/")
+    return f"{source}/{masked(record_id)}"
 
 
 def column_document(column: ColumnMeaning, shared: Sequence[tuple[str, int]], *, show: bool) -> dict[str, Any]:
