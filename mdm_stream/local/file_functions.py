@@ -22,6 +22,7 @@ from mdm_stream.core.file_rules import FileRules
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.deployment import FILES_FOLDER, QUARANTINE_FOLDER
 from mdm_stream.errors import MdmError
+from mdm_stream.files import make_folder
 from mdm_stream.local.drop_folder import DropFolder, PutSettings
 from mdm_stream.local.event_source.queue import QueueSource
 from mdm_stream.local.file_places import FUNCTION_TIMEOUT_S, FilePlaces, messages_in
@@ -133,7 +134,7 @@ class FileFunctions:
         return [notice for notice in notices if notice is not None]
 
     def drop_folder(self, folder: Path) -> DropFolder:
-        """Return the watched folder, with what a stack that ended had not taken up to be put again."""
+        """Return the watched folder, a subfolder a source; what a stack that ended had not taken up is put again."""
         state = self._stack.state_dir
         admission = Admission(self._rulesets)
         drop = DropFolder(
@@ -143,6 +144,8 @@ class FileFunctions:
             state / DROP_MEMORY,
             lambda key: put_settings(admission, key),
         )
+        for _, _, rules in admission.sources:
+            make_folder(folder / rules.prefix)
         known = _taken_up(LoadStore(open_object_store(self.settings.files_url)))
         drop.forget_unless(lambda key, etag: (key, etag) in known)
         return drop

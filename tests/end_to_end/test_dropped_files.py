@@ -85,9 +85,8 @@ class World:
         self.stack.stop()
 
     def drop(self, name: str, *rows: str) -> None:
-        """Put a file in the folder."""
+        """Put a file in the folder of its source, which `up` has made."""
         path = self.state / "drop" / "person" / "vendor" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(["id,first,last,town", *rows, ""]))
 
     def load(self, name: str, state: str):
