@@ -45,6 +45,7 @@ WORD_TABLES = (
     "greek_digraphs.csv",
     "japanese_surnames.csv",
     "korean_surnames.csv",
+    "legal_form_kinds.csv",
     "legal_forms.csv",
     "months.csv",
     "nicknames.csv",

@@ -35,7 +35,7 @@ _LISTED = frozenset({"identifier", "email", "phone"})
 _COMPARED_EXTRAS = frozenset({"identifier"})
 _NOT_COMPARED = frozenset({
     "birth_place", "nationality", "iban", "created_at", "date", "fax", "name_prefix", "name_suffix", "care_of",
-    "unit", "legal_form", "key",
+    "unit", "key",
 })  # fmt: skip
 ORGANISATIONS_SHARE = 0.05
 """Names of persons that may end in a legal form before it is said that organisations are among them."""

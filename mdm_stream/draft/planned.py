@@ -44,7 +44,7 @@ _OF_PACK: Mapping[str, Mapping[str, str]] = {
     "organisation": {
         **{name: name for name in (
             "street", "city", "region", "postcode", "country", "phone", "email", "registration_no", "tax_id", "duns",
-            "industry",
+            "industry", "legal_form",
         )},
         "organisation": "name", "url": "website",
     },

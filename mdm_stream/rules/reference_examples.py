@@ -14,6 +14,7 @@ TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "text": ("free text: titles, descriptions", ("Café  au lait",)),
     "verbatim": ("a text that is compared as delivered, such as one that a Splink model cleaned", ("  ANA m. ",)),
     "organisation": ("the name of a company or another organisation", ("Brandt & Söhne GmbH", "ACME, Inc.")),
+    "legal_form": ("the legal form of an organisation, compared by its kind", ("GmbH & Co. KG", "Ltd")),
     "address": ("a street with its number, or an address on one line", ("12 High Str.", "Hauptstraße 5")),
     "city": ("a city or another place", ("St. Albans", "MÜNCHEN")),
     "region": ("a state, county or province", ("Calif.", "NY")),

@@ -62,6 +62,18 @@ def test_columns_of_companies_and_articles_are_known():
     assert meant(products(ITALIAN)) == ["key", "title", "brand", "gtin", "price"]
 
 
+def test_a_column_of_legal_forms_is_no_column_of_names():
+    """Legal forms are known by their values, whatever the column is called and however many there are."""
+    for called in ("Rechtsform", "c7"):
+        found = meanings_of(
+            [
+                counts_of("Firma", ["Brandt Kessel", "Ulmer Mühle", "Nordtafel", "Isarbau", "Huber"] * 2),
+                counts_of(called, ["GmbH", "GmbH & Co. KG", "e.V.", "AG", "e.K.", "OHG", "Ltd", "S.p.A.", "KG", "eG"]),
+            ]
+        )
+        assert found[1].meaning == "legal_form", called
+
+
 @pytest.mark.parametrize("language", PERSON_FILES)
 def test_values_decide_where_names_say_nothing(language):
     """Under names that mean nothing, emails are known, and so are dates of birth and street lines with a number."""

@@ -25,20 +25,32 @@ _TRADING = re.compile(
 )
 
 
-def _spelt(spelling: str) -> str:
-    return words(fold(spelling))
+_ABBREVIATIONS = {short: long for long, shorts in table_rows("organisation_words.csv") for short in shorts.split()}
+
+
+def _written_out(spelt: str) -> list[str]:
+    """Return words with abbreviations written out, and *and* of other languages between them as English has it."""
+    tokens = [_ABBREVIATIONS.get(token, token) for token in spelt.split()]
+    last = len(tokens) - 1
+    return ["and" if word in _AND_WORDS and 0 < at < last else word for at, word in enumerate(tokens)]
+
+
+def _form(spelling: str) -> tuple[str, ...]:
+    """Return a legal form as the words of a name have it."""
+    return tuple(_written_out(words(fold(spelling))))
 
 
 _SPELLINGS: dict[str, list[str]] = {}
 for _kind, _listed in table_rows("legal_forms.csv"):
     _SPELLINGS.setdefault(_kind, []).extend(each.strip() for each in _listed.split(","))
-_FORMS = frozenset(tuple(_spelt(each).split()) for kind in ("anywhere", "last", "either") for each in _SPELLINGS[kind])
-_FIRST_FORMS = frozenset(tuple(_spelt(each).split()) for kind in ("first", "either") for each in _SPELLINGS[kind])
-_CERTAIN_FORMS = frozenset(_spelt(each) for each in _SPELLINGS["anywhere"] if " " not in each)
+_FORMS = frozenset(_form(each) for kind in ("anywhere", "last", "either") for each in _SPELLINGS[kind])
+_FIRST_FORMS = frozenset(_form(each) for kind in ("first", "either") for each in _SPELLINGS[kind])
+_CERTAIN_FORMS = frozenset(" ".join(_form(each)) for each in _SPELLINGS["anywhere"] if " " not in each)
 _FORM_WORDS_MAX = max(map(len, _FORMS | _FIRST_FORMS))
 # Chinese, Japanese and Korean write no space between a name and its legal form; the longest is looked for first.
 _UNSPACED_FORMS = tuple(sorted(map(fold, _SPELLINGS["unspaced"]), key=lambda form: (-len(form), form)))
-_ABBREVIATIONS = {short: long for long, shorts in table_rows("organisation_words.csv") for short in shorts.split()}
+_KINDS = {_form(each): kind for kind, listed in table_rows("legal_form_kinds.csv") for each in listed.split(",")}
+_KIND_WORDS_MAX = max(map(len, _KINDS))
 
 
 def standardise_organisation(text: str, _options: Options) -> Standardised:
@@ -52,22 +64,59 @@ def standardise_organisation(text: str, _options: Options) -> Standardised:
 
 
 def split_organisation(text: str, _options: Options) -> Mapping[str, str]:
-    """Return the part ``trading``: the name after *t/a*, *doing business as*, *formerly* and their like."""
+    """Return the parts of a name.
+
+    ``trading`` is the name after *t/a*, *doing business as*, *formerly* and their like, ``legal_form`` the legal form
+    of the name before it, if its kind is known.
+    """
     name, *others = _TRADING.split(text, maxsplit=1)
     trading = others[0].rstrip(" )") if others else ""
-    return {"trading": trading} if not is_blank(name) and not is_blank(trading) else {}
+    parts = {"trading": trading} if not is_blank(name) and not is_blank(trading) else {}
+    _, form = _kind_and_form(_tokens(name), at_least=1)
+    return {**parts, "legal_form": form} if form else parts
 
 
-def _and_written(tokens: list[str]) -> list[str]:
-    """Write *and* of other languages as English has it, where it stands between words."""
-    last = len(tokens) - 1
-    return ["and" if word in _AND_WORDS and 0 < at < last else word for at, word in enumerate(tokens)]
+def is_legal_form(text: str) -> bool:
+    """Return whether a text is a legal form and nothing else, of any kind."""
+    tokens = tuple(_tokens(text))
+    return tokens in _FORMS or tokens in _FIRST_FORMS or tokens in _KINDS or fold(text).strip() in _UNSPACED_FORMS
+
+
+def standardise_legal_form(text: str, _options: Options) -> Standardised:
+    """Standardise a legal form; ``match`` is its kind: company, partnership, association, cooperative.
+
+    Forms that people take for one another (Ltd, PLC, Inc) are of one kind. A form of no kind has no ``match``: it says
+    nothing of whether two organisations are one.
+    """
+    return Standardised(text, _kind_and_form(_tokens(text), at_least=0)[0])
+
+
+def _tokens(text: str) -> list[str]:
+    joined = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found[0]) + " ", fold(text).translate(_AND))
+    spelt = words(joined if joined.isascii() else _without_unspaced_form(joined))
+    return _written_out(spelt)
+
+
+def _kind_and_form(tokens: list[str], at_least: int) -> tuple[str | None, str]:
+    """Return the kind of the legal form in a name's words, and the form; of several the longest, then the last one.
+
+    The first ``at_least`` words are no form, unless forms stand before names in its language; elsewhere than at the
+    end, only a form that is never a word of a name counts.
+    """
+    for length in range(min(_KIND_WORDS_MAX, len(tokens)), 0, -1):
+        for start in range(len(tokens) - length, -1, -1):
+            form = tuple(tokens[start : start + length])
+            if form not in _KINDS:
+                continue
+            is_last, is_first = start + length == len(tokens), start == 0
+            certain = not _CERTAIN_FORMS.isdisjoint(form)
+            if (start >= at_least and (is_last or certain)) or (is_first and not is_last and form in _FIRST_FORMS):
+                return _KINDS[form], " ".join(form)
+    return None, ""
 
 
 def _match_of(text: str) -> str:
-    joined = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found[0]) + " ", fold(text).translate(_AND))
-    spelt = words(joined if joined.isascii() else _without_unspaced_form(joined))
-    tokens = _and_written([_ABBREVIATIONS.get(token, token) for token in spelt.split()])
+    tokens = _tokens(text)
     # Legal forms are recognised in their own script: to a Latin reader a Cyrillic one may be a word.
     return in_latin(" ".join(_without_legal_form(tokens) or tokens))
 

@@ -86,9 +86,10 @@ _TYPES = (
         organisations.standardise_organisation,
         unset.is_word_placeholder,
         WORDS_CHARS_MAX,
-        parts=("trading",),
+        parts=("trading", "legal_form"),
         split=organisations.split_organisation,
     ),
+    TypeSpec("legal_form", organisations.standardise_legal_form, unset.is_word_placeholder, WORDS_CHARS_MAX),
     TypeSpec(
         "address",
         addresses.standardise_address,

@@ -154,7 +154,7 @@ _FITS: Mapping[str, Callable[[ColumnFacts], float]] = MappingProxyType({
     "registration_no": _id_like,
     "duns": _id_like,
     "organisation": lambda facts: _wordy(facts) * (1 - facts.share("address")),
-    "legal_form": _few,
+    "legal_form": lambda facts: max(_few(facts), facts.share("legal_form")),
     "industry": lambda facts: _wordy(facts) * 0.9,
     "email": lambda facts: facts.share("email"),
     "phone": lambda facts: max(facts.share("phone"), facts.share("marked_phone")),
@@ -198,8 +198,8 @@ def _alone(facts: ColumnFacts) -> dict[str, float]:
         "email": share("email") if share("email") >= 0.5 else 0.0,
         "url": share("url") if share("url") >= 0.6 else 0.0,
         "iban": share("iban") if share("iban") >= 0.8 else 0.0,
-        "gtin": max(share("gtin"), share("isbn"))
-        if max(share("gtin"), share("isbn")) >= 0.8 and counts.distinctness > 0.3
+        "gtin": numbered
+        if (numbered := max(share("gtin"), share("isbn"))) >= 0.8 and counts.distinctness > 0.3
         else 0.0,
         "tax_id": share("vat") if share("vat") >= 0.8 else 0.0,
         "phone": 0.9 * share("marked_phone") if share("marked_phone") >= 0.6 and share("date") < 0.3 else 0.0,
@@ -211,6 +211,7 @@ def _alone(facts: ColumnFacts) -> dict[str, float]:
         "organisation": min(0.9, 0.5 + share("organisation"))
         if share("organisation") >= 0.25 and share("text") < 0.4
         else 0.0,
+        "legal_form": 0.85 if share("legal_form") >= 0.7 else 0.0,
         "street": min(0.9, max(share("street"), share("address")))
         if max(share("street"), share("address")) >= 0.5
         else 0.0,
@@ -303,19 +304,10 @@ def _by_neighbours(found: list[ColumnMeaning]) -> list[ColumnMeaning]:
     return _with_names_by_form(result)
 
 
-_OF_PERSONS = frozenset(
-    {
-        "birth_date",
-        "gender",
-        "given_name",
-        "family_name",
-        "middle_name",
-        "national_id",
-        "birth_place",
-        "name_prefix",
-        "nationality",
-    }
-)
+_OF_PERSONS = frozenset({
+    "birth_date", "gender", "given_name", "family_name", "middle_name", "national_id", "birth_place", "name_prefix",
+    "nationality",
+})  # fmt: skip
 _OF_ORGANISATIONS = frozenset({"registration_no", "duns", "legal_form", "industry", "url", "tax_id", "fax"})
 _OF_WORKS = frozenset({"price", "gtin", "brand", "creator", "model_no", "year"})
 _ONLY_A_NAME = frozenset({"full_name", "given_name", "family_name"})

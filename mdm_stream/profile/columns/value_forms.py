@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from mdm_stream.core.memo import remembered
 from mdm_stream.core.standardise import STANDARDISERS
+from mdm_stream.core.standardise.organisations import is_legal_form
 from mdm_stream.core.standardise.text import alphanumerics, fold, table_rows, words
 from mdm_stream.profile.columns.word_tables import (
     family_names,
@@ -127,7 +128,12 @@ def postcode_country(text: str) -> str | None:
 
 
 def ends_in_legal_form(text: str) -> bool:
-    """Return whether a name has a legal form, or a word that organisations alone have, in any of many languages."""
+    """Return whether a name has a legal form, or a word that organisations alone have, in any of many languages.
+
+    A legal form alone is no name.
+    """
+    if is_legal_form(text):
+        return False
     if _CJK_FIRM.search(text):
         return True
     folded = words(fold(text))
@@ -316,6 +322,7 @@ VALUE_FORMS: Mapping[str, Callable[[str], bool]] = MappingProxyType({
     "full_name": is_full_name,
     "title": lambda text: bool(name_tokens(text)) and set(name_tokens(text)) <= person_titles(),
     "organisation": ends_in_legal_form,
+    "legal_form": is_legal_form,
     "street": is_street,
     "address": is_whole_address,
     "text": _is_text,

@@ -30,6 +30,7 @@ TEXTS_OF_TYPE: Mapping[str, Sequence[str]] = {
     "name": (*texts.given, *texts.family, *texts.names),
     "full_name": (*FULL_NAMES, *texts.names),
     "generation": texts.generations,
+    "legal_form": texts.legal_forms,
     "full_address": texts.full_addresses,
     "text": (*texts.streets[:15], *texts.organisations[:15], *texts.categories),
     "verbatim": (*texts.streets[:15], *texts.organisations[:15]),
