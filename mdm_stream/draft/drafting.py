@@ -11,6 +11,7 @@ from pathlib import Path
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.draft.golden_examples import LARGE_CLUSTER, FirstLook, first_look
 from mdm_stream.draft.key_choice import KeyCandidate, KeyChoice, candidates, chosen_keys
+from mdm_stream.draft.lowered import lowered_comparisons
 from mdm_stream.draft.measured import Measured, Progress, RuledFile, measure
 from mdm_stream.draft.planned import Doubt, DraftPlan, FileColumns, plan_of, source_name
 from mdm_stream.draft.rule_text import DraftComparison, DraftedRules, SharedPlaceholder, attribute_types, rule_text
@@ -163,7 +164,7 @@ def draft_rules(
     first = _loaded(rule_text(draft), scratch)
     found = measure(ruled, first, advance)
     choices = _chosen(options, first, found)
-    comparisons = _comparisons(plan, found)
+    comparisons = [*_lowered(subject, first, found), *_comparisons(plan, found)]
     doubts += _doubts_of_measures(found, choices)
     prior = prior_of(found.records)
     draft = replace(
@@ -247,6 +248,15 @@ def _comparisons(plan: DraftPlan, found: Measured) -> list[DraftComparison]:
             DraftComparison(first.name, _neutral(plan)[0].levels, "nothing tells records apart; look at the attributes")
         ]
     return made
+
+
+def _lowered(subject: Subject, rules: Ruleset, found: Measured) -> list[DraftComparison]:
+    """Return the comparisons of the pack whose weights are too high for what the records share."""
+    if not subject.pack:
+        return []
+    tree = plain(read_tree(locate(subject.pack), subject.pack))
+    types = {each.name: each.type for each in rules.attributes}
+    return lowered_comparisons(tree["match"]["comparisons"], types, found.strangers)
 
 
 def _identical(plan: DraftPlan, found: Measured) -> list[tuple[str, str]]:

@@ -14,11 +14,14 @@ from pathlib import Path
 from mdm_stream.core.blocking.keys import blocking_keys
 from mdm_stream.core.blocking.limits import expression_limit
 from mdm_stream.core.canonical import digest_of_bytes
+from mdm_stream.core.match.columns import MatchValue
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.ruleset import KeyExpression, Ruleset
 from mdm_stream.core.standardise import standardise_record
 from mdm_stream.decode.files.csv_rows import CsvFile
 from mdm_stream.draft.key_choice import KeyMeasure, measured_key
+from mdm_stream.draft.lowered import MEASURED_TYPES
+from mdm_stream.draft.strangers import StrangerPairs, stranger_pairs, telling_attributes
 from mdm_stream.draft.weights import ValueChance
 from mdm_stream.profile.columns.table_files import file_bytes
 
@@ -26,6 +29,8 @@ MEASURED_RECORDS_MAX = 200_000
 """Records whose keys are counted; of more, these are the first ones, and the pairs of all are more."""
 LOOKED_AT_MAX = 3_000
 """Records that are resolved to show golden records: all of a small file, of a larger one those of small blocks."""
+_TELLING_TYPES = frozenset({"identifier", "email", "phone", "date", "address", "url"})
+"""Types whose values may tell things apart, if few records share one."""
 SMALL_BLOCK = range(2, 7)
 PROGRESS_EVERY = 2_000
 REASONS_KEPT = 5
@@ -72,6 +77,8 @@ class Measured:
     rows: RowsRead
     keys: Mapping[str, KeyMeasure]
     chances: Mapping[str, ValueChance]
+    strangers: Mapping[str, StrangerPairs]
+    """Of attributes whose values many records share: how often records of different things agree on them."""
     looked_at: tuple[RecordEvent, ...]
     is_all: bool
 
@@ -88,14 +95,13 @@ def measure(
             newest[event.refs[0]] = event
         if len(newest) >= MEASURED_RECORDS_MAX:
             break
-    values: list[Counter[object]] = [Counter() for _ in rules.attributes]
+    values: list[list[MatchValue]] = [[] for _ in rules.attributes]
     blocks: dict[str, list[int]] = {}
     events = list(newest.values())
     for place, event in enumerate(events):
         found = tuple(each.match for each in standardise_record(rules, event.source, event.attributes))
-        for counter, match in zip(values, found, strict=True):
-            if match is not None:
-                counter[match] += 1
+        for column, match in zip(values, found, strict=True):
+            column.append(match)
         for key in blocking_keys(rules, found):
             blocks.setdefault(key, []).append(place)
         if not place % PROGRESS_EVERY:
@@ -104,11 +110,21 @@ def measure(
     for key, members in blocks.items():
         sizes.setdefault(key.partition(":")[0], []).append(len(members))
     keys = {each.text: _measured_key(rules, each, sizes.get(each.tag, ())) for each in rules.blocking}
-    chances = {
-        attribute.name: _chance(counter.values()) for attribute, counter in zip(rules.attributes, values, strict=True)
-    }
+    chances = {each.name: _chance(column) for each, column in zip(rules.attributes, values, strict=True)}
     chosen = _looked_at(events, blocks.values())
-    return Measured(len(events), rows, keys, chances, chosen, len(chosen) == len(events))
+    strangers = _strangers(rules, values)
+    return Measured(len(events), rows, keys, chances, strangers, chosen, len(chosen) == len(events))
+
+
+def _strangers(rules: Ruleset, values: Sequence[Sequence[MatchValue]]) -> dict[str, StrangerPairs]:
+    kinds = {each.name: each.type for each in rules.attributes}
+    columns = {each.name: column for each, column in zip(rules.attributes, values, strict=True)}
+    telling = {name: column for name, column in columns.items() if kinds[name] in _TELLING_TYPES}
+    found = {}
+    for name, column in columns.items():
+        if kinds[name] in MEASURED_TYPES:
+            found[name] = stranger_pairs(column, [telling[each] for each in telling_attributes(telling, name)])
+    return found
 
 
 def _measured_key(rules: Ruleset, expression: KeyExpression, sizes: Iterable[int]) -> KeyMeasure:
@@ -117,8 +133,8 @@ def _measured_key(rules: Ruleset, expression: KeyExpression, sizes: Iterable[int
     return found if expression.refined_above is None else replace(found, suspended=0)
 
 
-def _chance(counts: Iterable[int]) -> ValueChance:
-    listed = list(counts)
+def _chance(column: Iterable[MatchValue]) -> ValueChance:
+    listed = Counter(match for match in column if match is not None).values()
     present = sum(listed)
     same = sum(count * (count - 1) for count in listed)
     return ValueChance(present, len(listed), same / (present * (present - 1)) if present > 1 else 0.0)

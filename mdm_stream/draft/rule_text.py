@@ -29,11 +29,15 @@ class SharedPlaceholder:
 
 @dataclass(frozen=True, slots=True)
 class DraftComparison:
-    """A comparison of one attribute that the pack does not have; ``said`` is its comment."""
+    """A comparison of one attribute; ``said`` is its comment.
+
+    If it ``is_packs``, ``attribute`` is the name that the pack gives it, and its levels take the place of the pack's.
+    """
 
     attribute: str
     levels: tuple[DraftLevel, ...]
     said: str = ""
+    is_packs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,7 @@ def _attribute(attribute: PlannedAttribute) -> str:
 
 
 def _of_attribute(attribute: PlannedAttribute, rules: DraftedRules) -> str:
-    compared = any(each.attribute == attribute.name for each in rules.comparisons)
+    compared = any(each.attribute == attribute.name and not each.is_packs for each in rules.comparisons)
     return "" if compared else "kept, not compared"
 
 
@@ -290,9 +294,13 @@ def _match(rules: DraftedRules) -> str:
         lines.append("  comparisons:")
     for each in rules.comparisons:
         lines.append(_line(f"    {each.attribute}:", each.said))
-        lines.append(f"      attributes: [{each.attribute}]")
+        if not each.is_packs:
+            lines.append(f"      attributes: [{each.attribute}]")
         lines.append("      levels:")
-        lines += [_line(f"        - {{when: {level.when}, bits: {level.bits:g}}}", level.said) for level in each.levels]
+        lines += [
+            _line(f"        - {{when: {level.when}{level.rest}, bits: {level.bits:g}}}", level.said)
+            for level in each.levels
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -22,11 +22,12 @@ _OF_ONE_THING = frozenset({"identifier", "text", "organisation", "full_name", "e
 
 
 class DraftLevel(NamedTuple):
-    """One level as YAML has it: the condition, its bits, and what the comment says."""
+    """One level as YAML has it: the condition, its bits, what the comment says, and what else the level has."""
 
     when: str
     bits: float
     said: str = ""
+    rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
