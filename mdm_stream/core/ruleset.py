@@ -201,7 +201,7 @@ class Predicate:
     ``romanised``             texts of two scripts, read in Latin letters: similarity, at least the threshold
     ``other_script``          the two have no script in common, for every pair of values
     ``other_name``            given names that people are known to bear and that are no forms of one, for every pair
-    ``other_number``          the same but for their digits
+    ``other_number``          the same but for their digits; both with digits, one slip beside them counts for nothing
     ``soundex``               equal Soundex codes
     ``metaphone``             equal Metaphone codes
     ``shared_words``          the share of the weight of their words that both have, at least the threshold; a learned

@@ -95,7 +95,7 @@ KIND_EXAMPLES: Mapping[str, tuple[str, float, tuple[tuple[str, ...], tuple[str, 
     "other_script": ("the two have no script in common, in none of their values", 0.0, (("田中",), ("tanaka",))),
     "other_name": ("given names that people are known to bear, forms of one in none", 0.0, (("darren",), ("warren",))),
     "other_number": (
-        "the same but for its digits",
+        "the same but for its digits; if both have some, a slip beside them does not matter",
         0.0,
         (("smith1@example.org",), ("smith2@example.org",)),
     ),

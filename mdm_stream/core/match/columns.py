@@ -28,6 +28,7 @@ from mdm_stream.core.match.compare import (
     WEAKEST_MEASURES,
     acronyms,
     all_texts_of,
+    digits_alone,
     read_date,
     read_number,
     texts_of,
@@ -190,12 +191,22 @@ def _slices(counts: Codes) -> Iterable[slice]:
     yield from (slice(low, high) for low, high in zip([0, *bounds], [*bounds, len(counts)], strict=True))
 
 
-def _scored(scorer: Callable[..., Any], dtype: type, divisor: float = 1.0) -> TextMeasure:
+def _bounded(column: Column) -> NDArray[Any]:
+    return column.derived("bounded", itemgetter(slice(CHARACTERS_MAX)), object)
+
+
+def _rests(column: Column) -> NDArray[Any]:
+    return column.derived("rests", lambda text: without_digits(text)[:CHARACTERS_MAX], object)
+
+
+def _scored(
+    scorer: Callable[..., Any], dtype: type, divisor: float = 1.0, of: Callable[[Column], NDArray[Any]] = _bounded
+) -> TextMeasure:
     """Return the measure that a RapidFuzz scorer gives for texts, the smaller first, each distinct pair once."""
 
     def measure(left: Column, a: Codes, right: Column, b: Codes) -> Floats:
         first, second, inverse = _distinct(left, a, right, b)
-        x, y = _bounded(left)[first], _bounded(right)[second]
+        x, y = of(left)[first], of(right)[second]
         swapped = x > y
         x, y = np.where(swapped, y, x).tolist(), np.where(swapped, x, y).tolist()
         scores = process.cpdist(x, y, scorer=scorer, dtype=dtype).astype(np.float64)
@@ -204,10 +215,6 @@ def _scored(scorer: Callable[..., Any], dtype: type, divisor: float = 1.0) -> Te
         return np.asarray(scores if inverse is None else scores[inverse], np.float64)
 
     return measure
-
-
-def _bounded(column: Column) -> NDArray[Any]:
-    return column.derived("bounded", itemgetter(slice(CHARACTERS_MAX)), object)
 
 
 def _distinct(left: Column, a: Codes, right: Column, b: Codes) -> tuple[Codes, Codes, Codes | None]:
@@ -241,9 +248,19 @@ def _equal_keys(name: str, code: Callable[[str], str]) -> TextMeasure:
     return measure
 
 
+_EDITS = _scored(DamerauLevenshtein.distance, np.int64)
+_REST_EDITS = _scored(DamerauLevenshtein.distance, np.int64, of=_rests)
+
+
 def _is_other_number(column: Column, a: Codes, _: Column, b: Codes) -> Floats:
     keys: Codes = column.keys("without_digits", without_digits)
-    return np.asarray((keys[a] == keys[b]) & (keys[a] > 0) & (a != b), np.float64)
+    found = np.asarray((keys[a] == keys[b]) & (keys[a] > 0) & (a != b), np.float64)
+    digits: Codes = column.keys("digits_alone", digits_alone)
+    numbered = (keys > 0) & (digits > 0)
+    asked = np.flatnonzero(numbered[a] & numbered[b] & (keys[a] != keys[b]) & (digits[a] != digits[b]))
+    asked = asked[_REST_EDITS(column, a[asked], column, b[asked]) == 1.0]
+    found[asked] = _EDITS(column, a[asked], column, b[asked]) > 1.0
+    return found
 
 
 def _told(measure: Callable[[str, str], float], worth: Callable[[Column], NDArray[Any]], *, both: bool) -> TextMeasure:
@@ -357,7 +374,7 @@ TEXT_MEASURES: dict[str, TextMeasure] = {
     "jaro_winkler": _scored(JaroWinkler.similarity, np.float64),
     "token_sort": _scored(fuzz.token_sort_ratio, np.float64, 100.0),
     "token_set": _scored(fuzz.token_set_ratio, np.float64, 100.0),
-    "damerau_levenshtein": _scored(DamerauLevenshtein.distance, np.int64),
+    "damerau_levenshtein": _EDITS,
     "damerau_levenshtein_similarity": _scored(DamerauLevenshtein.normalized_similarity, np.float64),
     "levenshtein": _scored(Levenshtein.distance, np.int64),
     "levenshtein_similarity": _scored(Levenshtein.normalized_similarity, np.float64),
@@ -384,7 +401,7 @@ TEXT_MEASURES: dict[str, TextMeasure] = {
 """The bulk form of each measure of ``compare.MEASURES``: non-missing text codes to floats."""
 
 COSTLY_KINDS = frozenset({
-    "damerau_levenshtein", "jaro_winkler", "levenshtein", "other_code", "other_name", "other_script", "other_size",
-    "prefix", "romanised", "shared_code", "shared_words", "swap", "token_set", "token_sort",
+    "damerau_levenshtein", "jaro_winkler", "levenshtein", "other_code", "other_name", "other_number", "other_script",
+    "other_size", "prefix", "romanised", "shared_code", "shared_words", "swap", "token_set", "token_sort",
 })  # fmt: skip
 """The kinds that read both texts of each pair; the others compare numbers that are derived once a text."""

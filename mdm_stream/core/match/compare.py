@@ -274,8 +274,23 @@ def without_digits(text: str) -> str:
     return left if sum(map(str.isalpha, left)) >= NUMBERED_LETTERS_MIN else ""
 
 
+def digits_alone(text: str) -> str:
+    """Return the digits of a text."""
+    return "".join(filter(str.isdecimal, text))
+
+
 def _is_other_number(a: str, b: str) -> float:
-    return float(a != b and without_digits(a) == without_digits(b) != "")
+    """Two numbers with one name. With a slip beside, both have one, and no single edit explains all of it."""
+    rest, other = without_digits(a), without_digits(b)
+    if a == b or not rest or not other:
+        return 0.0
+    if rest == other:
+        return 1.0
+    return float(
+        "" != digits_alone(a) != digits_alone(b) != ""
+        and _ordered(DamerauLevenshtein.distance, rest, other) == 1
+        and _ordered(DamerauLevenshtein.distance, a, b) > 1
+    )
 
 
 def _same_code(code: Callable[[str], str], a: str, b: str) -> float:
