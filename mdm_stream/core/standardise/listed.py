@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mdm_stream.core.model import MISSING, Standardised
 from mdm_stream.core.ruleset import PlaceholderList
-from mdm_stream.core.standardise.patterns import WholeMatch, compile_pattern
+from mdm_stream.core.standardise.patterns import WholeMatch, any_pattern
 from mdm_stream.core.standardise.registry import TextStandardiser
 from mdm_stream.core.standardise.text import MATCH_LENGTH_MAX, clean, fold
 
@@ -23,7 +23,7 @@ def without_listed(standardise: TextStandardiser, lists: tuple[PlaceholderList, 
     forms = frozenset(
         str(found.match) for each in lists for value in each.values if (found := standardise(value)).match is not None
     )
-    patterns = _patterns(lists)
+    matches = _any_pattern(lists)
 
     def read(text: str) -> Standardised:
         result = standardise(text)
@@ -31,12 +31,7 @@ def without_listed(standardise: TextStandardiser, lists: tuple[PlaceholderList, 
             return result
         if result.match in forms or (plain := plain_text(text)) in texts:
             return MISSING
-        if patterns and any(
-            matches(form)
-            for form in {plain, result.value, result.match}
-            if isinstance(form, str)
-            for matches in patterns
-        ):
+        if matches and any(matches(form) for form in {plain, result.value, result.match} if isinstance(form, str)):
             return MISSING
         return result
 
@@ -48,9 +43,10 @@ def is_listed_text(lists: tuple[PlaceholderList, ...], text: str) -> bool:
     if len(text) > LISTED_CHARS_MAX:
         return False
     plain = plain_text(text)
-    return any(plain == plain_text(value) for each in lists for value in each.values) or any(
-        matches(plain) for matches in _patterns(lists)
-    )
+    if any(plain == plain_text(value) for each in lists for value in each.values):
+        return True
+    matches = _any_pattern(lists)
+    return matches is not None and matches(plain)
 
 
 def plain_text(text: str) -> str:
@@ -58,5 +54,7 @@ def plain_text(text: str) -> str:
     return fold(clean(text[:MATCH_LENGTH_MAX]))
 
 
-def _patterns(lists: tuple[PlaceholderList, ...]) -> tuple[WholeMatch, ...]:
-    return tuple(compile_pattern(pattern) for each in lists for pattern in each.patterns)
+def _any_pattern(lists: tuple[PlaceholderList, ...]) -> WholeMatch | None:
+    """Return what tells whether any pattern of the lists matches a whole text; ``None`` if they have none."""
+    patterns = tuple(pattern for each in lists for pattern in each.patterns)
+    return any_pattern(patterns) if patterns else None

@@ -68,6 +68,21 @@ def compile_pattern(pattern: str) -> WholeMatch:
     return lambda text: compiled.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=_COMPILED_MAX)
+def any_pattern(patterns: tuple[str, ...]) -> WholeMatch:
+    """Return what tells whether any of some patterns, each of which can be used, matches a whole text.
+
+    They are asked at once where they fit into one automaton: asking costs more than what is read.
+    """
+    singly = [compile_pattern(pattern) for pattern in patterns]
+    if len(singly) == 1:
+        return singly[0]
+    try:
+        return compile_pattern("|".join(f"(?:{pattern})" for pattern in patterns))
+    except PatternError:
+        return lambda text: any(matches(text) for matches in singly)
+
+
 def _said(error: re2.error) -> str:
     why = error.args[0] if error.args else ""
     said = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mdm_stream.core.standardise.patterns import PATTERN_CHARS_MAX, PatternError, compile_pattern
+from mdm_stream.core.standardise.patterns import (
+    PATTERN_CHARS_MAX,
+    PatternError,
+    any_pattern,
+    compile_pattern,
+)
 
 ATOMS = [
     *("a", "B", "0", "ä", "五", " ", r"\.", r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", ".", r"\x41", r"\u00e4", r"\-"),
@@ -27,6 +32,19 @@ def test_a_pattern_means_what_python_says(pattern, text):
     """Where RE2 takes a pattern of Python's, both agree on every text, of every script."""
     assume(pattern.count("(?P<n>") < 2)
     assert compile_pattern(pattern)(text) == (re.fullmatch(pattern, text) is not None)
+
+
+@given(st.lists(patterns, min_size=1, max_size=4), texts)
+def test_several_patterns_mean_what_each_says(several, text):
+    """Patterns that are asked together match what any of them matches, also where they share the name of a group."""
+    assume(all(each.count("(?P<n>") < 2 for each in several))
+    assert any_pattern(tuple(several))(text) == any(compile_pattern(each)(text) for each in several)
+
+
+def test_options_of_one_pattern_are_not_those_of_the_next():
+    """A pattern without case leaves the others theirs; patterns too long for one are asked one by one."""
+    assert [any_pattern(("(?i)ab", "cd"))(text) for text in ("AB", "cd", "CD")] == [True, True, False]
+    assert any_pattern(("a" * PATTERN_CHARS_MAX, "cd"))("cd")
 
 
 @pytest.mark.parametrize(
