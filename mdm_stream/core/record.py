@@ -109,6 +109,8 @@ def _overrides(rules: Ruleset, state: RecordState, own: tuple[Standardised, ...]
 
 def overrides_set_aside(rules: Ruleset, record: Record) -> Iterator[tuple[int, InvalidReason]]:
     """Yield ``(attribute, why)`` for each standing override of a live record that is a placeholder or invalid."""
+    if not record.state.overrides:
+        return
     for position, attribute in enumerate(rules.attributes):
         held = record.state.overrides.get(attribute.name)
         if record.live and held is not None and held.value is not None:

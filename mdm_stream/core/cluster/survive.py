@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mdm_stream.core.cluster.strategies import STRATEGIES, VALID_ONLY, Candidate, Narrow, valid_values
 from mdm_stream.core.model import MISSING, STEWARD_SOURCE, Standardised, Version, make_ref, split_ref
@@ -27,8 +27,7 @@ TIE_BREAK = "record_key"
 """The strategy named in provenance when the record key alone decided, or when there was no choice to make."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a golden value comes from: the member, what it wrote and when, and the strategy that decided."""
 
     ref: str
@@ -37,8 +36,7 @@ class Origin:
     strategy: str
 
 
-@dataclass(frozen=True, slots=True)
-class Survivor:
+class Survivor(NamedTuple):
     """The golden value of one attribute: a text, or a tuple of texts, with one origin a value."""
 
     value: str | tuple[str, ...]
