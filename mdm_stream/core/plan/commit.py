@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mdm_stream.core.cluster.edges import Edge
@@ -46,9 +46,21 @@ class Revision:
         return () if self.before is None else self.before.keys
 
     @property
-    def keys(self) -> set[str]:
-        """All blocking keys that the record leaves, keeps or enters."""
-        return {*self.keys_before, *self.after.keys}
+    def keys(self) -> Collection[str]:
+        """All blocking keys that the record leaves, keeps or enters, each once."""
+        before, after = self.before, self.after
+        if before is None or before is after or before.keys == after.keys:
+            return after.keys
+        return {*before.keys, *after.keys}
+
+    def membership(self, key: str) -> tuple[bool, bool]:
+        """Return whether the record has one of its ``keys`` before the batch, and after it."""
+        before, after = self.before, self.after
+        if before is None:
+            return False, True
+        if before is after:
+            return True, True
+        return key in before.keys, key in after.keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,13 +59,13 @@ def block_view(
     """
     growth = 0
     for revision in revisions:
-        was, will = key in revision.keys_before, key in revision.after.keys
+        was, will = revision.membership(key)
         growth += int(will) - int(was)
         if after is not None:
             if will:
-                after[revision.ref] = revision.after.revision
+                after[revision.after.ref] = revision.after.revision
             else:
-                after.pop(revision.ref, None)
+                after.pop(revision.after.ref, None)
     return BlockView(stamp, size, size + growth if after is None else len(after), after, limit)
 
 
@@ -74,7 +74,10 @@ def revisions_by_key(revisions: Iterable[Revision]) -> dict[str, list[Revision]]
     by_key: dict[str, list[Revision]] = {}
     for revision in revisions:
         for key in revision.keys:
-            by_key.setdefault(key, []).append(revision)
+            if key in by_key:
+                by_key[key].append(revision)
+            else:
+                by_key[key] = [revision]
     return by_key
 
 
@@ -148,7 +151,8 @@ def _groups(batch: PlanInput) -> list[list[Revision]]:
     parts = Partition(len(position))
     for key, sharers in revisions_by_key(batch.revisions).items():
         view = batch.blocks[key]
-        if len(sharers) == 1 and view.members is not None and len(view.members) == 1 and sharers[0].ref in view.members:
+        members = view.members
+        if len(sharers) == 1 and members is not None and len(members) == 1 and sharers[0].after.ref in members:
             continue  # what most keys are: of one record alone
         if view.open_before or view.open_after:
             for sharer in sharers[1:]:
@@ -221,7 +225,8 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
     if batch.rewrite:
         links.torn |= held.keys()
     dead = [revision.ref for revision in revisions if not revision.after.live]
-    held, resolved = _resolve(batch, held, links, in_group, dead)
+    moved = frozenset(revision.ref for revision in revisions if revision.changed)
+    held, resolved = _resolve(batch, held, links, in_group, dead, moved)
     doubts = (edge for edge in edges if not edge.link)
     reviews = plan_reviews(batch.reviews, doubts, in_group, batch.rules.max_reviews, again=batch.rewrite is not None)
     commit.enqueue = sorted({*commit.enqueue, *links.with_hole(), *reviews.holes})
@@ -241,6 +246,7 @@ def _plan_group(batch: PlanInput, revisions: list[Revision]) -> Commit:
 def _expect_and_place(batch: PlanInput, revisions: list[Revision], commit: Commit) -> None:
     """Set the expectations on records and blocks, and the writes of records and blocks."""
     in_group = set(commit.refs)
+    changed = {revision.ref for revision in revisions if revision.changed}
     for revision in revisions:
         commit.expect_records[revision.ref] = ABSENT if revision.before is None else revision.before.revision
         if revision.written:
@@ -250,12 +256,12 @@ def _expect_and_place(batch: PlanInput, revisions: list[Revision], commit: Commi
         before, after = view.open_before, view.open_after
         if before or after:
             commit.expect_blocks[key] = view.stamp
-            if any(revision.changed for revision in sharers):
+            if not changed.isdisjoint([revision.after.ref for revision in sharers]):
                 _place_open(commit, key, view.members or {}, opened=not before, suspended=not after)
             if before != after:
                 commit.enqueue += [ref for ref in view.members or {} if ref not in in_group]
         else:
-            _place_suspended(commit, key, sharers)
+            _place_suspended(commit, key, sharers, changed)
     commit.enqueue = sorted(set(commit.enqueue))
 
 
@@ -268,12 +274,12 @@ def _place_open(commit: Commit, key: str, members: Mapping[str, str], *, opened:
         commit.resume.append(key)
 
 
-def _place_suspended(commit: Commit, key: str, sharers: Sequence[Revision]) -> None:
+def _place_suspended(commit: Commit, key: str, sharers: Sequence[Revision], changed: Collection[str]) -> None:
     growth = 0
     for revision in sharers:
-        was, will = key in revision.keys_before, key in revision.after.keys
+        was, will = revision.membership(key)
         growth += int(will) - int(was)
-        if will and revision.changed:
+        if will and revision.ref in changed:
             commit.grow.setdefault(key, {})[revision.ref] = revision.after.revision
         elif was and not will:
             commit.shrink.setdefault(key, []).append(revision.ref)
@@ -294,17 +300,18 @@ def _resolve(
     links: KeptLinks,
     in_group: frozenset[str],
     dead: Collection[str],
+    moved: frozenset[str],
 ) -> tuple[dict[str, HeldComponent], dict[str, ResolvedComponent]]:
     """Return those of the held components that change, and what they become, both by id.
 
-    A component without a record of the group, whose links are what they were, stays as it is. Within one that changes,
-    a golden record that has the members it had, none of the group among them, is not made anew.
+    A component without a record of the group, whose links are what they were, stays as it is. A golden record that has
+    the members it had, none of which is written (``moved``), is not made anew: it depends on nothing else.
     """
     known = {
         tuple(sorted(golden.members)): Golden(golden.golden_id, golden.members, b"", golden.digest)
         for component in held.values()
         for golden in component.golden
-        if in_group.isdisjoint(golden.members)
+        if moved.isdisjoint(golden.members)
     }
     changing = dict(held)
     resolved = {}
