@@ -8,6 +8,7 @@ from typing import Any
 from mdm_stream.cli.commands.show import ref_of
 from mdm_stream.cli.output import print_table, say
 from mdm_stream.steward.wording import (
+    built_text,
     decided_text,
     link_text,
     lost_text,
@@ -90,6 +91,10 @@ def _print_survival(document: Document, *, all_of_it: bool) -> None:
         rows += [
             (attribute, "", *_golden_value(document, attribute), "a steward's override stands above")
             for attribute in survival["overridden"]
+        ]
+        rows += [
+            (built["attribute"], "", *_golden_value(document, built["attribute"]), built_text(built))
+            for built in survival["built"]
         ]
         competitors = survival["competitors"]
         shown = competitors if all_of_it else competitors[:COMPETITORS_SHOWN]

@@ -58,18 +58,26 @@ class SurvivalCompetitor(_GoldenExplanationPart):
     values: dict[str, GoldenValue] = {}
 
 
+class BuiltValue(_GoldenExplanationPart):
+    """A whole (a full name) that was built from its surviving parts: the record that each of them comes from."""
+
+    attribute: str
+    parts: dict[str, RecordKey]
+
+
 class SurvivalOfAttributes(_GoldenExplanationPart):
     """What one rule of survivorship chose for its attributes, and from what.
 
     ``strategies`` are the rule's in order, with their options; ``decided_by`` is the one that decided (``record_key``:
     none did, or there was no choice; ``union``: the values of several are kept). ``overridden`` are the attributes in
-    which a steward's override stands above it.
+    which a steward's override stands above it, ``built`` those that say what no record says so.
     """
 
     attributes: list[str]
     strategies: list[str]
     decided_by: str
     overridden: list[str]
+    built: list[BuiltValue]
     competitors: list[SurvivalCompetitor]
 
 

@@ -327,7 +327,8 @@ def _survivorship(rules: DraftedRules) -> str:
         own.append(_group("address", address, "most_complete, most_recent, most_frequent"))
     whole = [name for name in ("given_name", "middle_name", "family_name", "full_name") if name in names]
     if len(whole) > 1:
-        own.append(_group("person_name", whole, "most_complete, most_frequent, most_recent"))
+        composed = ", compose" if {"full_name", "given_name", "family_name"} <= set(whole) else ""
+        own.append(_group("person_name", whole, f"most_complete, most_frequent, most_recent{composed}"))
     return "\n".join([*lines, *(["  rules:", *own] if own else [])]) + "\n"
 
 

@@ -24,7 +24,7 @@ from mdm_stream.rules.compile_files import compile_files
 from mdm_stream.rules.compile_histories import compile_histories
 from mdm_stream.rules.compile_match import compile_match
 from mdm_stream.rules.compile_placeholders import compile_placeholders
-from mdm_stream.rules.compile_survivorship import compile_survivorship
+from mdm_stream.rules.compile_survivorship import compile_survivorship, with_sensitive_wholes
 from mdm_stream.rules.conditions import unknown_attribute
 from mdm_stream.rules.findings import Findings
 from mdm_stream.rules.learned import LearnedModel
@@ -86,7 +86,7 @@ def compile_ruleset(
         ),
         publish=tuple(sorted(set(model.publish))),
     )
-    return with_digest(rules)
+    return with_digest(with_sensitive_wholes(rules))
 
 
 def with_digest(rules: Ruleset) -> Ruleset:

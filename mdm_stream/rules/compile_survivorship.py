@@ -4,15 +4,18 @@ Attributes tied by ``fills`` get one together: a golden full name from one recor
 another would contradict it. Rules that tear them apart are an error and no warning, for what they would give is wrong
 whatever their author meant. A tied attribute whose rule ends in ``union`` keeps the values of all records, those of the
 chosen one among them, so it may stand by itself.
+
+A whole that is built from its parts (``compose``) is as sensitive as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mdm_stream.core.cluster.compose import COMPOSE, composable, composed_wholes
 from mdm_stream.core.cluster.survive import STRATEGY_NAMES, UNION, VALID_ONLY
-from mdm_stream.core.ruleset import Attribute, Strategy, SurvivorshipRule
+from mdm_stream.core.ruleset import Attribute, Ruleset, Strategy, SurvivorshipRule
 from mdm_stream.rules.conditions import unknown_attribute
 from mdm_stream.rules.findings import Findings, nearest, one_of
 from mdm_stream.rules.model import SurvivorshipModel
@@ -75,6 +78,7 @@ def compile_survivorship(
         strategies = tuple(_strategy(item, domain) for item in _each(listed))
         _check_union(strategies, group, listed, domain)
         _check_filter(strategies, listed, domain)
+        _check_compose(strategies, group, listed, domain)
         if group:
             rules.append(SurvivorshipRule(tuple(group), strategies))
     default_node = tree.at(("default",))
@@ -83,8 +87,14 @@ def compile_survivorship(
     _check_filter(default, default_node, domain)
     if any(strategy.name == UNION for strategy in default):
         findings.error(default_node.place, "'union' cannot be a default; expected it in the rule of a multi attribute")
+    if any(strategy.name == COMPOSE for strategy in default):
+        findings.error(
+            default_node.place,
+            "'compose' cannot be a default; expected it in the rule of a name or an address with its parts; where no "
+            "rule has them it applies by itself; remove it",
+        )
     together = _together(ruled, rules, tree, domain)
-    rules += [SurvivorshipRule(group, _without_splinters(default)) for group in together]
+    rules += [SurvivorshipRule(group, _composed(group, _without_splinters(default), domain)) for group in together]
     covered = set(ruled).union(*together)
     rules += [SurvivorshipRule((place,), default) for place in range(len(attributes)) if place not in covered]
     return tuple(sorted(rules, key=lambda rule: rule.attributes))
@@ -131,6 +141,22 @@ def _without_splinters(default: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
     return (*default[:valid_first], whole, *default[valid_first:])
 
 
+def _composed(group: tuple[int, ...], strategies: tuple[Strategy, ...], domain: _Domain) -> tuple[Strategy, ...]:
+    """Return the strategies of tied attributes with ``compose``, if one of them can be built from the others."""
+    wholes = composable({place: domain.attributes[place] for place in group})
+    return (*strategies, Strategy(COMPOSE)) if wholes else strategies
+
+
+def with_sensitive_wholes(rules: Ruleset) -> Ruleset:
+    """Return the rules with each whole sensitive that is built from a sensitive part: it shows what that one hides."""
+    attributes = list(rules.attributes)
+    for rule in rules.survivorship:
+        for whole in composed_wholes(rules, rule):
+            if any(rules.attributes[place].sensitive for place in whole.parts.values()):
+                attributes[whole.position] = replace(attributes[whole.position], sensitive=True)
+    return replace(rules, attributes=tuple(attributes))
+
+
 def _each(node: Node) -> tuple[Node, ...]:
     """Return the items of a list node; what stands by itself is a list of one; nothing was not written at all."""
     if isinstance(node.content, tuple):
@@ -148,6 +174,22 @@ def _check_union(strategies: tuple[Strategy, ...], group: list[int], node: Node,
     if single:
         domain.findings.error(
             node.place, f"'union' gives several values but {single[0]!r} holds one; add 'multi: true'"
+        )
+
+
+def _check_compose(strategies: tuple[Strategy, ...], group: list[int], node: Node, domain: _Domain) -> None:
+    names = [strategy.name for strategy in strategies]
+    if COMPOSE not in names:
+        return
+    if UNION in names or names.index(COMPOSE) < len(names) - 1:
+        domain.findings.error(
+            node.place, "'compose' builds a whole when all else is chosen; expected it last, without 'union'; move it"
+        )
+    if not composable({place: domain.attributes[place] for place in group}):
+        domain.findings.error(
+            node.place,
+            "'compose' has nothing to build; expected an attribute of one value that fills others of the rule: a "
+            "full_name with given and family, a full_address with street and city; add them, or remove 'compose'",
         )
 
 

@@ -153,6 +153,10 @@ STRATEGIES: Mapping[str, tuple[str, str]] = {
     "longest": ("the most characters", "[longest]"),
     "min": ("the least", "[min]"),
     "max": ("the greatest", "[max]"),
+    "compose": (
+        "builds a full name or an address on one line from the parts that survived; comes last",
+        "{attributes: [given_name, middle_name, family_name, full_name, generation], strategies: [most_recent, compose]}",
+    ),
     "union": ("every distinct value of a multi-valued attribute; comes last", "[valid_only, union]"),
 }
 """Strategy: what it keeps, and a rule that has it."""

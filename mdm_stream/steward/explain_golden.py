@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mdm_stream.contracts.feed_model import GoldenValue
 from mdm_stream.contracts.golden_explanation import (
+    BuiltValue,
     GoldenExplanation,
     JoinedLink,
     KeptApartFrom,
@@ -13,10 +14,12 @@ from mdm_stream.contracts.golden_explanation import (
     SurvivalOfAttributes,
 )
 from mdm_stream.contracts.steward import LinkState
+from mdm_stream.core.cluster.compose import parts_named
 from mdm_stream.core.cluster.edges import Edge
 from mdm_stream.core.cluster.golden import ResolvedComponent, anchor_of, evidence_of, resolve_component
 from mdm_stream.core.cluster.survival_trace import Competitor, RuleTrace, trace_survival
-from mdm_stream.core.cluster.survive import OVERRIDE, Survivor
+from mdm_stream.core.cluster.survive import OVERRIDE
+from mdm_stream.core.cluster.survivor import Survivor
 from mdm_stream.core.plan.commit import HeldComponent
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset, Strategy
@@ -136,13 +139,21 @@ def _survival(
         for name in names
         if name in survivors and any(each.strategy == OVERRIDE for each in survivors[name].origins)
     ]
+    built = [each for name in names if name in survivors and (each := _built(name, survivors[name])) is not None]
+    said = {*offered, *overridden, *(each.attribute for each in built)}
     return SurvivalOfAttributes(
-        attributes=[name for name in names if name in offered or name in overridden],
+        attributes=[name for name in names if name in said],
         strategies=[_strategy(strategy) for strategy in trace.rule.strategies],
         decided_by=trace.decided_by,
         overridden=overridden,
+        built=built,
         competitors=[_competitor(rules, trace, each, values=values, reveal=reveal) for each in _ranked(trace)],
     )
+
+
+def _built(name: str, survivor: Survivor) -> BuiltValue | None:
+    parts = {part: record_key(each.ref) for each in survivor.origins for part in parts_named(each.strategy)}
+    return BuiltValue(attribute=name, parts=parts) if parts else None
 
 
 def _ranked(trace: RuleTrace) -> list[Competitor]:

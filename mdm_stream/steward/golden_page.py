@@ -9,6 +9,7 @@ from mdm_stream.steward.assembly_svg import assembly_svg
 from mdm_stream.steward.markup import Markup, element, page, paragraph, table, text, value_of
 from mdm_stream.steward.wording import (
     Document,
+    built_text,
     decided_text,
     link_text,
     lost_text,
@@ -85,6 +86,9 @@ def _survival(document: Document) -> Markup:
         for attribute in survival["overridden"]:
             value = (value_of(value_text(document["values"].get(attribute))),) if with_values else ()
             rows.append((text(attribute), text(""), *value, text("a steward's override stands above")))
+        for built in survival["built"]:
+            value = (value_of(value_text(document["values"].get(built["attribute"]))),) if with_values else ()
+            rows.append((text(built["attribute"]), text(""), *value, text(built_text(built))))
         for competitor in survival["competitors"]:
             why = lost_text(competitor["lost_by"])
             if competitor["lost_by"] is None:

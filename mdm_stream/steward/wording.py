@@ -127,6 +127,15 @@ def decided_text(survival: Document) -> str:
     return str(survival["decided_by"])
 
 
+def built_text(built: Document) -> str:
+    """Say from which parts, of which records, a whole was built."""
+    by_record: dict[str, list[str]] = {}
+    for part, key in built["parts"].items():
+        by_record.setdefault(ref_text(key), []).append(part)
+    said = [f"{', '.join(parts)} of {ref}" for ref, parts in by_record.items()]
+    return f"built from {'; '.join(said)} (compose)"
+
+
 def weakest_sentence(document: Document) -> str:
     """Say which link of a cluster is the weakest, and what would part without it."""
     joins = document["joins"]

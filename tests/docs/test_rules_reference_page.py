@@ -47,7 +47,8 @@ def test_the_examples_of_strategies_load(tmp_path):
     for name, (_, rule) in reference_examples.STRATEGIES.items():
         path = tmp_path / f"{name}.yaml"
         sources = "sources: {crm: {}, erp: {}}"
-        path.write_text(f"extends: person\nversion: 1\n{sources}\nsurvivorship: {{rules: {{email: {rule}}}}}\n")
+        ruled = f"name: {rule}" if name == "compose" else f"email: {rule}"
+        path.write_text(f"extends: person\nversion: 1\n{sources}\nsurvivorship: {{rules: {{{ruled}}}}}\n")
         assert load_ruleset(path).survivorship
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     path = tmp_path / "types.yaml"

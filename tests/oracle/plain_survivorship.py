@@ -26,6 +26,7 @@ def survive(rules, records):
         for attribute in rules["attributes"]
         if attribute["name"] in _wholes(rules, rule["attributes"])
     }
+    wholes = {whole: found.get(whole) for whole in ties}
     overridden = _overridden(records, ties)
     for name, held in overridden.items():
         texts = [value for value, _, _ in held["values"]]
@@ -34,7 +35,30 @@ def survive(rules, records):
     for whole, parts in ties.items():
         if any(_contradicts(overridden.get(whole), overridden[part]) for part in parts if part in overridden):
             found.pop(whole, None)
+    composed = {name for rule in rules["survivorship"] if _named(rule, "compose") for name in rule["attributes"]}
+    for whole, parts in ties.items():
+        if whole in composed and not (whole in found and "override" in {origin[-1] for origin in found[whole][1]}):
+            _compose(found, whole, parts, wholes[whole])
     return found
+
+
+def _compose(found, whole, parts, survived):
+    """Let the whole be what its surviving parts say: as it survived if it says just that, else given and family name.
+
+    (The full names of these worlds are two words, the given name first.)
+    """
+    there = [part for part in parts if part in found]
+    said = [found[part][0] for part in there]
+    if survived is not None and all(
+        text == survived[0].split()[parts.index(part)] for part, text in zip(there, said, strict=True)
+    ):
+        found[whole] = survived
+    elif len(there) == len(parts) or (there and survived is not None):
+        writes = {}
+        for part in there:
+            for origin in found[part][1]:
+                writes.setdefault(origin[:-1], []).append(part)
+        found[whole] = (" ".join(said), [(*write, f"compose({', '.join(names)})") for write, names in writes.items()])
 
 
 def _contradicts(whole, part):
@@ -58,6 +82,8 @@ def _survive_rule(rules, rule, records, multi):
         return {}
     decided = "record_key"
     for strategy in rule["strategies"]:
+        if strategy["name"] == "compose":
+            continue
         if strategy["name"] == "union":
             return {name: _union(name, candidates) for name in names if any(c["values"][name] for c in candidates)}
         narrowed = _STRATEGIES[strategy["name"]](rules, strategy, candidates)

@@ -165,6 +165,8 @@ def rules_of(seed):
         "survivorship": _survivorship(chance, [attribute["name"] for attribute in attributes]),
         "together": [],
     }
+    if random.Random(f"composed {seed}").random() < 0.5:
+        _compose(rules)
     if rules["clustering"] == "evidence":
         rules |= _to_be_weighed(seed, rules)
     learning = random.Random(f"learned {seed}")
@@ -279,6 +281,13 @@ def _survivorship(chance, names):
     taken = {name for group in groups for name in group}
     groups += [[name] for name in names if name not in taken]
     return [{"attributes": group, "strategies": _strategies(chance, group)} for group in groups]
+
+
+def _compose(rules):
+    """Let the full name, if there is one, be built from its parts."""
+    for rule in rules["survivorship"]:
+        if "full" in rule["attributes"]:
+            rule["strategies"].append({"name": "compose"})
 
 
 def _strategies(chance, group):

@@ -59,12 +59,12 @@ def error_of(path):
 
 
 def test_attributes_tied_by_fills_survive_together_by_default(write):
-    """They get the default as a group, in which a part alone stands back; valid_only stays in front."""
+    """They get the default as a group, in which a part alone stands back, and the whole is built last."""
     together = ("given", "family", "whole")
-    assert groups_of(write(BASE))[together] == ["most_complete", "most_recent"]
+    assert groups_of(write(BASE))[together] == ["most_complete", "most_recent", "compose"]
     by = groups_of(write(BASE.replace("[most_recent]", "[valid_only, longest]")))
     assert by == {
-        together: ["valid_only", "most_complete", "longest"],
+        together: ["valid_only", "most_complete", "longest", "compose"],
         ("email",): ["union"],
         ("aliases",): ["valid_only", "longest"],
     }

@@ -18,9 +18,10 @@ from mdm_stream.core.model import OverrideEvent, RecordEvent, VerdictEvent
 from mdm_stream.engine.batch import Engine
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.index.memory import MemoryIndex
+from mdm_stream.rules import load_ruleset
 from mdm_stream.steward.golden_page import golden_page
 from mdm_stream.steward.inspect import NotFoundError, explain_golden_name, explain_names, show
-from mdm_stream.steward.wording import weakest_sentence
+from mdm_stream.steward.wording import built_text, weakest_sentence
 
 RULES = small_rules(max_block_size=50, max_cluster_size=20)
 
@@ -163,3 +164,23 @@ def test_a_page_is_harmless_and_has_the_tree():
     assert len(re.findall("<path ", page)) == 2
     assert "No single link parts the cluster" in page
     assert page.count("&lt;script") > 3
+
+
+def test_it_tells_what_a_built_whole_comes_from():
+    """The parts of a full name that no record has so, each with its record, on the terminal's page and in JSON."""
+    rules = load_ruleset("person")
+    names = {"given_name": "Ann", "family_name": "Lee", "full_name": "A. Lee"}
+    eve = OverrideEvent("person", "crm/1", 2, 5, "s-1", {"given_name": "Eve"})
+    index = settled(rules, [person("crm/1", 1, **names), eve])
+    document = explain_golden_name(index, rules, "crm/1", values=True).document()
+    (built,) = document["survival"][0]["built"]
+    assert built == {
+        "attribute": "full_name",
+        "parts": {
+            "given_name": {"source": "steward", "record_id": "crm/1"},
+            "family_name": {"source": "crm", "record_id": "1"},
+        },
+    }
+    assert document["values"]["full_name"] == "Eve Lee"
+    assert built_text(built) == "built from given_name of steward/crm/1; family_name of crm/1 (compose)"
+    assert built_text(built) in str(golden_page(document))

@@ -9,7 +9,8 @@ from mdm_stream.core.canonical import canonical_json, digest_of, digest_of_bytes
 from mdm_stream.core.cluster.clustering import Clustering, Refusal, Weighing, cluster
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
 from mdm_stream.core.cluster.joint_evidence import joint_confidence
-from mdm_stream.core.cluster.survive import Origin, survive
+from mdm_stream.core.cluster.survive import survive
+from mdm_stream.core.cluster.survivor import Origin
 from mdm_stream.core.match.decide import NO_SIMILARITY
 from mdm_stream.core.model import split_ref
 from mdm_stream.core.record import Record

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mdm_stream.core.cluster.strategies import Candidate
-from mdm_stream.core.cluster.survive import TIE_BREAK, UNION, Survivor, survive
+from mdm_stream.core.cluster.survive import TIE_BREAK, UNION, survive
+from mdm_stream.core.cluster.survivor import Survivor
 from mdm_stream.core.model import Standardised
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset, SurvivorshipRule

@@ -5,17 +5,20 @@ candidate records in order; what is still tied is decided by ``(source, record_i
 ages are measured against the newest value in the cluster.
 
 A steward's override stands above the rules: it replaces what survived, attribute by attribute, also within a group.
-Only attributes that ``fills`` ties are kept from contradicting each other there too.
+Only attributes that ``fills`` ties are kept from contradicting each other there too; last of all ``compose`` builds
+wholes from what their parts have become.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from mdm_stream.core.cluster.compose import COMPOSE, compose, wholes_of
 from mdm_stream.core.cluster.strategies import STRATEGIES, VALID_ONLY, Candidate, Narrow, valid_values
-from mdm_stream.core.model import MISSING, STEWARD_SOURCE, Standardised, Version, make_ref, split_ref
+from mdm_stream.core.cluster.survivor import Origin, Survivor
+from mdm_stream.core.model import MISSING, STEWARD_SOURCE, Standardised, make_ref, split_ref
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.record import Record, tied_parts, written_at
 from mdm_stream.core.ruleset import Ruleset, SurvivorshipRule
@@ -25,22 +28,6 @@ OVERRIDE = "override"
 UNION = "union"
 TIE_BREAK = "record_key"
 """The strategy named in provenance when the record key alone decided, or when there was no choice to make."""
-
-
-class Origin(NamedTuple):
-    """Where a golden value comes from: the member, what it wrote and when, and the strategy that decided."""
-
-    ref: str
-    version: Version
-    event_time_us: int
-    strategy: str
-
-
-class Survivor(NamedTuple):
-    """The golden value of one attribute: a text, or a tuple of texts, with one origin a value."""
-
-    value: str | tuple[str, ...]
-    origins: tuple[Origin, ...]
 
 
 class SurvivalWatch(Protocol):
@@ -57,7 +44,7 @@ class SurvivalWatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """One rule made ready. ``steps`` are its strategies before a union.
+    """One rule made ready. ``steps`` are its strategies before a union, or before wholes are composed.
 
     ``wholes`` are places in the rule of attributes that fill others of it: they repeat what those say.
     """
@@ -76,7 +63,7 @@ def _make_plans(rules: Ruleset) -> tuple[_Plan, ...]:
 
 def _make_plan(rules: Ruleset, rule: SurvivorshipRule) -> _Plan:
     names = [strategy.name for strategy in rule.strategies]
-    before = rule.strategies[: names.index(UNION)] if UNION in names else rule.strategies
+    before = [strategy for strategy in rule.strategies[: _end(names)] if strategy.name != COMPOSE]
     attributes = tuple(rules.attributes[position] for position in rule.attributes)
     named = tuple(attribute.name for attribute in attributes)
     return _Plan(
@@ -89,6 +76,10 @@ def _make_plan(rules: Ruleset, rule: SurvivorshipRule) -> _Plan:
             i for i, attribute in enumerate(attributes) if not set(named).isdisjoint(attribute.fills.values())
         ),
     )
+
+
+def _end(names: Sequence[str]) -> int:
+    return names.index(UNION) if UNION in names else len(names)
 
 
 _plans = PerRuleset(_make_plans)
@@ -133,8 +124,14 @@ def survive(rules: Ruleset, members: Sequence[Record], watch: SurvivalWatch | No
             if watch is not None:
                 watch.begin(plan.attributes, candidates)
             _survive_together(rules, plan, candidates, origins, survivors, watch)
+    wholes = wholes_of(rules)
+    names = {whole.position: rules.attributes[whole.position].name for whole in wholes}
+    survived = {position: survivors[name] for position, name in names.items() if name in survivors}
+    settled: set[int] = set()
     if any(record.overrides for record in ordered):
-        _override(rules, ordered, survivors)
+        settled = _override(rules, ordered, survivors)
+    if wholes:
+        compose(rules, survivors, survived, settled)
     return survivors
 
 
@@ -153,8 +150,10 @@ class _Overriding:
         return (self.own or self.origin != whole.origin) and self.origin.event_time_us >= whole.origin.event_time_us
 
 
-def _override(rules: Ruleset, members: Sequence[Record], survivors: dict[str, Survivor]) -> None:
+def _override(rules: Ruleset, members: Sequence[Record], survivors: dict[str, Survivor]) -> set[int]:
     """Put a cluster's overrides in place: of one attribute the newest, ties by the key of the record overridden.
+
+    Returns the attributes that stand as a steward has set them themselves.
 
     ``members`` are in the order of their keys. A whole (a full name) goes where a part of it has an override that comes
     from another one, or is its own, and is not older.
@@ -179,6 +178,7 @@ def _override(rules: Ruleset, members: Sequence[Record], survivors: dict[str, Su
             survivors.pop(name, None)
         else:
             survivors[name] = survivor
+    return {position for position, each in newest.items() if each.own and each.survivor is not None}
 
 
 def _overriding(standardised: Standardised, origin: Origin, union: bool) -> Survivor | None:
@@ -289,7 +289,7 @@ def _items(value: Standardised) -> Iterator[tuple[tuple[bool, str], str]]:
         yield ((False, matches[place]) if place < len(matches) else (True, text)), text
 
 
-STRATEGY_NAMES = (*sorted(STRATEGIES), UNION)
+STRATEGY_NAMES = (*sorted(STRATEGIES), COMPOSE, UNION)
 """Every strategy that a rule set may name."""
 
 __all__ = ["STRATEGY_NAMES", "UNION", "VALID_ONLY", "Origin", "Survivor", "survive"]

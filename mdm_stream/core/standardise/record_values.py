@@ -9,7 +9,7 @@ from decimal import Decimal
 from mdm_stream.core.model import MISSING, Scalar, Standardised, Value
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise.record_plan import NO_COUNTRY, RecordStep, read_first, read_multi, record_plan
-from mdm_stream.core.standardise.registry import split_text
+from mdm_stream.core.standardise.registry import join_parts, split_text
 
 _INTEGER_BITS_MAX = 1024
 _EXACT_FLOAT_MAX = 2.0**53
@@ -110,6 +110,24 @@ def _fill(steps: tuple[RecordStep, ...], result: list[Standardised], position: i
     for part, target in step.fills:
         if result[target] is MISSING and part in parts:
             result[target] = steps[target].alone(parts[part])
+
+
+def part_values(
+    rules: Ruleset, source: str, position: int, whole: str, targets: Mapping[str, int]
+) -> Mapping[str, Standardised]:
+    """Return what a source's value of the attribute at ``position`` says of its parts, each as its target reads it.
+
+    ``targets`` are the attributes' positions by part; a part that the value does not have is left out.
+    """
+    steps = record_plan(rules).steps_of(source)
+    said = split_text(steps[position].type_name, steps[position].options, whole)
+    return {part: steps[target].alone(said[part]) for part, target in targets.items() if part in said}
+
+
+def whole_of_parts(rules: Ruleset, source: str, position: int, parts: Mapping[str, str], like: str) -> Standardised:
+    """Return the value of the attribute at ``position`` that parts give, as a source has it; see ``TypeSpec.join``."""
+    step = record_plan(rules).steps_of(source)[position]
+    return step.standardise(join_parts(step.type_name, step.options, parts, like))
 
 
 def texts_of(value: Value) -> list[str]:

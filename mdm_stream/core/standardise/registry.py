@@ -10,7 +10,17 @@ import phonenumbers
 
 from mdm_stream.core.memo import remembered
 from mdm_stream.core.model import MISSING, InvalidReason, Standardised
-from mdm_stream.core.standardise import addresses, contacts, dates, full_addresses, names, organisations, places, values
+from mdm_stream.core.standardise import (
+    addresses,
+    contacts,
+    dates,
+    full_addresses,
+    names,
+    organisations,
+    places,
+    values,
+    wholes,
+)
 from mdm_stream.core.standardise import placeholders as unset
 from mdm_stream.core.standardise.generations import standardise_generation
 from mdm_stream.core.standardise.several import problem_with_separators, ways_to_part
@@ -77,6 +87,8 @@ _TYPES = (
         },
         parts=names.FULL_NAME_PARTS,
         split=names.split_full_name,
+        join=wholes.join_full_name,
+        join_needs=("given", "family"),
     ),
     TypeSpec("generation", standardise_generation, unset.is_word_placeholder, WORDS_CHARS_MAX),
     TypeSpec("text", values.standardise_text, unset.is_word_placeholder, TEXT_CHARS_MAX),
@@ -106,6 +118,8 @@ _TYPES = (
         _ADDRESS_OPTIONS,
         parts=full_addresses.FULL_ADDRESS_PARTS,
         split=full_addresses.split_full_address,
+        join=wholes.join_full_address,
+        join_needs=("street", "city"),
         country_option="country",
     ),
     TypeSpec("city", places.standardise_city, unset.is_word_placeholder, WORDS_CHARS_MAX),
@@ -298,6 +312,12 @@ def split_text(type_name: str, frozen: FrozenOptions, text: str) -> Mapping[str,
     return spec.split(text, dict(frozen)) if spec.split and not _refusal(spec, text) else {}
 
 
+def join_parts(type_name: str, frozen: FrozenOptions, parts: Mapping[str, str], like: str) -> str:
+    """Return a value of a type that is written from parts (see ``JOIN_NEEDS``), in the way of ``like`` if not empty."""
+    join = _SPECS[type_name].join
+    return join(parts, like, dict(frozen)) if join is not None else ""
+
+
 def is_placeholder(type_name: str, text: str) -> bool:
     """Return whether a type takes a delivered text for absent: blank, or a placeholder."""
     return (_remembered_placeholder if len(text) <= CACHED_TEXT_LENGTH_MAX else _is_placeholder)(type_name, text)
@@ -327,3 +347,8 @@ TYPE_CHARS_MAX: Mapping[str, int] = MappingProxyType({spec.name: spec.characters
 
 TYPE_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({spec.name: spec.parts for spec in _TYPES if spec.parts})
 """Type name -> the parts that it yields for ``fills``; types without parts are absent."""
+
+JOIN_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {spec.name: spec.join_needs for spec in _TYPES if spec.join}
+)
+"""Type name -> the parts without which no value is written from parts; types that cannot be are absent."""

@@ -53,7 +53,8 @@ class TypeSpec:
     ``standardise`` gets a cleaned text of at most ``characters_max`` that is not blank and no placeholder, with every
     option present, and returns ``match`` as a function of ``value`` alone: that makes the type idempotent.
     ``is_placeholder`` sees such a text too. ``parts`` are what ``split`` yields of a value, as texts, for an
-    attribute's ``fills``. ``country_option`` names the option that a record's own country decides, if there is one.
+    attribute's ``fills``; ``join`` writes a value of parts, those of ``join_needs`` at least, in the way of another
+    value (``""``: of none). ``country_option`` names the option that a record's own country decides, if there is one.
     Of a quantity (``is_quantity``) alone a number in scientific notation says enough.
     """
 
@@ -64,5 +65,7 @@ class TypeSpec:
     options: Mapping[str, OptionSpec] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     split: Callable[[str, Options], Mapping[str, str]] | None = None
+    join: Callable[[Mapping[str, str], str, Options], str] | None = None
+    join_needs: tuple[str, ...] = ()
     country_option: str = ""
     is_quantity: bool = False

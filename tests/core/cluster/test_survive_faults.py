@@ -204,7 +204,8 @@ def test_a_sparse_newer_address_takes_nothing_away(pack, newer, later):
     """A country, region, postcode or city alone leaves the address whole, whenever and by whomever it was sent."""
     rules = load_ruleset(pack)
     full = {"street": "14 Kirkgate", "city": "Leeds", "postcode": "LS1 4AB"}
-    assert golden(rules, {"crm/1": (0, full), "erp/1": (later, newer)}) == full
+    line = {"full_address": "14 Kirkgate, Leeds, LS1 4AB"}
+    assert golden(rules, {"crm/1": (0, full), "erp/1": (later, newer)}) == full | line
 
 
 @pytest.mark.parametrize("pack", ["person", "organisation"])
@@ -213,7 +214,9 @@ def test_a_newer_address_that_is_as_complete_wins(pack):
     rules = load_ruleset(pack)
     old = {"street": "14 Kirkgate", "city": "Leeds", "postcode": "LS1 4AB"}
     new = {"street": "2 Stonegate", "city": "York", "postcode": "YO1 8AS"}
-    assert golden(rules, {"crm/1": (0, old), "crm/2": (0, old), "web/1": (1, new)}) == new
+    assert golden(rules, {"crm/1": (0, old), "crm/2": (0, old), "web/1": (1, new)}) == new | {
+        "full_address": "2 Stonegate, York, YO1 8AS"
+    }
 
 
 def test_equally_trusted_values_within_a_half_life_go_to_the_newest():

@@ -22,43 +22,45 @@ from mdm_stream.steward.decide import override_event
 RULES = load_ruleset("person")
 PARTS = {"given_name": "Ann", "family_name": "Lee"}
 MIDDLE = PARTS | {"middle_name": "Marie"}
+ANN = PARTS | {"full_name": "Ann Lee"}
+ANN_MARIE = MIDDLE | {"full_name": "Ann Marie Lee"}
 WHOLE = {"full_name": "Bob Kim"}
 FILLED = {"full_name": "Bob Kim", "given_name": "Bob", "family_name": "Kim"}
 
 
 def test_a_record_alone_keeps_what_it_has():
-    """A full name alone gives its parts; parts alone are complete without a full name."""
+    """A full name alone gives its parts, and parts give a full name; one part alone does not."""
     assert golden(RULES, {"crm/1": (0, WHOLE)}) == FILLED
-    assert golden(RULES, {"crm/1": (0, PARTS)}) == PARTS
+    assert golden(RULES, {"crm/1": (0, PARTS)}) == ANN
     assert golden(RULES, {"crm/1": (0, {"family_name": "Lee"})}) == {"family_name": "Lee"}
 
 
 def test_parts_of_one_and_the_full_name_of_another_are_not_mixed():
-    """The newer record gives the whole name; if it has no full name, the golden record has none."""
+    """The newer record gives the whole name; if it has no full name, that is built from its parts."""
     assert golden(RULES, {"crm/1": (0, PARTS), "erp/1": (1, WHOLE)}) == FILLED
-    assert golden(RULES, {"crm/1": (1, PARTS), "erp/1": (0, WHOLE)}) == PARTS
+    assert golden(RULES, {"crm/1": (1, PARTS), "erp/1": (0, WHOLE)}) == ANN
 
 
 def test_a_full_name_does_not_count_for_more_than_its_parts():
     """Of equally old records two with the same parts outvote one that is longer or has a cell more."""
     members = {"crm/1": (0, PARTS), "crm/2": (0, PARTS), "erp/1": (0, {"full_name": "Barbara Kimberley"})}
     for refs in permutations(members):
-        assert golden(RULES, {ref: members[ref] for ref in refs}) == PARTS
-    assert golden(RULES, {"crm/1": (0, PARTS), "web/1": (0, {"full_name": "Ann Lee"}), "erp/1": (0, WHOLE)}) == PARTS
+        assert golden(RULES, {ref: members[ref] for ref in refs}) == ANN
+    assert golden(RULES, {"crm/1": (0, PARTS), "web/1": (0, {"full_name": "Ann Lee"}), "erp/1": (0, WHOLE)}) == ANN
 
 
 def test_a_part_alone_does_not_take_the_others_away():
     """A newer record with only a family name, or only a given name, leaves the name whole; at any age."""
     for later in (1, 5000):
         for sparse in ({"family_name": "Kim"}, {"given_name": "Bob"}, {"full_name": "Bob"}):
-            assert golden(RULES, {"crm/1": (0, PARTS), "erp/1": (later, sparse)}) == PARTS
+            assert golden(RULES, {"crm/1": (0, PARTS), "erp/1": (later, sparse)}) == ANN
 
 
 def test_a_middle_name_is_kept_between_equals():
     """Within a half-life the fuller name stands; a newer one that is as full wins."""
-    assert golden(RULES, {"crm/1": (0, MIDDLE), "erp/1": (9, PARTS)}) == MIDDLE
+    assert golden(RULES, {"crm/1": (0, MIDDLE), "erp/1": (9, PARTS)}) == ANN_MARIE
     newer = MIDDLE | {"middle_name": "Rose"}
-    assert golden(RULES, {"crm/1": (0, MIDDLE), "erp/1": (9, newer)}) == newer
+    assert golden(RULES, {"crm/1": (0, MIDDLE), "erp/1": (9, newer)}) == newer | {"full_name": "Ann Rose Lee"}
 
 
 NAMES = st.fixed_dictionaries(
@@ -84,7 +86,9 @@ def test_the_golden_name_is_the_name_of_one_record(drawn):
         if held.ref in refs:
             values = zip(RULES.attributes, held.values, strict=True)
             whole = {attribute.name: value.value for attribute, value in values if value.value is not None}
-            assert {name: survivor.value for name, survivor in kept.items()} == whole
+            shown = {name: survivor.value for name, survivor in kept.items()}
+            assert shown | {"full_name": ""} == whole | {"full_name": ""}
+            assert shown.keys() >= whole.keys()
 
 
 def overridden(columns, *overrides):
@@ -104,18 +108,19 @@ def overridden(columns, *overrides):
 
 
 def test_an_override_of_a_full_name_gives_its_parts():
-    """Parts that it lacks go; a part overridden with it or after it stands, and the full name goes."""
+    """Parts that it lacks go; a part overridden with it or after it stands, and reaches the full name."""
     assert overridden(MIDDLE, (1, WHOLE)) == FILLED
-    parts = {name: value for name, value in FILLED.items() if name != "full_name"}
-    assert overridden(MIDDLE, (1, WHOLE | {"middle_name": "J"})) == parts | {"middle_name": "J"}
+    middle = {"middle_name": "J", "full_name": "Bob J Kim"}
+    assert overridden(MIDDLE, (1, WHOLE | {"middle_name": "J"})) == FILLED | middle
     assert overridden(MIDDLE, (1, {"given_name": "Eve"}), (2, WHOLE)) == FILLED
-    assert overridden(MIDDLE, (2, WHOLE), (3, {"full_name": None})) == MIDDLE
+    assert overridden(MIDDLE, (2, WHOLE), (3, {"full_name": None})) == ANN_MARIE
 
 
-def test_an_override_of_a_part_takes_a_contradicting_full_name_away():
-    """What stands is what the steward said, and the other parts."""
-    assert overridden(WHOLE, (1, {"given_name": "Eve"})) == {"given_name": "Eve", "family_name": "Kim"}
-    assert overridden(PARTS, (1, WHOLE), (2, {"given_name": "Eve"})) == {"given_name": "Eve", "family_name": "Kim"}
+def test_an_override_of_a_part_reaches_the_full_name():
+    """What stands is what the steward said, and the other parts; the full name is built from them."""
+    eve = {"given_name": "Eve", "family_name": "Kim", "full_name": "Eve Kim"}
+    assert overridden(WHOLE, (1, {"given_name": "Eve"})) == eve
+    assert overridden(PARTS, (1, WHOLE), (2, {"given_name": "Eve"})) == eve
     assert overridden(WHOLE, (1, {"given_name": "Eve"}), (2, {"given_name": None})) == FILLED
 
 
