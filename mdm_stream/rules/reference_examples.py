@@ -155,7 +155,7 @@ STRATEGIES: Mapping[str, tuple[str, str]] = {
     "max": ("the greatest", "[max]"),
     "compose": (
         "builds a full name or an address on one line from the parts that survived; comes last",
-        "{attributes: [given_name, middle_name, family_name, full_name, generation], strategies: [most_recent, compose]}",
+        "{attributes: [given_name, middle_name, family_name, full_name, generation], strategies: [longest, compose]}",
     ),
     "union": ("every distinct value of a multi-valued attribute; comes last", "[valid_only, union]"),
 }
