@@ -19,9 +19,10 @@ from mdm_stream.draft.source_keys import SourceKeys, source_keys
 from mdm_stream.draft.subject import Subject, subject_of
 from mdm_stream.draft.weights import DraftLevel, levels_of, prior_of
 from mdm_stream.errors import ConfigurationError
+from mdm_stream.profile.columns.column_facts import ColumnMeaning
 from mdm_stream.profile.columns.counted import RowsCounted
 from mdm_stream.profile.columns.meaning_types import TYPE_OF_MEANING
-from mdm_stream.profile.columns.meanings import ColumnMeaning, meanings_of
+from mdm_stream.profile.columns.meanings import meanings_of
 from mdm_stream.profile.columns.table_files import TableFile, read_table
 from mdm_stream.profile.suspicion import SHARED_BY_MIN, suspicious_from
 from mdm_stream.rules import load_ruleset

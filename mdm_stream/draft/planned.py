@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 from mdm_stream.core.name_patterns import ATTRIBUTE_PATTERN, SOURCE_PATTERN
 from mdm_stream.core.standardise.places import POSTCODE_DIGITS
+from mdm_stream.core.standardise.scripts import scripts_of
 from mdm_stream.draft.subject import Subject
+from mdm_stream.profile.columns.column_facts import ColumnMeaning
 from mdm_stream.profile.columns.column_words import plain_name
 from mdm_stream.profile.columns.conventions import (
     countries_named,
@@ -24,12 +26,14 @@ from mdm_stream.profile.columns.conventions import (
     separators_in,
 )
 from mdm_stream.profile.columns.meaning_types import TYPE_OF_MEANING
-from mdm_stream.profile.columns.meanings import ColumnMeaning, family_first_share
+from mdm_stream.profile.columns.meanings import family_first_share
 
 OptionText = str | bool | int
 EXTRA_ATTRIBUTES_MAX = 60
 """Attributes beside those that are compared; columns beyond them are left out, which is said."""
 MULTI = frozenset({"email", "phone"})
+OTHER_NAMES = frozenset({"other_name", "other_given_name", "other_family_name"})
+"""Meanings of further names of a person, which the pack compares as its names; of anything else they are only kept."""
 _NOT_KEPT = frozenset({"empty", "source", "version", "changed_at", "deleted"})
 _KEYS_ALONE = frozenset({"key", "source", "code", "other"})
 """Meanings of a column that says nothing of a thing but which record it is."""
@@ -40,7 +44,7 @@ _OF_PACK: Mapping[str, Mapping[str, str]] = {
             "street", "city", "region",
             "postcode", "country", "national_id", "tax_id",
         )
-    },
+    } | {name: f"{name}s" for name in ("other_name", "other_given_name", "other_family_name")},
     "organisation": {
         **{name: name for name in (
             "street", "city", "region", "postcode", "country", "phone", "email", "registration_no", "tax_id", "duns",
@@ -49,7 +53,10 @@ _OF_PACK: Mapping[str, Mapping[str, str]] = {
         "organisation": "name", "url": "website",
     },
 }  # fmt: skip
-_OWN_COLUMN = ("key", "date", "code", "number", "category", "other", "unit", "care_of")
+_OWN_COLUMN = (
+    "key", "date", "code", "number", "category", "other", "unit", "care_of",
+    "other_name", "other_given_name", "other_family_name",
+)  # fmt: skip
 """Meanings whose attribute is called as the column is."""
 _OWN_NAMES: Mapping[str, str] = {
     "organisation": "organisation_name",
@@ -155,13 +162,14 @@ class _SourcePlan:
         """Return the plan of the file."""
         self._join_street()
         self._join_family_names()
-        for meaning in sorted(MULTI):
+        several = MULTI | (OTHER_NAMES & self._pack.keys())
+        for meaning in sorted(several):
             columns = [each for each in self._file.columns if each.meaning == meaning]
             if columns:
                 self._add(meaning, columns, columns[0].by)
         for each in self._file.columns:
             is_only_key = each.name in self._file.key and each.meaning in _KEYS_ALONE
-            if each.name not in self._used and not is_only_key and each.meaning not in (*_NOT_KEPT, *MULTI):
+            if each.name not in self._used and not is_only_key and each.meaning not in {*_NOT_KEPT, *several}:
                 self._add_one(each)
         kept = {*self._used, *self._file.key}
         left = tuple(each.name for each in self._file.columns if each.name not in kept and each.meaning != "source")
@@ -210,7 +218,10 @@ class _SourcePlan:
         if meaning in self._pack:
             name = self._pack[meaning]
             self._attributes.setdefault(
-                name, PlannedAttribute(name, TYPE_OF_MEANING[meaning], meaning, is_packs=True, multi=meaning in MULTI)
+                name,
+                PlannedAttribute(
+                    name, TYPE_OF_MEANING[meaning], meaning, is_packs=True, multi=meaning in MULTI | OTHER_NAMES
+                ),
             )
             return name
         fixed = _OWN_NAMES.get(meaning, meaning)
@@ -273,6 +284,8 @@ class _SourcePlan:
             options["decimal_comma"] = True
         elif kind == "full_name":
             options |= self._name_options(sample, column)
+            if not options and column.meaning == "other_name" and not _is_latin(sample):
+                options |= self._order_of_the_name()
         elif kind == "postcode" and hints and _loses_zeros(sample, hints[0]):
             options["country"] = hints[0]
         if kind in ("email", "phone"):
@@ -288,6 +301,11 @@ class _SourcePlan:
         if 2 * last >= first and last + first >= 3:
             self._doubt(column, "has whole names of both orders: given name first, and family name first")
         return {}
+
+    def _order_of_the_name(self) -> dict[str, OptionText]:
+        """Return the order of the whole names beside it: no list of given names has those of each script."""
+        named = self._file.first("full_name")
+        return {} if named is None else self._name_options(named.facts.counts.sample, named)
 
     def _phone_options(
         self, sample: Sequence[str], hints: Sequence[str], column: ColumnMeaning
@@ -347,12 +365,16 @@ _SENSITIVE = frozenset({"email", "phone", "birth_date", "national_id", "street",
 
 
 def _type_of(meaning: str, column: ColumnMeaning) -> str:
-    kind = TYPE_OF_MEANING.get(meaning, "text")
+    kind = "text" if meaning in OTHER_NAMES else TYPE_OF_MEANING.get(meaning, "text")
     if meaning == "category" and column.facts.words > 4:
         return "text"
     if meaning == "model_no" and column.facts.words > 1.6:
         return "text"
     return kind
+
+
+def _is_latin(sample: Sequence[str]) -> bool:
+    return 2 * sum("LATIN" in scripts_of(text) for text in sample) >= len(sample)
 
 
 def _is_english(column: ColumnMeaning) -> bool:

@@ -9,7 +9,7 @@ from itertools import combinations, product
 
 from mdm_stream.core.name_patterns import SOURCE_PATTERN
 from mdm_stream.core.time_format import time_format
-from mdm_stream.profile.columns.meanings import ColumnMeaning
+from mdm_stream.profile.columns.column_facts import ColumnMeaning
 
 PARTS_MAX = 16
 """Sources that the rows of one file may name themselves."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from mdm_stream.profile.columns.meanings import ColumnMeaning
+from mdm_stream.profile.columns.column_facts import ColumnMeaning
 
 SubjectName = Literal["person", "organisation", "product", "work", "record"]
 

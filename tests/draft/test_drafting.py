@@ -149,3 +149,16 @@ def test_examples_are_golden_records_with_their_members(tmp_path):
     for example in look.examples:
         assert len(example.members) > 1
         assert all(len(each) == len(example.members) for _, each in example.values.values())
+
+
+def test_a_name_in_another_script_is_compared_as_an_other_name(tmp_path):
+    """Two columns of one name, in Latin letters and in Arabic ones, become the name and other names, in its order."""
+    cells = [("1", "Leila Haddad", "ليلى حداد", "1980-01-02"), ("2", "Karim Benali", "كريم بنعلي", "1975-03-04"),
+             ("3", "", "ليلى حداد", "1980-01-02")]  # fmt: skip
+    rows = [f"{number},{latin},{arabic},{born}" for number, latin, arabic, born in cells]
+    path = tmp_path / "members.csv"
+    path.write_text("\n".join(["member id,nom complet,الاسم الكامل,date de naissance", *rows]), "utf-8")
+    found = draft_rules(profile_files([path], tmp_path, lambda *_: None), tmp_path, tmp_path, lambda *_: None)
+    columns = found.rules.sources["members"].columns
+    assert {columns["full_name"], columns["other_names"]} == {("nom complet",), ("الاسم الكامل",)}
+    assert found.look.merged == 1

@@ -24,7 +24,8 @@ from language_samples import (
     products,
 )
 
-from mdm_stream.profile.columns.meanings import SINGLE, family_first_share, meanings_of
+from mdm_stream.profile.columns.meanings import family_first_share, meanings_of
+from mdm_stream.profile.columns.second_columns import SINGLE
 
 PERSON_FILES = {
     "de": (GERMAN, GERMAN_MAKE), "es": (SPANISH, SPANISH_MAKE), "ru": (RUSSIAN, RUSSIAN_MAKE),
@@ -154,3 +155,37 @@ def test_a_name_with_two_meanings_leaves_no_doubt_about_the_other():
     works = [f"{first} of {last}" for first in ("History", "Theory", "Letters") for last in ("Music", "Rome", "Light")]
     (found,) = meanings_of([counts_of("title", works * 3)])
     assert (found.meaning, found.doubts) == ("title", ())
+
+
+WHOLE = [
+    f"{given} {family}" for given in ("Leila", "Karim", "Nadia", "Said") for family in ("Haddad", "Benali", "Tahiri")
+]
+ARABIC = [f"{given} {family}" for given in ("ليلى", "كريم", "نادية", "سعيد") for family in ("حداد", "بنعلي", "طاهري")]
+KANA = {"フリガナ": ["タナカ タロウ", "サトウ ハナコ"] * 6}
+SPLIT_KANA = {"セイ": ["タナカ", "サトウ"] * 6, "メイ": ["タロウ", "ハナコ"] * 6}
+OTHER_NAMES = [
+    ({"nom complet": WHOLE, "الاسم الكامل": ARABIC}, {"full_name", "other_name"}),
+    ({"氏名": ["田中 太郎", "佐藤 花子"] * 6, **KANA}, {"full_name", "other_name"}),
+    (KANA, {"full_name"}),
+    ({"Name": WHOLE, "alias": WHOLE[::-1]}, {"full_name", "other_name"}),
+    ({"Vorname": ["Anna", "Olga"] * 6, "Nachname": ["Berg", "Dorn"] * 6, "Geburtsname": ["Kern", ""] * 6},
+     {"given_name", "family_name", "other_family_name"}),
+    ({"prénom": ["Anne", "Odile"] * 6, "nom de naissance": ["Berger", "Dornier"] * 6}, {"given_name", "family_name"}),
+    ({"prénom": ["Anne", "Odile"] * 6, "nom": ["Kern", "Roux"] * 6, "nom de naissance": ["Berger", "Dornier"] * 6},
+     {"given_name", "family_name", "other_family_name"}),
+    ({"姓": ["田中", "佐藤"] * 6, "名": ["太郎", "花子"] * 6, **SPLIT_KANA},
+     {"given_name", "family_name", "other_given_name", "other_family_name"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "meanings"), OTHER_NAMES)
+def test_other_names_of_a_person_are_told_from_the_name(columns, meanings):
+    """Names in another script, aliases and names at birth are other names of one person; alone, they are the name."""
+    found = meanings_of([counts_of(name, cells) for name, cells in columns.items()])
+    assert {each.meaning for each in found} == meanings
+
+
+def test_names_of_another_person_are_no_other_names():
+    """A contact's name in the same script beside the name may be anyone's: it is kept, and not compared."""
+    found = meanings_of([counts_of("full name", WHOLE), counts_of("contact name", WHOLE[::-1])])
+    assert sorted(each.meaning for each in found) == ["full_name", "other"]

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 TYPE_OF_MEANING: Mapping[str, str] = MappingProxyType({
     "given_name": "name", "middle_name": "name", "family_name": "name", "second_family_name": "name",
-    "full_name": "full_name",
+    "full_name": "full_name", "other_name": "full_name", "other_given_name": "name", "other_family_name": "name",
     "birth_date": "date", "gender": "category", "birth_place": "city", "nationality": "category",
     "national_id": "identifier",
     "tax_id": "identifier", "registration_no": "identifier", "duns": "identifier", "organisation": "organisation",

@@ -8,11 +8,13 @@ birth date and holds no dates is none, and that is said.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 
+from mdm_stream.profile.columns.column_facts import ColumnFacts, ColumnMeaning, spoken
 from mdm_stream.profile.columns.column_words import meanings_of_name
 from mdm_stream.profile.columns.counted import ColumnCounts
+from mdm_stream.profile.columns.second_columns import with_a_name, without_rivals
 from mdm_stream.profile.columns.value_forms import CODE_CHARS_MAX, form_shares, name_tokens
 
 FIT_MIN = 0.15
@@ -26,42 +28,6 @@ CATEGORY_DISTINCTNESS_MAX = 0.1
 EMPTY_BELOW = 1
 _GENERAL_NAMES = frozenset({"full_name", "organisation", "title", "given_name", "family_name"})
 """Meanings between which a column that is just called a name is decided by its values and its neighbours."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnFacts:
-    """What is known of a column before it has a meaning: its counts, the share of each form, what its name says."""
-
-    counts: ColumnCounts
-    forms: Mapping[str, float]
-    named: Mapping[str, float]
-    words: float
-    """Words of a value, on average."""
-    years_spread: int = 0
-
-    def share(self, form: str) -> float:
-        """Return the share of the sampled values that have a form."""
-        return self.forms.get(form, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnMeaning:
-    """What a column was taken for: ``score`` from 0 to 1, ``by`` what (form, name, form and name, neighbours).
-
-    ``doubts`` are sentences for a person to look at; ``runner_up`` is what it may be instead.
-    """
-
-    facts: ColumnFacts
-    meaning: str
-    score: float
-    by: str
-    runner_up: str = ""
-    doubts: tuple[str, ...] = field(default=())
-
-    @property
-    def name(self) -> str:
-        """The column's name."""
-        return self.facts.counts.name
 
 
 def facts_of(counts: ColumnCounts) -> ColumnFacts:
@@ -145,6 +111,9 @@ _FITS: Mapping[str, Callable[[ColumnFacts], float]] = MappingProxyType({
     "name_prefix": lambda facts: max(facts.share("title"), 0.6 * facts.share("letters") * _few(facts)),
     "name_suffix": lambda facts: float(facts.counts.distinct <= FEW_VALUES_MAX) * (facts.counts.completeness < 0.5),
     "full_name": lambda facts: _letters(facts) * (1 - facts.share("text")),
+    "other_name": lambda facts: _letters(facts) * (1 - facts.share("text")),
+    "other_given_name": lambda facts: _letters(facts) * _short(facts),
+    "other_family_name": lambda facts: _letters(facts) * _short(facts),
     "birth_date": lambda facts: max(facts.share("date"), 0.7 * _six_digits(facts)) * (1 - facts.share("clock") * 0.3),
     "gender": lambda facts: facts.share("sex") * float(facts.counts.distinct <= FEW_VALUES_MAX),
     "birth_place": lambda facts: facts.share("letters"),
@@ -236,7 +205,7 @@ def meanings_of(columns: Sequence[ColumnCounts]) -> list[ColumnMeaning]:
     """Return the meaning of each column of a file, in their order."""
     facts = [facts_of(each) for each in columns]
     found = [_by_itself(each) for each in facts]
-    return _without_rivals(_by_neighbours(found))
+    return with_a_name(without_rivals(_by_neighbours(found)))
 
 
 def _by_itself(facts: ColumnFacts) -> ColumnMeaning:
@@ -260,7 +229,7 @@ def _by_itself(facts: ColumnFacts) -> ColumnMeaning:
     for meaning, score in strong.items():
         if meaning not in facts.named:
             scores = {other: value for other, value in scores.items() if other == meaning or value > score}
-    doubts = tuple(f"is called {_spoken(each)}, and its values are none" for each in misfits)
+    doubts = tuple(f"is called {spoken(each)}, and its values are none" for each in misfits)
     if not scores:
         return replace(_by_form_only(facts), doubts=doubts)
     best, second, *_ = (*sorted(scores, key=lambda each: (-scores[each], each)), "")
@@ -351,7 +320,7 @@ def _by_company(column: ColumnMeaning, others: Sequence[str]) -> ColumnMeaning:
     best = max(about, key=lambda each: (about[each], each == "full_name"))
     second = max((value for meaning, value in about.items() if meaning != best), default=0.0)
     doubt = "may be the name of a person, of an organisation or of a product; "
-    doubt += f"taken for {_spoken(best)} by the columns beside it"
+    doubt += f"taken for {spoken(best)} by the columns beside it"
     sure = about[best] - second >= 1
     return replace(
         column,
@@ -381,46 +350,6 @@ def _with_names_by_form(found: list[ColumnMeaning]) -> list[ColumnMeaning]:
     said = "has the words of towns, and no name that is known; taken for the town by the address beside it"
     town = replace(likely[0], meaning="city", score=0.5, by="neighbours", doubts=(*likely[0].doubts, said))
     return [town if each is likely[0] else each for each in found]
-
-
-SINGLE = frozenset({
-    "given_name", "middle_name", "family_name", "second_family_name", "full_name", "birth_date", "gender",
-    "organisation", "title",
-    "street", "street_number", "unit", "city", "region", "postcode", "country", "source", "changed_at", "created_at",
-    "version",
-    "national_id", "tax_id", "registration_no", "duns", "gtin", "model_no", "price", "year", "creator", "brand",
-    "description", "url",
-    "name_prefix", "name_suffix", "legal_form", "industry", "deleted", "iban", "care_of", "birth_place",
-    "nationality", "fax",
-})  # fmt: skip
-"""Meanings that one column of a file has; those of others that have the same one are second to it."""
-
-
-def _without_rivals(found: list[ColumnMeaning]) -> list[ColumnMeaning]:
-    """Leave each single meaning to the column that has it best; the others keep it as a second one, which is said."""
-    best: dict[str, int] = {}
-    for place, each in enumerate(found):
-        if each.meaning in SINGLE:
-            held = best.get(each.meaning)
-            if held is None or _rank(each) > _rank(found[held]):
-                best[each.meaning] = place
-    result = []
-    for place, each in enumerate(found):
-        if each.meaning not in SINGLE or best[each.meaning] == place:
-            result.append(each)
-            continue
-        winner = found[best[each.meaning]]
-        said = f"looks like a second {_spoken(each.meaning)} beside {winner.name!r}; it is kept, and not compared"
-        result.append(replace(each, meaning="other", score=0.4, runner_up=each.meaning, doubts=(*each.doubts, said)))
-    return result
-
-
-def _rank(column: ColumnMeaning) -> tuple[float, float]:
-    return round(column.score, 2), column.facts.counts.completeness
-
-
-def _spoken(meaning: str) -> str:
-    return meaning.replace("_", " ")
 
 
 def family_first_share(values: Sequence[str]) -> tuple[int, int]:

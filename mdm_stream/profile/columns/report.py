@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mdm_stream.core.standardise import STANDARDISERS
+from mdm_stream.profile.columns.column_facts import ColumnMeaning
 from mdm_stream.profile.columns.conventions import date_order, has_decimal_comma, phone_region
 from mdm_stream.profile.columns.meaning_types import TYPE_OF_MEANING
-from mdm_stream.profile.columns.meanings import ColumnMeaning
 from mdm_stream.profile.columns.value_forms import shape_of
 
 VALUES_SHOWN = 8
