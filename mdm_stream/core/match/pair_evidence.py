@@ -16,9 +16,10 @@ from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Comparison, Level, Match, Ruleset
 
-PAIRS_REMEMBERED_MAX = 65_536
+PAIRS_REMEMBERED_MAX = 16_384
 """Pairs of values whose evidence a rule set remembers: the members of a component are weighed again with every change
-of it, and most pairs of them are what they were. Some 500 bytes each, beside the values."""
+of it, and most pairs of them are what they were. Some 2 KB each with the values that they keep: more than a cache of
+records holds, and more than three components of a hundred records need."""
 
 
 class PairEvidence(NamedTuple):
