@@ -12,8 +12,7 @@ from mdm_stream.errors import RulesError
 if TYPE_CHECKING:
     from mdm_stream.core.record import Record
     from mdm_stream.core.ruleset import Ruleset
-    from mdm_stream.rules.learned import LearnedModel
-    from mdm_stream.train.gather import PairLimits
+    from mdm_stream.train.learn import Learning
 
 _WORDS = {
     ("question", "link"): "open questions would be links",
@@ -26,19 +25,19 @@ _WORDS = {
 
 
 def effect_document(
-    rules_file: str, rules: Ruleset, model: LearnedModel, records: Mapping[str, Record], limits: PairLimits
+    rules_file: str, rules: Ruleset, learned: Learning, records: Mapping[str, Record]
 ) -> dict[str, Any]:
-    """Return what a model would change: ``by_model`` against the rules in use, ``by_verdicts`` against itself without
-    its calibration, ``null`` where it has none; and ``link_bits``, the evidence that a link takes without and with it.
+    """Return what a learned model would change: ``by_model`` against the rules in use, ``by_verdicts`` against itself
+    without its calibration, ``null`` where it has none; and ``link_bits``, the evidence that a link takes without and
+    with it.
     """
     from mdm_stream.core.match.decide import bits_of  # noqa: PLC0415 - --help does without
     from mdm_stream.rules.learned import Calibration  # noqa: PLC0415
     from mdm_stream.train.effect import effect_of  # noqa: PLC0415
-    from mdm_stream.train.gather import candidates_of  # noqa: PLC0415
     from mdm_stream.train.learn import in_use  # noqa: PLC0415
 
+    model, candidates = learned.model, learned.candidates
     new, none = in_use(rules, model), Calibration()
-    candidates = candidates_of(rules, records, limits.candidates_max)
     before = _in_use_now(rules_file, rules)
     found: dict[str, Any] = {"by_model": asdict(effect_of(before, new, records, candidates)), "by_verdicts": None}
     if model.calibration != none:

@@ -28,10 +28,18 @@ class PairLimits:
     random_pairs_max: int = RANDOM_PAIRS_MAX
 
 
-def gather(rules: Ruleset, records: Mapping[str, Record], limits: PairLimits | None = None) -> TrainingEvidence:
-    """Return the evidence in live records, by reference. Their order changes nothing."""
+def gather(
+    rules: Ruleset,
+    records: Mapping[str, Record],
+    limits: PairLimits | None = None,
+    candidates: tuple[list[str], CandidatePairs] | None = None,
+) -> TrainingEvidence:
+    """Return the evidence in live records, by reference. Their order changes nothing.
+
+    ``candidates`` are what ``candidates_of`` gives for these records, if that is known already.
+    """
     limits = limits or PairLimits()
-    refs, pairs = candidates_of(rules, records, limits.candidates_max)
+    refs, pairs = candidates or candidates_of(rules, records, limits.candidates_max)
     seed = _seed(rules, refs)
     values = [records[ref].match for ref in refs]
     comparisons = graded_comparisons(rules)

@@ -44,7 +44,8 @@ from mdm_stream.rules.model import BITS_MAX
 from mdm_stream.train.calibrate import calibrated
 from mdm_stream.train.dependence import LearnedTogether, dependences
 from mdm_stream.train.em import TrainingEstimate, TrainingEvidence, estimate, probabilities
-from mdm_stream.train.gather import PairLimits, gather
+from mdm_stream.train.gather import PairLimits, candidates_of, gather
+from mdm_stream.train.pairs import CandidatePairs
 from mdm_stream.train.terms import TermFrequencies, WordFrequencies, term_frequencies, word_frequencies
 from mdm_stream.train.weights import LevelWeights
 
@@ -66,12 +67,16 @@ SHARE_DECIMALS = 9
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """A model, what it was learned from, and warnings: what could not be known, a sentence each."""
+    """A model, what it was learned from, and warnings: what could not be known, a sentence each.
+
+    ``candidates`` are the references of the records and the candidate pairs among them, as ``gather.candidates_of``.
+    """
 
     model: LearnedModel
     estimate: TrainingEstimate
     evidence: TrainingEvidence
     warnings: tuple[str, ...]
+    candidates: tuple[list[str], CandidatePairs]
 
 
 def learn(
@@ -92,7 +97,8 @@ def learn(
         )
     words, unread = _words(rules, live)
     written, rules = rules, _weighed(rules, words)
-    evidence = gather(rules, live, limits)
+    candidates = candidates_of(rules, live, (limits or PairLimits()).candidates_max)
+    evidence = gather(rules, live, limits, candidates)
     first = estimate(evidence, rules.match.prior)
     turned, linked = _turned(rules, evidence, first)
     withheld = _withheld(evidence, first, turned, linked)
@@ -122,7 +128,7 @@ def learn(
     if by_verdicts:
         model, said = with_verdicts(written, model, live)
         warnings += said
-    return Learning(model, found, evidence, tuple(warnings))
+    return Learning(model, found, evidence, tuple(warnings), candidates)
 
 
 def _drawn_prior(written: float, learned: float, pairs: float) -> float:

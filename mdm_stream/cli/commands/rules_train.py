@@ -95,7 +95,7 @@ def train(
         advance("learning", 0, 0)
         learned = learn(rules, records, limits, by_verdicts=verdicts)
         advance("comparing", 0, 0)
-        effect = effect_document(rules_file, rules, learned.model, records, limits)
+        effect = effect_document(rules_file, rules, learned, records)
     try:
         write_atomically(path, learned.model.to_bytes())
     except OSError as error:
