@@ -24,7 +24,7 @@ from mdm_stream.dead_letters.quarantine import quarantine_id_of
 from mdm_stream.decode import ClaimedIdentity, Delivery, claimed_identity
 from mdm_stream.engine.batch_report import BatchReport
 from mdm_stream.engine.worker import WorkerReport, open_engines, percentile_ms
-from mdm_stream.engine.worker_pool import WorkerPool
+from mdm_stream.engine.worker_pool import QUEUED_BATCHES_MAX, WorkerPool
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.feed.envelope import change_message
 from mdm_stream.files import make_folder
@@ -32,11 +32,13 @@ from mdm_stream.index.redis.client import open_client
 from mdm_stream.index.redis.epochs import drop_namespace
 from mdm_stream.index.redis.index import RedisIndex
 from mdm_stream.replay.outputs import feed_writer, write_quarantine, write_state, write_stats
-from mdm_stream.replay.schedule import Rejected, lane_of
+from mdm_stream.replay.schedule import LaneBatches, Rejected
 
 ORIGIN_OF_FAULTY = "replay, in canonical form"
 """Where the bytes of an event come from that was decoded, and then met an unexpected fault."""
 OUTBOX_READ_MAX = 1_000
+HELD_BATCHES_MAX = QUEUED_BATCHES_MAX + 2
+"""Batches that a worker can have: those in its queue, the one on its way there, and the one at work."""
 OUTBOX_IDLE_S = 0.02
 
 Progress = Callable[[int], None]
@@ -121,20 +123,16 @@ def _batches(
     items: Iterable[ChangeEvent | Rejected], run: _Run, batch_size: int, workers: int
 ) -> Iterator[tuple[int, list[ChangeEvent]]]:
     """Yield ``(worker, batch)``; rejected events go to the quarantine on the way."""
-    open_batches: list[list[ChangeEvent]] = [[] for _ in range(workers)]
+    batches = LaneBatches(workers, batch_size, HELD_BATCHES_MAX)
     for item in items:
         run.delivered += 1
         if isinstance(item, Rejected):
             _quarantine(run, item)
             continue
-        lane = lane_of(item, workers)
-        open_batches[lane].append(item)
-        if len(open_batches[lane]) >= batch_size:
-            yield lane, open_batches[lane]
-            open_batches[lane] = []
-    for lane, batch in enumerate(open_batches):
-        if batch:
-            yield lane, batch
+        full = batches.add(item)
+        if full is not None:
+            yield full
+    yield from batches.rest()
 
 
 def _quarantine(run: _Run, rejected: Rejected) -> None:
