@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -24,6 +25,10 @@ from mdm_stream.rules import load_rulesets
 
 BATCH_SIZE_MAX = 10_000
 WORKERS_MAX = 64
+WORKER_BYTES_MIN = 4 * 1024**2
+"""Bytes of files for each process, unless their number is given: to start one takes as long as some thousand rows."""
+UNASKED_WORKERS_MAX = 4
+"""Processes, unless their number is given: each has some 300 MB."""
 
 
 @click.command()
@@ -48,7 +53,12 @@ WORKERS_MAX = 64
 )
 @click.option("--dry-run", is_flag=True, help="Check the CSV files alone.")
 @click.option("--batch-size", type=click.IntRange(1, BATCH_SIZE_MAX), default=200, show_default=True)
-@click.option("--workers", type=click.IntRange(1, WORKERS_MAX), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, WORKERS_MAX),
+    default=None,
+    help="Processes.  [default: 1 each 4 MB, at most one a core, and 4]",
+)
 @click.option("--shuffle", type=int, default=None, metavar="SEED", help="Deliver in a random order.")
 @click.option("--duplicate", type=click.FloatRange(0, 1), default=0.0, metavar="FRACTION", help="Deliver some twice.")
 @click.option("--redis", "redis_url", default=None, metavar="URL", help="Default: one that lives as long as the run.")
@@ -64,7 +74,7 @@ def replay(
     max_rejected: float,
     dry_run: bool,
     batch_size: int,
-    workers: int,
+    workers: int | None,
     shuffle: int | None,
     duplicate: float,
     redis_url: str | None,
@@ -95,7 +105,7 @@ def replay(
             rulesets,
             out,
             batch_size=batch_size,
-            workers=workers,
+            workers=workers or _workers_for(inputs),
             redis_url=redis_url,
             on_progress=lambda done: advance("events", done, 0),
             ignored=ignored.total,
@@ -108,6 +118,17 @@ def replay(
         rows += [(f"absorbed later, of {source}", f"{count:,}") for source, count in by_source.items()]
         rows += [(f"set aside, {why}", f"{count:,}") for why, count in set_aside.items()]
         print_table(str(out), ("", "value"), rows)
+
+
+def _workers_for(inputs: Sequence[EventInput]) -> int:
+    """Return how many processes files are worth: of what is small, starting one takes longer than the work."""
+    size_bytes = sum(given.size_and_time[0] for given in inputs)
+    return max(1, min(size_bytes // WORKER_BYTES_MIN, _cores(), UNASKED_WORKERS_MAX))
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _items_of(
