@@ -155,7 +155,8 @@ class KeyExpression:
     ``tag`` is short, unique in the rule set, and prefixes every key, so keys of two expressions never meet.
 
     ``refined_above``: how many live records may share a key of it before their further keys, of the expressions that
-    refine this one, take its place; ``None`` if none do. See :mod:`mdm_stream.core.blocking.limits`.
+    refine this one or of others that the author counts on, take its place; ``None`` if none do. See
+    :mod:`mdm_stream.core.blocking.limits`.
     """
 
     tag: str

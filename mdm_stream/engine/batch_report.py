@@ -75,7 +75,7 @@ class BatchReport:
             self.set_aside[why] = self.set_aside.get(why, 0) + count
 
     def note_suspended(self, rules: Ruleset, keys: Iterable[str]) -> None:
-        """Note blocking keys that too many records share now; not those that others refine, which is no loss."""
+        """Note blocking keys that too many records share now; not those whose pairs others find."""
         for key in keys:
             expression = next(each for each in rules.blocking if each.tag == tag_of(key))
             if expression.refined_above is None:

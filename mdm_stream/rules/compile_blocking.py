@@ -91,8 +91,11 @@ def _written(
     """Yield a key and those that refine it, with what they refine before their own part."""
     shown = repr(name) if not before else f"{name!r}, refined by {model.key!r}"
     if model.refine_above is not None and not model.refine:
-        advice = "add 'refine: [expression]', or remove it"
+        advice = "add 'refine: [expression]', or write 'suspend_above' if other keys find what it would"
         findings.error(node.at(("refine_above",)).place, f"'refine_above' has no meaning without 'refine'; {advice}")
+    if model.suspend_above is not None and model.refine:
+        advice = "write 'refine_above', or remove 'refine'"
+        findings.error(node.at(("suspend_above",)).place, f"'suspend_above' has no meaning beside 'refine'; {advice}")
     if depth > REFINED_DEPTH_MAX:
         findings.error(node.place, f"{name!r} is refined more than {REFINED_DEPTH_MAX} times; expected fewer; drop one")
         return

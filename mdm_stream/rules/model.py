@@ -288,12 +288,16 @@ class BlockingKeyModel(_Part):
         BeforeValidator(as_list),
         Field(description="Further expressions, each of which splits such a block, and may be refined itself."),
     ] = ()
+    suspend_above: Annotated[
+        int | None,
+        Field(ge=2, le=BLOCK_SIZE_MAX, description="Where more live records share a value, other keys find pairs."),
+    ] = None
 
     @property
     def limit(self) -> int | None:
-        """More live records than this take to what refines the key; ``None`` if nothing does."""
+        """More live records than this take to what refines the key, or to other keys; ``None`` if none is named."""
         if not self.refine:
-            return None
+            return self.suspend_above
         return REFINE_ABOVE if self.refine_above is None else self.refine_above
 
 

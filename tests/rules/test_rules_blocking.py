@@ -104,11 +104,21 @@ def test_a_rule_set_may_lay_another_number_over_a_refined_key(write, tmp_path):
     assert [key.refined_above for key in load_ruleset(upper).blocking] == [30, None, 5, None, None]
 
 
+def test_a_key_may_be_suspended_above_a_number_of_its_own(write):
+    """Where other keys find its pairs, it needs nothing that refines it, and so costs no further key of a record."""
+    rules = load_ruleset(write("    names: {key: given_name + city, suspend_above: 5}\n    born: born\n"))
+    assert [(key.text, key.refined_above) for key in rules.blocking] == [("given_name + city", 5), ("born", None)]
+    assert [block_limit(rules, f"{key.tag}:x") for key in rules.blocking] == [5, 50]
+    assert load_ruleset(write("    names: given_name + city\n    born: born\n")).digest != rules.digest
+
+
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
         ("    names: {key: given_name, refine_above: 5}\n", "rules.yaml:11: 'refine_above' has no meaning without"),
         ("    names: {key: given_name, refine_above: 1, refine: [born]}\n", "rules.yaml:11: "),
+        ("    names: {key: given_name, suspend_above: 5, refine: [born]}\n",
+         "rules.yaml:11: 'suspend_above' has no meaning beside 'refine'; write 'refine_above'"),
         ("    names:\n      key: given_name\n      refine:\n        - brn\n",
          "rules.yaml:14: blocking key 'names', refined by 'brn': unknown attribute 'brn' at character 1"),
         ("    names: {key: given_name, refine: [born, born]}\n",

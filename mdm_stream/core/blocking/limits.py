@@ -1,10 +1,11 @@
 """How many live records may share a blocking key before it makes no candidates any more.
 
 A key of an expression that others refine is *refined* above its own number, ``refined_above``; any other is *suspended*
-above ``max_block_size``. Both are the same to the index: a key above its limit is closed, and makes no candidates. What
-refines an expression begins with its parts, so the members of a refining key are among those of the refined one: as
-long as that is open they add no pair, and once it is closed they are what is left of it. So every key is open or closed
-by the number of its own members alone, and none has to know of another.
+above ``max_block_size``, or above a smaller number of its own where other keys of the rule set find such pairs anyway.
+All are the same to the index: a key above its limit is closed, and makes no candidates. What refines an expression
+begins with its parts, so the members of a refining key are among those of the refined one: as long as that is open they
+add no pair, and once it is closed they are what is left of it. So every key is open or closed by the number of its own
+members alone, and none has to know of another.
 """
 
 from __future__ import annotations
