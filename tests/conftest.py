@@ -102,6 +102,7 @@ SLOW_FILES = {
     "test_published_evidence",
     "test_published_state",
     "test_redrive_run",
+    "test_refined_block_crossings",
     "test_review_items",
     "test_review_writes",
     "test_rule_text",
