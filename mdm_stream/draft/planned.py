@@ -43,6 +43,7 @@ _OF_PACK: Mapping[str, Mapping[str, str]] = {
             "given_name", "middle_name", "family_name", "full_name", "birth_date", "gender", "email", "phone",
             "street", "city", "region",
             "postcode", "country", "national_id", "tax_id",
+            "passport_no", "passport_country", "licence_no", "licence_issuer", "generation",
         )
     } | {name: f"{name}s" for name in ("other_name", "other_given_name", "other_family_name")},
     "organisation": {
@@ -361,7 +362,10 @@ class _SourcePlan:
         self._doubts.append(Doubt(self._file.source, column.name, said))
 
 
-_SENSITIVE = frozenset({"email", "phone", "birth_date", "national_id", "street", "iban", "full_name", "tax_id"})
+_SENSITIVE = frozenset({
+    "email", "phone", "birth_date", "national_id", "street", "iban", "full_name", "tax_id",
+    "passport_no", "licence_no",
+})  # fmt: skip
 
 
 def _type_of(meaning: str, column: ColumnMeaning) -> str:

@@ -14,7 +14,7 @@ SubjectName = Literal["person", "organisation", "product", "work", "record"]
 _POINTS: Mapping[str, Mapping[str, float]] = MappingProxyType({
     "person": {
         "given_name": 2, "family_name": 2, "full_name": 2, "birth_date": 2, "gender": 1, "national_id": 1.5,
-        "middle_name": 1,
+        "middle_name": 1, "passport_no": 1.5, "licence_no": 1, "generation": 1,
         "birth_place": 1, "nationality": 0.5, "name_prefix": 0.5, "email": 0.5,
     },
     "organisation": {

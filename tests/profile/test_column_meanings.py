@@ -189,3 +189,23 @@ def test_names_of_another_person_are_no_other_names():
     """A contact's name in the same script beside the name may be anyone's: it is kept, and not compared."""
     found = meanings_of([counts_of("full name", WHOLE), counts_of("contact name", WHOLE[::-1])])
     assert sorted(each.meaning for each in found) == ["full_name", "other"]
+
+
+def test_documents_and_generations_of_persons_are_known():
+    """Passports, driving licences and those who issued them are no national numbers; *Jr* and *III* are a generation."""
+    columns = {
+        "passport_no": ("Passport number", "Reisepass-Nr.", "numéro de passeport", "паспорт", "护照号码"),
+        "licence_no": ("Driver's License", "Führerscheinnummer", "permis de conduire", "CNH", "운전면허번호"),
+    }
+    numbers = [f"{letter}{number}" for number, letter in zip(range(2034507, 2034523), "CFGHJKLMNPRTVWXY", strict=True)]
+    for meaning, names in columns.items():
+        for name in names:
+            assert meanings_of([counts_of(name, numbers)])[0].meaning == meaning, name
+    found = meanings_of([
+        counts_of("issuing country", ["DE", "France", "US", "PL"] * 4),
+        counts_of("license state", ["CA", "NV", "NY", "TX"] * 4),
+        counts_of("suffix", ["Jr.", "Sr", "III", "II"] * 4),
+        counts_of("name suffix", ["PhD", "MD", "Esq.", "CPA"] * 4),
+    ])
+    assert [each.meaning for each in found[:3]] == ["passport_country", "licence_issuer", "generation"]
+    assert found[3].meaning != "generation"

@@ -19,6 +19,7 @@ SINGLE = frozenset({
     "organisation", "title",
     "street", "street_number", "unit", "city", "region", "postcode", "country", "source", "changed_at", "created_at",
     "version",
+    "passport_no", "passport_country", "licence_no", "licence_issuer", "generation",
     "national_id", "tax_id", "registration_no", "duns", "gtin", "model_no", "price", "year", "creator", "brand",
     "description", "url",
     "name_prefix", "name_suffix", "legal_form", "industry", "deleted", "iban", "care_of", "birth_place",

@@ -323,6 +323,7 @@ VALUE_FORMS: Mapping[str, Callable[[str], bool]] = MappingProxyType({
     "title": lambda text: bool(name_tokens(text)) and set(name_tokens(text)) <= person_titles(),
     "organisation": ends_in_legal_form,
     "legal_form": is_legal_form,
+    "generation": lambda text: str(STANDARDISERS["generation"](text, {}).match).isdigit(),
     "street": is_street,
     "address": is_whole_address,
     "text": _is_text,
