@@ -32,8 +32,8 @@ OptionText = str | bool | int
 EXTRA_ATTRIBUTES_MAX = 60
 """Attributes beside those that are compared; columns beyond them are left out, which is said."""
 MULTI = frozenset({"email", "phone"})
-OTHER_NAMES = frozenset({"other_name", "other_given_name", "other_family_name"})
-"""Meanings of further names of a person, which the pack compares as its names; of anything else they are only kept."""
+OTHER_NAMES = frozenset({"other_name", "other_given_name", "other_family_name", "trading_name"})
+"""Meanings of further names of a person or an organisation: the packs compare them as its names, others keep them."""
 _NOT_KEPT = frozenset({"empty", "source", "version", "changed_at", "deleted"})
 _KEYS_ALONE = frozenset({"key", "source", "code", "other"})
 """Meanings of a column that says nothing of a thing but which record it is."""
@@ -51,12 +51,12 @@ _OF_PACK: Mapping[str, Mapping[str, str]] = {
             "street", "city", "region", "postcode", "country", "phone", "email", "registration_no", "tax_id", "duns",
             "industry", "legal_form",
         )},
-        "organisation": "name", "url": "website",
+        "organisation": "name", "url": "website", "trading_name": "trading_names",
     },
 }  # fmt: skip
 _OWN_COLUMN = (
     "key", "date", "code", "number", "category", "other", "unit", "care_of",
-    "other_name", "other_given_name", "other_family_name",
+    *sorted(OTHER_NAMES),
 )  # fmt: skip
 """Meanings whose attribute is called as the column is."""
 _OWN_NAMES: Mapping[str, str] = {

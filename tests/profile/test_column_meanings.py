@@ -192,7 +192,7 @@ def test_names_of_another_person_are_no_other_names():
 
 
 def test_documents_and_generations_of_persons_are_known():
-    """Passports, driving licences and those who issued them are no national numbers; *Jr* and *III* are a generation."""
+    """Passports and driving licences are no national numbers, nor who issued them; *Jr* and *III* are a generation."""
     columns = {
         "passport_no": ("Passport number", "Reisepass-Nr.", "numéro de passeport", "паспорт", "护照号码"),
         "licence_no": ("Driver's License", "Führerscheinnummer", "permis de conduire", "CNH", "운전면허번호"),
@@ -201,11 +201,24 @@ def test_documents_and_generations_of_persons_are_known():
     for meaning, names in columns.items():
         for name in names:
             assert meanings_of([counts_of(name, numbers)])[0].meaning == meaning, name
-    found = meanings_of([
-        counts_of("issuing country", ["DE", "France", "US", "PL"] * 4),
-        counts_of("license state", ["CA", "NV", "NY", "TX"] * 4),
-        counts_of("suffix", ["Jr.", "Sr", "III", "II"] * 4),
-        counts_of("name suffix", ["PhD", "MD", "Esq.", "CPA"] * 4),
-    ])
+    found = meanings_of(
+        [
+            counts_of("issuing country", ["DE", "France", "US", "PL"] * 4),
+            counts_of("license state", ["CA", "NV", "NY", "TX"] * 4),
+            counts_of("suffix", ["Jr.", "Sr", "III", "II"] * 4),
+            counts_of("name suffix", ["PhD", "MD", "Esq.", "CPA"] * 4),
+        ]
+    )
     assert [each.meaning for each in found[:3]] == ["passport_country", "licence_issuer", "generation"]
     assert found[3].meaning != "generation"
+
+
+def test_the_name_that_a_company_trades_under_is_no_rival_of_its_legal_name():
+    """Beside the legal name it is another name of the company, however complete each is; alone it is the name."""
+    legal = ["Brewster Holdings Ltd", "Tidewater Legal LLP", "Panificio Verdi srl", "Brandt GmbH"] * 4
+    traded = ["The Corner Larder", "Tidewater", "Il Forno", "Brandt Kessel"] * 4
+    for called, own in (("trading name", "legal name"), ("Nombre comercial", "Razón social"), ("屋号", "会社名")):
+        found = meanings_of([counts_of(called, traded), counts_of(own, [*legal[:8], *[""] * 8])])
+        assert [each.meaning for each in found] == ["trading_name", "organisation"], called
+    alone = meanings_of([counts_of("dba", traded), counts_of("city", ["Leeds", "York"] * 8)])
+    assert alone[0].meaning == "organisation"

@@ -12,6 +12,7 @@ TYPE_OF_MEANING: Mapping[str, str] = MappingProxyType({
     "national_id": "identifier", "passport_no": "identifier", "passport_country": "country",
     "licence_no": "identifier", "licence_issuer": "region", "generation": "generation",
     "tax_id": "identifier", "registration_no": "identifier", "duns": "identifier", "organisation": "organisation",
+    "trading_name": "organisation",
     "legal_form": "legal_form", "industry": "category", "email": "email", "phone": "phone", "fax": "phone",
     "url": "url",
     "street": "address", "city": "city", "region": "region", "postcode": "postcode", "country": "country",

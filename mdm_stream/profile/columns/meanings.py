@@ -128,6 +128,7 @@ _FITS: Mapping[str, Callable[[ColumnFacts], float]] = MappingProxyType({
     "registration_no": _id_like,
     "duns": _id_like,
     "organisation": lambda facts: _wordy(facts) * (1 - facts.share("address")),
+    "trading_name": lambda facts: _wordy(facts) * (1 - facts.share("address")),
     "legal_form": lambda facts: max(_few(facts), facts.share("legal_form")),
     "industry": lambda facts: _wordy(facts) * 0.9,
     "email": lambda facts: facts.share("email"),

@@ -12,8 +12,9 @@ from mdm_stream.profile.columns.column_facts import ColumnMeaning, spoken
 
 OTHER_NAME_OF: Mapping[str, str] = MappingProxyType({
     "full_name": "other_name", "given_name": "other_given_name", "family_name": "other_family_name",
+    "organisation": "trading_name",
 })  # fmt: skip
-"""Meaning of a name -> that of another one of the same person."""
+"""Meaning of a name -> that of another one of the same person or organisation."""
 SINGLE = frozenset({
     "given_name", "middle_name", "family_name", "second_family_name", "full_name", "birth_date", "gender",
     "organisation", "title",
@@ -54,8 +55,9 @@ def without_rivals(found: list[ColumnMeaning]) -> list[ColumnMeaning]:
     return result
 
 
-def _rank(column: ColumnMeaning) -> tuple[float, float]:
-    return round(column.score, 2), column.facts.counts.completeness
+def _rank(column: ColumnMeaning) -> tuple[bool, float, float]:
+    is_own = OTHER_NAME_OF.get(column.meaning) not in column.facts.named
+    return is_own, round(column.score, 2), column.facts.counts.completeness
 
 
 def _in_another_script(column: ColumnMeaning, winner: ColumnMeaning) -> ColumnMeaning:
