@@ -2,8 +2,8 @@
 
 A *false link* is a pair that the rules link though its records are of two entities. A *missed link* is a candidate pair
 of one entity whose records end in different golden records. A level *makes* a false link that would be none if the
-comparison said nothing (0 bits), and *loses* a missed link that would then be one. True pairs that share no blocking
-key are counted apart: no weight can find them.
+comparison said nothing (0 bits, neither of its level nor by the value, nor together with another one), and *loses* a
+missed link that would then be one. True pairs that share no blocking key are counted apart: no weight can find them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mdm_stream.assess.labelled import ScoredSet, SetOutcome
-from mdm_stream.core.cluster.edges import VERDICT_RULE
+from mdm_stream.core.blocking.generic_values import pair_values
+from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge
 from mdm_stream.core.match.decide import NO_SIMILARITY, SIMILARITY_STEPS, PairScore, confidence_of
 from mdm_stream.core.match.score import explain_pair, score_pairs
-from mdm_stream.core.model import split_ref
+from mdm_stream.core.match.terms import term_bits, together_bits
+from mdm_stream.core.model import MatchValues, split_ref
 from mdm_stream.core.ruleset import Comparison, Ruleset
 from mdm_stream.evaluate import RecordRef
 
 _TENTHS = 10
+
+ComparedValues = tuple[MatchValues, MatchValues]
 
 
 @dataclass(slots=True)
@@ -74,12 +78,18 @@ def wrong_pairs(scored: ScoredSet, outcome: SetOutcome, entities: Mapping[Record
             counts.right_link(edge.rule, edge.levels)
         else:
             false += 1
-            counts.false_link(edge.rule, edge.levels, edge.weight)
+            counts.false_link(edge.rule, edge.levels, edge.weight, _edge_values(scored, edge))
     missed, linked = _missed_candidates(scored, outcome, entity_of)
-    for levels, weight, rule in _levels_of(scored, missed):
-        counts.missed_link(rule, levels, weight)
+    for levels, weight, rule, values in _levels_of(scored, missed):
+        counts.missed_link(rule, levels, weight, values)
     total = _true_pairs_apart(outcome, entity_of)
     return WrongPairs(false, right, total, total - len(missed) - linked, linked, tuple(counts.levels()))
+
+
+def _edge_values(scored: ScoredSet, edge: Edge) -> ComparedValues:
+    """Return the values of two records as they were compared: without those that too many others share."""
+    shared = scored.generic.get(edge.a, frozenset()) & scored.generic.get(edge.b, frozenset())
+    return pair_values(scored.rules, scored.records[edge.a].match, scored.records[edge.b].match, shared)
 
 
 def _missed_candidates(
@@ -101,21 +111,21 @@ def _missed_candidates(
     return missed, apart
 
 
-def _levels_of(scored: ScoredSet, positions: list[int]) -> Iterable[tuple[str, float, str]]:
-    """Yield the levels, weight and rule of candidate pairs, however little confident."""
+def _levels_of(scored: ScoredSet, positions: list[int]) -> Iterable[tuple[str, float, str, ComparedValues]]:
+    """Yield the levels, weight, rule and compared values of candidate pairs, however little confident."""
     rules = scored.rules
     every = replace(rules, match=replace(rules.match, review=0.0))
     matches = scored.values
     left, right = (side[positions] for side in scored.sides)
     found: dict[int, PairScore] = dict(score_pairs(every, matches, left, right))
     for place in range(len(positions)):
-        score = found.get(place)
+        score, values = found.get(place), (matches[left[place]], matches[right[place]])
         if score is not None:
-            yield score.levels, score.weight, score.rule
+            yield score.levels, score.weight, score.rule, values
             continue
-        rule = explain_pair(rules, matches[left[place]], matches[right[place]])["rule"]
+        rule = explain_pair(rules, *values)["rule"]
         if rule is not None:
-            yield "", 0.0, rule["name"]
+            yield "", 0.0, rule["name"], values
 
 
 def _true_pairs_apart(outcome: SetOutcome, entity_of: Mapping[str, str | None]) -> int:
@@ -150,20 +160,43 @@ class _Counts:
         for each in self._at(rule, levels):
             each.right_links += 1
 
-    def false_link(self, rule: str, levels: str, weight: float) -> None:
-        for each in self._at(rule, levels):
+    def false_link(self, rule: str, levels: str, weight: float, values: ComparedValues) -> None:
+        for each, said in self._said(rule, levels, values):
             each.false_links += 1
-            each.made += bool(rule) or (each.bits is not None and not self._links(weight - each.bits))
+            each.made += bool(rule) or (each.bits is not None and not self._links(weight - said))
 
-    def missed_link(self, rule: str, levels: str, weight: float) -> None:
-        for each in self._at(rule, levels):
+    def missed_link(self, rule: str, levels: str, weight: float, values: ComparedValues) -> None:
+        for each, said in self._said(rule, levels, values):
             each.missed_links += 1
-            each.lost += bool(rule) or (each.bits is not None and self._links(weight - each.bits))
+            each.lost += bool(rule) or (each.bits is not None and self._links(weight - said))
+
+    def _said(self, rule: str, levels: str, values: ComparedValues) -> Iterable[tuple[LevelCounts, float]]:
+        """Yield the counts at the levels of a pair, and the bits that each comparison adds, alone and with others."""
+        at = self._at(rule, levels)
+        if rule or self._match.method != "fellegi_sunter":
+            yield from ((each, 0.0) for each in at)
+            return
+        places = [int(mark, 36) for mark in levels]
+        together = together_bits(self._match, places)
+        for number, (each, comparison) in enumerate(zip(at, self._match.comparisons, strict=True)):
+            terms = comparison.levels[places[number]].terms
+            yield (
+                each,
+                (
+                    (each.bits or 0.0)
+                    + (0.0 if terms is None else term_bits(terms, *values))
+                    + sum(
+                        bits
+                        for table, bits in zip(self._match.dependences, together, strict=True)
+                        if number in (table.first, table.second)
+                    )
+                ),
+            )
 
     def _links(self, weight: float) -> bool:
         return confidence_of(weight) >= self._match.link
 
-    def _at(self, rule: str, levels: str) -> Iterable[LevelCounts]:
+    def _at(self, rule: str, levels: str) -> list[LevelCounts]:
         if rule:
             return [self._of_rules[rule]]
         return [own[_place(mark, own)] for own, mark in zip(self._of_levels, levels, strict=True)]

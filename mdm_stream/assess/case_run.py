@@ -16,6 +16,7 @@ from mdm_stream.assess.case_events import CaseEvents, events_of
 from mdm_stream.assess.case_model import GoldenExpectation, NamedRecords, RuleCase
 from mdm_stream.assess.case_yaml import is_rules_file, read_yaml_cases
 from mdm_stream.assess.pair_evidence import pair_evidence
+from mdm_stream.core.blocking.generic_values import generic_by_record
 from mdm_stream.core.record import Record, build_record
 from mdm_stream.core.reference import Resolution, fold_events, resolve
 from mdm_stream.core.ruleset import Ruleset
@@ -142,7 +143,10 @@ class _Checker:
         self._names = {ref: name for name, ref in events.refs.items()}
         self._states = fold_events(events.events)
         self._resolution: Resolution = resolve(rules, events.events)
-        self._records: dict[str, Record] = {}
+        self._records = {ref: build_record(rules, ref, state) for ref, state in self._states.items()}
+        self._generic = generic_by_record(
+            rules, {ref: record.keys for ref, record in self._records.items() if record.live}
+        )
 
     def checks(self) -> Iterator[CaseCheck]:
         """Yield every check, in the order of the case."""
@@ -212,14 +216,11 @@ class _Checker:
         return tuple(reason for _, reason in reasons[:REASONS_MAX])
 
     def _record(self, name: str) -> Record:
-        ref = self._refs[name]
-        if ref not in self._records:
-            self._records[ref] = build_record(self._rules, ref, self._states[ref])
-        return self._records[ref]
+        return self._records[self._refs[name]]
 
     def _reason(self, a: str, b: str) -> tuple[float, str]:
         """Return a pair's confidence, and whether it was compared, its decision, and the weightiest evidence."""
-        confidence, told = pair_evidence(self._rules, self._record(a), self._record(b))
+        confidence, told = pair_evidence(self._rules, self._record(a), self._record(b), self._generic)
         return confidence, f"{a} and {b}: {told}"
 
 

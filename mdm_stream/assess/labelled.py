@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mdm_stream.core.blocking.generic_values import compared_values, value_keys
+from mdm_stream.core.blocking.generic_values import compared_values, generic_by_record
 from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import cluster, connected
 from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
@@ -38,6 +38,7 @@ class ScoredSet:
 
     ``left`` and ``right`` are positions of records, ``left < right``, each candidate pair once. ``values`` are match
     values, and ``sides`` the positions in them of each pair's two: those of its records, without what too many share.
+    ``generic`` are the keys of such values, of each record that has any.
     ``edges`` are the pairs that stewards linked, and those at least as confident as ``floor`` (``link`` of an edge is
     by the rules' threshold).
     """
@@ -49,6 +50,7 @@ class ScoredSet:
     right: Positions
     values: Sequence[MatchValues]
     sides: tuple[Positions, Positions]
+    generic: Mapping[str, frozenset[str]]
     edges: tuple[Edge, ...]
     floor: float
 
@@ -72,8 +74,9 @@ def scored_set(rules: Ruleset, events: Iterable[ChangeEvent], floor: float | Non
     refs = tuple(records)
     blocks = _blocks(list(records.values()))
     left, right = candidate_pairs(rules, blocks, len(records))
-    generic = _generic_keys(rules, blocks, len(records))
-    values, *sides = compared_values(rules, [record.match for record in records.values()], generic, left, right)
+    generic = generic_by_record(rules, {ref: record.keys for ref, record in records.items()})
+    by_place = [generic.get(ref, frozenset()) for ref in refs]
+    values, *sides = compared_values(rules, [record.match for record in records.values()], by_place, left, right)
     least = rules.match.review if floor is None else min(floor, rules.match.review)
     lenient = replace(rules, match=replace(rules.match, review=least))
     scored = score_pairs(lenient, values, *sides)
@@ -83,7 +86,8 @@ def scored_set(rules: Ruleset, events: Iterable[ChangeEvent], floor: float | Non
         pair = (refs[left[position]], refs[right[position]])
         if pair not in settled:
             edges.append(scored_edge(pair, score))
-    return ScoredSet(rules, records, refs, left, right, values, (sides[0], sides[1]), tuple(sorted(edges)), least)
+    found = tuple(sorted(edges))
+    return ScoredSet(rules, records, refs, left, right, values, (sides[0], sides[1]), generic, found, least)
 
 
 def _blocks(records: Sequence[Record]) -> dict[str, list[int]]:
@@ -93,16 +97,6 @@ def _blocks(records: Sequence[Record]) -> dict[str, list[int]]:
         for key in record.keys:
             blocks.setdefault(key, []).append(position)
     return blocks
-
-
-def _generic_keys(rules: Ruleset, blocks: Mapping[str, Sequence[int]], count: int) -> list[frozenset[str]]:
-    """Return of each record the keys of one value that too many records share."""
-    closed = [key for key, members in blocks.items() if len(members) > block_limit(rules, key)]
-    found: dict[int, set[str]] = {}
-    for key in value_keys(rules, closed):
-        for position in blocks[key]:
-            found.setdefault(position, set()).add(key)
-    return [frozenset(found.get(position, ())) for position in range(count)]
 
 
 def candidate_pairs(rules: Ruleset, blocks: Mapping[str, Sequence[int]], count: int) -> tuple[Positions, Positions]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from mdm_stream.core.blocking.generic_values import pair_values
 from mdm_stream.core.match.score import explain_pair
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
@@ -12,12 +14,14 @@ EVIDENCE_MAX = 6
 """Comparisons that are told of a pair, the weightiest first."""
 
 
-def pair_evidence(rules: Ruleset, a: Record, b: Record) -> tuple[float, str]:
+def pair_evidence(rules: Ruleset, a: Record, b: Record, generic: Mapping[str, frozenset[str]]) -> tuple[float, str]:
     """Return a pair's confidence by itself, and whether it was compared, its decision, and the weightiest evidence.
 
-    No value of a record is in the text.
+    ``generic`` is what ``generic_by_record`` gives: of the values that two records share, those that too many others
+    have say nothing. No value of a record is in the text.
     """
-    explained = explain_pair(rules, a.match, b.match)
+    shared = generic.get(a.ref, frozenset()) & generic.get(b.ref, frozenset())
+    explained = explain_pair(rules, *pair_values(rules, a.match, b.match, shared))
     said = ""
     if not set(a.keys) & set(b.keys):
         said = "not compared, as they share no blocking key; they would be "

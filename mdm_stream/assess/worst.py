@@ -109,7 +109,7 @@ def _reasons(scored: ScoredSet, parts: Sequence[Sequence[RecordRef]], *, joined:
                         return _first(told)
                     left, right = (scored.records.get(make_ref(*ref)) for ref in (a, b))
                     if left is not None and right is not None:
-                        confidence, said = pair_evidence(scored.rules, left, right)
+                        confidence, said = pair_evidence(scored.rules, left, right, scored.generic)
                         if not joined or confidence >= scored.rules.match.link or len(told) < PAIRS_SHOWN:
                             told.append((confidence, f"{make_ref(*a)} and {make_ref(*b)}: {said}"))
     return _first(told)

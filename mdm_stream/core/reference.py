@@ -12,7 +12,7 @@ from itertools import combinations
 
 import orjson
 
-from mdm_stream.core.blocking.generic_values import value_keys, without_values
+from mdm_stream.core.blocking.generic_values import pair_values, value_keys
 from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import connected
 from mdm_stream.core.cluster.edges import Edge, ordered, scored_edge, verdict_edge, verdict_on
@@ -91,8 +91,7 @@ def _edges(rules: Ruleset, records: Mapping[str, Record]) -> list[Edge]:
             edges.append(verdict_edge((a, b)))
         elif verdict == "none" and (a, b) in candidates:
             generic = value_keys(rules, closed_keys & set(records[a].keys) & set(records[b].keys))
-            left, right = (without_values(rules, records[ref].match, generic) for ref in (a, b))
-            score = score_pair(rules, left, right)
+            score = score_pair(rules, *pair_values(rules, records[a].match, records[b].match, generic))
             if score is not None:
                 edges.append(scored_edge((a, b), score))
     return edges

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
+from mdm_stream.core.blocking.generic_values import pair_values, value_keys
+from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.edges import scored_edge, verdict_on
 from mdm_stream.core.cluster.golden import evidence_of
 from mdm_stream.core.cluster.teaching_order import EvidencePattern, pattern_of
@@ -30,17 +33,28 @@ def decided_alike(index: IndexReader, rules: Ruleset) -> dict[EvidencePattern, t
     waiting = iter(sorted(pairs))
     while some := list(islice(waiting, RECORDS_PER_READ)):
         records = index.read_records(sorted({ref for pair in some for ref in pair}))
-        for a, b in some:
-            if a in records and b in records:
-                _count(found, rules, records[a], records[b])
+        there = [(records[a], records[b]) for a, b in some if a in records and b in records]
+        generic = _generic(index, rules, there)
+        for one, other in there:
+            _count(found, rules, one, other, generic)
     return found
 
 
-def _count(found: dict[EvidencePattern, tuple[int, int]], rules: Ruleset, a: Record, b: Record) -> None:
+def _generic(index: IndexReader, rules: Ruleset, pairs: Iterable[tuple[Record, Record]]) -> frozenset[str]:
+    """Return the keys of values that both records of one of some pairs have, with too many others."""
+    shared = sorted({key for a, b in pairs for key in value_keys(rules, set(a.keys) & set(b.keys))})
+    sizes = {key: block.size for key, block in index.read_blocks(dict.fromkeys(shared, 0)).items()} if shared else {}
+    return frozenset(key for key, size in sizes.items() if size > block_limit(rules, key))
+
+
+def _count(
+    found: dict[EvidencePattern, tuple[int, int]], rules: Ruleset, a: Record, b: Record, generic: frozenset[str]
+) -> None:
     verdict = verdict_on(a, b)
     if verdict == "none" or not a.live or not b.live:
         return
-    score = score_pair(rules, a.match, b.match)
+    shared = generic.intersection(a.keys, b.keys)
+    score = score_pair(rules, *pair_values(rules, a.match, b.match, shared))
     if score is None:
         return
     pattern = pattern_of(evidence_of(rules, scored_edge((a.ref, b.ref), score)))

@@ -19,7 +19,7 @@ from mdm_stream.contracts.steward import (
     PairSide,
     ScoreEvidence,
 )
-from mdm_stream.core.blocking.generic_values import value_keys, without_values
+from mdm_stream.core.blocking.generic_values import pair_values, value_keys
 from mdm_stream.core.blocking.limits import block_limit
 from mdm_stream.core.cluster.clustering import SEPARATED_LISTED_MAX, RefusalReason
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
@@ -111,8 +111,8 @@ def explain(
 def _score(rules: Ruleset, a: Record, b: Record, block_sizes: Mapping[str, int]) -> ScoreEvidence:
     """Return what compares the two; a value that they share with too many others counts as missing."""
     generic = [key for key in value_keys(rules, block_sizes) if block_sizes[key] > block_limit(rules, key)]
-    left, right = (without_values(rules, record.match, generic) for record in (a, b))
-    score: ScoreEvidence = _SCORE.validate_python(explain_pair(rules, left, right))
+    compared = pair_values(rules, a.match, b.match, generic)
+    score: ScoreEvidence = _SCORE.validate_python(explain_pair(rules, *compared))
     return score
 
 

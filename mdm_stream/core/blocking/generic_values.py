@@ -11,18 +11,21 @@ on its block already, and a key that crosses its limit has all its members evalu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdm_stream.core.blocking.keys import key_of
-from mdm_stream.core.blocking.limits import tag_of
+from mdm_stream.core.blocking.limits import block_limit, tag_of
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Ruleset
 
 RecordPlaces = NDArray[np.int64]
+NamedRecord = TypeVar("NamedRecord", bound=Hashable)
 
 
 def _make_attributes(rules: Ruleset) -> Mapping[str, int]:
@@ -41,6 +44,27 @@ def value_keys(rules: Ruleset, keys: Iterable[str]) -> list[str]:
     """Return those of some keys that stand for one value of one attribute."""
     attributes = value_attributes(rules)
     return [key for key in keys if tag_of(key) in attributes]
+
+
+def generic_by_record(rules: Ruleset, keys: Mapping[NamedRecord, Collection[str]]) -> dict[NamedRecord, frozenset[str]]:
+    """Return the keys of one value that too many records share, of each record that has any.
+
+    ``keys`` are those of all live records, by whatever names a record.
+    """
+    attributes = value_attributes(rules)
+    sizes = Counter(key for own in keys.values() for key in own if tag_of(key) in attributes)
+    generic = {key for key, size in sizes.items() if size > block_limit(rules, key)}
+    if not generic:
+        return {}
+    found = {name: generic.intersection(own) for name, own in keys.items()}
+    return {name: frozenset(own) for name, own in found.items() if own}
+
+
+def pair_values(
+    rules: Ruleset, a: MatchValues, b: MatchValues, generic: Collection[str]
+) -> tuple[MatchValues, MatchValues]:
+    """Return what is compared of two records; ``generic`` are their common keys of values that say nothing."""
+    return without_values(rules, a, generic), without_values(rules, b, generic)
 
 
 def without_values(rules: Ruleset, values: MatchValues, keys: Collection[str]) -> MatchValues:
