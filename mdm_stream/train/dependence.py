@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdm_stream.train.em import TrainingEstimate, TrainingEvidence, probabilities
+from mdm_stream.train.em import TrainingEstimate, probabilities
+from mdm_stream.train.evidence import TrainingEvidence
 from mdm_stream.train.vectors import Counts, VectorCounts
 
 STRENGTH_MIN_BITS = 1.0
@@ -46,8 +47,13 @@ def dependences(evidence: TrainingEvidence, found: TrainingEstimate) -> tuple[Le
     """Return the corrections that are worth making, the strongest first; a forest over the comparisons."""
     matches = found.probability * evidence.candidates.counts
     drawn = (1.0 - probabilities(evidence.random, found.prior, found.weights)) * evidence.random.counts
+    drawn *= evidence.pairs_in_all / max(1.0, evidence.random.pairs)
     near = (1.0 - found.probability) * evidence.candidates.counts / evidence.share
-    others = (drawn * (evidence.pairs_in_all / max(1.0, evidence.random.pairs)), near)
+    unrelated = (
+        drawn * _unexplained(evidence, evidence.random, found),
+        near * _unexplained(evidence, evidence.candidates, found),
+    )
+    others = ((drawn, near), unrelated)
     places = [place for place, each in enumerate(evidence.comparisons) if not each.kept]
     pairs = [(a, b) for at, a in enumerate(places) for b in places[at + 1 :]]
     tested = filter(None, (_correction(evidence, matches, others, a, b) for a, b in pairs))
@@ -62,6 +68,18 @@ def dependences(evidence: TrainingEvidence, found: TrainingEstimate) -> tuple[Le
     return tuple(chosen)
 
 
+def _unexplained(evidence: TrainingEvidence, vectors: VectorCounts, found: TrainingEstimate) -> Counts:
+    """Return which share of pairs that are no matches would be there without what kept comparisons take back.
+
+    A level that takes back b bits says that there are 2^b times as many such pairs as chance has it.
+    """
+    taken_back = np.zeros(len(vectors.counts))
+    for place, each in enumerate(evidence.comparisons):
+        if each.kept:
+            taken_back += np.minimum(found.weights[place].bits, 0.0)[vectors.levels[:, place]]
+    return np.asarray(np.exp2(taken_back), np.float64)
+
+
 def _root(tree: dict[int, int], place: int) -> int:
     while tree[place] != place:
         place = tree[place]
@@ -69,17 +87,29 @@ def _root(tree: dict[int, int], place: int) -> int:
 
 
 def _correction(
-    evidence: TrainingEvidence, matches: Counts, others: tuple[Counts, Counts], first: int, second: int
+    evidence: TrainingEvidence,
+    matches: Counts,
+    others: tuple[tuple[Counts, Counts], tuple[Counts, Counts]],
+    first: int,
+    second: int,
 ) -> LearnedTogether | None:
+    """Return the correction of two comparisons, or ``None`` where too little is known.
+
+    ``others`` are pairs that are no matches, all of them and those that kept comparisons do not explain. What is said
+    already of a household is not said once more of its name and its street: of what comes together more often than by
+    chance, so much is left out as these take back.
+    """
     one, other = evidence.comparisons[first], evidence.comparisons[second]
     apart = np.uint64(one.apart & other.apart)
     usable = (evidence.candidates.keys & apart) != 0
     told = np.outer(~one.missing, ~other.missing)
     at_match = np.where(told, _table(evidence.candidates, matches * usable, first, second, told.shape), 0.0)
-    at_other = np.where(told, _others(evidence, others, first, second, told.shape), 0.0)
-    if at_match.sum() < MATCHES_MIN or at_other.sum() <= 0.0:
+    at_other, left = (np.where(told, _others(evidence, each, first, second, told.shape), 0.0) for each in others)
+    if at_match.sum() < MATCHES_MIN or left.sum() <= 0.0:
         return None
-    bits = np.clip(_lift(at_match) - _lift(at_other), -CORRECTION_MAX_BITS, CORRECTION_MAX_BITS)
+    lift = _lift(at_other)
+    lift = np.where(lift > 0.0, np.clip(_lift(left), 0.0, lift), lift)
+    bits = np.clip(_lift(at_match) - lift, -CORRECTION_MAX_BITS, CORRECTION_MAX_BITS)
     bits = np.where(told, bits, 0.0)
     strength = float((np.abs(bits) * at_match).sum() / at_match.sum())
     return LearnedTogether(first, second, bits, strength)

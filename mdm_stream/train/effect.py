@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from mdm_stream.core.blocking.generic_values import compared_values, generic_by_record, pair_values
 from mdm_stream.core.cluster.edges import verdict_on
 from mdm_stream.core.match.decide import PairScore
 from mdm_stream.core.match.score import explain_pair, score_pairs
@@ -92,16 +93,18 @@ def effect_of(
     """
     live = {ref: record for ref, record in records.items() if record.live}
     refs, found = candidates
-    decided = _decided(live)
+    decided = decided_pairs(live)
     at = {ref: place for place, ref in enumerate(refs)}
     codes = found.left * len(refs) + found.right
     under = np.array([at[a] * len(refs) + at[b] for a, b, _ in decided], np.int64)
     open_ = ~np.isin(codes, under)
     left, right = found.left[open_], found.right[open_]
+    generic = generic_by_record(old, {ref: record.keys for ref, record in live.items()})
     values = [live[ref].match for ref in refs]
-    sides = [dict(score_pairs(rules, values, left, right)) for rules in (old, new)]
+    compared = compared_values(old, values, [generic.get(ref, frozenset()) for ref in refs], left, right)
+    sides = [dict(score_pairs(rules, *compared)) for rules in (old, new)]
     pairs = len(left)
-    shifts = _Shifts(old, new, live, examples)
+    shifts = _Shifts(old, new, live, generic, examples)
     moved: dict[tuple[PairStanding, PairStanding], list[tuple[float, Pair]]] = {}
     for place in sorted(sides[0].keys() | sides[1].keys()):
         scores = sides[0].get(place), sides[1].get(place)
@@ -128,12 +131,21 @@ def effect_of(
 class _Shifts:
     """Both scores of single pairs, as they are explained."""
 
-    def __init__(self, old: Ruleset, new: Ruleset, records: Mapping[str, Record], examples: int) -> None:
-        self._rules, self._records, self._examples = (old, new), records, examples
+    def __init__(
+        self,
+        old: Ruleset,
+        new: Ruleset,
+        records: Mapping[str, Record],
+        generic: Mapping[str, frozenset[str]],
+        examples: int,
+    ) -> None:
+        self._rules, self._records, self._generic, self._examples = (old, new), records, generic, examples
 
     def of(self, pair: Pair) -> tuple[PairShift, tuple[bool, bool]]:
         """Return a pair as an example, and whether it is a link on either side."""
         a, b = (self._records[ref].match for ref in pair)
+        shared = frozenset.intersection(*(self._generic.get(ref, frozenset()) for ref in pair))
+        a, b = pair_values(self._rules[0], a, b, shared)
         before, after = (explain_pair(rules, a, b) for rules in self._rules)
         shift = PairShift(
             *pair,
@@ -147,7 +159,7 @@ class _Shifts:
         return tuple(self.of(pair)[0] for _, pair in sorted(found)[: self._examples])
 
 
-def _decided(records: Mapping[str, Record]) -> list[tuple[str, str, Literal["link", "separate"]]]:
+def decided_pairs(records: Mapping[str, Record]) -> list[tuple[str, str, Literal["link", "separate"]]]:
     """Return the pairs of live records under a LINK or a SEPARATE verdict, in the order of their references."""
     pairs = sorted(
         {

@@ -24,57 +24,21 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mdm_stream.core.match.level_vectors import Levels
+from mdm_stream.train.evidence import WRITTEN_BITS_APART_MAX, GradedComparison, TrainingEvidence
+from mdm_stream.train.related import TakenBack
 from mdm_stream.train.vectors import Counts, VectorCounts
 from mdm_stream.train.weights import LevelWeights, level_weights
 
 ITERATIONS_MAX = 200
 CONVERGED_BITS = 1e-3
 """When no weight moves by more, the estimates stand."""
-WRITTEN_BITS_APART_MAX = 5.0
-"""No weight moves further from the written one. Things that are related (sites of a group, a household) agree far more
-often than chance has it, and without labels they cannot be told from one thing but by what the author knew of it."""
 PRIOR_MAX = 0.5
 RECAPTURED_MIN = 7
 """Matches that two keys must both find before anything is said about those that neither does."""
 COVERAGE_MIN = 0.2
 """Less than this share of the matches is never assumed to be found: an estimate that says so rests on little."""
-
-
-@dataclass(frozen=True, slots=True)
-class GradedComparison:
-    """What is known of a comparison before learning.
-
-    ``written`` are the weights of its levels in the rules. ``missing`` says which levels stand for missing values:
-    these keep their weights. A ``kept`` comparison takes back what others count twice, and keeps all of its weights but
-    for what these rise by; ``beside`` are the places of the others that each of its levels is about. ``apart`` has the
-    bits of the key expressions that read none of its attributes; 0 if there are none.
-    """
-
-    name: str
-    written: Counts
-    missing: NDArray[np.bool_]
-    kept: bool
-    apart: int
-    beside: tuple[tuple[int, ...], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingEvidence:
-    """What is learned from: candidate pairs, pairs drawn at random, and how many pairs there are at all.
-
-    ``share`` of the candidates were drawn. ``apart_keys``: of each key expression, the bits of those that read none of
-    its attributes. Where none of the candidates may be used for a comparison, all of them are.
-    """
-
-    comparisons: tuple[GradedComparison, ...]
-    candidates: VectorCounts
-    random: VectorCounts
-    pairs_in_all: float
-    share: float
-    apart_keys: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +73,9 @@ def estimate(
     ``tables`` are added to the weights and stay as they are; with ``steps_max`` 0 the weights are those written. Pure:
     the same evidence gives the same estimate.
     """
-    weights = [_as_written(each) for each in evidence.comparisons]
+    weights = all_back = [_as_written(each) for each in evidence.comparisons]
     usable = [_usable(each, evidence.candidates) for each in evidence.comparisons]
-    finder = _Finder(evidence)
+    finder, back = _Finder(evidence), TakenBack(evidence)
     step, moved, written_matches = 0, float("inf"), 0.0
     while True:
         found = probabilities(evidence.candidates, prior, weights, tables)
@@ -125,10 +89,7 @@ def estimate(
             _learned(each, column, matches * mask, apart, evidence)
             for column, (each, mask) in enumerate(zip(evidence.comparisons, usable, strict=True))
         ]
-        new = [
-            _taking_back(each, column, new, evidence) if each.kept else new[column]
-            for column, each in enumerate(evidence.comparisons)
-        ]
+        new, all_back = back.taken(new, 1.0 - probabilities(evidence.candidates, prior, all_back, tables))
         moved = max(
             (float(np.abs(a.bits - b.bits).max()) for a, b in zip(new, weights, strict=True) if len(a.bits)),
             default=0.0,
@@ -187,28 +148,6 @@ def _learned(
     for whole, part in zip(written, learned, strict=True):
         whole[told] = part
     return written
-
-
-def _taking_back(
-    comparison: GradedComparison, column: int, weights: Sequence[LevelWeights], evidence: TrainingEvidence
-) -> LevelWeights:
-    """Return the weights of a kept comparison: each takes back what agreements gain, on average, in pairs at it.
-
-    The author balanced it against the weights as written. Where a shared phone says more than was written, and a shared
-    street does, both together say no more than before of two names that differ.
-    """
-    found = _as_written(comparison)
-    candidates = evidence.candidates
-    for level, places in enumerate(comparison.beside):
-        at = candidates.levels[:, column] == level
-        if comparison.written[level] >= 0.0 or not at.any():
-            continue
-        gained = np.zeros(int(at.sum()))
-        for place in places:
-            written = evidence.comparisons[place].written
-            gained += np.where(written > 0.0, weights[place].bits - written, 0.0)[candidates.levels[at, place]]
-        found.bits[level] -= max(0.0, float(np.average(gained, weights=candidates.counts[at])))
-    return found
 
 
 def _at_levels(levels: Levels, weights: Counts, size: int) -> Counts:

@@ -6,18 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mdm_stream.core.blocking.generic_values import compared_values, generic_by_record
 from mdm_stream.core.blocking.limits import block_limits
 from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import rules_part
-from mdm_stream.core.match.level_vectors import level_vectors
+from mdm_stream.core.match.level_vectors import Levels, level_vectors
+from mdm_stream.core.model import MatchValues
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Comparison, Level, Ruleset
-from mdm_stream.train.em import GradedComparison, TrainingEvidence
+from mdm_stream.train.evidence import GradedComparison, KeptLevel, TrainingEvidence
 from mdm_stream.train.pairs import CANDIDATES_MAX, RANDOM_PAIRS_MAX, CandidatePairs, candidate_pairs, random_pairs
 from mdm_stream.train.vectors import level_counts
 
 _SEED_DIGITS = 15
+AGREEMENTS_MIN = 2
+"""Of a pair with fewer, nothing is counted twice that a kept comparison could take back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +41,20 @@ def gather(
 ) -> TrainingEvidence:
     """Return the evidence in live records, by reference. Their order changes nothing.
 
-    ``candidates`` are what ``candidates_of`` gives for these records, if that is known already.
+    ``candidates`` are what ``candidates_of`` gives for these records, if that is known already. What too many records
+    share says nothing between these, as when the rules are at work.
     """
     limits = limits or PairLimits()
     refs, pairs = candidates or candidates_of(rules, records, limits.candidates_max)
     seed = _seed(rules, refs)
     values = [records[ref].match for ref in refs]
+    generic = generic_by_record(rules, {ref: records[ref].keys for ref in refs})
+    by_place = [generic.get(ref, frozenset()) for ref in refs]
     comparisons = graded_comparisons(rules)
-    found = level_vectors(rules.match.comparisons, values, pairs.left, pairs.right)
-    # What a kept comparison says of a random pair is needed nowhere: hardly any of them is near a match.
-    learned = [each for each, known in zip(rules.match.comparisons, comparisons, strict=True) if not known.kept]
-    places = [place for place, known in enumerate(comparisons) if not known.kept]
+    compared = compared_values(rules, values, by_place, pairs.left, pairs.right)
+    found = level_vectors(rules.match.comparisons, *compared)
     left, right = random_pairs(len(refs), seed=seed, pairs_max=limits.random_pairs_max)
-    drawn = np.zeros((len(left), len(comparisons)), np.int8)
-    for place, known in enumerate(comparisons):
-        drawn[:, place] = len(known.written) - 1
-    drawn[:, places] = level_vectors(learned, values, left, right)
+    drawn = _random_levels(rules, comparisons, *compared_values(rules, values, by_place, left, right))
     return TrainingEvidence(
         comparisons=comparisons,
         candidates=level_counts(found, pairs.keys),
@@ -60,6 +63,34 @@ def gather(
         share=pairs.share,
         apart_keys=tuple(_apart(rules, places) for places in _attributes_of_keys(rules)),
     )
+
+
+def _random_levels(
+    rules: Ruleset,
+    known: Sequence[GradedComparison],
+    values: Sequence[MatchValues],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+) -> Levels:
+    """Return the levels of random pairs.
+
+    A kept comparison takes back what several agreements say, so it is looked at where there are several, and at its
+    last level elsewhere: most random pairs have none.
+    """
+    places = [[place for place, each in enumerate(known) if each.kept is kept] for kept in (False, True)]
+    learned, kept = ([rules.match.comparisons[place] for place in each] for each in places)
+    drawn = np.zeros((len(left), len(known)), np.int8)
+    for place, each in enumerate(known):
+        drawn[:, place] = len(each.written) - 1
+    drawn[:, places[0]] = level_vectors(learned, values, left, right)
+    agreeing = np.zeros(len(left), np.int64)
+    for place in places[0]:
+        agreeing += known[place].written[drawn[:, place]] > 0.0
+    rows = np.flatnonzero(agreeing >= AGREEMENTS_MIN)
+    found = level_vectors(kept, values, left[rows], right[rows])
+    for column, place in enumerate(places[1]):
+        drawn[rows, place] = found[:, column]
+    return drawn
 
 
 def candidates_of(
@@ -92,15 +123,30 @@ def graded_comparisons(rules: Ruleset) -> tuple[GradedComparison, ...]:
             missing=np.array([all(test.kind == "null" for test in level.when) for level in each.levels], np.bool_),
             kept=all(level.bits <= 0.0 for level in each.levels),
             apart=_apart(rules, _attributes_of(each)),
-            beside=tuple(_beside(rules, each, level) for level in each.levels),
+            about=tuple(_about(rules, each, level) for level in each.levels),
         )
         for each in rules.match.comparisons
     )
 
 
-def _beside(rules: Ruleset, comparison: Comparison, level: Level) -> tuple[int, ...]:
-    """Return the places of the comparisons with weights of their own that read what a level of another one reads."""
-    read = {place for test in level.when for place in test.attributes}
+def _about(rules: Ruleset, comparison: Comparison, level: Level) -> KeptLevel:
+    """Return which comparisons a level of another one is about: those with a positive level that read what it reads.
+
+    Of a comparison with a positive level that is what a level reads of other attributes than the comparison's own.
+    """
+    own = frozenset(comparison.attributes)
+    asked = frozenset(place for test in level.when for place in test.attributes)
+    if any(each.bits > 0.0 for each in comparison.levels):
+        asked -= own
+    return KeptLevel(
+        beside=_weighing(rules, comparison, asked),
+        opposed=_weighing(rules, comparison, own),
+        # A key that reads what tells the two apart finds those alone who agree on it, in part at least.
+        found=any({part.attribute for part in each.parts} <= asked - own for each in rules.blocking),
+    )
+
+
+def _weighing(rules: Ruleset, comparison: Comparison, read: frozenset[int]) -> tuple[int, ...]:
     return tuple(
         place
         for place, other in enumerate(rules.match.comparisons)

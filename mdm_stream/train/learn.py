@@ -11,15 +11,16 @@ Pure: the same rules and records give the same model, byte for byte, whatever th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mdm_stream.core.cluster.edges import verdict_on
+from mdm_stream.core.blocking.generic_values import generic_by_record, pair_values
 from mdm_stream.core.f_version import rules_part
 from mdm_stream.core.match.compare import deciding_rule
 from mdm_stream.core.match.score import explain_pair, score_pair
+from mdm_stream.core.model import MatchValues
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Comparison, Level, Ruleset
 from mdm_stream.errors import ConfigurationError
@@ -43,7 +44,9 @@ from mdm_stream.rules.learned_words import with_word_weights, word_weights, word
 from mdm_stream.rules.model import BITS_MAX
 from mdm_stream.train.calibrate import calibrated
 from mdm_stream.train.dependence import LearnedTogether, dependences
-from mdm_stream.train.em import TrainingEstimate, TrainingEvidence, estimate, probabilities
+from mdm_stream.train.effect import decided_pairs
+from mdm_stream.train.em import TrainingEstimate, estimate, probabilities
+from mdm_stream.train.evidence import TrainingEvidence
 from mdm_stream.train.gather import PairLimits, candidates_of, gather
 from mdm_stream.train.pairs import CandidatePairs
 from mdm_stream.train.terms import TermFrequencies, WordFrequencies, term_frequencies, word_frequencies
@@ -54,7 +57,7 @@ MATCHES_KNOWN_MIN = 30
 VERDICTS_MIN = 20
 """Fewer verdicts calibrate nothing."""
 TURNED_MAX = 0.5
-"""If so many pairs that the written weights reject would be linked, for each that these link, another thing was
+"""If so many pairs that the written weights do not link would be linked, for each that these link, another thing was
 learned: it is not used."""
 TELLING_MIN = 3
 """Comparisons that say something of most matches. Two classes and fewer than three traits leave open how often each of
@@ -127,7 +130,7 @@ def learn(
     warnings = [*unread, *untold, *_unknown(rules, evidence, found)]
     if by_verdicts:
         model, said = with_verdicts(written, model, live)
-        warnings += said
+        warnings += [*said, *_unused_verdicts(records, live)]
     return Learning(model, found, evidence, tuple(warnings), candidates)
 
 
@@ -137,21 +140,22 @@ def _drawn_prior(written: float, learned: float, pairs: float) -> float:
 
 
 def _turned(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate) -> tuple[float, float]:
-    """Return how many candidates would be linked that the written weights reject, and how many these link."""
+    """Return how many candidates would be linked that the written weights do not link, and how many these link."""
     candidates = evidence.candidates
     weights = [LevelWeights(each.written, each.written, each.written) for each in evidence.comparisons]
     written = probabilities(candidates, rules.match.prior, weights)
-    turned = (written < rules.match.review) & (found.probability >= rules.match.link)
-    return float(candidates.counts[turned].sum()), float(candidates.counts[written >= rules.match.link].sum())
+    linked = written >= rules.match.link
+    turned = ~linked & (found.probability >= rules.match.link)
+    return float(candidates.counts[turned].sum()), float(candidates.counts[linked].sum())
 
 
 def _withheld(evidence: TrainingEvidence, found: TrainingEstimate, turned: float, linked: float) -> str:
     """Return why what was learned is not used; nothing if it is."""
     if turned > TURNED_MAX * max(linked, MATCHES_KNOWN_MIN):
         return (
-            f"{turned:,.0f} pairs would be linked that the weights as written reject, beside {linked:,.0f} that they "
-            "link: things that are related (sites of a group, a household) look like one, so everything stays as it "
-            "was written"
+            f"{turned:,.0f} pairs would be linked that the weights as written do not link, beside {linked:,.0f} that "
+            "these do: things that are related (sites of a group, a household) look like one, so everything stays as "
+            "it was written"
         )
     telling = _telling(evidence, found)
     if found.matches >= MATCHES_KNOWN_MIN and len(telling) < TELLING_MIN:
@@ -179,37 +183,51 @@ def with_verdicts(rules: Ruleset, model: LearnedModel, records: Mapping[str, Rec
     Verdicts are on pairs that stewards were asked about: they tell how right a confidence is, and not how often two
     records agree, so that they change slope and offset and no single weight.
     """
-    pairs = sorted(
-        {
-            (min(ref, other), max(ref, other))
-            for ref, record in records.items()
-            for other in record.state.verdicts
-            if other in records and other != ref
-        }
-    )
-    decided = [(a, b, verdict_on(records[a], records[b])) for a, b in pairs]
-    known = [(a, b, verdict == "link") for a, b, verdict in decided if verdict in ("link", "separate")]
-    links = sum(link for _, _, link in known)
-    if len(known) < VERDICTS_MIN or not 0 < links < len(known):
-        said = f"{len(known)} verdicts, {links} of them LINK: confidence is not calibrated by them"
+    generic = generic_by_record(rules, {ref: record.keys for ref, record in records.items()})
+    known = []
+    for a, b, verdict in decided_pairs(records):
+        shared = generic.get(a, frozenset()) & generic.get(b, frozenset())
+        known.append((*pair_values(rules, records[a].match, records[b].match, shared), verdict == "link"))
+    # What a deterministic rule decides has no weight that a calibration could change.
+    weighed = [(a, b, link) for a, b, link in known if deciding_rule(rules.match, a, b) is None]
+    links = sum(link for _, _, link in weighed)
+    if len(weighed) < VERDICTS_MIN or not 0 < links < len(weighed):
+        by_rule = f" ({len(known) - len(weighed)} more are on pairs that a rule decides)" if known != weighed else ""
+        said = f"{len(weighed)} verdicts{by_rule}, {links} of them LINK: confidence is not calibrated by them"
         return model, [f"{said}; it takes {VERDICTS_MIN}, and both kinds"]
     scored = in_use(rules, model.model_copy(update={"calibration": Calibration()}))
-    # What a deterministic rule decides has no weight that a calibration could change.
-    weighed = [(a, b, link) for a, b, link in known
-               if deciding_rule(rules.match, records[a].match, records[b].match) is None]  # fmt: skip
-    weights = [float(explain_pair(scored, records[a].match, records[b].match)["weight"]) for a, b, _ in weighed]
+    weights = [float(explain_pair(scored, a, b)["weight"]) for a, b, _ in weighed]
     slope, offset = calibrated(weights, [link for _, _, link in weighed])
     calibration = Calibration(slope=round(slope, LEARNED_DECIMALS), offset=round(offset, LEARNED_DECIMALS))
     new = model.model_copy(update={"calibration": calibration})
-    told = {"verdicts": len(known), "verdicts_link": links, "verdicts_against_written": _against(rules, known, records),
-            "verdicts_against_model": _against(in_use(rules, new), known, records)}  # fmt: skip
-    return new.model_copy(update={"about": {**model.about, **told}}), []
+    written, against = (_against(each, known) for each in (rules, in_use(rules, new)))
+    told = {"verdicts": len(known), "verdicts_link": sum(link for _, _, link in known),
+            "verdicts_against_written": written, "verdicts_against_model": against}  # fmt: skip
+    warnings = []
+    if against > written:
+        said = "they do not follow the evidence; look at those that are shown below, some may be mistakes"
+        warnings = [f"the model decides {against:,} verdicts otherwise, the rules as written {written:,}: {said}"]
+    return new.model_copy(update={"about": {**model.about, **told}}), warnings
 
 
-def _against(rules: Ruleset, known: list[tuple[str, str, bool]], records: Mapping[str, Record]) -> int:
+def _against(rules: Ruleset, known: Sequence[tuple[MatchValues, MatchValues, bool]]) -> int:
     """Return on how many pairs the rules decide otherwise than stewards: LINK where these separated, or the reverse."""
-    scores = ((score_pair(rules, records[a].match, records[b].match), link) for a, b, link in known)
+    scores = ((score_pair(rules, a, b), link) for a, b, link in known)
     return sum((score is not None and score.link) != link for score, link in scores)
+
+
+def _unused_verdicts(records: Mapping[str, Record], live: Mapping[str, Record]) -> list[str]:
+    """Return a sentence on verdicts that name a record which is not there, if there are any."""
+    unused = {
+        (min(ref, other), max(ref, other))
+        for ref, record in records.items()
+        for other, held in record.state.verdicts.items()
+        if held.verdict != "none" and (ref not in live or other not in live)
+    }
+    if not unused:
+        return []
+    said = "verdicts are on records that are not among those given, or are deleted: nothing is learned from them"
+    return [f"{len(unused):,} {said}"]
 
 
 def in_use(rules: Ruleset, model: LearnedModel) -> Ruleset:
