@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mdm_stream.core.match.decide import bits_of
 from mdm_stream.core.ruleset import Attribute, Comparison, Dependence, Level, Match, TermBits
+from mdm_stream.errors import ConfigurationError
 from mdm_stream.rules.conditions import describe
 from mdm_stream.rules.findings import Findings, Place, nearest
 from mdm_stream.rules.learned_words import with_word_weights, word_weights
@@ -119,9 +120,22 @@ class LearnedModel(_LearnedPart):
     words: dict[str, WordTable] = {}
 
     def to_bytes(self) -> bytes:
-        """Return the file: JSON, indented, names in their order."""
+        """Return the file: JSON, indented, names in their order.
+
+        ``ConfigurationError`` if it is larger than what is read back.
+        """
         document = self.model_dump(mode="json", exclude_defaults=True)
-        return orjson.dumps({"format": self.format, **document}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        written = orjson.dumps({"format": self.format, **document}, option=options)
+        if len(written) > MODEL_BYTES_MAX:
+            sizes = [(name, len(table.values)) for name, table in self.terms.items()]
+            sizes += [(name, len(table.values)) for name, table in self.words.items()]
+            listed = ", ".join(f"{count:,} of {name}" for name, count in sizes)
+            raise ConfigurationError(
+                f"the model has {len(written):,} bytes; expected at most {MODEL_BYTES_MAX:,}, for no larger one is "
+                f"read; its values with a frequency are {listed}: leave out the rare ones"
+            )
+        return written
 
 
 def read_learned(model: RulesetModel, tree: Node, findings: Findings) -> LearnedModel | None:
@@ -195,8 +209,9 @@ def with_learned(
     weights = {positions[name]: word_weights(table.values, table.rest) for name, table in learned.words.items()}
     match = with_word_weights(match, weights)
     slope = learned.calibration.slope
+    tabled: dict[LevelTerms, TermBits] = {}
     comparisons = tuple(
-        _learned_comparison(each, learned, slope, positions, place, findings) for each in match.comparisons
+        _learned_comparison(each, learned, positions, tabled, place, findings) for each in match.comparisons
     )
     places = {each.name: at for at, each in enumerate(match.comparisons)}
     return replace(
@@ -265,12 +280,13 @@ def _other_dependence(dependence: LearnedDependence, sizes: Mapping[str, int]) -
 def _learned_comparison(
     comparison: Comparison,
     learned: LearnedModel,
-    slope: float,
     positions: Mapping[str, int],
+    tabled: dict[LevelTerms, TermBits],
     place: Place,
     findings: Findings,
 ) -> Comparison:
-    levels = []
+    """Return a comparison with learned weights. Levels of the same terms share a table, which is kept in ``tabled``."""
+    levels, slope = [], learned.calibration.slope
     for level, given in zip(comparison.levels, learned.comparisons[comparison.name].levels, strict=True):
         terms = None
         if given.terms is not None:
@@ -280,7 +296,9 @@ def _learned_comparison(
                 said = f"the terms of comparison {comparison.name!r} are of {name!r}, which is {missing}"
                 findings.error(place, f"{said}; write the model again")
             else:
-                terms = _term_bits(given.terms, learned.terms[name], positions[name], slope)
+                terms = tabled.get(given.terms)
+                if terms is None:
+                    terms = tabled[given.terms] = _term_bits(given.terms, learned.terms[name], positions[name], slope)
         levels.append(replace(level, bits=round(slope * given.bits, LEARNED_DECIMALS), terms=terms))
     return replace(comparison, levels=tuple(levels))
 

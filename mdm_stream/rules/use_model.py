@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
+import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from mdm_stream.errors import ConfigurationError
@@ -40,7 +44,8 @@ def named_model(rules_file: Path) -> str | None:
 def use_model(rules_file: str, model: Path) -> str:
     """Make a rule-set file name a model, and say what was done. The file is replaced as a whole or not at all.
 
-    ``ConfigurationError`` for a pack, or a file whose ``match`` is written in braces or names another model.
+    It keeps its line ends and its permissions; of a link, what that points to is replaced. ``ConfigurationError`` for a
+    pack, a file whose ``match`` is written in braces or names another model, and one that cannot be written.
     """
     if rules_file in pack_names():
         raise ConfigurationError(f"{rules_file!r} is a pack, which is not changed; give a rule set that extends it")
@@ -52,7 +57,10 @@ def use_model(rules_file: str, model: Path) -> str:
         if given.content == name:
             return f"{path} names it already"
         raise ConfigurationError(f"{given.place}: these rules name another model; write 'model: {name}' there")
-    text = path.read_text("utf-8-sig")
+    raw = path.read_bytes()
+    text = raw.decode("utf-8-sig")
+    line_end = "\r\n" if text.count("\r\n") == text.count("\n") > 0 else "\n"
+    text = text.replace(line_end, "\n")
     if section is None:
         changed = f"{text.rstrip()}\n\nmatch:\n  model: {name}\n"
     elif found := _MATCH.search(text):
@@ -63,7 +71,26 @@ def use_model(rules_file: str, model: Path) -> str:
     told = parse_tree(changed, str(path)).items["match"].items.get("model")
     if told is None or told.content != name:
         raise ConfigurationError(f"{path}: the line 'model: {name}' cannot be added to 'match'; add it by hand")
-    written = path.with_name(f".{path.name}.new")
-    written.write_text(changed, "utf-8")
-    written.replace(path)
+    bom = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
+    try:
+        _replace(path.resolve(), bom + changed.replace("\n", line_end).encode())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}; add 'model: {name}' by hand") from error
     return f"{path} names it now"
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace a file by new content that has its permissions, through a draft that no other process writes."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(path, draft)
+        draft.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise

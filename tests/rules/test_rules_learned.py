@@ -10,8 +10,10 @@ import pytest
 
 from mdm_stream.core.match.score import explain_pair, score_pair
 from mdm_stream.core.match.score_bulk import score_many
-from mdm_stream.errors import RulesError
+from mdm_stream.errors import ConfigurationError, RulesError
 from mdm_stream.rules import check_file, load_ruleset, load_written
+from mdm_stream.rules import learned as learned_models
+from mdm_stream.rules.learned import LearnedModel
 from mdm_stream.rules.use_model import model_path, use_model
 
 RULES = """domain: person
@@ -222,3 +224,44 @@ def test_a_line_is_added_and_all_else_stays(tmp_path, match, end):
         line for line in after if line.strip() and "model:" not in line and not (line == "match:" and not match)
     ]
     assert use_model(str(path), model_path(str(path))) == f"{path} names it already"
+
+
+def test_line_ends_permissions_and_other_drafts_stay(tmp_path):
+    """Line ends of Windows, permissions and a link are kept, and no other file is lost."""
+    path, link, beside = tmp_path / "rules.yaml", tmp_path / "linked.yaml", tmp_path / ".rules.yaml.new"
+    path.write_bytes(b"\xef\xbb\xbf" + b"extends: person\r\nversion: 2\r\nmatch:\r\n  prior: 0.001\r\n")
+    path.chmod(0o644)
+    link.symlink_to(path.name)
+    beside.write_text("mine", "utf-8")
+    use_model(str(link), tmp_path / "rules.model.json")
+    after = path.read_bytes()
+    assert after == (
+        b"\xef\xbb\xbfextends: person\r\nversion: 2\r\nmatch:\r\n  model: rules.model.json\r\n  prior: 0.001\r\n"
+    )
+    assert (path.stat().st_mode & 0o777, link.is_symlink(), beside.read_text("utf-8")) == (0o644, True, "mine")
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".rules.yaml.new", "linked.yaml", "rules.yaml"]
+
+
+def test_levels_of_the_same_terms_share_one_table(tmp_path):
+    """Half a million values are tabled once, not once a level; levels of other terms have their own."""
+    given = model()
+    names = given["comparisons"]["name"]["levels"]
+    names[2]["terms"] = TERMS
+    names[3]["terms"] = TERMS | {"weight": 0.5}
+    path = tmp_path / "rules.yaml"
+    (tmp_path / "m.json").write_bytes(orjson.dumps(given))
+    path.write_text(RULES.replace("  prior: 0.01\n", "  model: m.json\n  prior: 0.01\n"), "utf-8")
+    tables = [level.terms for level in load_ruleset(path).match.comparisons[0].levels]
+    assert tables[1] is tables[2]
+    assert tables[3] is not None
+    assert tables[3].bits != tables[1].bits
+
+
+def test_a_model_that_could_not_be_read_is_not_written(monkeypatch):
+    """What is larger than a model may be is refused before it is written, with what makes it large."""
+    values = {f"value {number}": 0.001 for number in range(50)}
+    large = LearnedModel.model_validate_json(orjson.dumps(model(terms={"name": {"values": values}})))
+    assert large.to_bytes()
+    monkeypatch.setattr(learned_models, "MODEL_BYTES_MAX", 500)
+    with pytest.raises(ConfigurationError, match="50 of name: leave out the rare ones"):
+        large.to_bytes()
