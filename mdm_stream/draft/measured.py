@@ -17,7 +17,7 @@ from mdm_stream.core.canonical import digest_of_bytes
 from mdm_stream.core.match.columns import MatchValue
 from mdm_stream.core.model import RecordEvent
 from mdm_stream.core.ruleset import KeyExpression, Ruleset
-from mdm_stream.core.standardise import standardise_record
+from mdm_stream.core.standardise import match_values, standardise_record
 from mdm_stream.decode.files.csv_rows import CsvFile
 from mdm_stream.draft.key_choice import KeyMeasure, measured_key
 from mdm_stream.draft.lowered import MEASURED_TYPES
@@ -99,10 +99,10 @@ def measure(
     blocks: dict[str, list[int]] = {}
     events = list(newest.values())
     for place, event in enumerate(events):
-        found = tuple(each.match for each in standardise_record(rules, event.source, event.attributes))
-        for column, match in zip(values, found, strict=True):
-            column.append(match)
-        for key in blocking_keys(rules, found):
+        found = standardise_record(rules, event.source, event.attributes)
+        for column, each in zip(values, found, strict=True):
+            column.append(each.match)
+        for key in blocking_keys(rules, match_values(rules, event.source, found)):
             blocks.setdefault(key, []).append(place)
         if not place % PROGRESS_EVERY:
             advance("records", place, len(events))
