@@ -17,7 +17,7 @@ from mdm_stream.assess.worst import worst_groups
 from mdm_stream.core.match.score import explain_pair, score_pair
 from mdm_stream.core.model import RecordEvent, VerdictEvent, make_ref, split_ref
 from mdm_stream.core.reference import resolve
-from mdm_stream.core.ruleset import Ruleset
+from mdm_stream.core.ruleset import Dependence, Ruleset, TermBits
 from mdm_stream.evaluate import evaluate
 from mdm_stream.rules import load_ruleset
 from mdm_stream.steward.explain import link_refusal
@@ -32,6 +32,16 @@ GIVEN = ("Ana", "Anna", "Rui", "Zoe", None)
 FAMILY = ("Souza", "Sousa", "Lima", None)
 BORN = ("1980-05-06", "1980-05-07", "1951-01-02", None)
 PHONES = ("+351211234567", "+351211234568", None)
+NAMES_ALONE = """domain: person
+version: 1
+attributes: {given_name: {type: name}, family_name: {type: name}, birth_date: {type: date}, phone: {type: phone}}
+blocking: {keys: {given_name: given_name}}
+match:
+  prior: 0.001
+  comparisons:
+    given_name: {levels: [{when: null, bits: 0}, {when: exact, bits: 1}, {when: else, bits: -4}]}
+    family_name: {levels: [{when: null, bits: 0}, {when: exact, bits: 1}, {when: else, bits: -4}]}
+"""
 PEOPLE = st.lists(
     st.tuples(*map(st.sampled_from, (GIVEN, FAMILY, BORN, PHONES, ("one", "two", "three")))), min_size=1, max_size=8
 )
@@ -150,6 +160,26 @@ def test_wrong_pairs_are_those_counted_by_hand(people):
     assert (found.missed_pairs, found.not_compared) == (missed, blind)
     assert (sum(each.made for each in counts), sum(each.lost for each in counts)) == (made, lost)
     assert sum(each.false_links for each in counts) == false
+
+
+def test_a_level_makes_what_it_says_by_value_and_with_another(tmp_path):
+    """A false link that a rare name made is made by the name, whatever its level says; so with two together."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(NAMES_ALONE, "utf-8")
+    plain = load_ruleset(path)
+    given_name, family = plain.match.comparisons
+    rare = tuple(
+        replace(level, terms=TermBits(given_name.attributes[0], {"ana": 30.0}, None)) for level in given_name.levels
+    )
+    bits = tuple(tuple(30.0 for _ in family.levels) for _ in given_name.levels)
+    by_value = replace(plain.match, comparisons=(replace(given_name, levels=rare), family))
+    together = replace(plain.match, dependences=(Dependence(0, 1, bits),))
+    events, entities = events_of([("Ana", "Souza", None, None, "one"), ("Ana", "Lima", None, None, "two")])
+    for match, makers in ((by_value, {"given_name"}), (together, {"given_name", "family_name"})):
+        scored = scored_set(replace(plain, match=match), events)
+        found = wrong_pairs(scored, own_outcome(scored), entities)
+        assert found.false_links == 1
+        assert {each.comparison for each in found.levels if each.made} == makers
 
 
 def labelled() -> tuple[ScoredSet, dict[tuple[str, str], str]]:
