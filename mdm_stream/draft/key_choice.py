@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PAIRS_A_RECORD_MAX = 30.0
 """Candidate pairs that all chosen keys may make, for each record: what the engine scores in a millisecond or so."""
@@ -24,13 +24,23 @@ _REFINED_BY = {
     "given_year": (_CITY,),
 }
 """What refines keys whose blocks grow with the number of people, each with the attribute that it reads."""
+WORD_ABOVE = 20
+"""Records that may share a word of a title, or a word and what refines it: common words make no candidates.
+
+Words of titles follow Zipf's law, so such a bound holds pairs where they are while records grow: a block of 200 is paid
+for by each of its records, and hundreds of words have such blocks. Of 10,000 and of 1,000,000 titles of four words that
+were drawn so, with prices, a record has 10 and 6 candidates at the most; without the bound, 140 and 80.
+"""
+WORD_REFINEMENTS_MAX = 2
+"""What refines the words of a title, at the most: each is a key for every word."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCandidate:
     """An expression that may be a blocking key; ``is_packs`` if the pack that is extended has it under that name.
 
-    ``refine``: further expressions for blocks that have grown, of a key that is not the pack's.
+    ``refine``: further expressions for blocks that have grown, of a key that is not the pack's. ``above``: records that
+    may share a value of it, or of what refines it; ``None`` for what a rule set has where it names no number.
     """
 
     name: str
@@ -38,6 +48,7 @@ class KeyCandidate:
     is_packs: bool
     why: str = ""
     refine: tuple[str, ...] = ()
+    above: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,14 @@ def candidates(types: Mapping[str, str], pack_keys: Iterable[tuple[str, str]]) -
     """
     found = [KeyCandidate(name, expression, is_packs=True) for name, expression in pack_keys]
     known = {each.expression.replace(" ", "") for each in found}
+    # A pack has its own keys of names; elsewhere a word that many share meets by what refines it.
+    words = {} if found else {each.name: each for each in _words(types)}
+    instead = {name for each in words.values() for name in _replaced(each.name, _beside(types))}
     for name, expression, why in _expressions(types):
+        if name in words:
+            found.append(words[name])
+        if name in words or name in instead:
+            continue
         if expression.replace(" ", "") not in known:
             known.add(expression.replace(" ", ""))
             refine = tuple(each for each, attribute in _REFINED_BY.get(name, ()) if attribute in types)
@@ -102,28 +120,53 @@ def _expressions(types: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
             yield f"end_of_{name}", f"digits({name}, 7)", "numbers written with and without their prefix"
 
 
-def _of_named_things(types: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
-    """Yield the keys of titles and names that are several words: sorted words, single words with what stands beside."""
+def _words(types: Mapping[str, str]) -> Iterable[KeyCandidate]:
+    """Yield the single words of titles and names, those that many records share refined by what stands beside."""
+    for name in _subjects(types):
+        refine = tuple(_of_other(types, other) for other in _beside(types)[:WORD_REFINEMENTS_MAX] if other != name)
+        why = "any word that few have, or with what stands beside" if refine else "any word that few have"
+        yield KeyCandidate(f"{name}_word", f"token({name}, 3)", False, why, refine, WORD_ABOVE)
+
+
+def _replaced(word_key: str, beside: Sequence[str]) -> list[str]:
+    """Return the names of the candidates that the words of a title, refined, are in place of."""
+    subject = word_key.removesuffix("_word")
+    return [f"{subject}_long_word", *(f"{subject}_{other}" for other in beside[:WORD_REFINEMENTS_MAX])]
+
+
+def _subjects(types: Mapping[str, str]) -> list[str]:
+    """Return the attributes that are titles or names of several words."""
     subjects = [name for name in ("title", "name", "organisation_name") if name in types]
     if not subjects and not {"given_name", "family_name", "full_name"} & types.keys():
         subjects = [name for name, kind in types.items() if kind == "text"][:2]
-    beside = [
-        name
-        for name in ("creator", "brand", "year", "city", "postcode", "price", "industry", "model_no")
-        if name in types
-    ]
-    for name in subjects:
+    return subjects
+
+
+def _beside(types: Mapping[str, str]) -> list[str]:
+    """Return the attributes that say which of several things of one name a record is of."""
+    known = ("creator", "brand", "year", "city", "postcode", "price", "industry", "model_no")
+    kinds = ("text", "identifier", "number", "city", "postcode", "category")
+    return [name for name in known if types.get(name) in kinds]
+
+
+def _of_other(types: Mapping[str, str], name: str) -> str:
+    return f"token({name}, 4)" if types[name] in ("text", "identifier") else name
+
+
+def _of_named_things(types: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
+    """Yield the keys of titles and names that are several words: sorted words, single words with what stands beside."""
+    for name in _subjects(types):
         yield f"{name}_words", f"sorted_tokens({name})", "all words, in any order"
         yield f"{name}_codes", f"codes({name})", "model and article numbers, however they are written"
         yield f"{name}_start", f"first({name}, 8)", "the beginning"
         yield f"{name}_word", f"token({name}, 4)", "any long word"
         yield f"{name}_long_word", f"token({name}, 6)", "any longer word"
         yield f"{name}_sound", f"metaphone({name})", "slips that do not change the sound"
-        for other in beside:
-            if types[other] in ("text", "identifier") and other != name:
-                yield f"{name}_{other}", f"token({name}, 4) + token({other}, 4)", "a word of each"
-            elif types[other] in ("number", "city", "postcode", "category"):
-                yield f"{name}_{other}", f"token({name}, 4) + {other}", f"a word, and the same {other}"
+        for other in _beside(types):
+            if other != name:
+                is_text = types[other] in ("text", "identifier")
+                why = "a word of each" if is_text else f"a word, and the same {other}"
+                yield f"{name}_{other}", f"token({name}, 4) + {_of_other(types, other)}", why
 
 
 def measured_key(sizes: Iterable[int], max_block_size: int) -> KeyMeasure:
@@ -138,6 +181,14 @@ def measured_key(sizes: Iterable[int], max_block_size: int) -> KeyMeasure:
             pairs += size * (size - 1) // 2
             largest = max(largest, size)
     return KeyMeasure(records, blocks, pairs, largest, suspended)
+
+
+def with_refinements(measure: KeyMeasure, refining: Iterable[KeyMeasure]) -> KeyMeasure:
+    """Return what a key makes together with those that refine it: at the most, for pairs of both are counted twice."""
+    pairs, largest = measure.pairs, measure.largest
+    for each in refining:
+        pairs, largest = pairs + each.pairs, max(largest, each.largest)
+    return replace(measure, pairs=pairs, largest=largest)
 
 
 def chosen_keys(measured: Sequence[tuple[KeyCandidate, KeyMeasure]], records: int) -> list[KeyChoice]:

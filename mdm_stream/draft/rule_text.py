@@ -269,10 +269,14 @@ def _blocking(rules: DraftedRules) -> str:
 
 def _key(candidate: KeyCandidate) -> str:
     """Return a key as it is written: its expression, or that with what refines it."""
+    if candidate.above is None:
+        refine = ", ".join(candidate.refine)
+        return f'{{key: "{candidate.expression}", refine: [{refine}]}}' if refine else candidate.expression
+    limit = f"suspend_above: {candidate.above}"
     if not candidate.refine:
-        return candidate.expression
-    refine = ", ".join(candidate.refine)
-    return f'{{key: "{candidate.expression}", refine: [{refine}]}}'
+        return f'{{key: "{candidate.expression}", {limit}}}'
+    refine = ", ".join(f'{{key: "{each}", {limit}}}' for each in candidate.refine)
+    return f'{{key: "{candidate.expression}", refine_above: {candidate.above}, refine: [{refine}]}}'
 
 
 def _match(rules: DraftedRules) -> str:
