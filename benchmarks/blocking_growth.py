@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ from mdm_stream.simulate.people import draw_household
 SEED = 1
 START_US = 1_700_000_000_000_000
 PARTS = 4
-"""Each part draws all households, and lives those that are its own: some 130 CPU seconds a part of a million people."""
+"""Parts of as many people each: a million take some 250 CPU seconds a part, and 130 to find where the parts begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +89,48 @@ def main() -> None:
         )
 
 
-def last_rows(people: int, part: int, parts: int) -> Iterator[tuple[int, str, dict[str, object]]]:
-    """Yield person, source and last row of each live record of one part of the households."""
+class Part(NamedTuple):
+    """Households that follow each other: the number of the first, its first person, and the person after the last."""
+
+    household: int
+    first_person: int
+    end: int
+
+
+def parts_of(people: int, parts: int) -> list[Part]:
+    """Return as many parts of nearly as many people each: where they begin depends on all households before."""
+    begins = [(0, 0)]
     number = first_person = 0
-    while first_person < people:
-        left = people - first_person
-        if number % parts != part:
-            first_person += len(draw_household(Random(f"{SEED}/{number}"), first_person, left))
-        else:
-            life = HouseholdLife(SEED, number, first_person, left, START_US)
-            rows: dict[tuple[str, str], dict[str, object]] = {}
-            for change in life.changes():
-                key = (change.source, change.record_id)
-                rows[key] = {**rows.get(key, {}), **change.row} if change.op == "patch" else dict(change.row)
-            persons: dict[str, int] = {}
-            for source, record_id, entity_id in life.survivors():
-                place = persons.setdefault(entity_id, first_person + len(persons))
-                yield place, source, rows[source, record_id]
-            first_person += len(life.people)
+    while parts > 1 and first_person < people:
+        first_person += len(draw_household(Random(f"{SEED}/{number}"), first_person, people - first_person))
+        number += 1
+        if len(begins) < parts and first_person >= people * len(begins) // parts:
+            begins.append((number, first_person))
+    ends = [*(person for _, person in begins[1:]), people]
+    return [Part(household, person, end) for (household, person), end in zip(begins, ends, strict=True)]
+
+
+def last_rows(people: int, part: Part) -> Iterator[tuple[int, str, dict[str, object]]]:
+    """Yield person, source and last row of each live record of one part of so many people."""
+    number, first_person = part.household, part.first_person
+    while first_person < part.end:
+        life = HouseholdLife(SEED, number, first_person, people - first_person, START_US)
+        rows: dict[tuple[str, str], dict[str, object]] = {}
+        for change in life.changes():
+            key = (change.source, change.record_id)
+            rows[key] = {**rows.get(key, {}), **change.row} if change.op == "patch" else dict(change.row)
+        persons: dict[str, int] = {}
+        for source, record_id, entity_id in life.survivors():
+            place = persons.setdefault(entity_id, first_person + len(persons))
+            yield place, source, rows[source, record_id]
+        first_person += len(life.people)
         number += 1
 
 
-def _part_of(
-    rulesets: Sequence[Ruleset], people: int, part: int, parts: int
-) -> tuple[NDArray[np.uint32], list[BlockTable]]:
+def _part_of(rulesets: Sequence[Ruleset], people: int, part: Part) -> tuple[NDArray[np.uint32], list[BlockTable]]:
     tables = [BlockTable(rules) for rules in rulesets]
     persons = []
-    for person, source, row in last_rows(people, part, parts):
+    for person, source, row in last_rows(people, part):
         values = standardise_record(rulesets[0], source, row)  # type: ignore[arg-type]
         match = tuple(value.match for value in values)
         persons.append(person)
@@ -123,30 +139,33 @@ def _part_of(
     return np.array(persons, np.uint32), tables
 
 
-def _file(work: Path, rulesets: Sequence[Ruleset], people: int, part: int, parts: int) -> Path:
+def _file(work: Path, rulesets: Sequence[Ruleset], people: int, number: int) -> Path:
     digests = "-".join(rules.digest[:8] for rules in rulesets)
-    return work / f"{people}-{digests}-{part + 1}-of-{parts}.npz"
+    return work / f"{people}-{digests}-from-{number + 1}-of-{PARTS}.npz"
 
 
-def _write_parts(work: Path, names: Sequence[str], people: int) -> None:
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for made in [pool.submit(_write_part, work, names, people, part, PARTS) for part in range(PARTS)]:
-            made.result()
-
-
-def _write_part(work: Path, names: Sequence[str], people: int, part: int, parts: int) -> None:
-    """Make one part, in a process of its own, unless it is there."""
+def _write_parts(work: Path, names: Sequence[str], people: int) -> list[Path]:
+    """Make the parts that are not there yet, each in a process of its own; return the files of all."""
     rulesets = [load_ruleset(name) for name in names]
-    path = _file(work, rulesets, people, part, parts)
-    if path.exists():
-        return
+    paths = [_file(work, rulesets, people, number) for number in range(PARTS)]
+    if not all(path.exists() for path in paths):
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            missing = [each for each in zip(paths, parts_of(people, PARTS), strict=False) if not each[0].exists()]
+            for made in [pool.submit(_write_part, path, names, people, part) for path, part in missing]:
+                made.result()
+    return [path for path in paths if path.exists()]
+
+
+def _write_part(path: Path, names: Sequence[str], people: int, part: Part) -> None:
+    """Make one part."""
+    rulesets = [load_ruleset(name) for name in names]
     began = time.monotonic()
-    persons, tables = _part_of(rulesets, people, part, parts)
+    persons, tables = _part_of(rulesets, people, part)
     arrays: dict[str, NDArray[np.generic]] = {"persons": persons}
     for number, table in enumerate(tables):
         for place in range(len(rulesets[number].blocking)):
             arrays[f"d{number}-{place}"], arrays[f"r{number}-{place}"] = table.rows_of(place)
-    work.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path.with_suffix(".part.npz"), **arrays)  # type: ignore[arg-type]
     path.with_suffix(".part.npz").rename(path)
     print(f"{path.name}: {len(persons):,} records, {time.monotonic() - began:.0f} s", file=sys.stderr)
@@ -154,17 +173,13 @@ def _write_part(work: Path, names: Sequence[str], people: int, part: int, parts:
 
 def _measured(rulesets: dict[str, Ruleset], people: int, work: Path | None) -> Iterator[Blocked]:
     several = list(rulesets.values())
-    parts = PARTS if work else 1
     loaded = []
-    if work:
-        _write_parts(work, list(rulesets), people)
-    for part in range(parts):
-        if work is None:
-            persons, tables = _part_of(several, people, part, parts)
-            rows = {(n, p): table.rows_of(p) for n, table in enumerate(tables) for p in range(len(several[n].blocking))}
-            loaded.append((persons, rows))
-            continue
-        with np.load(_file(work, several, people, part, parts)) as held:
+    if work is None:
+        persons, tables = _part_of(several, people, Part(0, 0, people))
+        rows = {(n, p): table.rows_of(p) for n, table in enumerate(tables) for p in range(len(several[n].blocking))}
+        loaded.append((persons, rows))
+    for path in _write_parts(work, list(rulesets), people) if work else ():
+        with np.load(path) as held:
             rows = {
                 (n, p): (held[f"d{n}-{p}"], held[f"r{n}-{p}"])
                 for n, rules in enumerate(several)

@@ -14,7 +14,7 @@ from collections import defaultdict
 from itertools import islice
 from pathlib import Path
 
-from blocking_growth import last_rows
+from blocking_growth import Part, last_rows
 from process_memory import MB, watched
 from show import Show
 
@@ -68,7 +68,7 @@ def figures(show: Show, scratch: Path) -> None:
 def _written(scratch: Path, count: int) -> list[Path]:
     """Write so many rows into a CSV file for each system; return the files, by name."""
     rows: dict[str, list[dict[str, object]]] = defaultdict(list)
-    for number, (_, source, row) in enumerate(islice(last_rows(count, 0, 1), count), start=1):
+    for number, (_, source, row) in enumerate(islice(last_rows(count, Part(0, 0, count)), count), start=1):
         rows[source].append({"id": number, **row})
     paths = []
     for source, of_source in sorted(rows.items()):
