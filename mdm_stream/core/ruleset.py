@@ -21,6 +21,9 @@ Method = Literal["fellegi_sunter", "weighted_mean"]
 ClusteringMethod = Literal["components", "evidence"]
 """What a link needs to join two clusters: nothing but itself, or all that was compared between the two."""
 
+EVIDENCE_MARGIN_BITS = 3.0
+"""How much better one cluster has to fit a record than another, unless the rules say it: eight times as likely."""
+
 VersionKind = Literal["integer", "text", "position", "seconds", "milliseconds", "microseconds", "nanoseconds", "time"]
 """What the versions of a source are: integers, texts, positions (of a database log, or of the change stream), or times:
 integers that count a unit since 1970, or RFC 3339 texts."""
@@ -315,7 +318,7 @@ class Match:
     ``prior`` is the probability that two records drawn at random are of one thing: every pair's match weight starts
     there. It is not that of a candidate pair, for what made the pair a candidate is counted by the comparisons.
     ``dependences`` come from a learned model, and are added after all comparisons.
-    ``clustering``: see :mod:`mdm_stream.core.cluster.joint_evidence`.
+    ``clustering`` and ``evidence_margin`` (in bits): see :mod:`mdm_stream.core.cluster.joint_evidence`.
     """
 
     method: Method
@@ -327,6 +330,7 @@ class Match:
     exclusive: tuple[int, ...] = ()
     dependences: tuple[Dependence, ...] = ()
     clustering: ClusteringMethod = "components"
+    evidence_margin: float = EVIDENCE_MARGIN_BITS
 
 
 @dataclass(frozen=True, slots=True)

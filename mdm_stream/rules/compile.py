@@ -11,7 +11,7 @@ from mdm_stream.core.canonical import digest_of
 from mdm_stream.core.f_version import bind
 from mdm_stream.core.model import STEWARD_SOURCE
 from mdm_stream.core.name_patterns import ATTRIBUTE_PATTERN, SOURCE_PATTERN, TABLE_PATTERN
-from mdm_stream.core.ruleset import Attribute, Ruleset, Source
+from mdm_stream.core.ruleset import EVIDENCE_MARGIN_BITS, Attribute, Ruleset, Source
 from mdm_stream.core.standardise import TYPE_OPTIONS
 from mdm_stream.core.standardise.patterns import PatternError, compile_pattern
 from mdm_stream.core.wire_formats import WIRE_FORMATS
@@ -42,6 +42,7 @@ _LEFT_OUT: Mapping[str, Any] = {
     "unavailable_value": None,
     "publish": (),
     "clustering": "components",
+    "evidence_margin": EVIDENCE_MARGIN_BITS,
     "terms": None,
     "dependences": (),
     "refined_above": None,

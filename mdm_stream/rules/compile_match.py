@@ -45,6 +45,7 @@ def compile_match(
         ),
         exclusive=_exclusive(model, tree.at(("exclusive",)), attributes, positions, findings),
         clustering=model.clustering,
+        evidence_margin=model.evidence_margin,
     )
     if learned is None or findings.errors:
         return match

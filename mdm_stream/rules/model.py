@@ -15,7 +15,7 @@ from mdm_stream.core.csv_form import DELIMITER_PATTERN, CsvEncoding
 from mdm_stream.core.file_rules import DELETED_SHARE_MAX, DRIFT_MAX, REJECTED_SHARE_MAX
 from mdm_stream.core.histories import HISTORIES_MAX
 from mdm_stream.core.name_patterns import DOMAIN_PATTERN, GTID_SOURCE_PATTERN, LOG_NUMBER_MAX
-from mdm_stream.core.ruleset import ClusteringMethod, VersionKind
+from mdm_stream.core.ruleset import EVIDENCE_MARGIN_BITS, ClusteringMethod, VersionKind
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName, enumerated
 from mdm_stream.rules.setting_types import (
     Day,
@@ -387,6 +387,15 @@ class MatchModel(_Part):
             "support (evidence)."
         ),
     ] = "components"
+    evidence_margin: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=BITS_MAX,
+            description="evidence: a record that fits clusters which contradict each other stands alone, unless one "
+            "is better by so many bits.",
+        ),
+    ] = EVIDENCE_MARGIN_BITS
 
 
 class SurvivorshipRuleModel(_Part):

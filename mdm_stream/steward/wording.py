@@ -70,6 +70,8 @@ def refusal_sentence(refused: Document | None) -> str:
         return f"refused: {against} {pairs}"
     if refused["reason"] == "evidence":
         return "refused: all that was compared between the two sides speaks against it"
+    if refused["reason"] == "ambiguous":
+        return "refused: one of the two fits several clusters that contradict each other, none better by the margin"
     if refused["reason"] == "exclusive":
         return f"refused: the two sides differ in {', '.join(refused['exclusive'])}, which is exclusive"
     left, right = refused["sizes"]

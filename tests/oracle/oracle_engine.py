@@ -163,6 +163,7 @@ def ruleset(rules, number=0) -> Ruleset:
             exclusive=tuple(place(name) for name in rules["exclusive"]),
             dependences=tuple(_dependence(both, rules["comparisons"]) for both in rules["together"]),
             clustering=rules["clustering"],
+            evidence_margin=rules["margin"],
         ),
         survivorship=tuple(
             SurvivorshipRule(

@@ -257,12 +257,53 @@ def _clusters(rules, records, links):
 
     Where all the evidence counts it is done over and over, until nothing more is joined.
     """
+    alone = set()
+    while True:
+        told = {pair: link for pair, link in links.items() if not alone & set(pair)}
+        clusters, refusals = _joined(rules, records, told)
+        more = {
+            ref
+            for refusal in refusals
+            if refusal["reason"] == "evidence"
+            for ref in refusal["pair"]
+            if _fits_several(rules, records, links, clusters, refusals, ref)
+        }
+        if not more:
+            break
+        alone |= more
+    for pair in links:
+        if alone & set(pair):
+            reason, separated = _objection(rules, records, *_sides(clusters, pair))
+            refusals.append({**links[pair], "pair": pair, "reason": reason or "ambiguous", "separated": separated})
+    return clusters, sorted(refusals, key=lambda each: (each["tier"], -each["weight"], each["pair"]))
+
+
+def _joined(rules, records, links):
     clusters = [{ref} for ref in records]
     while True:
         before = len(clusters)
         clusters, refusals = _followed(rules, records, links, clusters)
         if rules["clustering"] == "components" or len(clusters) == before:
             return clusters, refusals
+
+
+def _sides(clusters, pair):
+    return [next(members for members in clusters if ref in members) for ref in pair]
+
+
+def _fits_several(rules, records, links, clusters, refusals, ref):
+    """Return whether a record of scored links alone fits its cluster no better than one that contradicts the rest."""
+    rest = next(members for members in clusters if ref in members) - {ref}
+    if not rest or any(link["tier"] < 2 for pair, link in links.items() if ref in pair):
+        return False
+    for pair in (refusal["pair"] for refusal in refusals if refusal["reason"] == "evidence" and ref in refusal["pair"]):
+        other = next(members for members in clusters if (set(pair) - {ref}) & members)
+        here, there = (_joint_bits(rules, records, {ref}, side) for side in (rest, other))
+        fits = _objection(rules, records, {ref}, other)[0] is None and _confidence(there) >= rules["review"]
+        better = round(float(here) - float(there), 6) >= rules["margin"]
+        if fits and not better and _confidence(_joint_bits(rules, records, rest, other)) < rules["review"]:
+            return True
+    return False
 
 
 def _followed(rules, records, links, clusters):
@@ -288,6 +329,15 @@ def _contradicted(rules, records, left, right):
     """Return whether all pairs between two sets, of which one has several records, are together below a review."""
     if rules["clustering"] == "components" or len(left | right) == 2:
         return False
+    return _confidence(_joint_bits(rules, records, left, right)) < rules["review"]
+
+
+def _confidence(bits):
+    return round(1.0 / (1.0 + 2.0 ** -float(bits)), 6)
+
+
+def _joint_bits(rules, records, left, right):
+    """Return what all pairs between two sets say together, in bits."""
     speakers = (sorted(side, key=lambda ref: (_digest(ref), ref))[:SPEAKERS] for side in (left, right))
     bits, weighed = Fraction(0), []
     for one, other in product(*speakers):
@@ -302,7 +352,7 @@ def _contradicted(rules, records, left, right):
     if weighed:
         together = _weights_together if rules["method"] == "fellegi_sunter" else _means_together
         bits += together(rules, weighed)
-    return round(1.0 / (1.0 + 2.0 ** -float(bits)), 6) < rules["review"]
+    return bits
 
 
 def _weights_together(rules, pairs):

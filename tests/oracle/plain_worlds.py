@@ -164,6 +164,7 @@ def rules_of(seed):
         "clustering": random.Random(f"clustering {seed}").choice(["components", "evidence"]),
         "survivorship": _survivorship(chance, [attribute["name"] for attribute in attributes]),
         "together": [],
+        "margin": random.Random(f"margin {seed}").choice([0.5, 3.0, 60.0, 60.0]),
     }
     if random.Random(f"composed {seed}").random() < 0.5:
         _compose(rules)

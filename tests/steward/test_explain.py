@@ -143,6 +143,7 @@ def check_path(document, a, b):
                 "exclusive": refused["exclusive"],
                 "max_cluster_size": too_large,
                 "evidence": (refused["joint_confidence"] or 0.0) < (refused["joint_confidence_needed"] or 0.0),
+                "ambiguous": 1 in refused["sizes"],
             }
             assert found[refused["reason"]]
     if document["path"]:

@@ -12,11 +12,15 @@ from typing import Literal
 
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge, ordered
 from mdm_stream.core.cluster.partition import Partition
+from mdm_stream.core.match.decide import confidence_of
 
-JointConfidence = Callable[[Collection[str], Collection[str]], float]
-"""The confidence, in 0..1, that two clusters are one thing. Symmetric, and blind to the order of members."""
+JointWeight = Callable[[Collection[str], Collection[str]], float]
+"""The bits that speak for two clusters being one thing. Symmetric, and blind to the order of members."""
 
-RefusalReason = Literal["contradiction", "separated", "exclusive", "max_cluster_size", "evidence"]
+RefusalReason = Literal["contradiction", "separated", "exclusive", "max_cluster_size", "evidence", "ambiguous"]
+
+BITS_DECIMALS = 6
+"""Of the difference of two weights, before it is compared with a margin: beyond, only the order of sums is seen."""
 
 SEPARATED_LISTED_MAX = 20
 """SEPARATE verdicts that a refusal lists, the first in order: one LINK can meet thousands."""
@@ -54,10 +58,18 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """How clusters are weighed before a scored link joins them: ``confidence`` must be at least ``needed``."""
+    """How clusters are weighed before a scored link joins them: the confidence of ``weight`` must reach ``needed``.
 
-    confidence: JointConfidence
+    ``margin`` are the bits by which one cluster has to fit a record better than another that it fits too.
+    """
+
+    weight: JointWeight
     needed: float
+    margin: float
+
+    def confidence(self, left: Collection[str], right: Collection[str]) -> float:
+        """Return the confidence, in 0..1, that two clusters are one thing."""
+        return confidence_of(self.weight(left, right))
 
 
 def cluster(
@@ -79,13 +91,48 @@ def cluster(
     that can be compared between them supports it too; verdicts and deterministic rules are not weighed. What is
     refused is tried again, strongest first, as long as a round joins anything: a cluster that has grown may say
     something else. A round asks each link that is left over at most once, and every round but the last joins.
+
+    A record that fits clusters which contradict each other, none of them better than the others by ``weighing.margin``,
+    stands alone: all is clustered anew without it, until there is no such record, and its links are refused as
+    ``ambiguous`` (or for what else forbids them). One with a link that a verdict or a deterministic rule makes is none.
     """
-    grouping = _Grouping(members, separated, exclusive, max_cluster_size, weighing)
     waiting = sorted(links, key=lambda link: link.strength)
-    refused = grouping.follow(waiting)
-    while weighing and grouping.grown and refused:
-        refused = grouping.follow([refusal.edge for refusal in refused])
+    alone: set[str] = set()
+    while True:
+        grouping = _Grouping(members, separated, exclusive, max_cluster_size, weighing)
+        refused = grouping.follow([link for link in waiting if link.a not in alone and link.b not in alone])
+        while weighing and grouping.grown and refused:
+            refused = grouping.follow([refusal.edge for refusal in refused])
+        found = _ambiguous(grouping, refused, waiting, weighing) if weighing and refused else set()
+        if not found:
+            break
+        alone |= found
+    if alone:
+        refused += grouping.withhold([link for link in waiting if link.a in alone or link.b in alone])
     return Clustering(grouping.clusters(), tuple(sorted(refused, key=lambda r: r.edge.pair)))
+
+
+def _ambiguous(grouping: _Grouping, refused: Iterable[Refusal], links: Iterable[Edge], weighing: Weighing) -> set[str]:
+    """Return the records that fit their cluster no better, by the margin, than one that contradicts the rest of it."""
+    decided = {end for link in links if link.rule for end in link.pair}
+    ends = {
+        (record, other)
+        for refusal in refused
+        if refusal.reason == "evidence"
+        for record, other in (refusal.edge.pair, refusal.edge.pair[::-1])
+        if record not in decided
+    }
+    found: set[str] = set()
+    for record, other in sorted(ends):
+        rest, elsewhere = grouping.beside(record), grouping.members_with(other)
+        if not rest or record in found or not grouping.may_join(record, other):
+            continue
+        bits = weighing.weight((record,), elsewhere)
+        better = round(weighing.weight((record,), rest) - bits, BITS_DECIMALS)
+        fits = confidence_of(bits) >= weighing.needed and better < weighing.margin
+        if fits and weighing.confidence(rest, elsewhere) < weighing.needed:
+            found.add(record)
+    return found
 
 
 class _Grouping:
@@ -100,6 +147,7 @@ class _Grouping:
         weighing: Weighing | None,
     ) -> None:
         self._separated = separated
+        self._exclusive = exclusive
         self._max_cluster_size = max_cluster_size
         self._weighing = weighing
         self._group_of: dict[str, _Group] = {}
@@ -107,8 +155,7 @@ class _Grouping:
         self._confidence: dict[_AsTheyAre, float] = {}
         self.grown = False
         for member in members:
-            values = {i: v for i, v in enumerate(exclusive.get(member, ())) if v is not None}
-            self._group_of[member] = _Group([member], values)
+            self._group_of[member] = self._lone(member)
         for a, b in separated:
             if a in self._group_of and b in self._group_of:
                 self._group_of[a].separated.add(b)
@@ -126,12 +173,40 @@ class _Grouping:
             if reason is None:
                 self._join(left, right)
                 continue
-            between: list[tuple[str, str]] = []
-            if reason == "separated":
-                between = self._between(left, right)
-                reason = "contradiction" if edge.rule == VERDICT_RULE else reason
-            refused.append(Refusal(edge, reason, tuple(between[:SEPARATED_LISTED_MAX]), len(between)))
+            refused.append(self._refusal(edge, reason))
         return refused
+
+    def withhold(self, links: Iterable[Edge]) -> list[Refusal]:
+        """Return the refusals of links whose record stands alone, since it fits several clusters."""
+        return [self._refusal(edge, self._forbids(edge.a, edge.b) or "ambiguous") for edge in links]
+
+    def members_with(self, record: str) -> Collection[str]:
+        """Return the members of a record's cluster."""
+        return self._group_of[record].members
+
+    def beside(self, record: str) -> Collection[str]:
+        """Return the other members of a record's cluster."""
+        return [member for member in self._group_of[record].members if member != record]
+
+    def may_join(self, record: str, other: str) -> bool:
+        """Return whether nothing but evidence keeps a record, by itself, from another one's cluster."""
+        lone = self._lone(record)
+        lone.separated = {b if a == record else a for a, b in self._separated if record in (a, b)}
+        return _objection(lone, self._group_of[other], self._max_cluster_size) is None
+
+    def _lone(self, record: str) -> _Group:
+        values = {i: v for i, v in enumerate(self._exclusive.get(record, ())) if v is not None}
+        return _Group([record], values)
+
+    def _forbids(self, a: str, b: str) -> RefusalReason | None:
+        return _objection(self._group_of[a], self._group_of[b], self._max_cluster_size)
+
+    def _refusal(self, edge: Edge, reason: RefusalReason) -> Refusal:
+        between: list[tuple[str, str]] = []
+        if reason == "separated":
+            between = self._between(self._group_of[edge.a], self._group_of[edge.b])
+            reason = "contradiction" if edge.rule == VERDICT_RULE else reason
+        return Refusal(edge, reason, tuple(between[:SEPARATED_LISTED_MAX]), len(between))
 
     def clusters(self) -> tuple[tuple[str, ...], ...]:
         """Return the clusters, each sorted, in the order of their first members."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mdm_stream.core.canonical import canonical_json, digest_of, digest_of_bytes
 from mdm_stream.core.cluster.clustering import Clustering, Refusal, Weighing, cluster
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_on
-from mdm_stream.core.cluster.joint_evidence import joint_confidence
+from mdm_stream.core.cluster.joint_evidence import joint_evidence
 from mdm_stream.core.cluster.survive import survive
 from mdm_stream.core.cluster.survivor import Origin
 from mdm_stream.core.match.decide import NO_SIMILARITY
@@ -141,7 +141,8 @@ def weighing_of(rules: Ruleset, records: Mapping[str, Record], members: Iterable
     """Return how clusters of these members are weighed; ``None`` where the rules follow links alone."""
     if rules.match.clustering != "evidence":
         return None
-    return Weighing(joint_confidence(rules, {ref: records[ref].match for ref in members}), rules.match.review)
+    weight = joint_evidence(rules, {ref: records[ref].match for ref in members})
+    return Weighing(weight, rules.match.review, rules.match.evidence_margin)
 
 
 def golden_record(rules: Ruleset, members: Sequence[Record]) -> Golden:

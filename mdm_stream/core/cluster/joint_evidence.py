@@ -19,6 +19,11 @@ reach the link threshold, since the link itself does. Then
 * **the prior counts once.** It is about two things, and not about each pair of their records.
 * **evidence does not grow with the clusters.** Twelve pairs that agree in the city say what one does.
 
+**A record that fits several clusters goes to none.** What fits mother and son, who contradict each other, would go to
+the one whose link happens to be the stronger, by a slip in a street. It stays only where its cluster's weight is above
+that of each other that it fits by ``evidence_margin`` bits; else it stands alone, and its links are questions for
+stewards.
+
 Pairs that a deterministic rule decides are not weighed: each adds the bits of its rule, for or against.
 
 ``SPEAKERS_MAX`` bounds the work: of a larger cluster so many members are compared, those whose references have the
@@ -31,8 +36,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from heapq import nsmallest
 
-from mdm_stream.core.cluster.clustering import JointConfidence
-from mdm_stream.core.match.decide import bits_of, confidence_of, mean_confidence
+from mdm_stream.core.cluster.clustering import JointWeight
+from mdm_stream.core.match.decide import bits_of, mean_confidence
 from mdm_stream.core.match.pair_evidence import PairEvidence, pair_evidence
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.reference_hash import reference_hash
@@ -42,15 +47,14 @@ SPEAKERS_MAX = 16
 """Members of a cluster that are compared with another cluster's."""
 
 
-def joint_confidence(rules: Ruleset, match_of: Mapping[str, MatchValues]) -> JointConfidence:
-    """Return how sure the evidence is that two clusters are one; ``match_of`` has the match values of all members."""
+def joint_evidence(rules: Ruleset, match_of: Mapping[str, MatchValues]) -> JointWeight:
+    """Return what weighs whether two clusters are one; ``match_of`` has the match values of all members."""
 
-    def confidence(left: Collection[str], right: Collection[str]) -> float:
+    def weight(left: Collection[str], right: Collection[str]) -> float:
         ours, theirs = _speakers(left), _speakers(right)
-        pairs = [pair_evidence(rules, match_of[a], match_of[b]) for a in ours for b in theirs]
-        return confidence_of(joint_weight(rules.match, pairs))
+        return joint_weight(rules.match, [pair_evidence(rules, match_of[a], match_of[b]) for a in ours for b in theirs])
 
-    return confidence
+    return weight
 
 
 def joint_weight(match: Match, pairs: Sequence[PairEvidence]) -> float:

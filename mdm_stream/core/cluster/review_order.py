@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CONTRADICTION = "contradiction"
-REASONS = ("score", "separated", "exclusive", "max_cluster_size", "evidence", CONTRADICTION)
+REASONS = ("score", "separated", "exclusive", "max_cluster_size", "evidence", "ambiguous", CONTRADICTION)
 """Why an item can be in the queue: the pair's confidence is in the middle band, or what refused its link."""
 _KEPT_AT_LEAST = 1_000
 """Entries kept before the first look at which are not needed: sorting seldom is cheaper than keeping a heap."""

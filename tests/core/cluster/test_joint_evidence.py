@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import combinations, product
 
@@ -12,8 +13,7 @@ from small_world import BOTH_SAME, FAMILY_TERMS, GIVEN_DIFFERS, HISTORIES, RARE,
 
 from mdm_stream.core.cluster.clustering import Weighing, cluster
 from mdm_stream.core.cluster.edges import VERDICT_RULE, Edge, verdict_edge
-from mdm_stream.core.cluster.joint_evidence import SPEAKERS_MAX, joint_confidence, joint_weight
-from mdm_stream.core.match.decide import confidence_of
+from mdm_stream.core.cluster.joint_evidence import SPEAKERS_MAX, joint_evidence, joint_weight
 from mdm_stream.core.match.pair_evidence import pair_evidence
 from mdm_stream.core.match.score import score_pair
 from mdm_stream.core.model import RecordEvent, VerdictEvent, make_ref
@@ -23,6 +23,7 @@ from mdm_stream.core.ruleset import Comparison, Level, Predicate
 NODES = [f"crm/{n}" for n in range(8)]
 PAIRS = list(combinations(NODES, 2))
 NEEDED = 0.85
+MARGIN = 3.0
 
 
 def linked(pair, weight, rule=""):
@@ -52,14 +53,53 @@ NO_VALUES = dict.fromkeys(NODES, ())
 def weighing(table):
     """Return a weighing by the mean bits between two clusters."""
 
-    def confidence(left, right):
+    def weight(left, right):
         bits = [table[tuple(sorted(pair))] for pair in product(left, right)]
-        return confidence_of(sum(bits) / len(bits))
+        return math.fsum(bits) / len(bits)
 
-    return Weighing(confidence, NEEDED)
+    return Weighing(weight, NEEDED, MARGIN)
 
 
 def naively(found, table, separated, size_max):
+    """Return clusters and refusals, done anew without the records that fit several clusters, until there is none."""
+    alone = set()
+    while True:
+        clusters, refused = agglomerated([e for e in found if alone.isdisjoint(e.pair)], table, separated, size_max)
+        more = {
+            end
+            for pair in refused
+            for end in pair
+            if fits_several(end, clusters, refused, found, table, separated, size_max)
+        }
+        if not more:
+            break
+        alone |= more
+    for edge in found:
+        if not alone.isdisjoint(edge.pair):
+            left, right = (next(members for members in clusters if end in members) for end in edge.pair)
+            apart = any(tuple(sorted(pair)) in separated for pair in product(left, right))
+            too_many = len(left) + len(right) > size_max
+            refused[edge.pair] = "separated" if apart else "max_cluster_size" if too_many else "ambiguous"
+    return clusters, refused
+
+
+def fits_several(record, clusters, refused, found, table, separated, size_max):
+    """Whether a record that only scored links lead to fits its cluster no better than one that contradicts the rest."""
+    weighed = weighing(table)
+    (own,) = [set(members) - {record} for members in clusters if record in members]
+    if not own or any(edge.rule for edge in found if record in edge.pair):
+        return False
+    for pair in (pair for pair, reason in refused.items() if record in pair and reason == "evidence"):
+        (other,) = [members for members in clusters if (set(pair) - {record}) & set(members)]
+        if len(other) < size_max and not any(tuple(sorted((record, each))) in separated for each in other):
+            fits = weighed.confidence([record], other) >= NEEDED
+            better = weighed.weight([record], own) - weighed.weight([record], other)
+            if fits and better < MARGIN and weighed.confidence(own, other) < NEEDED:
+                return True
+    return False
+
+
+def agglomerated(found, table, separated, size_max):
     """Return clusters and refusals by going through the links, strongest first, until a round joins nothing."""
     clusters, weigh = [{node} for node in NODES], weighing(table).confidence
     while True:
@@ -173,7 +213,7 @@ def test_the_order_of_members_is_nothing(rules, people, chance):
     refs = list(match_of)
     cut = chance.randint(1, len(refs) - 1)
     left, right = refs[:cut], refs[cut:]
-    confidence = joint_confidence(rules, match_of)
+    confidence = joint_evidence(rules, match_of)
     expected = confidence(left, right)
     assert confidence(chance.sample(right, len(right)), chance.sample(left, len(left))) == expected
 
@@ -218,7 +258,7 @@ def test_what_a_large_cluster_costs_is_bounded(monkeypatch):
     )
     match_of = {f"crm/{n}": (f"ann{n}", "lee", None, None) for n in range(90)}
     refs = sorted(match_of)
-    confidence = joint_confidence(RULES, match_of)
+    confidence = joint_evidence(RULES, match_of)
     first = confidence(refs[:40], refs[40:])
     assert len(asked) == SPEAKERS_MAX**2
     assert confidence(refs[40:][::-1], refs[:40][::-1]) == first
@@ -260,6 +300,7 @@ FAMILY = (graded(0, 3.0, -6.0), graded(1, 2.0, -2.0), graded(3, 3.0, -1.0))
 
 
 HOME = {"family_name": "Stone", "email": ["home@stone.org"]}
+BORN = {"Martha": "1955-07-30", "Edwin": "1980-01-02"}
 MOTHER, SON, DAUGHTER = (record(name, given_name=name, **HOME) for name in ("Martha", "Edwin", "Sylvia"))
 
 
@@ -271,18 +312,38 @@ def test_a_record_without_a_name_does_not_make_a_family_one():
         [["Edwin", "Martha", "Sylvia", "nobody"]],
         [],
     )
-    found, reasons = clusters_of(family, weighing_rules(*FAMILY))
-    named = [[each for each in members if each != "nobody"] for members in found]
-    assert sorted(filter(None, named)) == [["Edwin"], ["Martha"], ["Sylvia"]]
-    assert set(reasons) == {"evidence"}
+    assert clusters_of(family, weighing_rules(*FAMILY)) == (
+        [["Edwin"], ["Martha"], ["Sylvia"], ["nobody"]],
+        ["ambiguous"] * 3,
+    )
+
+
+def test_a_record_goes_where_it_fits_better_by_the_margin():
+    """One more thing in common than with the others is enough if it weighs as much; a little less, and it is asked."""
+    rules = weighing_rules(*FAMILY, graded(2, 3.5, 0.0))
+    martha, edwin = (record(name, given_name=name, birth_date=born, **HOME) for name, born in BORN.items())
+    nameless = record("nobody", birth_date="1955-07-30", **HOME)
+    assert clusters_of([martha, edwin, nameless], rules) == ([["Edwin"], ["Martha", "nobody"]], ["evidence"])
+    wider = replace(rules, match=replace(rules.match, evidence_margin=3.6))
+    assert clusters_of([martha, edwin, nameless], wider)[0] == [["Edwin"], ["Martha"], ["nobody"]]
+
+
+def test_an_answer_settles_where_a_record_belongs():
+    """A steward's LINK joins it, and a SEPARATE from all others lets it go to the one that is left."""
+    rules = weighing_rules(*FAMILY)
+    nameless = record("nobody", **HOME)
+    refs = {name: make_ref("crm", name) for name in ("Edwin", "Martha", "nobody")}
+    link = VerdictEvent("person", refs["Martha"], refs["nobody"], "link", 1, 1_000_000, "steward")
+    assert clusters_of([MOTHER, SON, nameless, link], rules)[0] == [["Edwin"], ["Martha", "nobody"]]
+    separate = VerdictEvent("person", refs["Edwin"], refs["nobody"], "separate", 1, 1_000_000, "steward")
+    assert clusters_of([MOTHER, SON, nameless, separate], rules)[0] == [["Edwin"], ["Martha", "nobody"]]
 
 
 def test_however_many_records_lack_a_name():
-    """Ten records of the home outvote nobody: what is missing is no evidence."""
+    """Ten records of the home outvote nobody: what is missing is no evidence, and each of them stands alone."""
     family = [MOTHER, SON, DAUGHTER, *(record(f"nobody{n}", **HOME) for n in range(10))]
     found, _ = clusters_of(family, weighing_rules(*FAMILY))
-    named = [[each for each in members if not each.startswith("nobody")] for members in found]
-    assert sorted(filter(None, named)) == [["Edwin"], ["Martha"], ["Sylvia"]]
+    assert all(len(members) == 1 for members in found)
 
 
 CHAIN = [
@@ -296,9 +357,11 @@ EACH = tuple(graded(position, 4.0, -2.0) for position in range(3))
 
 
 def test_a_chain_does_not_make_strangers_one():
-    """The two ends of a chain are in different golden records, and what is refused between these is one question."""
+    """The two ends are in different golden records; what fits either end is in neither, and is two questions."""
     assert clusters_of(CHAIN, weighing_rules(*EACH, clustering="components")) == ([["1", "2", "3", "4"]], [])
-    assert clusters_of(CHAIN, weighing_rules(*EACH)) == ([["1", "2", "3"], ["4"]], ["evidence"])
+    assert clusters_of(CHAIN, weighing_rules(*EACH)) == ([["1", "2"], ["3"], ["4"]], ["ambiguous", "ambiguous"])
+    firm = replace(weighing_rules(*EACH).match, evidence_margin=0.0)
+    assert clusters_of(CHAIN[:3], replace(weighing_rules(*EACH), match=firm))[0] == [["1", "2", "3"]]
 
 
 def test_a_steward_has_the_last_word():
@@ -309,6 +372,7 @@ def test_a_steward_has_the_last_word():
     a, b = make_ref("crm", "Edwin"), make_ref("crm", "Martha")
     verdict = VerdictEvent("person", a, b, "link", 1, 1_000_000, "steward")
     assert len(resolve(rules, [MOTHER, SON, nameless, verdict]).golden) == 1
+    assert len(without.golden) == 3
     withdrawn = VerdictEvent("person", a, b, "none", 2, 1_000_000, "steward")
     assert resolve(rules, [MOTHER, SON, nameless, verdict, withdrawn]) == without
 
