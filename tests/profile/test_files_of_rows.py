@@ -171,3 +171,53 @@ def test_counts_are_those_of_counting_by_hand(tmp_path, cells):
         assert counted.distinct_of([0, 1])[1] == sum(map(bool, cells))
     finally:
         counted.close()
+
+
+TITLES = {
+    "one line": "Report of 2024\n",
+    "a comma in it": "Report, of 2024\nprinted on 1.2.2024\n\n",
+    "cells of a spreadsheet": "Report of 2024;;\n;;\n",
+    "groups of columns": "person;;\n",
+}
+
+
+@pytest.mark.parametrize("title", TITLES)
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_rows_above_the_header_are_no_header(tmp_path, title, delimiter):
+    """A title, the date of a report or a line of groups is left out, and the rules are about a copy without it."""
+    found = table(tmp_path, (TITLES[title] + ROWS.replace(",", ";")).replace(";", delimiter))
+    assert (found.columns, found.rows, found.faulty) == (("id", "given name", "town"), 2, 0)
+    assert "header stands below" in found.needs_copy
+
+
+@pytest.mark.parametrize("content", [ROWS, "name\nAnna\nPetra\n", "name,town\nAnna,\nPetra,\n"])
+def test_a_header_of_few_names_is_no_title(tmp_path, content):
+    """A first row that names the columns stays the header, be there one column, or values in few cells."""
+    found = table(tmp_path, content)
+    assert found.columns[0] == content.split("\n")[0].split(",")[0]
+
+
+@pytest.mark.parametrize(
+    "content", ['{"data": [{"id": 1}, {"id": 2}]}', '{"total": 2, "rows": [{"id": 1}, {"id": 2}]}']
+)
+def test_records_in_a_list_of_one_object_are_said(tmp_path, content):
+    """JSON whose records stand in a list below the top is refused, with how to get at them."""
+    with pytest.raises(ConfigurationError, match=r"whose list '(data|rows)' holds the records.*jq -c"):
+        table(tmp_path, content, "a.json")
+
+
+EAST_ASIAN = {
+    "euc-jp": [("顧客番号", "氏名", "住所"), ("佐藤太郎", "東京都新宿区西新宿"), ("鈴木花子", "東京都港区赤坂")],
+    "cp932": [("顧客番号", "氏名", "住所"), ("高橋健一", "東京都渋谷区道玄坂"), ("田中直美", "大阪府大阪市北区")],
+    "euc-kr": [("고객번호", "이름", "주소"), ("김철수", "서울특별시 강남구"), ("이영희", "부산광역시 해운대구")],
+    "gb18030": [("编号", "姓名", "地址"), ("王小明", "北京市朝阳区建国路"), ("李芳", "上海市黄浦区南京东路")],
+    "big5": [("編號", "姓名", "地址"), ("陳偉", "台北市信義區松仁路"), ("林小華", "高雄市前鎮區中山路")],
+}
+
+
+@pytest.mark.parametrize("encoding", EAST_ASIAN)
+def test_encodings_of_one_range_of_codes_are_told_by_common_characters(encoding):
+    """Japanese without kana, Korean and Chinese share their codes: common characters tell which it is."""
+    header, *rows = EAST_ASIAN[encoding]
+    lines = [",".join(header), *(f"{number},{','.join(row)}" for number, row in enumerate(rows * 4))]
+    assert encoding_of("\n".join(lines).encode(encoding)) == encoding

@@ -32,6 +32,10 @@ from mdm_stream.profile.columns.value_forms import forms_of
 _SURE_VALUES = frozenset({"email", "date", "uuid", "marked_phone", "url", "iban"})
 _BEGINNING_BYTES = 1_048_576
 _LOOKED_AT_BYTES = 65_536
+_LIST_IN_OBJECT = re.compile(r'\s*\{[^\[]{0,2000}?"([^"\\]{1,60})"\s*:\s*\[\s*\{', re.DOTALL)
+_TITLE_ROWS_MAX = 10
+"""Rows above a header: a title, a date, a line of what columns are grouped by."""
+_BEGINNING_ROWS = 50
 _TEXT_AS_FORMULA = re.compile('="((?:[^"]|"")*)"')
 
 
@@ -107,15 +111,16 @@ def _is_text_table(path: Path, beginning: bytes) -> bool:
 
 def _read_csv(path: Path, beginning: bytes, rows_path: Path) -> TableFile:
     encoding = encoding_of(beginning)
-    dialect, rest = read_dialect(file_bytes(path), CsvForm(encoding=encoding))
+    dialect, titles, records = _records(path, beginning, encoding)
     if _is_binary(beginning[:_LOOKED_AT_BYTES].decode(dialect.encoding, "replace")):
         raise ConfigurationError(f"{path}: is no text; expected rows as CSV, JSON, NDJSON or Parquet")
-    records = iter(CsvRecords(iter_lines(rest, dialect, ReadLimits().line_bytes_max), dialect))
     header = _first_row(path, records)
     headless = _is_row(header)
     columns, why = _usable_names([] if headless else header, len(header))
     if headless:
         why = "its first row holds values and no names of columns"
+    if titles:
+        why = "; ".join(filter(None, [f"its header stands below {titles} other row{'s' * (titles > 1)}", why]))
     nameless = [] if headless else [place for place, name in enumerate(header) if not name]
     reasons: dict[str, None] = {why: None}
     count, faulty = 0, 0
@@ -139,6 +144,59 @@ def _read_csv(path: Path, beginning: bytes, rows_path: Path) -> TableFile:
         raise ConfigurationError(f"{path}: has a header and no row; expected records to look at")
     why = "; ".join(filter(None, reasons))
     return TableFile(path, "csv", str(dialect), columns, count, faulty, rows_path, why, encoding)
+
+
+def _records(path: Path, beginning: bytes, encoding: str | None) -> tuple[CsvDialect, int, Iterator[CsvRecord]]:
+    """Return the dialect, how many rows stand above the header, and the records from the header on.
+
+    Lines of a title have no delimiter, or another one: where most rows are of one cell, those below them are looked at.
+    """
+    wide = b"\x00" in beginning[:_LOOKED_AT_BYTES]
+    found = None
+    for skipped in range(1 if wide else _TITLE_ROWS_MAX + 1):
+        dialect, rest = read_dialect(_below(file_bytes(path), skipped), CsvForm(encoding=encoding))
+        read = iter(CsvRecords(iter_lines(rest, dialect, ReadLimits().line_bytes_max), dialect))
+        first = list(islice(read, _BEGINNING_ROWS))
+        titles = _title_rows(first, at_least=skipped > 0)
+        if found is None or titles is not None:
+            found = (dialect, skipped + (titles or 0), chain(first[titles or 0 :], read))
+        if titles is not None or not first:
+            break
+    if found is None:  # the range is never empty
+        raise AssertionError
+    return found
+
+
+def _below(pieces: Iterable[bytes], lines: int) -> Iterator[bytes]:
+    """Yield the bytes of a file below so many lines."""
+    left = b""
+    for piece in pieces:
+        left += piece
+        while lines and b"\n" in left:
+            left, lines = left.partition(b"\n")[2], lines - 1
+        if not lines:
+            yield left
+            left = b""
+
+
+def _title_rows(first: list[CsvRecord], *, at_least: bool) -> int | None:
+    """Return how many rows come before the header: those of few cells before one of many that holds no values.
+
+    A row that has no more than half of the cells of most rows names no columns; blank rows count. None where most rows
+    are of one cell, or, below lines that were skipped (``at_least``), where no header is found.
+    """
+    filled = [[cell for cell in map(_cell, each.fields) if cell] if isinstance(each.fields, list) else []
+              for each in first]  # fmt: skip
+    usual = sorted(map(len, filled))[len(filled) // 2] if filled else 0
+    if usual < 2:
+        return None
+    for place, cells in enumerate(filled[: _TITLE_ROWS_MAX + 1]):
+        if len(cells) > usual // 2:
+            is_header = not _is_row(cells) and (usual > 2 or any(map(meanings_of_name, cells)))
+            if at_least:
+                return place if is_header else None
+            return place if is_header and any(filled[:place]) else 0
+    return None if at_least else 0
 
 
 def _first_row(path: Path, records: Iterator[CsvRecord]) -> list[str]:
@@ -221,6 +279,13 @@ def _read_other(path: Path, rows_path: Path) -> TableFile:
             if any(chosen):
                 written.writerow(chosen)
                 count += 1
+    listed = _LIST_IN_OBJECT.match(_beginning(path)[:_LOOKED_AT_BYTES].decode("utf-8", "replace").lstrip("\ufeff"))
+    if count <= 1 and listed is not None:
+        name = listed[1]
+        raise ConfigurationError(
+            f"{path}: is one object whose list {name!r} holds the records; expected the records themselves: write them "
+            f"out first, as `jq -c '.[\"{name}\"][]' FILE > FILE.ndjson` does"
+        )
     if not count:
         raise ConfigurationError(f"{path}: has no row that can be read; expected objects with values")
     names, _ = _usable_names(columns, len(columns))
