@@ -9,7 +9,8 @@ words early in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, cast
 
 from mdm_stream.core.blocking.functions import KEY_FUNCTIONS, SEVERAL, Texts
 from mdm_stream.core.blocking.limits import expression_limit
@@ -32,11 +33,15 @@ _KEPT_CHARACTERS = KEY_CHARACTERS_MAX - 2 * _DIGEST_BYTES - 1
 
 
 class _Expression(NamedTuple):
-    """A key expression: its parts as positions among the distinct calls, and where its ``unordered`` groups stand."""
+    """A key expression: its parts as positions among the distinct calls, and where its ``unordered`` groups stand.
+
+    ``choose`` takes what is at these positions.
+    """
 
     tag: str
     calls: tuple[int, ...]
     groups: tuple[slice, ...]
+    choose: Callable[[Sequence[str | None]], Sequence[str | None]]
 
 
 class _KeyPlan(NamedTuple):
@@ -54,10 +59,11 @@ def blocking_keys(rules: Ruleset, values: MatchValues) -> Texts:
     # Nearly every call yields one text or none, so nearly every expression one key or none.
     only = [found[0] if len(found) == 1 else None for found in texts]
     keys: set[str] = set()
-    for tag, calls, groups in plan.expressions:
-        combination = [text for call in calls if (text := only[call]) is not None]
-        if len(combination) == len(calls):
-            keys.add(key_of(tag, _regrouped(groups, combination) if groups else combination))
+    for tag, calls, groups, choose in plan.expressions:
+        combination = choose(only)
+        if None not in combination:
+            chosen = cast("Sequence[str]", combination)
+            keys.add(key_of(tag, _regrouped(groups, chosen) if groups else chosen))
         elif all(columns := [texts[call] for call in calls]):
             keys.update(
                 _fewest({key_of(tag, _regrouped(groups, each)) for each in _combinations(columns, limit)}, limit)
@@ -90,9 +96,14 @@ def _make_plan(rules: Ruleset) -> _KeyPlan:
     for expression in rules.blocking:
         wanted = ((part.function, part.argument, part.attribute) for part in expression.parts)
         places = tuple(numbers.setdefault(call, len(numbers)) for call in wanted)
-        expressions.append(_Expression(expression.tag, places, _groups(expression.parts)))
+        expressions.append(_Expression(expression.tag, places, _groups(expression.parts), _chooser(places)))
     calls = tuple((KEY_FUNCTIONS[name].apply, argument, attribute) for name, argument, attribute in numbers)
     return _KeyPlan(calls, tuple(expressions))
+
+
+def _chooser(places: tuple[int, ...]) -> Callable[[Sequence[str | None]], Sequence[str | None]]:
+    """Return what takes the items at some places, of one place too as a sequence."""
+    return itemgetter(slice(places[0], places[0] + 1)) if len(places) == 1 else itemgetter(*places)
 
 
 def _groups(parts: tuple[KeyPart, ...]) -> tuple[slice, ...]:
@@ -114,6 +125,8 @@ def _texts(apply: Callable[[str, int], Texts], argument: int, value: str | tuple
     if isinstance(value, str):
         found = apply(value, argument)
         return found if len(found) <= 1 else tuple(_fewest(found, limit))
+    if len(value) == 1 and value[0] and len(found := apply(value[0], argument)) <= 1:
+        return found
     return tuple(_fewest({text: None for each in value if each for text in apply(each, argument)}, limit))
 
 
