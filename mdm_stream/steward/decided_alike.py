@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import Literal
 
 from mdm_stream.core.blocking.generic_values import pair_values, value_keys
 from mdm_stream.core.blocking.limits import block_limit
@@ -16,6 +17,25 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.index.reader import IndexReader
 
 RECORDS_PER_READ = 1_000
+RECORDS_READ_MAX = 50_000
+"""Records of a domain up to which they are read for the queue's order without being asked to: some seconds."""
+
+ReviewOrder = Literal["auto", "teaches", "worth"]
+"""By what the review queue is ordered: ``auto`` is ``teaches`` in a domain of few records, and else ``worth``."""
+
+
+def decided_for(
+    order: ReviewOrder, index: IndexReader, rules: Ruleset, records_max: int = RECORDS_READ_MAX
+) -> dict[EvidencePattern, tuple[int, int]] | None:
+    """Return what the order needs: ``decided_alike`` where it is by what an answer teaches, else None.
+
+    ``auto`` looks at no more than ``records_max`` references, and reads no record if there are more.
+    """
+    if order == "worth":
+        return None
+    if order == "auto" and next(islice(index.scan_refs(), records_max, None), None) is not None:
+        return None
+    return decided_alike(index, rules)
 
 
 def decided_alike(index: IndexReader, rules: Ruleset) -> dict[EvidencePattern, tuple[int, int]]:

@@ -17,7 +17,7 @@ from mdm_stream.core.model import Verdict, make_ref
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.errors import TransientError
 from mdm_stream.index.reader import IndexReader, Pair
-from mdm_stream.steward.decided_alike import decided_alike
+from mdm_stream.steward.decided_alike import ReviewOrder, decided_for
 from mdm_stream.steward.describe import Reveal
 from mdm_stream.steward.inspect import NotFoundError, explain_names
 from mdm_stream.steward.review import review_queue
@@ -68,14 +68,14 @@ class ReviewSession:
         *,
         reasons: Collection[str] = (),
         reveal: Reveal = False,
-        teaching: bool = False,
+        order: ReviewOrder = "auto",
     ) -> None:
-        """Begin at the item that is most worth an answer; with ``reasons``, only items of these are asked.
+        """Begin at the item whose answer says most about others, or is worth most, by ``order``.
 
-        With ``teaching`` at the one whose answer says most about others: all verdicts are looked at, once.
+        With ``reasons``, only items of these are asked. Verdicts are looked at once, now.
         """
         self._index, self._rules, self._reasons, self._reveal = index, rules, reasons, reveal
-        self._taught = decided_alike(index, rules) if teaching else None
+        self._taught = decided_for(order, index, rules)
         self._asked: set[Pair] = set()
         self._ahead: list[ReviewItem] = []
         self._again: list[ReviewQuestion] = []

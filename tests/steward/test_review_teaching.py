@@ -10,7 +10,7 @@ from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.engine.batch import Engine
 from mdm_stream.index.memory import MemoryIndex
 from mdm_stream.index.redis.index import RedisIndex
-from mdm_stream.steward.decided_alike import decided_alike
+from mdm_stream.steward.decided_alike import decided_alike, decided_for
 from mdm_stream.steward.review import review_queue
 from mdm_stream.steward.review_session import ReviewSession
 from mdm_stream.steward.wording import alike_sentence
@@ -59,7 +59,7 @@ def test_alike_questions_and_verdicts_are_counted(redis_client):
 
 def test_a_session_counts_what_it_decides():
     """At once, though the consumer applies it later; taken back, it does not count."""
-    session = ReviewSession(filled(MemoryIndex(RULES)), RULES, teaching=True)
+    session = ReviewSession(filled(MemoryIndex(RULES)), RULES, order="teaches")
     question = session.next_question()
     assert (question.item.alike.open, question.item.alike.links) == (len(FAMILIES), 0)
     session.decided(question, "link")
@@ -67,3 +67,14 @@ def test_a_session_counts_what_it_decides():
     session.take_back()
     assert list(session._taught.values()) == [(0, 0)]
     ReviewNext.model_validate(session.document().document())
+
+
+def test_the_order_is_by_what_teaches_in_a_domain_of_few_records():
+    """Unasked, all records are read up to a number of them; beyond it none is, unless that is asked for."""
+    index = filled(MemoryIndex(RULES))
+    decided = decided_alike(index, RULES)
+    count = sum(1 for _ in index.scan_refs())
+    assert decided_for("auto", index, RULES, count) == decided
+    assert decided_for("auto", index, RULES, count - 1) is None
+    assert decided_for("teaches", index, RULES, count - 1) == decided
+    assert decided_for("worth", index, RULES, count) is None

@@ -18,18 +18,20 @@ from mdm_stream.steward.wording import alike_sentence
 
 if TYPE_CHECKING:
     from mdm_stream.core.model import Verdict
+    from mdm_stream.steward.decided_alike import ReviewOrder
 
 LIMIT_MAX = 10_000
 
 order_option = click.option(
-    "--order", type=click.Choice(["worth", "teaches"]), default="worth", show_default=True,
-    help="First what puts most pairs right, or what says most about other questions (looks at all verdicts).",
+    "--order", type=click.Choice(["auto", "teaches", "worth"]), default="auto", show_default=True,
+    help="First what says most about other questions (looks at all verdicts), or what puts most pairs right; auto: the "
+    "former up to 50,000 records.",
 )  # fmt: skip
 
 
 @click.group()
 def review() -> None:
-    """The review queue, most worth looking at first; decide on it."""
+    """The review queue, what teaches or is worth most first; decide on it."""
 
 
 @review.command("list")
@@ -41,7 +43,7 @@ def list_(
     *,
     limit: int,
     reasons: tuple[str, ...],
-    order: str,
+    order: ReviewOrder,
     state: Path,
     redis_url: str | None,
     namespace: str,
@@ -49,19 +51,22 @@ def list_(
     domain: str | None,
     as_json: bool,
 ) -> None:
-    """List the review queue: contradictions, and then what an answer puts most record pairs right of on average.
+    """List the review queue: contradictions first, and then what an answer says or puts right most.
+
+    First come the questions of which many are open and few decided with the same evidence, near the threshold: one
+    answer says most about the others. That looks at all verdicts; in a domain of more than 50,000 records, or with
+    `--order worth`, those come first of which an answer puts most record pairs right on average.
 
     Links that were refused between the same two golden records are one item, the strongest of them. Where a SEPARATE
-    verdict stands between the two, it comes last. With `--order teaches` the questions come first of which many are
-    open and few decided with the same evidence, near the threshold: one answer says most about the others.
+    verdict stands between the two, it comes last.
 
     No value of a record is shown; `mdm-stream explain A B --values` shows those of a pair.
     """
-    from mdm_stream.steward.decided_alike import decided_alike  # noqa: PLC0415 - --help does without
+    from mdm_stream.steward.decided_alike import decided_for  # noqa: PLC0415 - --help does without
     from mdm_stream.steward.review import review_queue  # noqa: PLC0415
 
     index, ruleset = open_index(state, redis_url, namespace, rules, domain)
-    decided = decided_alike(index, ruleset) if order == "teaches" else None
+    decided = decided_for(order, index, ruleset)
     found = review_queue(index, ruleset, limit=limit, reasons=reasons, decided=decided).document()
     if as_json:
         print_json(found)
@@ -143,7 +148,7 @@ def next_(
     *,
     steward: str | None,
     reasons: tuple[str, ...],
-    order: str,
+    order: ReviewOrder,
     reveal: bool,
     as_json: bool,
     signing_key: Path | None,
@@ -162,7 +167,7 @@ def next_(
         raise click.UsageError("name who decides with --steward")
     seen = sight(reveal=reveal, values=True, own_stack=where["redis_url"] is None)
     index, ruleset = open_index(*(where[name] for name in ("state", "redis_url", "namespace", "rules", "domain")))
-    session = ReviewSession(index, ruleset, reasons=reasons, reveal=seen, teaching=order == "teaches")
+    session = ReviewSession(index, ruleset, reasons=reasons, reveal=seen, order=order)
     if as_json or steward is None:
         print_json(session.document().document())
         return
