@@ -56,6 +56,8 @@ MATCHES_KNOWN_MIN = 30
 """Of fewer matches, weights are mostly those that were written, and that is said."""
 VERDICTS_MIN = 20
 """Fewer verdicts calibrate nothing."""
+SLOPE_BELIEVED_MIN = 0.3
+"""Verdicts after which evidence counts less are more likely mistaken, or of other pairs, than the weights are."""
 TURNED_MAX = 0.5
 """If so many pairs that the written weights do not link would be linked, for each that these link, another thing was
 learned: it is not used."""
@@ -204,9 +206,11 @@ def with_verdicts(rules: Ruleset, model: LearnedModel, records: Mapping[str, Rec
     told = {"verdicts": len(known), "verdicts_link": sum(link for _, _, link in known),
             "verdicts_against_written": written, "verdicts_against_model": against}  # fmt: skip
     warnings = []
-    if against > written:
-        said = "they do not follow the evidence; look at those that are shown below, some may be mistakes"
-        warnings = [f"the model decides {against:,} verdicts otherwise, the rules as written {written:,}: {said}"]
+    if slope < SLOPE_BELIEVED_MIN or against > written:
+        warnings.append(
+            f"the verdicts hardly follow the evidence (slope {slope:.2f}): pairs of like evidence are decided both "
+            "ways, so that a link takes far more of it; look at those that the model decides otherwise, then use it"
+        )
     return new.model_copy(update={"about": {**model.about, **told}}), warnings
 
 

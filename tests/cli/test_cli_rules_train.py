@@ -105,6 +105,8 @@ def test_verdicts_that_contradict_the_model_show_what_falls(work, capsys):
     printed = capsys.readouterr().out
     assert "Of that, by the verdicts alone" in printed
     assert "20 SEPARATE verdicts: the rules in use agree with 0, the new ones with" in printed
+    assert run(["rules", "train", rules, rows, said, *options[:-1]]) == 0
+    assert "was calibrated by verdicts and is not any more" in capsys.readouterr().err
 
 
 def test_training_again_begins_with_what_is_written(work):

@@ -13,8 +13,9 @@ from mdm_stream.core.record import build_record
 from mdm_stream.core.reference import fold_events, resolve_states
 from mdm_stream.errors import ConfigurationError
 from mdm_stream.rules import load_ruleset
+from mdm_stream.rules.learned import Calibration
 from mdm_stream.train.gather import PairLimits
-from mdm_stream.train.learn import in_use, learn
+from mdm_stream.train.learn import SLOPE_BELIEVED_MIN, in_use, learn
 
 RULES = """domain: person
 version: 1
@@ -161,6 +162,36 @@ def test_verdicts_calibrate(rules):
     assert calibrated.model.calibration.slope < 1.0
     assert calibrated.model.comparisons == plain.model.comparisons
     assert calibrated.model.about["verdicts"] == 25
+
+
+def test_verdicts_that_teach_nothing_are_said(rules):
+    """Those of one kind, those on records that are not there, and those that go against the evidence."""
+    states = fold_events(events(60, 3))
+
+    def said(pairs, verdict):
+        held = dict(states)
+        for number, pair in enumerate(pairs):
+            event = VerdictEvent("person", *sorted(pair), verdict(number), 1, 1, "steward")
+            for ref in event.refs:
+                held[ref] = fold(held.get(ref, EMPTY), event, ref).state
+        records = {ref: build_record(rules, ref, state) for ref, state in held.items()}
+        found = learn(rules, records, LIMITS, by_verdicts=True)
+        return found.model.calibration, " ".join(found.warnings)
+
+    own = [(f"s/{person}-0", f"s/{person}-1") for person in range(30)]
+    others = [(f"s/{person}-0", f"s/{person + 1}-1") for person in range(30)]
+    calibration, told = said(own, lambda _: "link")
+    assert calibration == Calibration()
+    assert "30 verdicts, 30 of them LINK: confidence is not calibrated" in told
+    calibration, told = said([(a, f"s/x{b[2:]}") for a, b in own], lambda number: ("link", "separate")[number % 2])
+    assert calibration == Calibration()
+    assert "30 verdicts are on records that are not among those given" in told
+    calibration, told = said(own + others, lambda number: "separate" if number < 30 else "link")
+    assert "hardly follow the evidence" in told
+    assert calibration.slope < SLOPE_BELIEVED_MIN
+    calibration, told = said(own + others, lambda number: "link" if number < 30 else "separate")
+    assert "verdicts" not in told
+    assert calibration.slope > 0.8
 
 
 def test_too_little_is_said(rules):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ def train(
             states = fold_events(accepted_events(inputs, {rules.domain: rules}, rejected, "nothing was learned"))
         records = {ref: build_record(rules, ref, state) for ref, state in states.items()}
         advance("learning", 0, 0)
-        learned = learn(rules, records, limits, by_verdicts=verdicts)
+        learned = _beside_former(path, learn(rules, records, limits, by_verdicts=verdicts))
         advance("comparing", 0, 0)
         effect = effect_document(rules_file, rules, learned, records)
     try:
@@ -120,6 +121,19 @@ def _check_out(path: Path, read: tuple[str, ...]) -> None:
     if path.is_dir() or not path.parent.is_dir():
         where = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
         raise ConfigurationError(f"{path}: the model cannot be written: {where}")
+
+
+def _beside_former(path: Path, learned: Learning) -> Learning:
+    """Return what was learned, with a warning if the model that it takes the place of was calibrated and it is not."""
+    from mdm_stream.rules.findings import Findings  # noqa: PLC0415 - --help does without
+    from mdm_stream.rules.learned import Calibration, parse_learned  # noqa: PLC0415
+
+    former = parse_learned(path.read_bytes(), str(path), Findings()) if path.is_file() else None
+    none = Calibration()
+    if former is None or former.calibration == none or learned.model.calibration != none:
+        return learned
+    said = f"{path} was calibrated by verdicts and is not any more; give them, with --verdicts, to calibrate it again"
+    return replace(learned, warnings=(*learned.warnings, said))
 
 
 def _document(rules: Ruleset, learned: Learning) -> dict[str, Any]:
