@@ -73,6 +73,21 @@ class LostPairs:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeKey:
+    """A key together with all that refines it, by the expression of the key: it is kept or removed as a whole.
+
+    ``keys_a_record``: keys that a record has of them; ``linked``: linked pairs that any of them finds; ``only``: those
+    of them that no other key finds, nor what refines it.
+    """
+
+    expression: str
+    expressions: int
+    keys_a_record: float
+    linked: int
+    only: int
+
+
+@dataclass(frozen=True, slots=True)
 class BlockingReport:
     """What blocking makes of the live records of a domain. ``pairs``: distinct candidate pairs.
 
@@ -86,6 +101,7 @@ class BlockingReport:
     pairs_a_record: float
     largest_open: int
     expressions: list[BlockStatistics]
+    whole_keys: list[WholeKey]
     recall: Recall
     lost: LostPairs
     largest: list[LargeBlock]
@@ -123,6 +139,7 @@ def blocking_report(rules: Ruleset, events: Iterable[Foldable]) -> BlockingRepor
         pairs_a_record=len(pairs) / table.records if table.records else 0.0,
         largest_open=max((int(each.sizes[each.open].max(initial=0)) for each in blocks), default=0),
         expressions=statistics,
+        whole_keys=_whole_keys(rules, blocks, linked, table.records),
         recall=recall_of(statistics, len(linked)),
         lost=_lost(scorer, blocks, pairs),
         largest=[each for place, own in enumerate(blocks) for each in _largest(rules, place, own, keys)],
@@ -145,6 +162,38 @@ class _Scorer:
             compared = compared_values(self.rules, self.match, self.generic, left, right)
             found += [start + position for position, score in score_many(self.rules, *compared) if score.link]
         return found
+
+
+def whole_key_of(rules: Ruleset, place: int) -> int:
+    """Return the place of the key that the expression at a place refines, or its own where it refines none."""
+    parts = rules.blocking[place].parts
+    return next(
+        other
+        for other, each in enumerate(rules.blocking[: place + 1])
+        if other == place or (each.refined_above is not None and parts[: len(each.parts)] == each.parts)
+    )
+
+
+def _whole_keys(
+    rules: Ruleset, blocks: Sequence[KeyBlocks], linked: NDArray[np.uint64], records: int
+) -> list[WholeKey]:
+    members: dict[int, list[int]] = {}
+    for place in range(len(rules.blocking)):
+        members.setdefault(whole_key_of(rules, place), []).append(place)
+    found = []
+    for first, places in members.items():
+        bits = np.uint64(sum(1 << place for place in places))
+        keys = sum(int(blocks[place].sizes.sum()) for place in places)
+        found.append(
+            WholeKey(
+                expression=rules.blocking[first].text,
+                expressions=len(places),
+                keys_a_record=keys / records if records else 0.0,
+                linked=int(((linked & bits) != 0).sum()),
+                only=int(((linked != 0) & ((linked & ~bits) == 0)).sum()),
+            )
+        )
+    return found
 
 
 def _generic(rules: Ruleset, blocks: Sequence[KeyBlocks], keys: Sequence[tuple[str, ...]]) -> list[frozenset[str]]:

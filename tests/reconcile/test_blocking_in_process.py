@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -57,6 +58,22 @@ def test_pairs_and_blocks_are_those_of_f(count):
         assert (each.keys, each.largest) == (len(own), max(map(len, own.values()), default=0))
         assert each.suspended_keys == len(own.keys() - opened.keys())
         assert each.records == len({place for members in own.values() for place in members})
+
+
+def test_a_key_counts_with_what_refines_it():
+    """It is kept or removed as a whole: links that its refinements find too are links that no other key finds."""
+    events = people(60)
+    report = blocking_report(RULES, events)
+    family, initials, email = report.whole_keys
+    assert [each.expression for each in report.whole_keys] == [each.text for each in RULES.blocking[:3]]
+    assert (family.expressions, initials.expressions, email.expressions) == (4, 1, 1)
+    own = [each for each in report.expressions if each.expression.startswith(family.expression)]
+    assert max(each.linked for each in own) <= family.linked <= sum(each.linked for each in own)
+    assert family.only >= sum(each.only for each in own)
+    without = replace(RULES, blocking=RULES.blocking[1:3])
+    assert report.recall.linked - family.only <= blocking_report(without, events).recall.linked
+    keys = [build_record(RULES, ref, state).keys for ref, state in fold_events(events).items()]
+    assert sum(each.keys_a_record for each in report.whole_keys) == pytest.approx(sum(map(len, keys)) / 60)
 
 
 def test_two_keys_of_the_same_records_are_two():
@@ -113,6 +130,9 @@ def test_the_command_shows_it_without_a_value(tmp_path, monkeypatch, capsys):
     assert "candidate pairs" in text
     assert "12 live records" in text
     assert "lee" not in text
+    assert "+ city" in text
+    assert "keys a record" in text
+    assert "no record has a key of: national_id" in text
     document = json.loads(shown("--source", "crm", "--json"))
     assert document["records"] == 12
     assert document["pairs"] > 0

@@ -15,7 +15,7 @@ from mdm_stream.cli.output import json_option, print_json, print_table, say
 from mdm_stream.core.wire_formats import WIRE_FORMATS, FormatName
 
 if TYPE_CHECKING:
-    from mdm_stream.reconcile.blocking_in_process import BlockingReport
+    from mdm_stream.reconcile.blocking_in_process import BlockingReport, WholeKey
     from mdm_stream.reconcile.blocking_statistics import BlockStatistics
 
 REASONS_SHOWN = 5
@@ -73,11 +73,18 @@ def blocking(
 
 
 def _tell(report: BlockingReport, refined: Mapping[str, int | None], *, show_values: bool) -> None:
+    from mdm_stream.reconcile.blocking_statistics import RECAPTURED_MIN  # noqa: PLC0415 - --help does without
+
+    whole = {each.expression: each for each in report.whole_keys}
+    shown = [each for each in report.expressions if each.records]
     print_table(
         f"{report.domain}: {report.records:,} live records",
-        ("key", "refined above", "records", "keys", "largest", "closed", "pairs", "links", "only"),
-        [_row(each, refined[each.expression]) for each in report.expressions],
+        ("key", "closed above", "records", "keys", "largest", "closed", "pairs", "links", "only"),
+        [_row(each, refined[each.expression], whole) for each in shown],
     )
+    absent = [each.expression for each in report.whole_keys if not each.keys_a_record]
+    if absent:
+        say(f"no record has a key of: {', '.join(absent)}")
     print_table(
         "Largest blocks",
         ("key", "digest", "records", "", *(("value",) if show_values else ())),
@@ -93,17 +100,23 @@ def _tell(report: BlockingReport, refined: Mapping[str, int | None], *, show_val
         ],
     )
     recall, lost = report.recall, report.lost
+    keys = sum(each.keys_a_record for each in report.whole_keys)
     say(
         f"{report.pairs:,} candidate pairs, {report.pairs_a_record:.2f} an event; {recall.linked:,} of them link; "
-        f"the largest block at work has {report.largest_open:,} records"
+        f"{keys:.1f} keys a record; the largest block at work has {report.largest_open:,} records"
     )
-    if recall.estimated_recall is None:
-        say("recall: too few links to estimate how many no key finds")
-    else:
+    useless = [each.expression for each in report.whole_keys if each.keys_a_record and not each.only]
+    if recall.linked and useless:
+        say(f"keys without a link of their own, of which one may go (then look again): {', '.join(useless)}")
+    if recall.estimated_recall is not None:
         say(
             f"recall: the keys find an estimated {recall.estimated_recall:.1%} of the pairs that would link "
             f"(by the least favourable key {recall.estimated_recall_min:.1%}); pairs with little in them are not in it"
         )
+    elif recall.linked >= RECAPTURED_MIN and not any(each.apart_linked for each in report.expressions):
+        say("recall: cannot be estimated; it takes keys that read different attributes, and these all read the same")
+    else:
+        say("recall: too few links to estimate how many no key finds")
     if lost.in_closed_keys:
         say(
             f"closed keys: {lost.in_closed_keys:,} pairs share one; of {lost.sampled:,} looked at, {lost.unfound:,} "
@@ -114,6 +127,19 @@ def _tell(report: BlockingReport, refined: Mapping[str, int | None], *, show_val
         say("closed keys: none; no pair is lost to a limit")
 
 
-def _row(each: BlockStatistics, refined_above: int | None) -> tuple[str, ...]:
-    counts = (each.records, each.keys, each.largest, each.suspended_keys, each.pairs, each.linked, each.only)
-    return (each.expression, "" if refined_above is None else str(refined_above), *(f"{count:,}" for count in counts))
+def _row(each: BlockStatistics, closed_above: int | None, whole: Mapping[str, WholeKey]) -> tuple[str, ...]:
+    """Return the cells of an expression. What a key finds, it finds with what refines it, which is indented below."""
+    own = whole.get(each.expression)
+    name = (
+        each.expression
+        if own
+        else next(
+            f"  + {each.expression.removeprefix(f'{text} + ')}"
+            for text in sorted(whole, key=len, reverse=True)
+            if each.expression.startswith(f"{text} + ")
+        )
+    )
+    counts = (each.records, each.keys, each.largest, each.suspended_keys, each.pairs)
+    found = (f"{own.linked:,}", f"{own.only:,}") if own else (f"{each.linked:,}", "")
+    above = "" if closed_above is None else str(closed_above)
+    return (name, above, *(f"{count:,}" for count in counts), *found)
