@@ -14,7 +14,7 @@ It is a function of what survived and of the rules alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 from mdm_stream.core.cluster.strategies import VALID_ONLY
@@ -22,7 +22,7 @@ from mdm_stream.core.cluster.survivor import Origin, Survivor
 from mdm_stream.core.model import STEWARD_SOURCE, Standardised, Version, split_ref
 from mdm_stream.core.per_ruleset import PerRuleset
 from mdm_stream.core.ruleset import Attribute, Ruleset, SurvivorshipRule
-from mdm_stream.core.standardise import JOIN_NEEDS, STANDARDISERS, part_values, whole_of_parts
+from mdm_stream.core.standardise import JOIN_NEEDS, STANDARDISERS, is_valid_whole, part_values, whole_of_parts
 
 COMPOSE = "compose"
 """The strategy that builds wholes from their parts. Provenance names it with the parts: ``compose(given_name)``."""
@@ -34,11 +34,14 @@ _GENERATION = "generation"
 class ComposedWhole:
     """An attribute that is built from others of its rule: ``parts`` has their positions, by the type's parts.
 
-    ``needs`` are the parts without which it cannot be, ``valid_only`` says that it has to be valid.
+    ``named`` has their names likewise. ``needs`` are the parts without which it cannot be, ``valid_only`` says that it
+    has to be valid.
     """
 
     position: int
+    name: str
     parts: Mapping[str, int]
+    named: tuple[tuple[str, str], ...]
     needs: tuple[str, ...]
     valid_only: bool
 
@@ -58,7 +61,8 @@ def composable(attributes: Mapping[int, Attribute], *, valid_only: bool = False)
                 generations = [name for name, place in places.items() if attributes[place].type == _GENERATION]
                 if generations:
                     parts[_GENERATION] = places[generations[0]]
-            found.append(ComposedWhole(position, parts, needs, valid_only))
+            named = tuple((part, attributes[place].name) for part, place in parts.items())
+            found.append(ComposedWhole(position, attribute.name, parts, named, needs, valid_only))
     return tuple(found)
 
 
@@ -99,19 +103,14 @@ def compose(
     for whole in wholes_of(rules):
         if whole.position in settled:
             continue
-        parts = {}
-        for part, place in whole.parts.items():
-            survivor = survivors.get(rules.attributes[place].name)
-            if survivor is not None and isinstance(survivor.value, str):
-                parts[part] = survivor
+        parts = {part: each for part, name in whole.named if (each := survivors.get(name)) is not None}
         had = survived.get(whole.position)
-        name = rules.attributes[whole.position].name
         if had is not None and _says(rules, whole, had, parts):
-            survivors[name] = had
+            survivors[whole.name] = had
         elif parts and (had is not None or all(part in parts for part in whole.needs)):
-            survivors.pop(name, None)
+            survivors.pop(whole.name, None)
             if (built := _built(rules, whole, had, parts)) is not None:
-                survivors[name] = built
+                survivors[whole.name] = built
 
 
 def _says(rules: Ruleset, whole: ComposedWhole, had: Survivor, parts: Mapping[str, Survivor]) -> bool:
@@ -140,18 +139,34 @@ def _words(text: str) -> frozenset[str]:
 def _built(
     rules: Ruleset, whole: ComposedWhole, had: Survivor | None, parts: Mapping[str, Survivor]
 ) -> Survivor | None:
-    origins = [origin for part in ((had,) if had else parts.values()) for origin in part.origins]
-    sources = [split_ref(origin.ref)[0] for origin in origins]
-    source = next((each for each in sources if each != STEWARD_SOURCE), STEWARD_SOURCE)
     texts = {part: str(survivor.value) for part, survivor in parts.items()}
-    value = whole_of_parts(rules, source, whole.position, texts, "" if had is None else str(had.value))
-    if not isinstance(value.value, str) or (whole.valid_only and not value.valid):
+    origins = [origin for survivor in parts.values() for origin in survivor.origins]
+    source = _source(origins if had is None else had.origins)
+    text = whole_of_parts(rules, source, whole.position, texts, "" if had is None else str(had.value))
+    if whole.valid_only and not is_valid_whole(rules, source, whole.position, text):
         return None
-    by_write: dict[tuple[str, Version, int], list[str]] = {}
-    for part, survivor in parts.items():
-        for origin in survivor.origins:
-            write = origin.ref, origin.version, origin.event_time_us
-            by_write.setdefault(write, []).append(rules.attributes[whole.parts[part]].name)
-    return Survivor(
-        value.value, tuple(Origin(*write, f"{COMPOSE}({', '.join(names)})") for write, names in by_write.items())
-    )
+    first = origins[0]
+    if all(origin is first for origin in origins):  # one event has written all: so it is of most records
+        names = [name for part, name in whole.named if part in parts]
+        return Survivor(text, (_composed((first.ref, first.version, first.event_time_us), names),))
+    by_write: dict[_Write, list[str]] = {}
+    for part, name in whole.named:
+        for origin in parts[part].origins if part in parts else ():
+            by_write.setdefault((origin.ref, origin.version, origin.event_time_us), []).append(name)
+    return Survivor(text, tuple([_composed(write, names) for write, names in by_write.items()]))
+
+
+_Write = tuple[str, Version, int]
+
+
+def _composed(write: _Write, names: Sequence[str]) -> Origin:
+    return Origin(*write, f"{COMPOSE}({', '.join(names)})")
+
+
+def _source(origins: Sequence[Origin]) -> str:
+    """Return the source whose ways a value is written in: the first that is no steward."""
+    for origin in origins:
+        source = split_ref(origin.ref)[0]
+        if source != STEWARD_SOURCE:
+            return source
+    return STEWARD_SOURCE

@@ -125,8 +125,7 @@ def survive(rules: Ruleset, members: Sequence[Record], watch: SurvivalWatch | No
                 watch.begin(plan.attributes, candidates)
             _survive_together(rules, plan, candidates, origins, survivors, watch)
     wholes = wholes_of(rules)
-    names = {whole.position: rules.attributes[whole.position].name for whole in wholes}
-    survived = {position: survivors[name] for position, name in names.items() if name in survivors}
+    survived = {whole.position: survivors[whole.name] for whole in wholes if whole.name in survivors}
     settled: set[int] = set()
     if any(record.overrides for record in ordered):
         settled = _override(rules, ordered, survivors)

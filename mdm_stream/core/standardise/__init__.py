@@ -5,6 +5,7 @@ from mdm_stream.core.standardise.name_forms import are_other_names, has_known_na
 from mdm_stream.core.standardise.record_plan import MULTI_VALUES_MAX
 from mdm_stream.core.standardise.record_values import (
     has_own_value,
+    is_valid_whole,
     part_values,
     standardise_record,
     step_of_record,
@@ -41,6 +42,7 @@ __all__ = [
     "has_known_name",
     "has_own_value",
     "is_other_script",
+    "is_valid_whole",
     "match_values",
     "nickname_root",
     "part_values",

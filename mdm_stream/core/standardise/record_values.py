@@ -11,6 +11,9 @@ from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.core.standardise.record_plan import NO_COUNTRY, RecordStep, read_first, read_multi, record_plan
 from mdm_stream.core.standardise.registry import join_parts, split_text
 
+SURELY_SHORT = 256
+"""Characters that no type refuses: reading a whole back costs more than all else of a golden record."""
+
 _INTEGER_BITS_MAX = 1024
 _EXACT_FLOAT_MAX = 2.0**53
 """Beyond it not every integer is a double: the last digits of one may have been rounded away."""
@@ -124,10 +127,17 @@ def part_values(
     return {part: steps[target].alone(said[part]) for part, target in targets.items() if part in said}
 
 
-def whole_of_parts(rules: Ruleset, source: str, position: int, parts: Mapping[str, str], like: str) -> Standardised:
+def whole_of_parts(rules: Ruleset, source: str, position: int, parts: Mapping[str, str], like: str) -> str:
     """Return the value of the attribute at ``position`` that parts give, as a source has it; see ``TypeSpec.join``."""
     step = record_plan(rules).steps_of(source)[position]
-    return step.standardise(join_parts(step.type_name, step.options, parts, like))
+    return join_parts(step.type_name, step.options, parts, like)
+
+
+def is_valid_whole(rules: Ruleset, source: str, position: int, text: str) -> bool:
+    """Return whether a value that was written from valid parts is valid, as a source has it."""
+    if rules.attributes[position].pattern is None and len(text) <= SURELY_SHORT:
+        return True
+    return record_plan(rules).steps_of(source)[position].standardise(text).valid
 
 
 def texts_of(value: Value) -> list[str]:

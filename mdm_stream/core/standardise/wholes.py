@@ -31,14 +31,14 @@ def join_full_name(parts: Mapping[str, str], like: str, options: Options) -> str
     ``options`` say ``family_first``, or if ``like``, the whole name as a record has it, begins with it (Kovács Anna);
     after a comma the given name comes first again.
     """
-    given, middle, family = (parts.get(name, "") for name in ("given", "middle", "family"))
+    given, middle, family = parts.get("given", ""), parts.get("middle", ""), parts.get("family", "")
     named = [part for part in (given, middle, family) if part]
     generation = parts.get("generation", "")
-    if family and len(named) > 1 and all(map(_IDEOGRAPHS.fullmatch, named)):
+    if family and len(named) > 1 and not family.isascii() and all(map(_IDEOGRAPHS.fullmatch, named)):
         return " ".join(part for part in (family + middle + given, generation) if part)
     if family and (options.get("order") == "family_first" or _begins_with(like, family, given)):
         named = [part for part in (family, given, middle) if part]
-    leading = _LEADING_GENERATIONS.get(generation.casefold())
+    leading = _LEADING_GENERATIONS.get(generation.casefold()) if generation else None
     return " ".join([leading, *named] if leading else [*named, generation] if generation else named)
 
 
@@ -62,7 +62,13 @@ def join_full_address(parts: Mapping[str, str], _like: str, _options: Options) -
     street, city, region, postcode, country = (
         parts.get(name, "") for name in ("street", "city", "region", "postcode", "country")
     )
-    if street and city and _EAST_ASIAN_LINE.fullmatch(street) and _EAST_ASIAN_LINE.fullmatch(city):
+    if (
+        street
+        and city
+        and not city.isascii()
+        and _EAST_ASIAN_LINE.fullmatch(street)
+        and _EAST_ASIAN_LINE.fullmatch(city)
+    ):
         return ", ".join(part for part in (f"{postcode} {region}{city}{street}".strip(), country) if part)
     if country and standardise_country(country, {}).match in _POSTCODE_BEFORE_CITY:
         pieces = [street, f"{postcode} {city}".strip(), region]
