@@ -43,6 +43,8 @@ ORGANISATIONS_SHARE = 0.05
 """Names of persons that may end in a legal form before it is said that organisations are among them."""
 CANDIDATES_MAX = 56
 """Expressions that are measured: a rule set has 64 keys at most."""
+CODE_PAIRS_A_RECORD_MAX = 4
+"""Pairs a record that share a code of a text: of more, codes are sizes (4x40) or words, and no model numbers."""
 _FIRST_PRIOR = 0.0001
 
 
@@ -243,7 +245,9 @@ def _comparisons(plan: DraftPlan, found: Measured) -> list[DraftComparison]:
         is_extra = bool(plan.subject.pack) and each.type not in _COMPARED_EXTRAS
         if each.is_packs or is_extra or each.meaning in _NOT_COMPARED or chance.present < 2:
             continue
-        levels = levels_of(each.name, each.type, each.meaning, chance)
+        codes = found.keys.get(f"codes({each.name})")
+        shared = codes is not None and (codes.suspended > 0 or codes.pairs > CODE_PAIRS_A_RECORD_MAX * found.records)
+        levels = levels_of(each.name, each.type, each.meaning, chance, shares_codes=shared)
         if levels:
             said = f"{chance.distinct:,} different values in {chance.present:,} records"
             made.append(DraftComparison(each.name, tuple(levels), said))

@@ -66,11 +66,16 @@ def agreement_bits(kind: str, chance: ValueChance) -> float:
     return max(0.0, min(_BITS_MAX.get(kind, 5.0), round(2 * bits) / 2))
 
 
-def levels_of(name: str, kind: str, meaning: str, chance: ValueChance) -> list[DraftLevel]:
-    """Return the levels of a comparison of one attribute, from the best to ``else``; none where nothing is gained."""
+def levels_of(
+    name: str, kind: str, meaning: str, chance: ValueChance, *, shares_codes: bool = False
+) -> list[DraftLevel]:
+    """Return the levels of a comparison of one attribute, from the best to ``else``; none where nothing is gained.
+
+    ``shares_codes``: what looks like a model number in it is shared by many things (``4x40``), and is none.
+    """
     best = agreement_bits(kind, chance)
     if kind == "text" and meaning in _WORDY and best >= 1:
-        return _levels_of_words(name, meaning, min(best, _BESIDE_BITS_MAX) if meaning in _WEAK else best)
+        return _levels_of_words(name, meaning, min(best, _BESIDE_BITS_MAX) if meaning in _WEAK else best, shares_codes)
     measured = f"u 1 / {1 / max(chance.agreement, U_MIN):,.0f}" if chance.agreement else "no two agree"
     between = _BETWEEN.get(kind)
     if between is None or (best < 1 and kind != "number"):
@@ -86,12 +91,16 @@ def levels_of(name: str, kind: str, meaning: str, chance: ValueChance) -> list[D
     ]
 
 
-def _levels_of_words(name: str, meaning: str, best: float) -> list[DraftLevel]:
+def _levels_of_words(name: str, meaning: str, best: float, shares_codes: bool) -> list[DraftLevel]:
     """Return the levels of a free text: by its model numbers, its sizes, and the weight of the words it shares."""
     least = -1.0 if meaning in _WEAK else _ELSE_OF_WORDS
     return [
         DraftLevel("null", 0.0),
-        *(DraftLevel(when.format(name=name), max(least, _rounded(best * share)), said) for when, share, said in _WORDS),
+        *(
+            DraftLevel(when.format(name=name), max(least, _rounded(best * share)), said)
+            for when, share, said in _WORDS
+            if not (shares_codes and "shared_code" in when)
+        ),
         DraftLevel("else", least),
     ]
 

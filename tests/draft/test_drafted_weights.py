@@ -46,3 +46,12 @@ def test_a_title_is_compared_by_its_words_and_numbers():
     assert levels["{title: shared_code, shared_words: 0.35}"] > levels["{shared_words: 0.75}"] > 0
     assert levels["{title: other_code}"] < 0
     assert levels["{shared_words: 0.9}"] > levels["{shared_words: 0.45}"] > levels["else"]
+
+
+def test_sizes_that_many_titles_share_are_no_model_numbers():
+    """Where many things share a code (4x40), sharing one says nothing, and another one still speaks against."""
+    chance = ValueChance(1_000, 990, 1e-5)
+    levels = [level.when for level in levels_of("title", "text", "title", chance, shares_codes=True)]
+    assert not any("shared_code" in when for when in levels)
+    assert "{title: other_code}" in levels
+    assert "{shared_words: 0.75}" in levels
