@@ -1,5 +1,5 @@
-# ruff: noqa: RUF001 - the letters of five languages
-"""Files of five kinds and languages with their truth: what companies have, invented from lists of words.
+# ruff: noqa: RUF001 - the letters of several languages
+"""Files of eight kinds and languages with their truth: what companies have, invented from lists of words.
 
     python benchmarks/foreign_files.py FOLDER
 
@@ -13,13 +13,13 @@ from __future__ import annotations
 import csv
 import json
 import sys
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-Row = dict[str, str]
+from foreign_kinds import german_hardware, korean_suppliers, spanish_patients
+from foreign_slips import Row, bare, copies, digits, slip, varied
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +58,6 @@ class ForeignFile:
         return path, truth
 
 
-def slip(random: Random, text: str) -> str:
-    """Return a text with two letters exchanged, one left out, or one twice."""
-    if len(text) < 4:
-        return text
-    at = random.randrange(1, len(text) - 2)
-    kind = random.randrange(3)
-    if kind == 0:
-        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
-    return text[:at] + text[at + 1 :] if kind == 1 else text[:at] + text[at] + text[at:]
-
-
-def bare(text: str) -> str:
-    """Return a text without diacritics, as a system writes that lacks them."""
-    spelt = text.translate(str.maketrans("łŁıİøØđĐ", "lLiIoOdD"))
-    return "".join(each for each in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(each))
-
-
-def _maybe(random: Random, share: float, change: Callable[[str], str], text: str) -> str:
-    return change(text) if random.random() < share else text
-
-
-def _copies(random: Random) -> int:
-    return random.choices((1, 2, 3), (60, 30, 10))[0]
-
-
-def _digits(random: Random, count: int) -> str:
-    return "".join(str(random.randrange(10)) for _ in range(count))
-
-
-def _varied(random: Random, row: Row, changes: Mapping[str, tuple[float, Callable[[str], str]]], blank: float) -> Row:
-    """Return a copy of a row, each of some columns changed or blank at its rate."""
-    made = dict(row)
-    for column, (share, change) in changes.items():
-        made[column] = "" if random.random() < blank else _maybe(random, share, change, made[column])
-    return made
-
-
 POLISH_GIVEN = {
     "Katarzyna": "Kasia", "Małgorzata": "Gosia", "Zofia": "Zosia", "Agnieszka": "Aga", "Jadwiga": "Jadzia",
     "Tomasz": "Tomek", "Krzysztof": "Krzysiek", "Stanisław": "Staszek", "Łukasz": "Łukasz", "Grzegorz": "Grzesiek",
@@ -118,11 +81,11 @@ def polish_patients(random: Random) -> Iterator[Row]:
         "imię": given,
         "nazwisko": family,
         "data urodzenia": f"{day:02}.{month:02}.{year}",
-        "PESEL": f"{year % 100:02}{month + (20 if year >= 2000 else 0):02}{day:02}{_digits(random, 5)}",
+        "PESEL": f"{year % 100:02}{month + (20 if year >= 2000 else 0):02}{day:02}{digits(random, 5)}",
         "ulica": f"ul. {random.choice(POLISH_STREETS)} {random.randrange(1, 90)}/{random.randrange(1, 20)}",
-        "kod pocztowy": POLISH_TOWNS[town] + _digits(random, 3),
+        "kod pocztowy": POLISH_TOWNS[town] + digits(random, 3),
         "miejscowość": town,
-        "telefon": f"{random.choice((501, 602, 694, 728, 885))} {_digits(random, 3)} {_digits(random, 3)}",
+        "telefon": f"{random.choice((501, 602, 694, 728, 885))} {digits(random, 3)} {digits(random, 3)}",
     }
     yield row
     changes = {
@@ -134,8 +97,8 @@ def polish_patients(random: Random) -> Iterator[Row]:
         "miejscowość": (0.3, bare),
         "telefon": (0.4, lambda text: "+48" + text.replace(" ", "")),
     }
-    for _ in range(_copies(random) - 1):
-        yield _varied(random, row, changes, 0.12)
+    for _ in range(copies(random) - 1):
+        yield varied(random, row, changes, 0.12)
 
 
 TURKISH_NAMES = (
@@ -154,10 +117,10 @@ def turkish_suppliers(random: Random) -> Iterator[Row]:
     domain = bare(name).lower().replace(" ", "")
     row = {
         "Ünvan": f"{name} {form}",
-        "Vergi No": _digits(random, 10),
+        "Vergi No": digits(random, 10),
         "Adres": f"{random.choice(TURKISH_NAMES)} Cad. No:{random.randrange(1, 200)}",
         "İl": town,
-        "Telefon": f"0{random.choice((212, 312, 232, 224))} {_digits(random, 3)} {_digits(random, 4)}",
+        "Telefon": f"0{random.choice((212, 312, 232, 224))} {digits(random, 3)} {digits(random, 4)}",
         "E-posta": f"info@{domain}.example",
     }
     yield row
@@ -169,8 +132,8 @@ def turkish_suppliers(random: Random) -> Iterator[Row]:
         "Telefon": (0.5, lambda text: "+90" + text[1:].replace(" ", "")),
         "E-posta": (0.2, lambda text: text.replace("info@", "satis@")),
     }
-    for _ in range(_copies(random) - 1):
-        yield _varied(random, row, changes, 0.15)
+    for _ in range(copies(random) - 1):
+        yield varied(random, row, changes, 0.15)
 
 
 def _turkish_title(random: Random, title: str, form: str) -> str:
@@ -198,9 +161,9 @@ def japanese_customers(random: Random) -> Iterator[Row]:
         "氏名": f"{family} {given}",
         "フリガナ": f"{JAPANESE_FAMILY[family]} {JAPANESE_GIVEN[given]}",
         "生年月日": f"{random.randrange(1940, 2005)}/{random.randrange(1, 13):02}/{random.randrange(1, 29):02}",
-        "郵便番号": f"{_digits(random, 3)}-{_digits(random, 4)}",
+        "郵便番号": f"{digits(random, 3)}-{digits(random, 4)}",
         "住所": f"{random.choice(JAPANESE_TOWNS)}{block}",
-        "電話番号": f"0{random.choice((3, 6))}-{random.randrange(3000, 7000)}-{_digits(random, 4)}",
+        "電話番号": f"0{random.choice((3, 6))}-{random.randrange(3000, 7000)}-{digits(random, 4)}",
     }
     yield row
     wide = str.maketrans("0123456789-", "０１２３４５６７８９－")
@@ -212,8 +175,8 @@ def japanese_customers(random: Random) -> Iterator[Row]:
         "住所": (0.4, lambda text: text.translate(wide)),
         "電話番号": (0.3, lambda text: text.replace("-", "")),
     }
-    for _ in range(_copies(random) - 1):
-        yield _varied(random, row, changes, 0.12)
+    for _ in range(copies(random) - 1):
+        yield varied(random, row, changes, 0.12)
 
 
 ARABIC_GIVEN = {
@@ -239,7 +202,7 @@ def maghreb_members(random: Random) -> Iterator[Row]:
         "الاسم": f"{given} {family}",
         "date de naissance": f"{random.randrange(1, 29):02}/0{random.randrange(1, 10)}/{random.randrange(1945, 2006)}",
         "courriel": f"{mailbox}@example.org",
-        "gsm": f"06{_digits(random, 8)}",
+        "gsm": f"06{digits(random, 8)}",
         "ville": random.choice(MAGHREB_TOWNS),
     }
     yield row
@@ -250,8 +213,8 @@ def maghreb_members(random: Random) -> Iterator[Row]:
         "gsm": (0.5, lambda text: "+212 " + text[1:]),
         "ville": (0.2, lambda text: bare(text).upper()),
     }
-    for _ in range(_copies(random) - 1):
-        made = _varied(random, row, changes, 0.15)
+    for _ in range(copies(random) - 1):
+        made = varied(random, row, changes, 0.15)
         if random.random() < 0.2:
             made["nom complet"] = ""
         yield made
@@ -268,13 +231,13 @@ PORTUGUESE_ADJECTIVES = ("elétrico", "sem fios", "portátil", "de mesa", "compa
 def portuguese_products(random: Random) -> Iterator[Row]:
     """Yield the records of a product: title with the model's number, brand, price with a comma, at times its EAN."""
     thing, brand, kind = (random.choice(each) for each in (PORTUGUESE_THINGS, PORTUGUESE_BRANDS, PORTUGUESE_ADJECTIVES))
-    model = f"{random.choice('ABCDEFGHKLMNPRSTVX')}{random.choice('ABCDEFGHKLMNPRSTVX')}-{_digits(random, 4)}"
+    model = f"{random.choice('ABCDEFGHKLMNPRSTVX')}{random.choice('ABCDEFGHKLMNPRSTVX')}-{digits(random, 4)}"
     watts = random.choice((500, 750, 900, 1200, 1800))
     row = {
         "designação": f"{thing} {kind} {brand} {model} {watts}W",
         "marca": brand,
         "preço": f"{random.randrange(5, 900)},{random.choice(('00', '50', '90', '99'))}",
-        "EAN": "560" + _digits(random, 10) if random.random() < 0.6 else "",
+        "EAN": "560" + digits(random, 10) if random.random() < 0.6 else "",
     }
     yield row
     titles: Sequence[str] = (
@@ -288,8 +251,8 @@ def portuguese_products(random: Random) -> Iterator[Row]:
         "preço": (0.5, lambda text: f"{int(text.split(',')[0]) + 1},00"),
         "EAN": (0.0, str),
     }
-    for _ in range(_copies(random) - 1):
-        yield _varied(random, row, changes, 0.2)
+    for _ in range(copies(random) - 1):
+        yield varied(random, row, changes, 0.2)
 
 
 FILES = (
@@ -298,6 +261,9 @@ FILES = (
     ForeignFile("kokyaku", 700, "顧客番号", ",", "cp932", japanese_customers),
     ForeignFile("adherents", 600, "identifiant", "", "utf-8", maghreb_members),
     ForeignFile("produtos", 500, "código", "\t", "utf-8", portuguese_products),
+    ForeignFile("gongeup", 500, "공급업체코드", ",", "euc-kr", korean_suppliers),
+    ForeignFile("pacientes", 700, "NHC", ";", "cp1252", spanish_patients),
+    ForeignFile("artikel", 500, "Art.-Nr.", ";", "cp1252", german_hardware),
 )
 
 

@@ -1,4 +1,4 @@
-"""Files of kinds not seen before, in five languages: from the file to golden records without an edit by hand.
+"""Files of kinds not seen before, in eight languages: from the file to golden records without an edit by hand.
 
 ``init``, ``rules train --use`` and ``replay`` as the guide has them. The truth measures, and is used for nothing else.
 """
