@@ -170,7 +170,8 @@ _WEAK = frozenset({"description", "brand", "other", "unit", "care_of", "created_
 def prior_of(records: int) -> float:
     """Return how likely two records drawn at random are of one thing, if each has one other record on average.
 
-    Between one in a thousand and one in ten million, to one digit.
+    Then n / 2 of the n (n - 1) / 2 pairs are matches (Fellegi and Sunter's share of the matched set): about 1 / n.
+    Between one in a thousand and one in ten million, to one digit: in fewer records, people of one home are likelier.
     """
     exact = min(1e-3, max(1e-7, 1 / max(1, records)))
     return float(f"{exact:.0e}")
