@@ -300,8 +300,8 @@ class Engine:
     def _read(self, revisions: list[Revision], report: BatchReport) -> PlanInput:
         """Read what the batch touches, and score its pairs."""
         by_key = revisions_by_key(revisions)
-        members_max = members_read_max(self._rules, by_key)
-        blocks = _views(self._rules, self._index.read_blocks(members_max), by_key)
+        limits = limits_of(self._rules, by_key)
+        blocks = _views(self._index.read_blocks(members_read_max(limits, by_key)), by_key, limits)
         mates = candidates(revisions, blocks)
         mine = {revision.ref: revision.after for revision in revisions}
         partners = _verdict_partners(revisions)
@@ -414,10 +414,12 @@ class Engine:
         self._sleep(min(wait_s, self._deadline.left_s()))
 
 
-def _views(rules: Ruleset, blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]]) -> dict[str, BlockView]:
+def _views(
+    blocks: Mapping[str, Block], by_key: Mapping[str, list[Revision]], limits: Mapping[str, int]
+) -> dict[str, BlockView]:
     return {
         key: block_view(block.stamp, block.members, block.size, key, by_key[key], limit)
-        for key, limit in limits_of(rules, by_key).items()
+        for key, limit in limits.items()
         for block in (blocks[key],)
     }
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mdm_stream.core.blocking.limits import limits_of
 from mdm_stream.core.cluster.edges import Edge, ordered, verdict_edge, verdict_on
 from mdm_stream.core.cluster.golden import (
     Golden,
@@ -42,12 +41,13 @@ from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Ruleset
 
 
-def members_read_max(rules: Ruleset, by_key: Mapping[str, Sequence[Revision]]) -> dict[str, int]:
+def members_read_max(limits: Mapping[str, int], by_key: Mapping[str, Sequence[Revision]]) -> dict[str, int]:
     """Return for each key the size up to which its members must be read: the batch can bring so many under its limit.
 
-    ``by_key``: the records of the batch by each key that they leave, keep or enter.
+    ``by_key``: the records of the batch by each key that they leave, keep or enter; ``limits``: the members that each
+    key may have to make candidates.
     """
-    return {key: limit + len(by_key[key]) for key, limit in limits_of(rules, by_key).items()}
+    return {key: limit + len(by_key[key]) for key, limit in limits.items()}
 
 
 def block_view(
