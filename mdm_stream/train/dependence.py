@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdm_stream.train.em import TrainingEstimate, probabilities
-from mdm_stream.train.evidence import TrainingEvidence
+from mdm_stream.train.training_evidence import TrainingEvidence
 from mdm_stream.train.vectors import Counts, VectorCounts
 
 STRENGTH_MIN_BITS = 1.0

@@ -26,8 +26,8 @@ from statistics import median
 import numpy as np
 
 from mdm_stream.core.match.level_vectors import Levels
-from mdm_stream.train.evidence import WRITTEN_BITS_APART_MAX, GradedComparison, TrainingEvidence
 from mdm_stream.train.related import TakenBack
+from mdm_stream.train.training_evidence import WRITTEN_BITS_APART_MAX, GradedComparison, TrainingEvidence
 from mdm_stream.train.vectors import Counts, VectorCounts
 from mdm_stream.train.weights import LevelWeights, level_weights
 

@@ -16,8 +16,8 @@ from mdm_stream.core.match.level_vectors import Levels, level_vectors
 from mdm_stream.core.model import MatchValues
 from mdm_stream.core.record import Record
 from mdm_stream.core.ruleset import Comparison, Level, Ruleset
-from mdm_stream.train.evidence import GradedComparison, KeptLevel, TrainingEvidence
 from mdm_stream.train.pairs import CANDIDATES_MAX, RANDOM_PAIRS_MAX, CandidatePairs, candidate_pairs, random_pairs
+from mdm_stream.train.training_evidence import GradedComparison, KeptLevel, TrainingEvidence
 from mdm_stream.train.vectors import level_counts
 
 _SEED_DIGITS = 15

@@ -46,10 +46,10 @@ from mdm_stream.train.calibrate import calibrated
 from mdm_stream.train.dependence import LearnedTogether, dependences
 from mdm_stream.train.effect import decided_pairs
 from mdm_stream.train.em import TrainingEstimate, estimate, probabilities
-from mdm_stream.train.evidence import TrainingEvidence
 from mdm_stream.train.gather import PairLimits, candidates_of, gather
 from mdm_stream.train.pairs import CandidatePairs
 from mdm_stream.train.terms import TermFrequencies, WordFrequencies, term_frequencies, word_frequencies
+from mdm_stream.train.training_evidence import TrainingEvidence
 from mdm_stream.train.weights import LevelWeights
 
 MATCHES_KNOWN_MIN = 30

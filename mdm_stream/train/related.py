@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdm_stream.core.match.level_vectors import Levels
-from mdm_stream.train.evidence import KeptLevel, TrainingEvidence
+from mdm_stream.train.training_evidence import KeptLevel, TrainingEvidence
 from mdm_stream.train.vectors import Counts
 from mdm_stream.train.weights import PRIOR_BITS, LevelWeights
 

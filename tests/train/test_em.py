@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdm_stream.train import em
-from mdm_stream.train.em import WRITTEN_BITS_APART_MAX as APART
-from mdm_stream.train.em import GradedComparison, TrainingEvidence, estimate
+from mdm_stream.train.em import estimate
+from mdm_stream.train.training_evidence import WRITTEN_BITS_APART_MAX as APART
+from mdm_stream.train.training_evidence import GradedComparison, TrainingEvidence
 from mdm_stream.train.vectors import level_counts
 from mdm_stream.train.weights import PRIOR_BITS
 
