@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdm_stream.core.blocking.generic_values import generic_by_record, pair_values
 from mdm_stream.core.f_version import rules_part
@@ -61,6 +62,10 @@ SLOPE_BELIEVED_MIN = 0.3
 TURNED_MAX = 0.5
 """If so many pairs that the written weights do not link would be linked, for each that these link, another thing was
 learned: it is not used."""
+CONTRADICTED_MAX = 0.5
+CONTRADICTED_FROM = 0.1
+"""If so many of those pairs, and so many for each pair that the written weights link, have two values of an identifier,
+another thing was learned, too: a number of one's own tells what is related from what is one."""
 TELLING_MIN = 3
 """Comparisons that say something of most matches. Two classes and fewer than three traits leave open how often each of
 these agrees in each class (Goodman, *Exploratory latent structure analysis*, 1974)."""
@@ -105,8 +110,7 @@ def learn(
     candidates = candidates_of(rules, live, (limits or PairLimits()).candidates_max)
     evidence = gather(rules, live, limits, candidates)
     first = estimate(evidence, rules.match.prior)
-    turned, linked = _turned(rules, evidence, first)
-    withheld = _withheld(evidence, first, turned, linked)
+    withheld = _withheld(evidence, first, _turned(rules, evidence, first))
     together = () if withheld else dependences(evidence, first)
     tables = [(each.first, each.second, each.bits) for each in together]
     found = estimate(evidence, rules.match.prior, tables) if tables else first
@@ -141,24 +145,55 @@ def _drawn_prior(written: float, learned: float, pairs: float) -> float:
     return (pairs * learned + PRIOR_PAIRS * written) / (pairs + PRIOR_PAIRS)
 
 
-def _turned(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate) -> tuple[float, float]:
-    """Return how many candidates would be linked that the written weights do not link, and how many these link."""
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """How many candidates would be linked that the written weights do not link, and how many these link.
+
+    ``contradicted`` of the former have two values of an identifier, by the names of the comparisons in ``by``.
+    """
+
+    pairs: float
+    linked: float
+    contradicted: float
+    by: tuple[str, ...]
+
+
+def _turned(rules: Ruleset, evidence: TrainingEvidence, found: TrainingEstimate) -> _Turned:
     candidates = evidence.candidates
     weights = [LevelWeights(each.written, each.written, each.written) for each in evidence.comparisons]
     written = probabilities(candidates, rules.match.prior, weights)
     linked = written >= rules.match.link
     turned = ~linked & (found.probability >= rules.match.link)
-    return float(candidates.counts[turned].sum()), float(candidates.counts[linked].sum())
+    contradicted = np.zeros(len(turned), np.bool_)
+    by = []
+    for column, each in enumerate(evidence.comparisons):
+        types = {rules.attributes[place].type for place in rules.match.comparisons[column].attributes}
+        if types == {"identifier"} and each.written[-1] < 0.0:
+            differs = turned & (each.written[candidates.levels[:, column]] < 0.0)
+            contradicted |= differs
+            by += [each.name] if differs.any() else []
+
+    def pairs(which: NDArray[np.bool_]) -> float:
+        return float(candidates.counts[which].sum())
+
+    return _Turned(pairs(turned), pairs(linked), pairs(contradicted), tuple(by))
 
 
-def _withheld(evidence: TrainingEvidence, found: TrainingEstimate, turned: float, linked: float) -> str:
+def _withheld(evidence: TrainingEvidence, found: TrainingEstimate, turned: _Turned) -> str:
     """Return why what was learned is not used; nothing if it is."""
-    if turned > TURNED_MAX * max(linked, MATCHES_KNOWN_MIN):
-        return (
-            f"{turned:,.0f} pairs would be linked that the weights as written do not link, beside {linked:,.0f} that "
-            "these do: things that are related (sites of a group, a household) look like one, so everything stays as "
-            "it was written"
-        )
+    would = (
+        f"{turned.pairs:,.0f} pairs would be linked that the weights as written do not link, beside "
+        f"{turned.linked:,.0f} that these do"
+    )
+    related = (
+        "things that are related (sites of a group, a household) look like one, so everything stays as it was written"
+    )
+    linked = max(turned.linked, MATCHES_KNOWN_MIN)
+    if turned.pairs > TURNED_MAX * linked:
+        return f"{would}: {related}"
+    if turned.pairs > CONTRADICTED_FROM * linked and turned.contradicted > CONTRADICTED_MAX * turned.pairs:
+        differ = f"{turned.contradicted:,.0f} of them differ in {' or '.join(turned.by)}"
+        return f"{would}, and {differ}: {related}"
     telling = _telling(evidence, found)
     if found.matches >= MATCHES_KNOWN_MIN and len(telling) < TELLING_MIN:
         return (
