@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mdm_stream.core.ruleset import Ruleset
 from mdm_stream.draft.golden_examples import LARGE_CLUSTER, FirstLook, first_look
-from mdm_stream.draft.key_choice import KeyCandidate, KeyChoice, candidates, chosen_keys, with_refinements
+from mdm_stream.draft.key_choice import KeyCandidate, KeyChoice, candidates, chosen_keys
 from mdm_stream.draft.lowered import lowered_comparisons
 from mdm_stream.draft.measured import Measured, Progress, RuledFile, measure
 from mdm_stream.draft.planned import Doubt, DraftPlan, FileColumns, plan_of, source_name
@@ -218,16 +218,8 @@ def _first_attribute(plan: DraftPlan) -> str:
 
 def _chosen(options: Sequence[KeyCandidate], rules: Ruleset, found: Measured) -> list[KeyChoice]:
     by_text = {each.text.replace(" ", ""): found.keys[each.text] for each in rules.blocking}
-    measured = [
-        (each, with_refinements(by_text[text], [by_text[f"{text}+{more}"] for more in _bounded_refinements(each)]))
-        for each in options
-        if (text := each.expression.replace(" ", "")) in by_text
-    ]
+    measured = [(each, by_text[text]) for each in options if (text := each.expression.replace(" ", "")) in by_text]
     return chosen_keys(measured, found.records)
-
-
-def _bounded_refinements(candidate: KeyCandidate) -> list[str]:
-    return [] if candidate.above is None else [each.replace(" ", "") for each in candidate.refine]
 
 
 def _neutral(plan: DraftPlan) -> list[DraftComparison]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 PAIRS_A_RECORD_MAX = 30.0
 """Candidate pairs that all chosen keys may make, for each record: what the engine scores in a millisecond or so."""
@@ -25,14 +25,12 @@ _REFINED_BY = {
 }
 """What refines keys whose blocks grow with the number of people, each with the attribute that it reads."""
 WORD_ABOVE = 20
-"""Records that may share a word of a title, or a word and what refines it: common words make no candidates.
+"""Records that may share a word of a title: common words make no candidates.
 
 Words of titles follow Zipf's law, so such a bound holds pairs where they are while records grow: a block of 200 is paid
-for by each of its records, and hundreds of words have such blocks. Of 10,000 and of 1,000,000 titles of four words that
-were drawn so, with prices, a record has 10 and 6 candidates at the most; without the bound, 140 and 80.
+for by each of its records, and hundreds of words have such blocks. A common word together with a brand or a price would
+find few pairs more and many strangers of one brand, whom training takes for what matches look like.
 """
-WORD_REFINEMENTS_MAX = 2
-"""What refines the words of a title, at the most: each is a key for every word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class KeyCandidate:
     """An expression that may be a blocking key; ``is_packs`` if the pack that is extended has it under that name.
 
     ``refine``: further expressions for blocks that have grown, of a key that is not the pack's. ``above``: records that
-    may share a value of it, or of what refines it; ``None`` for what a rule set has where it names no number.
+    may share a value of it; ``None`` for what a rule set has where it names no number.
     """
 
     name: str
@@ -83,9 +81,9 @@ def candidates(types: Mapping[str, str], pack_keys: Iterable[tuple[str, str]]) -
     """
     found = [KeyCandidate(name, expression, is_packs=True) for name, expression in pack_keys]
     known = {each.expression.replace(" ", "") for each in found}
-    # A pack has its own keys of names; elsewhere a word that many share meets by what refines it.
+    # A pack has its own keys of names; elsewhere words that few share find what has slips in the others.
     words = {} if found else {each.name: each for each in _words(types)}
-    instead = {name for each in words.values() for name in _replaced(each.name, _beside(types))}
+    instead = {each.replace("_word", "_long_word") for each in words}
     for name, expression, why in _expressions(types):
         if name in words:
             found.append(words[name])
@@ -121,17 +119,9 @@ def _expressions(types: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
 
 
 def _words(types: Mapping[str, str]) -> Iterable[KeyCandidate]:
-    """Yield the single words of titles and names, those that many records share refined by what stands beside."""
+    """Yield the single words of titles and names that few records share."""
     for name in _subjects(types):
-        refine = tuple(_of_other(types, other) for other in _beside(types)[:WORD_REFINEMENTS_MAX] if other != name)
-        why = "any word that few have, or with what stands beside" if refine else "any word that few have"
-        yield KeyCandidate(f"{name}_word", f"token({name}, 3)", False, why, refine, WORD_ABOVE)
-
-
-def _replaced(word_key: str, beside: Sequence[str]) -> list[str]:
-    """Return the names of the candidates that the words of a title, refined, are in place of."""
-    subject = word_key.removesuffix("_word")
-    return [f"{subject}_long_word", *(f"{subject}_{other}" for other in beside[:WORD_REFINEMENTS_MAX])]
+        yield KeyCandidate(f"{name}_word", f"token({name}, 3)", False, "any word that few have", (), WORD_ABOVE)
 
 
 def _subjects(types: Mapping[str, str]) -> list[str]:
@@ -181,14 +171,6 @@ def measured_key(sizes: Iterable[int], max_block_size: int) -> KeyMeasure:
             pairs += size * (size - 1) // 2
             largest = max(largest, size)
     return KeyMeasure(records, blocks, pairs, largest, suspended)
-
-
-def with_refinements(measure: KeyMeasure, refining: Iterable[KeyMeasure]) -> KeyMeasure:
-    """Return what a key makes together with those that refine it: at the most, for pairs of both are counted twice."""
-    pairs, largest = measure.pairs, measure.largest
-    for each in refining:
-        pairs, largest = pairs + each.pairs, max(largest, each.largest)
-    return replace(measure, pairs=pairs, largest=largest)
 
 
 def chosen_keys(measured: Sequence[tuple[KeyCandidate, KeyMeasure]], records: int) -> list[KeyChoice]:

@@ -272,11 +272,7 @@ def _key(candidate: KeyCandidate) -> str:
     if candidate.above is None:
         refine = ", ".join(candidate.refine)
         return f'{{key: "{candidate.expression}", refine: [{refine}]}}' if refine else candidate.expression
-    limit = f"suspend_above: {candidate.above}"
-    if not candidate.refine:
-        return f'{{key: "{candidate.expression}", {limit}}}'
-    refine = ", ".join(f'{{key: "{each}", {limit}}}' for each in candidate.refine)
-    return f'{{key: "{candidate.expression}", refine_above: {candidate.above}, refine: [{refine}]}}'
+    return f'{{key: "{candidate.expression}", suspend_above: {candidate.above}}}'
 
 
 def _match(rules: DraftedRules) -> str:

@@ -15,7 +15,6 @@ from mdm_stream.draft.key_choice import (
     candidates,
     chosen_keys,
     measured_key,
-    with_refinements,
 )
 
 SIZES = st.lists(st.integers(1, 400), max_size=60)
@@ -84,23 +83,13 @@ def test_candidates_follow_from_the_attributes():
     assert "first(given_name, 3) + first(family_name, 4)" in {each.expression for each in persons}
 
 
-def test_words_of_titles_are_refined_by_what_stands_beside():
-    """A word that many share makes no candidates but with the brand or the year; what that replaces is not there."""
+def test_words_of_titles_make_candidates_of_few():
+    """A word that many records share makes no candidates; one of a pack's names has the pack's own keys beside."""
     types = {"title": "text", "brand": "text", "price": "number", "year": "number"}
     found = {each.name: each for each in candidates(types, [])}
     word = found["title_word"]
-    assert (word.expression, word.above) == ("token(title, 3)", WORD_ABOVE)
-    assert word.refine == ("token(brand, 4)", "year")
-    assert not {"title_long_word", "title_brand", "title_year"} & found.keys()
+    assert (word.expression, word.refine, word.above) == ("token(title, 3)", (), WORD_ABOVE)
+    assert "title_long_word" not in found
     assert found["title_price"].expression == "token(title, 4) + price"
-    alone = next(each for each in candidates({"title": "text"}, []) if each.name == "title_word")
-    assert (alone.refine, alone.above) == ((), WORD_ABOVE)
-    # A pack has keys of its own for names.
     extended = {each.name: each for each in candidates({"name": "text", "city": "city"}, [("own", "name")])}
     assert (extended["name_word"].expression, extended["name_word"].above) == ("token(name, 4)", None)
-
-
-def test_a_key_counts_with_what_refines_it():
-    """Pairs are added up, so the sum may be too much and never too little."""
-    whole = with_refinements(KeyMeasure(90, 30, 40, 5, 7), [KeyMeasure(80, 60, 20, 9, 3), KeyMeasure(0, 0, 0, 0, 0)])
-    assert whole == KeyMeasure(90, 30, 60, 9, 7)
