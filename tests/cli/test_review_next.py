@@ -13,6 +13,7 @@ from mdm_stream.cli.main import run
 from mdm_stream.cli.review_next import ANSWERS, read_answer
 from mdm_stream.core.model import RecordEvent, VerdictEvent
 from mdm_stream.rules import load_ruleset
+from mdm_stream.steward.decided_alike import RECORDS_READ_MAX
 
 pytestmark = pytest.mark.one_redis
 
@@ -174,3 +175,9 @@ def test_an_empty_queue_is_said(world, capsys, answers):
     code, out, _ = following(capsys, world, "--reason", "exclusive")
     assert code == 0
     assert "Nothing is open in the review queue." in out
+
+
+@pytest.mark.parametrize("command", ["list", "next"])
+def test_help_names_the_limit_of_the_order(capsys, command):
+    """What `--order auto` hangs on is the setting's own number."""
+    assert f"up to {RECORDS_READ_MAX:,} records" in called(capsys, "review", command, "--help")[1]

@@ -6,19 +6,14 @@ there is a choice it goes another way about it than ``core`` does. It is slow, a
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from hashlib import blake2b
-from itertools import combinations, product
+from itertools import combinations
 
-from oracle import plain_fold, plain_survivorship, plain_values
+from oracle import plain_clusters, plain_fold, plain_scores, plain_survivorship, plain_values
 
 SEPARATED_LISTED = 20
 """So many SEPARATE verdicts a review item names; it says how many there are."""
-
-SPEAKERS = 16
-"""So many members of a set are compared with those of another."""
 
 
 def resolve(rules, events):
@@ -26,7 +21,7 @@ def resolve(rules, events):
     states = plain_fold.live_states(events, rules["sources"])
     records = {ref: _record(rules, ref, state) for ref, state in states.items()}
     links, doubts = _decided(rules, records)
-    clusters, refusals = _clusters(rules, records, links)
+    clusters, refusals = plain_clusters.clusters_of(rules, records, links)
     crosswalk, golden = {}, {}
     for members in clusters:
         golden_id, content = _golden(rules, [records[ref] for ref in sorted(members)])
@@ -117,7 +112,7 @@ def _decided(rules, records):
         if word == "link":
             links[a, b] = {"tier": 0, "weight": 60.0, "confidence": 1.0, "rule": "verdict", "evidence": {}}
         elif word == "none" and (a, b) in candidates:
-            evidence = _evidence(rules, *_telling(common, records, a, b))
+            evidence = plain_scores.evidence(rules, *_telling(common, records, a, b))
             if evidence is not None and evidence["confidence"] >= rules["link"]:
                 links[a, b] = evidence
             elif evidence is not None and evidence["confidence"] >= rules["review"]:
@@ -170,242 +165,7 @@ def _strongest(edges, most):
 
 def _fewest(rules, found, text_of):
     """Return those few of the texts, or combinations, that a record may have whose digests come first."""
-    return sorted(found, key=lambda each: _digest(text_of(each)))[: rules["max_keys"]]
-
-
-def _digest(text):
-    return blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _evidence(rules, a, b):
-    """Return what speaks for a pair, or ``None`` where a rule says that it is no match or nothing can be compared."""
-    for rule in rules["rules"]:
-        if all(plain_values.holds(condition, a, b) for condition in rule["when"]):
-            if not rule["link"]:
-                return None
-            confidence = rule["confidence"]
-            return {
-                "tier": 1,
-                "weight": _bits(confidence),
-                "confidence": confidence,
-                "rule": rule["name"],
-                "evidence": {},
-            }
-    if rules["method"] == "weighted_mean":
-        return _mean(rules, a, b)
-    weight, reached = math.log2(rules["prior"] / (1.0 - rules["prior"])), {}
-    for comparison in rules["comparisons"]:
-        level = _level(comparison, a, b)
-        weight += level["bits"]
-        weight += _of_value(level, a, b)
-        reached[comparison["name"]] = level["label"]
-    for both in rules["together"]:
-        weight += both["bits"].get((reached[both["first"]], reached[both["second"]]), 0.0)
-    confidence = round(1.0 / (1.0 + 2.0**-weight), 6)
-    return {"tier": 2, "weight": weight, "confidence": confidence, "rule": "score", "evidence": reached}
-
-
-def _level(comparison, a, b):
-    """Return the first level of a comparison whose conditions all hold."""
-    for level in comparison["levels"]:
-        if all(plain_values.holds(condition, a, b) for condition in level["when"]):
-            return level
-    raise AssertionError("the last level holds of any pair")
-
-
-def _of_value(level, a, b):
-    """Return what a level's bits change by with the value.
-
-    Of shared values the rarest counts; where none is shared, the commoner of the two records' rarest. What is not known
-    of a value is not counted.
-    """
-    terms = level.get("terms")
-    if terms is None:
-        return 0.0
-    left, right = (
-        {text: terms["bits"].get(text, terms["rest"]) for text in side[terms["attribute"]]} for side in (a, b)
-    )
-    sides = [left.items() & right.items()] if left.keys() & right.keys() else [left.items(), right.items()]
-    most = [max(bits for _, bits in side if bits is not None) for side in sides if any(x is not None for _, x in side)]
-    return min(most, default=0.0)
-
-
-def _mean(rules, a, b):
-    total = present = 0.0
-    reached = {}
-    for comparison in rules["comparisons"]:
-        alike = plain_values.similarity(comparison["similarity"], comparison["attribute"], a, b)
-        reached[comparison["name"]] = "missing" if alike is None else f"similarity {int(alike * 35) / 35:.2f}"
-        if alike is not None:
-            total += comparison["weight"] * alike
-            present += comparison["weight"]
-    if not present:
-        return None
-    confidence = round(total / present, 6)
-    return {"tier": 2, "weight": _bits(confidence), "confidence": confidence, "rule": "score", "evidence": reached}
-
-
-def _bits(probability):
-    """Return the bits of a probability, cut to 60 either way."""
-    if probability in (0.0, 1.0):
-        return 60.0 if probability else -60.0
-    return min(60.0, max(-60.0, math.log2(probability / (1.0 - probability))))
-
-
-def _clusters(rules, records, links):
-    """Follow links between whole sets, strongest first; return the sets and the links refused, strongest first.
-
-    Where all the evidence counts it is done over and over, until nothing more is joined.
-    """
-    alone = set()
-    while True:
-        told = {pair: link for pair, link in links.items() if not alone & set(pair)}
-        clusters, refusals = _joined(rules, records, told)
-        more = {
-            ref
-            for refusal in refusals
-            if refusal["reason"] == "evidence"
-            for ref in refusal["pair"]
-            if _fits_several(rules, records, links, clusters, refusals, ref)
-        }
-        if not more:
-            break
-        alone |= more
-    for pair in links:
-        if alone & set(pair):
-            reason, separated = _objection(rules, records, *_sides(clusters, pair))
-            refusals.append({**links[pair], "pair": pair, "reason": reason or "ambiguous", "separated": separated})
-    return clusters, sorted(refusals, key=lambda each: (each["tier"], -each["weight"], each["pair"]))
-
-
-def _joined(rules, records, links):
-    clusters = [{ref} for ref in records]
-    while True:
-        before = len(clusters)
-        clusters, refusals = _followed(rules, records, links, clusters)
-        if rules["clustering"] == "components" or len(clusters) == before:
-            return clusters, refusals
-
-
-def _sides(clusters, pair):
-    return [next(members for members in clusters if ref in members) for ref in pair]
-
-
-def _fits_several(rules, records, links, clusters, refusals, ref):
-    """Return whether a record of scored links alone fits its cluster no better than one that contradicts the rest."""
-    rest = next(members for members in clusters if ref in members) - {ref}
-    if not rest or any(link["tier"] < 2 for pair, link in links.items() if ref in pair):
-        return False
-    for pair in (refusal["pair"] for refusal in refusals if refusal["reason"] == "evidence" and ref in refusal["pair"]):
-        other = next(members for members in clusters if (set(pair) - {ref}) & members)
-        here, there = (_joint_bits(rules, records, {ref}, side) for side in (rest, other))
-        fits = _objection(rules, records, {ref}, other)[0] is None and _confidence(there) >= rules["review"]
-        better = round(float(here) - float(there), 6) >= rules["margin"]
-        if fits and not better and _confidence(_joint_bits(rules, records, rest, other)) < rules["review"]:
-            return True
-    return False
-
-
-def _followed(rules, records, links, clusters):
-    refusals = []
-    for pair in sorted(links, key=lambda pair: (links[pair]["tier"], -links[pair]["weight"], pair)):
-        left, right = (next(members for members in clusters if ref in members) for ref in pair)
-        if left is right:
-            continue
-        reason, separated = _objection(rules, records, left, right)
-        if reason is None and links[pair]["tier"] == 2 and _contradicted(rules, records, left, right):
-            reason = "evidence"
-        if reason is None:
-            clusters = [members for members in clusters if members is not left and members is not right]
-            clusters.append(left | right)
-        else:
-            if separated and links[pair]["rule"] == "verdict":
-                reason = "contradiction"
-            refusals.append({**links[pair], "pair": pair, "reason": reason, "separated": separated})
-    return clusters, refusals
-
-
-def _contradicted(rules, records, left, right):
-    """Return whether all pairs between two sets, of which one has several records, are together below a review."""
-    if rules["clustering"] == "components" or len(left | right) == 2:
-        return False
-    return _confidence(_joint_bits(rules, records, left, right)) < rules["review"]
-
-
-def _confidence(bits):
-    return round(1.0 / (1.0 + 2.0 ** -float(bits)), 6)
-
-
-def _joint_bits(rules, records, left, right):
-    """Return what all pairs between two sets say together, in bits."""
-    speakers = (sorted(side, key=lambda ref: (_digest(ref), ref))[:SPEAKERS] for side in (left, right))
-    bits, weighed = Fraction(0), []
-    for one, other in product(*speakers):
-        a, b = records[one]["compared"], records[other]["compared"]
-        rule = next(
-            (rule for rule in rules["rules"] if all(plain_values.holds(each, a, b) for each in rule["when"])), None
-        )
-        if rule is None:
-            weighed.append((a, b))
-        else:
-            bits += Fraction(_bits(rule["confidence"]) if rule["link"] else -60.0)
-    if weighed:
-        together = _weights_together if rules["method"] == "fellegi_sunter" else _means_together
-        bits += together(rules, weighed)
-    return bits
-
-
-def _weights_together(rules, pairs):
-    """Return the prior, and for each comparison the mean bits of the pairs with a value on both sides, if there are.
-
-    So it is for what two comparisons say together: the mean of the pairs that have a value on both sides in both.
-    """
-    bits = Fraction(math.log2(rules["prior"] / (1.0 - rules["prior"])))
-    reached = []
-    for a, b in pairs:
-        found = {}
-        for comparison in rules["comparisons"]:
-            if any(a[name] and b[name] for name in comparison["attributes"]):
-                level = _level(comparison, a, b)
-                found[comparison["name"]] = level["label"], Fraction(level["bits"]) + Fraction(_of_value(level, a, b))
-        reached.append(found)
-    for comparison in rules["comparisons"]:
-        bits += _average([found[comparison["name"]][1] for found in reached if comparison["name"] in found])
-    for both in rules["together"]:
-        one, other = both["first"], both["second"]
-        known = [(found[one][0], found[other][0]) for found in reached if one in found and other in found]
-        bits += _average([Fraction(both["bits"].get(labels, 0.0)) for labels in known])
-    return bits
-
-
-def _average(numbers):
-    return sum(numbers) / len(numbers) if numbers else 0
-
-
-def _means_together(rules, pairs):
-    """Return the bits of the weighted mean of what each comparison finds on average."""
-    total = present = 0.0
-    for comparison in rules["comparisons"]:
-        found = [plain_values.similarity(comparison["similarity"], comparison["attribute"], a, b) for a, b in pairs]
-        found = [Fraction(alike) for alike in found if alike is not None]
-        if found:
-            total += comparison["weight"] * float(sum(found) / len(found))
-            present += comparison["weight"]
-    return Fraction(_bits(round(total / present, 6) if present else 0.0))
-
-
-def _objection(rules, records, left, right):
-    """Return why two sets of records must not be one, if they must not, and the SEPARATE verdicts between them."""
-    across = (tuple(sorted(pair)) for pair in product(left, right))
-    separated = sorted((a, b) for a, b in across if records[a]["verdicts"].get(b) == "separate")
-    if separated:
-        return "separated", separated
-    for name in rules["exclusive"]:
-        if len({match for ref in left | right for match in records[ref]["matches"][name]}) > 1:
-            return "exclusive", []
-    if len(left | right) > rules["max_cluster_size"]:
-        return "max_cluster_size", []
-    return None, []
+    return sorted(found, key=lambda each: plain_scores.digest(text_of(each)))[: rules["max_keys"]]
 
 
 def _golden(rules, records):
